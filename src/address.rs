@@ -1,4 +1,4 @@
-//! Addresses of processes and centers: their parts and their normal form.
+//! The addresses of processes and centers, with their parts and their normal form.
 //!
 //! A center lists addresses as processes registered them. Records of a process have the normal form of its address; only
 //! requests to a center have the spelling that the center listed.
@@ -8,15 +8,15 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::names::in_message;
 
-/// A listed address that no request can be sent to.
+/// The error for a listed address to which no request can be sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("\"{}\" is not an address: {fault} (expected \"http://host:port\")", shown_url(address))]
 pub(crate) struct BadAddress {
-    /// The address as listed.
+    /// The listed address.
     pub address: String,
     /// The fault of the address.
     pub fault: &'static str,
-    /// Another program might be able to dial it.
+    /// Another program may be able to dial the address.
     pub is_possible: bool,
 }
 
@@ -26,7 +26,7 @@ struct AddressParts<'a> {
     /// An IPv6 address without brackets, or a name in lower case.
     host: Cow<'a, str>,
     port: u16,
-    /// Without a slash at its end.
+    /// The path without a slash at its end.
     path: &'a str,
 }
 
@@ -61,7 +61,7 @@ impl<'a> AddressParts<'a> {
             return Err(bad("the host is missing"));
         }
         if host.contains([':', '[', ']']) && host.parse::<Ipv6Addr>().is_err() {
-            // Other programs know zones (RFC 6874).
+            // Other programs support zones (RFC 6874).
             let has_zone = host.split_once('%').is_some_and(|(ip, _)| ip.parse::<Ipv6Addr>().is_ok());
             return Err(BadAddress { is_possible: has_zone, ..bad("the host is no IPv6 address") });
         }
@@ -131,14 +131,14 @@ pub(crate) fn normal_form(address: &str) -> String {
     base_url(address).unwrap_or_else(|_| address.to_owned())
 }
 
-/// Returns host and port of an address; an IPv6 host without its brackets.
+/// Returns host and port of an address. An IPv6 host has no brackets.
 pub(crate) fn host_and_port(address: &str) -> Result<(String, u16), BadAddress> {
     AddressParts::parse(address).map(|AddressParts { host, port, .. }| (host.into_owned(), port))
 }
 
-/// Returns the form of an address that a center will list as it did before.
+/// Returns the form of an address that a center will list with the same spelling as before.
 ///
-/// Only lost brackets are put back, because a center parses the address and loses them again.
+/// Only lost brackets are added, because a center parses the address and loses them again.
 pub(crate) fn registered_form(address: &str) -> Result<Cow<'_, str>, BadAddress> {
     AddressParts::parse(address)?;
     let (scheme, rest) = address.split_once("://").expect("an address that can be dialled has a scheme");
@@ -243,20 +243,20 @@ mod tests {
             ("http://FD00:1::7:8080", "http://[fd00:1::7]:8080"),
             ("HTTP://[::1]:80/prefix/", "http://[::1]/prefix"),
             ("http://127.0.0.1:", "http://127.0.0.1"),
-            // As inet_aton(3) reads them.
+            // Addresses in the forms of inet_aton(3).
             ("http://127.1:7", "http://127.0.0.1:7"),
             ("http://0x7f.0.0.1:7", "http://127.0.0.1:7"),
             ("http://2130706433:7", "http://127.0.0.1:7"),
             ("http://0177.0.0.1:7", "http://127.0.0.1:7"),
             ("http://10.65535:7", "http://10.0.255.255:7"),
-            // Names.
+            // Host names.
             ("http://127.0.0.256:7", "http://127.0.0.256:7"),
             ("http://256.1:7", "http://256.1:7"),
             ("http://1.2.3.4.5:7", "http://1.2.3.4.5:7"),
             ("http://0x:7", "http://0x:7"),
             ("http://08.1:7", "http://08.1:7"),
             ("http://+1.1:7", "http://+1.1:7"),
-            // goc's center lists no path, and a proxy that reads one may tell its spellings apart.
+            // goc's center lists no path, and a proxy that reads one may distinguish its spellings.
             ("http://h:80/a/../b", "http://h/a/../b"),
             ("http://h/%41", "http://h/%41"),
             // Addresses that cannot be dialled.

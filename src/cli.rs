@@ -14,8 +14,8 @@ use crate::commands::total::TotalArgs;
 
 /// Collects, keeps and reports the coverage of running Go services built with goc.
 ///
-/// Each command is one synchronous operation on a work directory and its SQLite database. There is no
-/// daemon: cron or a systemd timer runs `goc-watchdog pull`, and what is due is known from the database.
+/// Each command is one synchronous operation on a work directory and its SQLite database. There is no daemon: cron or a
+/// systemd timer runs `goc-watchdog pull`, and the database has the services that are due.
 #[derive(Debug, Parser)]
 #[command(name = "goc-watchdog", version, propagate_version = true, disable_help_subcommand = true)]
 pub struct Cli {
@@ -48,26 +48,26 @@ pub struct GlobalOptions {
     #[arg(long, env = "GOC_WATCHDOG_TRUST_ROOT", value_parser = FalseyValueParser::new(), global = true)]
     pub trust_root: bool,
 
-    /// Goc center to ask; may be given several times.
+    /// URL of the goc center; may be given several times.
     ///
-    /// Without the option the centers of the configuration are asked; without any there, <http://127.0.0.1:7777>.
+    /// The default is the centers in the configuration; if it has none, <http://127.0.0.1:7777>.
     #[arg(long, value_name = "URL", env = "GOC_CENTER", value_delimiter = ',', value_parser = trimmed, global = true)]
     pub center: Vec<String>,
 
-    /// Say nothing but errors.
+    /// Print only errors.
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
 
-    /// Say more, such as why each service was or was not pulled.
+    /// Print more, such as the reason why each service was or was not pulled.
     #[arg(short, long, global = true)]
     pub verbose: bool,
 
-    /// When to use colours; `NO_COLOR` is heeded.
+    /// Use of colours; `NO_COLOR` has an effect, too.
     #[arg(long, value_enum, value_name = "WHEN", default_value_t, global = true)]
     pub color: ColorWhen,
 }
 
-/// Takes the white space around a value away: a secret that is a file ends in a newline, a list has spaces.
+/// Removes the white space around a value: a secret from a file ends in a newline, and a list may have spaces.
 #[expect(clippy::unnecessary_wraps, reason = "clap wants a parser that may fail")]
 fn trimmed(text: &str) -> Result<String, std::convert::Infallible> {
     Ok(text.trim().to_owned())
@@ -76,26 +76,26 @@ fn trimmed(text: &str) -> Result<String, std::convert::Infallible> {
 /// Form of the output of most commands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// For people.
+    /// Text for people.
     #[default]
     Text,
-    /// For scripts; the fields are described in the command's man page.
+    /// JSON for scripts; the command's man page describes the fields.
     Json,
 }
 
-/// When to use colours.
+/// The use of colours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum ColorWhen {
-    /// On a terminal, unless `NO_COLOR` is set.
+    /// Colours on a terminal, unless `NO_COLOR` is set.
     #[default]
     Auto,
-    /// Always.
+    /// Colours always.
     Always,
-    /// Never.
+    /// No colours.
     Never,
 }
 
-/// The commands; the help of each stands beside its arguments.
+/// The commands. The help of each is with its arguments.
 #[derive(Debug, Subcommand)]
 #[expect(missing_docs, reason = "a line here would be the help, in place of that of the arguments")]
 pub enum Command {

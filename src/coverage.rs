@@ -1,7 +1,7 @@
 //! Coverage as a pair of statement counts, the threshold of a gate, and the change between two.
 //!
-//! A percentage exists only where it is printed or stored for people; a gate compares fractions
-//! exactly. No I/O here, and no rounding that a decision hangs on.
+//! A percentage is computed only for printing or storing. A gate compares exact fractions, so no decision depends on
+//! rounding.
 
 use std::fmt;
 use std::ops::{Add, AddAssign};
@@ -12,7 +12,7 @@ use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 
 use crate::time::iso;
 
-/// Statements covered, of all statements.
+/// The number of covered statements, and of all statements.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Coverage {
     /// Statements that were executed at least once.
@@ -21,20 +21,20 @@ pub struct Coverage {
     pub total: u64,
 }
 
-/// How many of the lines that changed up to a commit were executed.
+/// The coverage of the lines that changed from a base to a commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ChangedLines {
     /// Full hash of the commit from which the changes are counted.
     pub base: String,
-    /// How that was chosen, in words.
+    /// The way in which the base was chosen, in words.
     pub how: String,
-    /// Changed lines that were executed, at least partly, of all that count.
+    /// Changed lines that were executed at least partly, and all that count.
     pub lines: Coverage,
-    /// When this was found.
+    /// Time at which this was computed.
     pub computed_at: DateTime<Utc>,
 }
 
-/// As scripts get it. Where no line counts there is no percentage: nothing was missed.
+/// The form for scripts. Without lines that count there is no percentage.
 impl Serialize for ChangedLines {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self { base, how, lines, computed_at } = self;
@@ -50,8 +50,8 @@ impl Serialize for ChangedLines {
 }
 
 impl Coverage {
-    /// Returns the percentage as Go computes it: `100 * covered / total`, in this order, and 0 where
-    /// there are no statements (`percent` in Go's cmd/cover/func.go).
+    /// Returns the percentage as Go computes it: `100 * covered / total`, in this order, and 0 without statements
+    /// (`percent` in Go's cmd/cover/func.go).
     ///
     /// The order matters: printed with `{:.1}` the figures agree with Go's to the digit.
     #[must_use]
@@ -69,7 +69,7 @@ impl Coverage {
         covered >= u128::from(threshold.scaled_percent) * u128::from(self.total.max(1))
     }
 
-    /// Returns how many statements more have to be covered to meet `threshold`.
+    /// Returns the number of further statements that have to be covered to meet `threshold`.
     #[must_use]
     pub fn missing_for(self, threshold: Threshold) -> u64 {
         let wanted = u128::from(threshold.scaled_percent) * u128::from(self.total.max(1));
@@ -84,7 +84,7 @@ impl Coverage {
     }
 }
 
-/// Sums statements, saturating: counts come from outside, and a hostile one must not panic.
+/// Adds statements with saturation, because counts come from outside and a hostile one must not panic.
 impl Add for Coverage {
     type Output = Coverage;
 
@@ -121,14 +121,14 @@ const DIGITS: usize = 15;
 /// 10 to the power of [`DIGITS`].
 const SCALE: u128 = 1_000_000_000_000_000;
 
-/// A percentage that a gate asks for, from 0 to 100, kept as the exact decimal that was written.
+/// The percentage that a gate requires, from 0 to 100, stored as the exact decimal number that was given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Threshold {
     /// The percentage times [`SCALE`].
     scaled_percent: u64,
 }
 
-/// A text that is no [`Threshold`].
+/// The error for a text that is not a [`Threshold`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "\"{}\" is no threshold, expected a percentage from 0 to 100 such as \"80\" or \"79.95\"",
@@ -161,12 +161,12 @@ fn scaled_percent(text: &str) -> Option<u64> {
     if whole.is_empty() || !digits(whole) || !digits(fraction) || fraction.len() > DIGITS {
         return None;
     }
-    // Padded to all digits, whole and fraction read as one integer.
+    // The fraction is padded to all digits, so that whole and fraction can be read as one integer.
     let scaled: u64 = format!("{whole}{fraction:0<DIGITS$}").parse().ok()?;
     (u128::from(scaled) <= 100 * SCALE).then_some(scaled)
 }
 
-/// Prints the percentage as short as it is exact: `79.95%`.
+/// Prints the exact percentage without zeros at its end: `79.95%`.
 impl fmt::Display for Threshold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scaled = u128::from(self.scaled_percent);
@@ -190,7 +190,7 @@ impl Delta {
     }
 }
 
-/// Prints `+1.2`, `-0.3`, or `=` where the fractions are equal.
+/// Prints `+1.2`, `-0.3`, or `=` for equal fractions.
 ///
 /// The sign is exact: a single new statement among many prints `+0.0`, not `=`.
 impl fmt::Display for Delta {

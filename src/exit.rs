@@ -2,7 +2,7 @@
 
 use std::process;
 
-/// Exit codes, as the man page lists them.
+/// The exit codes, which the man page lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExitCode {
     /// Everything was done.
@@ -15,11 +15,11 @@ pub enum ExitCode {
     Partly,
     /// Another run holds the lock.
     Busy,
-    /// A threshold that was asked for is not met.
+    /// A required threshold is not met.
     BelowThreshold,
-    /// Ended by SIGINT.
+    /// SIGINT ended the run.
     Interrupted,
-    /// Ended by SIGTERM.
+    /// SIGTERM ended the run.
     Terminated,
 }
 
@@ -60,7 +60,7 @@ impl ExitCode {
         if signal == signal_hook::consts::SIGINT { Self::Interrupted } else { Self::Terminated }
     }
 
-    /// Returns the code that counts where two apply: failed, then below a threshold, then partly done.
+    /// Returns the code that is used if two apply: failed before below a threshold before partly done.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         let rank = |code| match code {
@@ -79,7 +79,7 @@ impl ExitCode {
 /// An early end of a command, with an exit code of its own.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum EarlyEnd {
-    /// The parser accepts the command line, and it still lacks something.
+    /// The command line is incomplete, although the parser accepts it.
     #[error("{0}")]
     Usage(&'static str),
     /// Another run holds a lock.

@@ -1,10 +1,10 @@
-//! The choice of files by globs.
+//! The choice of a report's files by globs.
 
 use globset::{GlobBuilder, GlobMatcher};
 
 use crate::names::printable;
 
-/// A text that is no glob.
+/// The error for a text that is not a glob.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("\"{}\" is no glob: {reason}", printable(.text))]
 pub(crate) struct FilterError {
@@ -14,8 +14,8 @@ pub(crate) struct FilterError {
 
 /// A pattern for files and packages.
 ///
-/// A glob fits a file by its import path or its path in the repository, as a whole or by a folder above it;
-/// a glob without `/` also by the last part of those. `*` and `?` stop at `/`, `**` does not.
+/// A glob matches a file if it matches its import path, its path in the repository, or a folder above either. A glob
+/// without `/` also matches the last part of these. `*` and `?` stop at `/`, `**` does not.
 #[derive(Clone, Debug)]
 pub(crate) struct Glob {
     text: String,
@@ -44,13 +44,13 @@ impl std::str::FromStr for Glob {
 }
 
 impl Glob {
-    /// Returns the text that it was read from.
+    /// Returns the text of the glob.
     #[must_use]
     pub(crate) fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Tells whether the glob fits a path, or a folder above it.
+    /// Tells whether the glob matches a path or a folder above it.
     #[must_use]
     pub(crate) fn fits(&self, path: &str) -> bool {
         let mut path = path;
@@ -69,30 +69,30 @@ impl Glob {
     }
 }
 
-/// The files of a report that are wanted.
+/// The choice of a report's files.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Filter {
-    /// Only files that one of these fits; all where there is none.
+    /// Globs of which one must match a file; without any, all files are wanted.
     pub include: Vec<Glob>,
-    /// No file that one of these fits, included or not.
+    /// Globs of which none may match a file, even an included one.
     pub exclude: Vec<Glob>,
-    /// No file that says that a program wrote it.
+    /// Files with a comment that a program wrote them are left out.
     pub exclude_generated: bool,
-    /// No file that the commit lacks, also where a symbolic link of it leads there.
+    /// Files that the commit lacks are left out, including symbolic links to no file.
     pub exclude_without_source: bool,
 }
 
-/// A file, as far as a filter asks about it.
+/// The properties of a file that a filter needs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FilteredFile<'a> {
     /// Import path and file name.
     pub name: &'a str,
-    /// From the root of the repository, also that of a symbolic link that leads to no file; `None` where the
-    /// repository has no such path.
+    /// Path from the root of the repository, also that of a symbolic link to no file; `None` if the repository has no
+    /// such path.
     pub path: Option<&'a str>,
-    /// The file says that a program wrote it.
+    /// A comment in the file says that a program wrote it.
     pub is_generated: bool,
-    /// The commit has the file, not only its name.
+    /// The commit has the contents of the file, not only a link.
     pub is_in_commit: bool,
 }
 
@@ -115,7 +115,7 @@ impl Filter {
             && (!self.exclude_without_source || is_in_commit)
     }
 
-    /// Returns what it leaves out, in words.
+    /// Returns the choice in words.
     #[must_use]
     pub(crate) fn words(&self) -> Vec<String> {
         let texts = |verb: &str, globs: &[Glob]| {

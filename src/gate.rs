@@ -1,4 +1,4 @@
-//! The requirements of a gate, and the data that meets them or not: how much coverage, how old, of how many replicas.
+//! The requirements of a gate for coverage, age and replicas, and their check.
 
 use std::time::Duration;
 
@@ -22,11 +22,11 @@ pub(crate) struct Gate {
 /// The data that a gate judges.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct GateData {
-    /// `None` for a row of another program, which has nothing but a percentage.
+    /// Covered and all statements; `None` for a row of another program, which has only a percentage.
     pub(crate) coverage: Option<Coverage>,
     pub(crate) percent: f64,
     pub(crate) last_pull: Option<DateTime<Utc>>,
-    /// Replicas that answered, of those listed.
+    /// Number of replicas that answered, and of those listed.
     pub(crate) replicas: Option<(u32, u32)>,
 }
 
@@ -61,7 +61,7 @@ impl Gate {
     }
 }
 
-/// Tells by how much data is below a threshold; `None` for data that meets it.
+/// Returns the part by which data is below a threshold, as a clause; `None` for data that meets it.
 pub(crate) fn below(data: &GateData, threshold: Threshold) -> Option<String> {
     let percent = data.percent;
     match data.coverage {

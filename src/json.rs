@@ -1,4 +1,4 @@
-//! JSON that can be printed: characters that a terminal would obey, or hide, are escaped in its strings.
+//! The writer of printable JSON: its strings have escapes for characters that a terminal would obey or hide.
 
 use std::io::{self, BufWriter, Write};
 
@@ -10,7 +10,7 @@ use crate::names::is_unprintable;
 
 /// Writes a value on one line, without a line end.
 pub(crate) fn write(out: impl Write, value: &impl Serialize) -> io::Result<()> {
-    // Each bracket and comma is a write of its own, which would be expensive without a buffer.
+    // Each bracket and comma is a separate write, which would be expensive without a buffer.
     let mut out = BufWriter::with_capacity(32 << 10, out);
     value
         .serialize(&mut Serializer::with_formatter(&mut out, PrintableFormatter))

@@ -1,8 +1,8 @@
 //! Collects, keeps and reports the coverage of running Go services built with goc.
 //!
-//! Arrows point one way: `commands -> site | prune -> collect | source -> io -> fleet | report -> profile -> code`. The
-//! core knows no I/O, no clock and no environment. Adapters are the only rooms that touch the world, and strangers to
-//! each other. Threads are started by `parallel`, and `memory` makes them wait, so both stand outside the core.
+//! The modules depend on each other in one direction: `commands -> site | prune -> collect | source -> io -> fleet |
+//! report -> profile -> code`. The core has no I/O, no clock and no environment. Only adapters do I/O, and they do not
+//! use each other. `parallel` starts threads and `memory` makes them wait, so both are outside of the core.
 
 // The pure core.
 mod access;
@@ -54,7 +54,7 @@ use cli::{Cli, Command};
 use commands::{Context, RunEnvironment, is_closed_pipe};
 use exit::ExitCode;
 
-/// Runs the program with the arguments of this process, and says on stderr what went wrong.
+/// Runs the program with the arguments of this process, and prints failures on stderr.
 #[must_use]
 pub fn main() -> ExitCode {
     commands::speak_to_journal(stderr_is(env::var_os("JOURNAL_STREAM").as_deref()));
@@ -107,7 +107,7 @@ fn run(cli: &Cli, environment: RunEnvironment) -> Result<ExitCode> {
 
 /// Tells whether stderr is the stream that `JOURNAL_STREAM` names by its device and inode.
 ///
-/// The variable alone says nothing: whoever redirects stderr hands it on (systemd.exec(5)).
+/// The variable alone is not enough, because a program with redirected stderr inherits it (systemd.exec(5)).
 fn stderr_is(journal_stream: Option<&OsStr>) -> bool {
     let named = journal_stream.and_then(OsStr::to_str).and_then(|stream| stream.split_once(':'));
     let named = named.and_then(|(device, inode)| Some((device.parse().ok()?, inode.parse().ok()?)));

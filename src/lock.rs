@@ -1,9 +1,9 @@
-//! Proof that this process holds the exclusive lock of the work directory.
+//! The proof that this process holds the exclusive lock of the work directory.
 
 /// Proof of the lock. Functions that write take it as an argument.
 ///
-/// The type stands here because the adapters that write (the work directory, the store) do not know each other. Only
-/// taking the lock makes a value.
+/// The type is here because the adapters that write (the work directory, the store) do not use each other. Only taking
+/// the lock makes a value.
 #[derive(Debug)]
 pub(crate) struct LockProof(());
 

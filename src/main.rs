@@ -1,4 +1,4 @@
-//! Parses the command line, runs the command, prints what went wrong, exits.
+//! The program: it runs the command line and ends with its exit code.
 
 use std::process::ExitCode;
 

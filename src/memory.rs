@@ -1,4 +1,4 @@
-//! The bound of the memory for decoded answers, for all threads of a run together.
+//! The limit of the memory for decoded answers, for all threads of a run together.
 //!
 //! A thread reserves memory before it decodes more, and waits while others hold the rest. Two readers never wait for each
 //! other: the last one that does not wait gets [`MemoryExhausted::Crowded`], gives up its memory, and may read again alone. A
@@ -53,7 +53,7 @@ struct MemoryState {
     waiting: usize,
     /// Reservations of decoded answers and of pulls that are ending, which end soon and never wait.
     decoded: usize,
-    /// A reader is alone, or waits to be.
+    /// A reader is alone, or waits to be alone.
     has_loner: bool,
     /// The run ends, so no thread waits any more.
     is_over: bool,
@@ -96,7 +96,7 @@ impl Memory {
         Reservation { memory: Arc::clone(self), bytes: 0, stage: ReservationStage::Reading, is_alone }
     }
 
-    /// Counts memory that is held in any case, and cannot wait.
+    /// Counts memory that is used in any case, without a wait.
     #[must_use]
     pub(crate) fn keep(self: &Arc<Self>, bytes: u64) -> Reservation {
         let mut state = self.state();
@@ -106,7 +106,8 @@ impl Memory {
         Reservation { memory: Arc::clone(self), bytes, stage: ReservationStage::Kept, is_alone: false }
     }
 
-    /// Tells readers that the pull of a service is ending, until the value is dropped: its memory comes back soon.
+    /// Tells readers, until the value is dropped, that the pull of a service is ending and its memory will soon be
+    /// free.
     #[must_use]
     pub(crate) fn settling(self: &Arc<Self>) -> Reservation {
         self.state().decoded += 1;
@@ -149,7 +150,7 @@ impl Reservation {
         let memory = Arc::clone(&self.memory);
         let total = memory.total;
         let mut state = memory.state();
-        // Kept memory comes back when the pull of its service ends, which may take any time.
+        // Kept memory is free when the pull of its service ends, which may take any time.
         let mut ticks_left = if bytes <= total { memory.ticks_for_kept } else { 0 };
         for _ in 0..MAX_TICKS {
             if state.used.saturating_add(more) <= total {
@@ -189,7 +190,7 @@ impl Reservation {
         self.keep(self.bytes);
     }
 
-    /// Keeps these bytes alone, until it is dropped.
+    /// Reduces the reservation to these bytes, which are kept until it is dropped.
     pub(crate) fn keep(&mut self, bytes: u64) {
         self.set_stage(ReservationStage::Kept, bytes);
     }

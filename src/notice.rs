@@ -1,15 +1,15 @@
-//! Messages of an engine while it works: data, which the command that started it prints.
+//! Messages of a working engine, as data that the command prints.
 
-/// A message, by the reason for it.
+/// A message by its kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Notice {
-    /// Some work begins that takes a while.
+    /// Work begins that takes some time.
     Progress(String),
-    /// The work went on in another way than was asked for.
+    /// The work goes on in another way than requested.
     Warning(String),
     /// A part of the work failed.
     Failure(String),
-    /// The reason for something that no message tells by itself.
+    /// A detail that is only printed with `--verbose`.
     Explanation(String),
 }
 

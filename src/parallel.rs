@@ -1,8 +1,8 @@
-//! Threads. No other place starts them.
+//! The only module that starts threads.
 //!
-//! A thread can be refused: by the limit of a user's processes (`ulimit -u`), of a container (the pids cgroup) or
-//! of a unit (`TasksMax=`), or for lack of memory. The standard library panics then. Here the work goes on with the
-//! threads that could be started, at least the calling one, and [`refusal`] returns the reason.
+//! The system can refuse a thread because of the limit of a user's processes (`ulimit -u`), of a container (the pids
+//! cgroup) or of a unit (`TasksMax=`), or for lack of memory. The standard library panics then. Here the work goes on
+//! with the threads that could be started, at least the calling one, and [`refusal`] returns the reason.
 
 use std::io;
 use std::panic::resume_unwind;
@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, Builder, JoinHandle, Scope, ScopedJoinHandle};
 
-/// Reason why the first thread was refused. The limit holds for the whole process, so this is a static.
+/// The reason why the first thread was refused. It is static, because the limit holds for the whole process.
 static REFUSAL: OnceLock<String> = OnceLock::new();
 
 /// Returns the reason why a thread could not be started, if one was refused.
@@ -22,7 +22,7 @@ pub(crate) fn refusal() -> Option<&'static str> {
 /// Number of threads at work.
 static RUNNING: AtomicUsize = AtomicUsize::new(0);
 
-/// Tells whether threads that were started here are at work. One that ends makes room for a process.
+/// Tells whether threads that were started here are at work. The end of one makes room for a process.
 #[must_use]
 pub(crate) fn are_running() -> bool {
     RUNNING.load(Ordering::Relaxed) > 0
@@ -152,7 +152,7 @@ pub(crate) fn on_own_threads<I: Send, T: Send>(
     })
 }
 
-/// Maps each item, on as many threads as there are cores, and returns the results in their order.
+/// Maps each item, with one thread for each core, and returns the results in the order of the items.
 #[must_use]
 pub(crate) fn on_all_cores<I: Sync, T: Send>(items: &[I], map: impl Fn(&I) -> T + Sync) -> Vec<T> {
     let part_len = items.len().div_ceil(cores()).max(1);
@@ -180,7 +180,7 @@ pub(crate) mod testing {
         static LEFT: Cell<Option<usize>> = const { Cell::new(None) };
     }
 
-    /// Does some work while this thread may start so many others.
+    /// Does some work while this thread may start at most `allowed` others.
     pub(crate) fn with_threads<T>(allowed: usize, work: impl FnOnce() -> T) -> T {
         LEFT.set(Some(allowed));
         let done = work();

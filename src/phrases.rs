@@ -8,7 +8,7 @@ use crate::time::{minute, span};
 /// The sign for an empty cell of a table.
 pub(crate) const NOTHING: &str = "-";
 
-/// Returns what came of the changes of a row, with the beginning of the base's hash: `75.0% of 8 since 1a2b3c4d`.
+/// Returns the coverage of a row's changed lines with the beginning of the base's hash: `75.0% of 8 since 1a2b3c4d`.
 pub(crate) fn changed_lines(diff: &ChangedLines) -> String {
     const SHORT: usize = 8;
     let base = diff.base.get(..SHORT).unwrap_or(&diff.base);
@@ -29,12 +29,12 @@ pub(crate) fn count(number: usize, what: &str) -> String {
     }
 }
 
-/// Returns a time as people say it on the same day: `14:20`, or with the date before it. UTC.
+/// Returns a time in UTC for people: `14:20` on the same day, else with the date before it.
 pub(crate) fn moment(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
     if at.date_naive() == now.date_naive() { at.format("%H:%M UTC").to_string() } else { minute(at) }
 }
 
-/// Returns `3m ago`; `-` for what never was.
+/// Returns the time since a moment as `3m ago`; `-` for none.
 pub(crate) fn ago(at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> String {
     at.map_or_else(|| NOTHING.to_owned(), |at| format!("{} ago", span(now - at)))
 }

@@ -1,8 +1,8 @@
 //! The URL of a dead-man's switch, and the pings that are sent there.
 //!
-//! The protocol is that of healthchecks.io, which others follow: `URL/start` when a run begins, `URL` when it is done,
-//! `URL/<exit code>` when it failed. Anybody who knows the path can report lies there, so the path is a secret: nothing
-//! here shows more of a URL than its scheme and host.
+//! The protocol is that of healthchecks.io, which others follow: `URL/start` at the start of a run, `URL` at its end,
+//! `URL/<exit code>` when it failed. Anybody who knows the path can send false reports, so the path is a secret, and
+//! only scheme and host of a URL are ever shown.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,9 +14,9 @@ use crate::exit::ExitCode;
 pub(crate) struct PingUrl {
     /// Scheme, host and port.
     origin: String,
-    /// The part from the first slash on; may be empty.
+    /// The part from the first slash on, which may be empty.
     path: String,
-    /// The part from the question mark on; may be empty.
+    /// The part from the question mark on, which may be empty.
     query: String,
 }
 
@@ -32,8 +32,8 @@ pub(crate) enum Ping {
 }
 
 impl Ping {
-    /// Returns the report about a run that ended with this code; `None` where another run was at work, which reports
-    /// for itself.
+    /// Returns the report about a run that ended with this code; `None` if another run was at work, which reports for
+    /// itself.
     #[must_use]
     pub(crate) fn for_exit(code: ExitCode) -> Option<Self> {
         match code {
@@ -58,7 +58,7 @@ impl PingUrl {
     }
 }
 
-/// A text that is no such URL. The text may hold the secret all the same, so it is not shown.
+/// The error for a text that is not such a URL. The text may still contain the secret, so it is not shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}, expected a URL such as https://hc.example/ping/KEY (what was found may be a secret)")]
 pub(crate) struct BadPingUrl(&'static str);

@@ -1,4 +1,4 @@
-//! Prometheus' text format, as the node exporter's textfile collector reads it.
+//! The writer of Prometheus' text format for the node exporter's textfile collector.
 //!
 //! <https://prometheus.io/docs/instrumenting/exposition_formats/>: the collector drops the whole file for one sample that
 //! it cannot read, or for two with the same labels.
@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::io::{self, Write};
 
-/// A value that goes up and down, with a sample for each set of labels.
+/// A metric that can rise and fall, with a sample for each set of labels.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Gauge<'a> {
     /// Letters, digits and underscores.
@@ -24,7 +24,7 @@ pub(crate) type Labels<'a> = Vec<(&'static str, &'a str)>;
 pub(crate) fn write(gauges: &[Gauge<'_>], mut out: impl Write) -> io::Result<()> {
     for Gauge { name, help, samples } in gauges.iter().filter(|gauge| !gauge.samples.is_empty()) {
         writeln!(out, "# HELP {name} {help}\n# TYPE {name} gauge")?;
-        // Escaping can make two names equal.
+        // Two names can become equal by escaping.
         let mut written = HashSet::new();
         for (labels, value) in samples {
             let labels: Vec<String> =
@@ -39,8 +39,8 @@ pub(crate) fn write(gauges: &[Gauge<'_>], mut out: impl Write) -> io::Result<()>
     Ok(())
 }
 
-/// Escapes the three characters that are special in a label's value. The format has no escape for other control
-/// characters, so these are shown as `\u{1b}`, and reach no terminal raw.
+/// Escapes the three special characters of a label's value. The format has no escape for other control characters, so
+/// these are shown as `\u{1b}` and never reach a terminal.
 fn escaped(value: &str) -> String {
     let mut text = String::with_capacity(value.len());
     for c in value.chars() {

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
-/// Returns a time for JSON and the database: UTC, RFC 3339, of one width, so that it sorts as text.
+/// Returns a time for JSON and the database: UTC, RFC 3339, always of the same width, so that texts sort by time.
 #[must_use]
 pub(crate) fn iso(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Millis, true)

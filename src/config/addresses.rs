@@ -1,4 +1,4 @@
-//! The addresses that may be dialled, and the IPv4 addresses that an IPv6 address stands for.
+//! The rules for addresses that may be dialled, and the IPv4 addresses that an IPv6 address embeds.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
@@ -66,10 +66,10 @@ pub(crate) struct RangeError(String);
 const LINK_LOCAL: &str = "a link-local address, which cloud metadata services use";
 const METADATA: &str = "the address of a cloud metadata service";
 
-/// Ranges that are refused unless they are allowed: anybody who registers an address chooses where requests
-/// go, and a metadata service answers with credentials. AWS, EKS (`fd00:ec2::23`), Google (`fd20:ce::254`), Alibaba
-/// (`100.100.100.200`), Azure (`168.63.129.16`) and Oracle (`192.0.0.192`) serve theirs outside of the
-/// link-local ranges, too.
+/// Ranges that are refused unless they are allowed. Anybody who registers an address chooses the target of requests,
+/// and a metadata service answers with credentials. Besides the link-local ranges, metadata services are at addresses
+/// of AWS, EKS (`fd00:ec2::23`), Google (`fd20:ce::254`), Alibaba (`100.100.100.200`), Azure (`168.63.129.16`) and
+/// Oracle (`192.0.0.192`).
 const REFUSED: [(IpRange, &str); 8] = [
     (IpRange::v4(169, 254, 0, 0, 16), LINK_LOCAL),
     (IpRange::v6(0xfe80 << 112, 10), LINK_LOCAL),
@@ -81,8 +81,8 @@ const REFUSED: [(IpRange, &str); 8] = [
     (IpRange::v4(192, 0, 0, 192, 32), METADATA),
 ];
 
-/// The addresses that may be dialled: all but link-local ones and metadata services of clouds, which the
-/// default refuses without exception.
+/// The rules for addresses that may be dialled. The default refuses link-local addresses and metadata services of
+/// clouds, without exceptions.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct AddressPolicy {
@@ -96,7 +96,7 @@ pub(crate) struct AddressPolicy {
 pub(crate) struct RefusedAddress {
     /// The address.
     pub(crate) ip: IpAddr,
-    /// The IPv4 address that it stands for, if any.
+    /// The embedded IPv4 address that is refused, if it is not the address itself.
     pub(crate) embedded: Option<IpAddr>,
     reason: &'static str,
 }
@@ -223,7 +223,7 @@ mod tests {
         assert_eq!(policy.check("::ffff:169.254.10.7".parse().unwrap()), Ok(()));
         let refused = policy.check("::ffff:169.254.169.254".parse().unwrap()).unwrap_err();
         assert!(refused.to_string().contains("(169.254.169.254)"), "{refused}");
-        // An address may embed several others; an exception for one of them is none for the rest.
+        // An address may embed several others, and an exception for one of them does not cover the rest.
         let policy = AddressPolicy::allowing(&["169.254.10.0/24".to_owned()]).unwrap();
         assert!(policy.check("2001:0:a9fe:a01::5601:5601".parse().unwrap()).is_err());
         let policy = AddressPolicy::allowing(&["2001::/32".to_owned()]).unwrap();

@@ -24,7 +24,7 @@ pub(crate) struct AppConfig {
     pub(crate) packages: Vec<(Glob, Threshold)>,
 }
 
-/// The table of one app as it is written. [`AppTable::read`] reads its percentages.
+/// The table of one app in the file. [`AppTable::read`] reads its percentages.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct AppTable {

@@ -13,9 +13,9 @@ use crate::names::printable;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{path}:{line}: {fault}")]
 pub struct ConfigError {
-    /// The file as it was named.
+    /// The given name of the file.
     pub(crate) path: String,
-    /// The line, from 1.
+    /// The number of the line, from 1.
     pub(crate) line: usize,
     /// The key, the offending value, and the form expected.
     pub(crate) fault: String,
@@ -39,7 +39,7 @@ impl Fault {
         Fault { at, message: message.to_string() }
     }
 
-    /// Adds the key at the fault, the value found there, and the known key that is nearest to an unknown one.
+    /// Adds the key at the fault, the value found there, and for an unknown key the known key that is nearest to it.
     pub(super) fn in_document(self, document: &DeTable) -> Fault {
         let Some(entry) = Entry::at(document, self.at) else { return self };
         let is_unknown = self.message.starts_with("unknown field `") && !self.message.contains(DATE);
@@ -67,10 +67,10 @@ struct Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
-    /// Returns the innermost entry whose key or value holds the byte `at`.
+    /// Returns the innermost entry whose key or value contains the byte `at`.
     fn at(table: &'a DeTable<'a>, at: usize) -> Option<Entry<'a>> {
-        // The span of a table is that of its header, or of the key that it stands before, so it does not
-        // tell whether an entry lies within.
+        // The span of a table is that of its header, or of a key after it, so it does not show whether an entry is in
+        // the table.
         let inner = table.iter().find_map(|(key, value)| {
             let mut entry = Entry::at(value.get_ref().as_table()?, at)?;
             entry.tables.insert(0, key.get_ref());
@@ -83,7 +83,7 @@ impl<'a> Entry<'a> {
         })
     }
 
-    /// Returns the table of the entry, such as ` in [pull]`; nothing for a key above all tables.
+    /// Returns the table of the entry, such as ` in [pull]`; empty for a key before all tables.
     fn place(&self) -> String {
         if self.tables.is_empty() { String::new() } else { format!(" in [{}]", path(&self.tables)) }
     }
@@ -111,8 +111,8 @@ impl<'a> Entry<'a> {
 /// The name of the key in the table of one key that the toml crate makes of a date.
 const DATE: &str = "$__toml_private_datetime";
 
-/// Returns the form expected, where `message` leaves it to this module to tell the value found, or tells it in
-/// the words of serde or of the toml crate.
+/// Returns the expected form in `message`, if the message lacks the value found or has it in the words of serde or of
+/// the toml crate.
 fn form(message: &str) -> Option<&str> {
     if message.ends_with("number overflowed") {
         return Some("a smaller number");
@@ -129,7 +129,7 @@ fn form(message: &str) -> Option<&str> {
         "a string" => "a text in quotes",
         "a sequence" => "an array [...]",
         "any value" => "a smaller number",
-        // A date is handed over as a table whose key has no place in the text.
+        // The toml crate represents a date as a table whose key is not in the text.
         "a map" | "a spanned value" => "a table",
         form => form,
     })
@@ -140,14 +140,14 @@ fn path(names: &[&str]) -> String {
     names.iter().map(|name| toml_key(name)).collect::<Vec<_>>().join(".")
 }
 
-/// Returns a name as a key of TOML: in quotes where TOML wants them.
+/// Returns a name as a key of TOML, in quotes if TOML needs them.
 pub(crate) fn toml_key(name: &str) -> Cow<'_, str> {
     let is_bare = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
     if is_bare && !name.is_empty() { name.into() } else { format!("{name:?}").into() }
 }
 
-/// Returns the element of an array that holds the byte `at`, or else the value itself. An array begins at
-/// that byte when it is itself at fault.
+/// Returns the element of an array that contains the byte `at`, or else the value itself. If the array itself is at
+/// fault, it begins at that byte.
 fn element_at<'a>(value: &'a Spanned<DeValue<'a>>, at: usize) -> &'a DeValue<'a> {
     if value.span().start == at {
         return value.get_ref();
@@ -163,7 +163,7 @@ fn known_keys(message: &str) -> Vec<&str> {
     list.split('`').skip(1).step_by(2).collect()
 }
 
-/// Returns the known key that is nearest to `key`, or all where none is near.
+/// Returns the known key that is nearest to `key`, or all known keys if none is near.
 fn hint(key: &str, known: &[&str]) -> String {
     let near = (key.chars().count() / 3).max(1);
     let by_distance = known.iter().map(|known| (strsim::osa_distance(key, known), known));

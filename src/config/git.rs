@@ -11,19 +11,19 @@ use super::values::{above_zero, expected, list, text, whole};
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct GitConfig {
-    /// URL of the repository of each app that has none of its own; `{app}` stands for its name.
+    /// URL of the repository of apps without their own; `{app}` stands for the app's name.
     #[serde(deserialize_with = "repo_pattern")]
     pub(crate) repo: Option<String>,
-    /// Protocols that git may speak.
+    /// Protocols that git may use.
     #[serde(deserialize_with = "protocols")]
     pub(crate) protocols: Vec<String>,
-    /// The longest time of one run of git.
+    /// Time limit of one run of git.
     #[serde(deserialize_with = "above_zero")]
     pub(crate) timeout: Duration,
     /// A commit of more files is not read.
     #[serde(deserialize_with = "whole::<1, 100_000_000, _, _>")]
     pub(crate) max_files: usize,
-    /// Users whose clones are read beside those of this user, root and the owner of the work directory.
+    /// Further users whose clones are read, besides this user, root and the owner of the work directory.
     #[serde(deserialize_with = "list")]
     pub(crate) trust_owners: Vec<User>,
 }
@@ -40,7 +40,7 @@ impl Default for GitConfig {
     }
 }
 
-/// The protocols of git itself; those of helper programs, such as `ext::`, run commands.
+/// The protocols of git itself. Protocols of helper programs, such as `ext::`, run commands.
 const PROTOCOLS: [&str; 5] = ["file", "git", "http", "https", "ssh"];
 const A_PROTOCOL: &str = "\"https\", \"ssh\", \"file\", \"http\" or \"git\"";
 const A_PATTERN: &str = "a URL with {app} in it once, such as \"https://git.example/team/{app}.git\"";
@@ -59,7 +59,8 @@ pub(super) fn repo<'de, D: Deserializer<'de>>(value: D) -> Result<Option<String>
     text(value, "a text in quotes", parse_repo).map(Some)
 }
 
-/// Reads the URL of a repository. A password with a slash would be taken for the end of the host, and shown.
+/// Reads the URL of a repository. An unescaped slash in a password is refused, because it would end the host, and the
+/// password would be shown.
 fn parse_repo(text: &str) -> Result<String, String> {
     let authority = text.split_once("://").map_or("", |(_, rest)| rest.split('/').next().unwrap_or(rest));
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);

@@ -1,11 +1,11 @@
-//! The configuration file `goc-watchdog.toml`, and how durations, sizes and address ranges are written
-//! in it and in options.
+//! The configuration file `goc-watchdog.toml`, and the forms of durations, sizes and address ranges in it and in
+//! options.
 //!
-//! Pure: text goes in, values come out. Nothing is ignored: an unknown key, a value of another type or out
-//! of range is an error with its line, so that a typing error never means a default.
+//! Pure: the input is text, the output is values. An unknown key and a value of another type or out of range are errors
+//! with their line, so that a typing error never means a default.
 //!
-//! Each table is a struct that serde fills in, so its fields are the only list of its keys. [`values`] reads
-//! the forms that several tables share, and [`fault`] turns serde's errors into messages.
+//! Each table is a struct that serde fills, so its fields are the only list of its keys. [`values`] reads the forms
+//! that several tables share, and [`fault`] turns serde's errors into messages.
 
 mod addresses;
 mod apps;
@@ -41,16 +41,16 @@ use fault::Fault;
 use owners::inbox_owners;
 use values::{Table, expected, list, text};
 
-/// The whole configuration. The default is that of no file.
+/// The whole configuration. The default holds without a file.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
-    /// URLs of the centers; empty where none is configured.
+    /// URLs of the centers; empty if none is configured.
     pub(crate) centers: Vec<String>,
-    /// Folders beside that of the root in which pods leave their last data.
+    /// Further inboxes, besides the one in the root.
     pub inboxes: Vec<PathBuf>,
-    /// Owners whose files are taken in from the inboxes; `None`: anybody's.
+    /// Owners whose files are taken in from the inboxes; `None` for any owner.
     pub(crate) inbox_owners: Option<Vec<InboxOwner>>,
-    /// Rules by which service names are read.
+    /// Rules for the fields of service names.
     pub(crate) naming: Naming,
     /// The configured apps by name.
     pub(crate) apps: BTreeMap<String, AppConfig>,
@@ -68,11 +68,11 @@ pub struct Config {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FilesConfig {
-    /// The group may write what is created, whatever the umask says.
+    /// The group may write new files, whatever the umask says.
     pub(crate) group_write: bool,
 }
 
-/// The file as it is written, with all its keys and tables.
+/// The file with all its keys and tables.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct ConfigFile {
@@ -99,7 +99,7 @@ struct NamingTable {
 }
 
 impl Config {
-    /// Reads the text of the configuration file; `path` is for messages alone.
+    /// Reads the text of the configuration file; `path` is only for messages.
     pub fn parse(text: &str, path: &str) -> Result<Config, ConfigError> {
         let document = DeTable::parse(text).map_err(|error| Fault::from(error).in_file(path, text))?;
         let document = document.get_ref();

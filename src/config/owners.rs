@@ -12,9 +12,9 @@ use super::values::{NumberOrText, expected, list};
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "NumberOrText<u32>")]
 pub(crate) enum User {
-    /// By number.
+    /// A user by id.
     Id(u32),
-    /// By name.
+    /// A user by name.
     Name(String),
 }
 
@@ -29,7 +29,7 @@ pub(crate) enum InboxOwner {
 }
 
 impl InboxOwner {
-    /// Tells whether a file of this user and group is trusted. `user_id` returns the number of a user.
+    /// Tells whether a file of this user and group is trusted. `user_id` returns the id of a user.
     pub(crate) fn has(&self, uid: u32, gid: u32, user_id: impl Fn(&str) -> Option<u32>) -> bool {
         match self {
             Self::User(User::Id(trusted)) => *trusted == uid,

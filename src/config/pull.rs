@@ -24,37 +24,37 @@ pub struct PullConfig {
     /// The kind of change that begins a new row.
     #[serde(deserialize_with = "change_rule")]
     pub(crate) change: ChangeRule,
-    /// Requests at the same time, 1 to 1024.
+    /// Number of requests at the same time, 1 to 1024.
     #[serde(deserialize_with = "whole::<1, 1024, _, _>")]
     pub(crate) concurrency: usize,
-    /// Limit of a whole request with its answer.
+    /// Time limit of a whole request with its answer.
     #[serde(deserialize_with = "above_zero")]
     pub(crate) timeout: Duration,
-    /// Limit of a whole request to a center with its answer.
+    /// Time limit of a whole request to a center with its answer.
     #[serde(deserialize_with = "above_zero")]
     pub(crate) center_timeout: Duration,
-    /// Limit of the connection.
+    /// Time limit of connecting.
     #[serde(deserialize_with = "above_zero")]
     pub(crate) connect_timeout: Duration,
     /// Longest silence within an answer.
     #[serde(deserialize_with = "above_zero")]
     pub(crate) read_timeout: Duration,
-    /// Limit of a whole run.
+    /// Time limit of a run.
     #[serde(deserialize_with = "above_zero")]
     pub(crate) deadline: Option<Duration>,
-    /// The longest answer that is read.
+    /// Largest size of an answer.
     #[serde(rename = "max_body", deserialize_with = "size")]
     pub(crate) max_body_bytes: u64,
-    /// The most names that are taken of a center's list.
+    /// Largest number of names that are read of a center's list.
     #[serde(deserialize_with = "whole::<1, 100_000_000, _, _>")]
     pub(crate) max_names: usize,
-    /// The most addresses that are taken of a center's list, of all names together.
+    /// Largest number of addresses that are read of a center's list, for all names together.
     #[serde(deserialize_with = "whole::<1, 100_000_000, _, _>")]
     pub(crate) max_addresses: usize,
-    /// The most files of an answer.
+    /// Largest number of files in an answer.
     #[serde(deserialize_with = "whole::<1, 1_000_000_000, _, _>")]
     pub(crate) max_files: usize,
-    /// The most blocks of an answer.
+    /// Largest number of blocks in an answer.
     #[serde(deserialize_with = "whole::<1, 1_000_000_000, _, _>")]
     pub(crate) max_blocks: usize,
     /// Memory for all answers that are decoded at the same time.
@@ -66,18 +66,18 @@ pub struct PullConfig {
     /// The longest random wait before a run starts.
     #[serde(deserialize_with = "duration")]
     pub(crate) jitter: Option<Duration>,
-    /// Whether services that are not due are asked for their fraction.
+    /// Services that are not due get a peek.
     pub(crate) peek: bool,
-    /// Whether a new build is adopted by itself, in a deploy or by the votes of addresses.
+    /// A new build is adopted automatically, in a deploy or by the votes of addresses.
     pub(crate) adopt: bool,
     /// URL of the proxy.
     pub(crate) proxy: Option<String>,
-    /// Whether a listed name that this host cannot resolve is asked through the proxy.
+    /// Listed names that this host cannot resolve are requested through the proxy.
     pub(crate) proxy_resolves: bool,
     /// The addresses that may be dialled.
     #[serde(rename = "allow_addresses")]
     pub(crate) policy: AddressPolicy,
-    /// A row of history is written after so long even if nothing changed.
+    /// Time after which changed counts lead to a row, even without the configured kind of change.
     #[serde(deserialize_with = "duration")]
     pub(crate) row_at_least_every: Duration,
     /// Closed lives are folded into one when so old.

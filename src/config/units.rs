@@ -1,4 +1,4 @@
-//! Durations and sizes, as they are written in the configuration file and in options.
+//! The forms of durations and sizes in the configuration file and in options.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ pub(super) const A_DURATION: &str = "a duration such as \"90s\", \"15m\" or \"2h
 pub(super) const A_SIZE: &str =
     "a number of bytes above zero, alone or with B, KB, KiB, MB, MiB, GB or GiB, such as \"256MiB\"";
 
-/// The longest duration that is accepted, 100 years: with it no point in time overflows.
+/// The longest accepted duration, 100 years. No point in time overflows with it.
 const LONGEST_DURATION: Duration = Duration::from_secs(100 * 366 * 24 * 3600);
 
 /// Reads a duration such as `15m` or `2h 30m`, at most 100 years.

@@ -37,18 +37,18 @@ pub(super) fn list<'de, T: Deserialize<'de>, D: Deserializer<'de>>(value: D) -> 
 #[derive(Deserialize)]
 struct Element<T>(T);
 
-/// A number, or a text.
+/// A number or a text.
 #[derive(Deserialize)]
 #[serde(untagged)]
 pub(super) enum NumberOrText<N> {
     Number(N),
     Text(String),
-    /// Any value without a meaning here.
+    /// A value of any other type.
     Other(IgnoredAny),
 }
 
-/// A table that is read into a struct. A derived reader would accept an array, too, for the values of the
-/// fields in order.
+/// A table that is read into a struct. A derived reader would also accept an array with the values of the fields in
+/// order.
 #[derive(Default)]
 pub(super) struct Table<T>(pub(super) T);
 
@@ -92,12 +92,12 @@ pub(super) fn some_whole<'de, const LEAST: u64, const MOST: u64, N: TryFrom<u64>
     whole::<LEAST, MOST, N, D>(value).map(Some)
 }
 
-/// Reads a duration, for a field that is one or may be one.
+/// Reads a duration, for a field of type `Duration` or `Option<Duration>`.
 pub(super) fn duration<'de, T: From<Duration>, D: Deserializer<'de>>(value: D) -> Result<T, D::Error> {
     text(value, A_DURATION, parse_duration).map(T::from)
 }
 
-/// Reads a duration above zero, for a field that is one or may be one.
+/// Reads a duration above zero, for a field of type `Duration` or `Option<Duration>`.
 pub(super) fn above_zero<'de, T: From<Duration>, D: Deserializer<'de>>(value: D) -> Result<T, D::Error> {
     let parse = |text: &str| match parse_duration(text)? {
         Duration::ZERO => Err(expected("more than zero")),

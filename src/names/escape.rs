@@ -1,28 +1,28 @@
-//! The form of a name in the file system: safe, reversible, and different for different names.
+//! The form of a name in the file system, which is safe, reversible, and different for different names.
 
 use sha2::{Digest, Sha256};
 
-/// The longest result of [`escape`] in bytes: with `_<N>_report.html` and a temporary suffix behind it
-/// a file name still fits the 255 bytes of common file systems.
+/// The longest result of [`escape`] in bytes. With `_<N>_report.html` and a temporary suffix after it, a file name
+/// still fits the 255 bytes of common file systems.
 pub(super) const LONGEST_ESCAPED: usize = 200;
 
-/// Stands between prefix and hash of a long name. No escape looks like it, so that no other name does.
+/// The mark between prefix and hash of a long name. No escape looks like it, so no other name contains it.
 const HASH_MARK: &str = "%-";
 
-/// Entries of the work directory that are ours.
+/// Names of this program's own entries in the work directory.
 const OWN_ENTRIES: [&str; 1] = ["inbox"];
 
-/// Beginnings of entries of the work directory that are ours: the database with its `-wal`, `-shm` and
-/// `-journal`, the configuration, the lock. Temporary files begin with a dot, which no escaped name does.
+/// Prefixes of this program's own entries in the work directory: the database with its `-wal`, `-shm` and `-journal`,
+/// the configuration, the lock. Temporary files begin with a dot, which no escaped name does.
 const OWN_BEGINNINGS: [&str; 2] = ["sqlite.db", "goc-watchdog."];
 
-/// Returns `name` as one safe file name; different names give different results, on file systems that
-/// ignore case or normalise Unicode too.
+/// Returns `name` as one safe file name. Different names give different results, even on file systems that ignore case
+/// or normalise Unicode.
 ///
-/// `a-z 0-9 _ - .` stay, every other byte becomes `%` and two lower-case hex digits; so do a `.` or `-`
-/// at the start, a `.` at the end, and the first byte of a name that is one of our own files. The empty
-/// name is `%`. A result over 200 bytes becomes a prefix, `%-`, and the SHA-256 of the name: that
-/// one cannot be turned back, the original is in the database.
+/// `a-z 0-9 _ - .` stay, and every other byte becomes `%` and two lower-case hex digits. So do a `.` or `-` at the
+/// start, a `.` at the end, and the first byte of a name that one of this program's files has. The empty name is `%`. A
+/// result over 200 bytes becomes a prefix, `%-`, and the SHA-256 of the name. Only that form cannot be reversed; the
+/// database has the original.
 #[must_use]
 pub(crate) fn escape(name: &str) -> String {
     if name.is_empty() {
@@ -70,8 +70,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Returns the name that [`escape`] turned into `escaped`; `None` for a long name's prefix and hash, and
-    /// for whatever [`escape`] never makes.
+    /// Returns the name that [`escape`] turned into `escaped`; `None` for a long name's prefix and hash, and for a text
+    /// that [`escape`] never makes.
     fn unescape(escaped: &str) -> Option<String> {
         if escaped == "%" {
             return Some(String::new());
@@ -87,7 +87,7 @@ mod tests {
                 bytes.push(byte);
             }
         }
-        // Each name has one form only: lower-case hex, and no escape that is not needed.
+        // Each name has only one form: lower-case hex, and no unnecessary escape.
         String::from_utf8(bytes).ok().filter(|name| escape(name) == escaped)
     }
 
@@ -146,7 +146,7 @@ mod tests {
         }
     }
 
-    /// Names with a taste for trouble: case, dots, escapes, our own files, Unicode forms, length.
+    /// Difficult names: case, dots, escapes, this program's own files, Unicode forms, length.
     fn hostile_name() -> impl Strategy<Value = String> {
         let piece = prop_oneof![
             "[a-zA-Z0-9_./%\\- ]{0,4}",

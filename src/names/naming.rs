@@ -1,7 +1,7 @@
 //! The fields of a service name: env, region, app, branch and commit.
 //!
-//! Names come from whoever registered a process, so nothing is assumed about them: no length, no alphabet, no shape. A
-//! name that fits no form stands for itself.
+//! Any process can register any name, so nothing is assumed about its length, its characters or its form. A name that
+//! fits no form is an app by itself.
 
 use regex::Regex;
 
@@ -12,7 +12,7 @@ use super::printable;
 /// A name that fits no form leaves every field but `name` empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct ParsedName {
-    /// The name exactly as the center lists it.
+    /// The exact name that the center lists.
     pub name: String,
     /// The environment, such as `staging`.
     pub env: String,
@@ -20,21 +20,20 @@ pub(crate) struct ParsedName {
     pub region: String,
     /// The application, such as `apa_goc_echoserver`.
     pub app: String,
-    /// The branch; of one with `/` its last part.
+    /// The branch; of a branch with `/` only the last part.
     pub branch: String,
-    /// The commit, 7 to 64 hex digits, in lower case so that one commit is one key.
+    /// The commit, 7 to 64 hex digits, in lower case, so that each commit has one spelling.
     pub commit: String,
 }
 
 impl ParsedName {
-    /// Tells whether the name fitted, so that the fields hold something.
+    /// Tells whether the name fits the form, so that its fields are filled.
     #[must_use]
     pub(crate) fn is_parsed(&self) -> bool {
         !self.commit.is_empty()
     }
 
-    /// Returns what the app directory is named after (unescaped): the app, or the whole name where
-    /// nothing fits.
+    /// Returns the unescaped name of the app's folder: the app, or the whole name if no form fits.
     #[must_use]
     pub(crate) fn app_or_name(&self) -> &str {
         if self.is_parsed() { &self.app } else { &self.name }
@@ -48,18 +47,18 @@ impl ParsedName {
 /// The named groups that a pattern must have.
 const GROUPS: [&str; 5] = ["env", "region", "app", "branch", "commit"];
 
-/// How service names are read: `<env>_<region>_<app>_<branch>_<commit>`, or a configured pattern.
+/// The rules for the fields of service names: `<env>_<region>_<app>_<branch>_<commit>`, or a configured pattern.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Naming {
     pattern: Option<Regex>,
-    /// Longest first, so that the first that fits is the one that wins.
+    /// The configured app names, the longest first, so that the first that fits is taken.
     apps: Vec<String>,
 }
 
-/// A pattern for service names that cannot be used.
+/// The reason for which a pattern for service names cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NamingError {
-    /// The pattern is no regular expression.
+    /// The pattern is not a regular expression.
     #[error("\"{}\" is no regular expression: {reason}", printable(.pattern))]
     Syntax {
         /// The pattern as configured.
@@ -83,8 +82,8 @@ pub(crate) enum NamingError {
 impl Naming {
     /// Makes the rules from the configured `pattern`, if any, and the configured app names.
     ///
-    /// The pattern must have the groups `env region app branch commit` and must fit whole names; it is
-    /// anchored here. Where it is given, `apps` do not matter.
+    /// The pattern must have the groups `env region app branch commit` and is matched with whole names. If a pattern is
+    /// given, `apps` have no effect.
     pub(crate) fn new(
         pattern: Option<&str>,
         apps: impl IntoIterator<Item = String>,
@@ -95,10 +94,10 @@ impl Naming {
         Ok(Naming { pattern, apps })
     }
 
-    /// Reads the fields of `name`; a name that fits nothing has none.
+    /// Reads the fields of `name`. A name that fits no form has empty fields.
     ///
-    /// The default form wants all five fields filled. A pattern may let `env`, `region` or `branch` be
-    /// empty, for a house that has no regions, say; an app and a commit there must be.
+    /// In the default form none of the five fields is empty. A pattern may leave `env`, `region` or `branch` empty, for
+    /// example without regions; app and commit must not be empty.
     #[must_use]
     pub(crate) fn parse(&self, name: &str) -> ParsedName {
         let fields = match &self.pattern {
@@ -128,7 +127,7 @@ impl Naming {
 }
 
 fn anchored(pattern: &str) -> Result<Regex, NamingError> {
-    // Compiled alone first: `a)|(b` must not become valid by the parentheses put around it.
+    // The pattern is first compiled by itself, because `a)|(b` must not become valid by the parentheses around it.
     let compile = |text: &str| {
         Regex::new(text).map_err(|error| NamingError::Syntax {
             pattern: pattern.to_owned(),
@@ -144,7 +143,7 @@ fn anchored(pattern: &str) -> Result<Regex, NamingError> {
     compile(&format!(r"\A(?:{pattern})\z"))
 }
 
-/// The regex crate draws the pattern and an arrow; its last line says what is wrong.
+/// Returns the last line of an error of the regex crate, which has the reason. The lines before it show the pattern.
 fn last_line(text: &str) -> String {
     let line = text.lines().last().unwrap_or_default();
     line.strip_prefix("error: ").unwrap_or(line).to_owned()
@@ -255,11 +254,11 @@ mod tests {
         for (name, expected) in [
             ("e_r_echo_server_my_branch_0123456", ["e", "r", "echo_server", "my_branch", "0123456"]),
             ("e_r_echo_my_branch_0123456", ["e", "r", "echo", "my_branch", "0123456"]),
-            // The longer app would leave no branch.
+            // The longer app would leave the branch empty.
             ("e_r_echo_server_0123456", ["e", "r", "echo", "server", "0123456"]),
             ("e_r_echo_server_v2_0123456", ["e", "r", "echo_server", "v2", "0123456"]),
             ("e_r_echo_feature/my_branch_0123456", ["e", "r", "echo", "my_branch", "0123456"]),
-            // Not configured: the default rule.
+            // An app that is not configured follows the default rule.
             ("e_r_echoes_my_branch_0123456", ["e", "r", "echoes_my", "branch", "0123456"]),
         ] {
             assert_eq!(fields(&naming, name), expected, "{name}");

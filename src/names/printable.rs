@@ -1,19 +1,19 @@
-//! Text from outside as a terminal, a log or a CI runner may show it.
+//! Text from outside in a form that is safe for a terminal, a log or a CI runner.
 
 use std::borrow::Cow;
 
-/// Returns `text` fit for a terminal: one line, and nothing in it that moves, hides or reorders what
-/// stands around it.
+/// Returns `text` in one line that is safe for a terminal: no character in it moves, hides or reorders the text around
+/// it.
 ///
-/// Control characters (ANSI escapes begin with one), line and paragraph separators, and what Unicode
-/// ignores by default (zero width, bidi controls, fillers, tags) show as `\n` or `\u{1b}`. A backslash
-/// stays as it is, so that text made printable twice is the same.
+/// Control characters (ANSI escapes begin with one), line and paragraph separators, and characters that Unicode ignores
+/// by default (zero width, bidi controls, fillers, tags) are shown as `\n` or `\u{1b}`. A backslash stays the same, so
+/// that text can be made printable twice.
 ///
-/// Runners of GitHub and Azure take a line that begins with `::`, and `##[` or `##vso[` anywhere in one, for a
-/// command; a colon or a number sign of these is escaped, too.
+/// Runners of GitHub and Azure obey a line that begins with `::`, or that contains `##[` or `##vso[`, as a command. So
+/// a colon or a number sign of these is escaped, too.
 #[must_use]
 pub(crate) fn printable(text: &str) -> Cow<'_, str> {
-    // Most names are; a look at bytes is enough for those.
+    // Most names are plain ASCII, which a check of the bytes shows.
     let is_plain = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
     let shown = if is_plain || !text.contains(is_unprintable) {
         Cow::Borrowed(text)
@@ -42,11 +42,10 @@ fn without_commands(text: Cow<'_, str>) -> Cow<'_, str> {
     Cow::Owned(safe.replace("##[", r"#\u{23}[").replace("##vso[", r"#\u{23}vso["))
 }
 
-/// Returns `text` fit for a message: printable, and without its middle where it is so long that it would push all
-/// else off the screen.
+/// Returns `text` for a message: printable, and without its middle if it is very long.
 #[must_use]
 pub(crate) fn in_message(text: &str) -> Cow<'_, str> {
-    // An escape is up to ten times as long as its character; what is left out need not be escaped.
+    // An escape is up to ten times as long as its character. The part that is left out need not be escaped.
     match shortened(text, 10 * SHOWN_AT_EACH_END) {
         Cow::Borrowed(text) => match printable(text) {
             Cow::Borrowed(text) => shortened(text, SHOWN_AT_EACH_END),
@@ -56,10 +55,10 @@ pub(crate) fn in_message(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Characters of a value that a message shows at each end of a longer one; a path of ordinary length is whole.
+/// Number of characters that a message shows at each end of a long value. A path of ordinary length is shown whole.
 const SHOWN_AT_EACH_END: usize = 200;
 
-/// Returns `text` with so many characters at each end, and `…` for what is between.
+/// Returns `text` with `end` characters at each end, and `…` for the part between them.
 #[must_use]
 pub(crate) fn shortened(text: &str, end: usize) -> Cow<'_, str> {
     if text.len() <= 2 * end {

@@ -1,4 +1,4 @@
-//! The choice of one name by a part of it.
+//! The search for one name by a part of it.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -6,24 +6,24 @@ use std::fmt;
 use super::escape::LONGEST_ESCAPED;
 use super::printable;
 
-/// Candidates that the message of an ambiguous query shows.
+/// Number of candidates in the message about an ambiguous query.
 const SHOWN_CANDIDATES: usize = 10;
 
-/// A query that does not choose one service.
+/// The reason for which a query does not choose one service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ResolveError {
     /// The query is part of several names.
     Ambiguous {
         /// The part of a name that was given.
         query: String,
-        /// Every name that fits, sorted.
+        /// All names that fit, sorted.
         candidates: Vec<String>,
     },
     /// The query is part of no name.
     NotFound {
         /// The part of a name that was given.
         query: String,
-        /// The name that is nearest to it, when one is near.
+        /// The nearest name, if one is near.
         nearest: Option<String>,
     },
 }
@@ -63,10 +63,10 @@ impl fmt::Display for ResolveError {
     }
 }
 
-/// Returns the one candidate that `query` means: the full name, or the only one that it is a part of.
+/// Returns the candidate that `query` means: the one with this full name, or the only one that contains it.
 ///
-/// A part may also be written as [`printable`] shows it, since that is what people can copy. The empty
-/// query means nothing: an unset variable of a script must not choose a service.
+/// A part may also have the form of [`printable`], which people copy from the output. The empty query fits no name,
+/// because an unset variable of a script must not choose a service.
 pub(crate) fn resolve<'a>(query: &str, candidates: &[&'a str]) -> Result<&'a str, ResolveError> {
     if let Some(exact) = candidates.iter().find(|candidate| **candidate == query) {
         return Ok(exact);
@@ -91,7 +91,7 @@ pub(crate) fn resolve<'a>(query: &str, candidates: &[&'a str]) -> Result<&'a str
 
 /// Finds the candidate with a run of segments that is at most a quarter of the query away from it.
 fn nearest(query: &str, candidates: &[&str]) -> Option<String> {
-    // Nobody mistypes a name of this length, and the distance costs the product of both lengths.
+    // A name of this length is not typed by hand, and the time for the distance grows with the product of both lengths.
     if query.len() > 2 * LONGEST_ESCAPED {
         return None;
     }
@@ -142,7 +142,7 @@ mod tests {
         ] {
             assert_eq!(resolve(query, &FLEET), Ok(name));
         }
-        // A full name wins although it is a part of another; a name listed twice is one.
+        // A full name is taken even if it is a part of another name. A name listed twice is one candidate.
         assert_eq!(resolve("ab", &["abc", "ab"]), Ok("ab"));
         assert_eq!(resolve("ab", &["abc", "abc"]), Ok("abc"));
     }
