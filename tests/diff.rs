@@ -697,9 +697,8 @@ fn a_report_is_complete_where_its_figure_cannot_be_stored() {
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let output = report(&["-v"]).assert_code(0);
     assert_eq!(output.stdout, wanted.stdout);
-    output.assert_stderr_contains(
-        "kept it locked for 2 seconds; history and total will not know of these changes",
-    );
+    output
+        .assert_stderr_contains("kept it locked for 2 seconds; history and total do not show these changes");
     drop(other);
     service
         .world

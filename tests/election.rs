@@ -48,7 +48,7 @@ fn a_stray_process_that_came_first_gives_way_to_the_majority_after_two_pulls() {
     let (world, _stray, _real) = world_with_stray_process();
     let output = world.run(&["pull"]).assert_code(3);
     output.assert_stderr_contains(
-        "is served by 2 of 3 addresses, more than serve the one shown; it is adopted if that is still so in",
+        "is served by 2 of 3 addresses, more than serve the one shown; it is adopted if that is still true in",
     );
     assert!(!world.shows_echo());
     // The service is due again when five minutes have passed, and says so.

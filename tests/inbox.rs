@@ -322,7 +322,8 @@ fn a_file_that_is_still_being_written_waits() {
     for length in [0, 10, 60, text.len() / 2, text.len() - 1] {
         fs::write(&path, &text[..length]).unwrap();
         let taken = world.run(&["pull", "--format", "json", "--no-peek"]);
-        taken.assert_stderr_contains("it is cut short; it waits for its end");
+        taken
+            .assert_stderr_contains("it is cut short; it may still be written, and the next run tries again");
         assert_eq!(snapshots(&world.inbox()), std::slice::from_ref(&path));
     }
     // A leftover of a hook that was ended is removed after some time, and no file of others.
@@ -402,7 +403,7 @@ fn inboxes_of_the_configuration_are_taken_in_too() {
     world
         .run(&["pull"])
         .assert_code(3)
-        .assert_stderr_contains(&format!("inbox \"{}\" is not there", shared.display()));
+        .assert_stderr_contains(&format!("inbox \"{}\" does not exist", shared.display()));
 }
 
 #[test]
@@ -418,7 +419,7 @@ fn a_hook_that_fails_names_the_reason_and_stops_no_pod_unless_it_is_strict() {
         world.run(&[&all[..], &["--strict"]].concat()).assert_code(code);
         lenient
     };
-    let nothing = "the last data was not saved: ";
+    let nothing = "the last data of the process was not saved: ";
     hook(&["--address", &url], 1)
         .assert_stderr_contains(nothing)
         .assert_stderr_contains("GOC_SERVICE_NAME is neither in this environment nor in that of process");

@@ -56,7 +56,7 @@ fn list_takes_parts_of_names_and_works_offline() {
     assert_eq!(output.stderr, "");
     assert_eq!(output.json()[0][0]["addresses"][0]["address"], agents[0].url());
     assert_eq!(world.run(&["list", "--offline", "nosuch", "--format", "json"]).assert_code(0).stdout, "[]\n");
-    world.run(&["list"]).assert_code(3).assert_stderr_contains("showing what it listed");
+    world.run(&["list"]).assert_code(3).assert_stderr_contains("showing its list of");
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn a_root_without_data_says_so() {
     }
     let output = world.run(&["list", "nosuch"]).assert_code(0);
     output.assert_stderr_contains(&format!(
-        "no service is listed, and none is stored in \"{}\"",
+        "no service is listed, and no service is stored in \"{}\"",
         world.root().display()
     ));
     assert!(!world.root().exists());
@@ -83,7 +83,7 @@ fn parts_that_no_name_holds_are_named() {
     let output = world.run(&["list", "echoservr", "b\u{7}d"]).assert_code(0);
     assert_eq!(output.stdout, "");
     output.assert_stderr_contains(
-        "no service fits \"echoservr\" or \"b\\u{7}d\", `goc-watchdog list` shows them all",
+        "no service matches \"echoservr\" or \"b\\u{7}d\"; `goc-watchdog list` shows all",
     );
 }
 
@@ -386,7 +386,7 @@ fn services_of_a_center_that_is_asked_no_more_are_offline_and_not_up() {
     let output = world.run(&["list", "--offline"]).assert_code(0);
     let message = format!("warning: center \"{old}\": not asked since ");
     assert!(output.stderr.contains(&message), "{}", output.stderr);
-    assert!(output.stderr.ends_with("UTC; 1 service that it alone listed is offline\n"), "{}", output.stderr);
+    assert!(output.stderr.ends_with("UTC; 1 service that only it listed is offline\n"), "{}", output.stderr);
     assert!(output.stdout.contains("offline, not asked since "), "{}", output.stdout);
     let explained = world.run(&["list", "--offline", "--explain", ECHO]).stdout;
     assert!(explained.contains("no center lists it, not asked since "), "{explained}");

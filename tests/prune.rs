@@ -871,7 +871,7 @@ fn addresses_that_a_deadline_cuts_off_stay_as_they_were() {
         (summary(&output)["asked"] == 2).then_some(output)
     };
     let output = DEADLINES.iter().find_map(in_time).expect("two that answer in time").assert_code(3);
-    let output = output.assert_stderr_contains("the deadline ended it before all was done: 1 address");
+    let output = output.assert_stderr_contains("the deadline ended the run early: 1 address");
     let line = result_for(&output, &agents[0]);
     assert_eq!(
         [&line["state"], &line["finding"], &line["action"]],

@@ -395,7 +395,7 @@ fn a_silent_center_does_not_stop_pulls_of_known_addresses() {
     world.pull(0);
     world.center.stop();
     agents[0].hit(&[PING_BLOCK], 1);
-    world.pull(3).assert_stderr_contains("connection refused; pulling the addresses it listed");
+    world.pull(3).assert_stderr_contains("connection refused; pulling the addresses that it listed");
     assert_eq!(world.echo_counts(), [0, 0, 0, 1, 1, 0]);
     // Another program at a known address is not believed while no center lists the address.
     agents[0].run(&rebuilt_echo());
@@ -417,7 +417,7 @@ fn a_center_that_is_down_at_the_first_pull_is_an_error() {
     assert_eq!(
         output.stderr,
         format!(
-            "goc-watchdog: center \"{url}\": no connection: connection refused (--center, GOC_CENTER or center in the configuration says which center is asked)\n"
+            "goc-watchdog: center \"{url}\": no connection: connection refused (set the center by --center, GOC_CENTER or center in the configuration)\n"
         )
     );
     world.center.start_again();
@@ -438,7 +438,7 @@ fn a_suddenly_empty_center_is_not_believed_while_addresses_that_it_listed_answer
     world.pull(3).assert_stderr_contains("lists nothing, and listed 1 addresses before");
     assert_eq!(world.echo_counts(), [0, 0, 0, 1, 0, 0]);
     agents[0].kill();
-    world.pull(3).assert_stderr_contains("nothing that the emptied center listed answers any more");
+    world.pull(3).assert_stderr_contains("no address that the emptied center listed answers any more");
     assert_eq!(world.run(&["list", "--format", "json"]).assert_code(0).json()[0][0]["state"], "offline");
 }
 

@@ -50,11 +50,11 @@ fn a_renamed_file_is_another_build_and_the_old_files_go_to_the_history() {
     for service in ["echoserver", "staging_th_app_main_1234567"] {
         let (world, agent) = pulled_service(service);
         agent.run(&program_of_files(&[MAIN_FILE, B_FILE]));
-        world.pull(0).assert_stderr_contains("took the place of");
+        world.pull(0).assert_stderr_contains("replaced build");
         assert_eq!(world.total_and_counts(service), ("0.0".to_owned(), "b=0 b=0 main=0".to_owned()));
         agent.hit(&[0, 1], 1);
         let output = world.pull(0);
-        assert!(!output.stderr.contains("took the place of"), "{}", output.stderr);
+        assert!(!output.stderr.contains("replaced build"), "{}", output.stderr);
         assert_eq!(world.total_and_counts(service), ("75.0".to_owned(), "b=1 b=0 main=1".to_owned()));
         assert_eq!((world.build_count("current"), world.build_count("former")), (1, 1));
         assert_eq!(world.query::<i64>("SELECT count(*) FROM generation WHERE closed_at IS NOT NULL"), 1);
@@ -75,7 +75,7 @@ fn a_removed_file_and_an_added_one_are_another_build() {
     );
     assert_eq!(world.total_and_counts(ECHO), ("100.0".to_owned(), "main=1".to_owned()));
     agent.run(&program_of_files(&[MAIN_FILE, B_FILE]));
-    world.pull(0).assert_stderr_contains("took the place of");
+    world.pull(0).assert_stderr_contains("replaced build");
     assert_eq!(world.total_and_counts(ECHO), ("0.0".to_owned(), "b=0 b=0 main=0".to_owned()));
 }
 
@@ -95,7 +95,7 @@ fn a_rolling_deploy_is_one_build_until_nobody_serves_the_old_files_any_more() {
     assert_eq!(world.total_and_counts(ECHO).1, "a=5 a=0 b=0 b=0 main=6");
     // The last process of the old build leaves, and the others answer as before.
     world.center.remove(&third.url());
-    world.pull(0).assert_stderr_contains("took the place of");
+    world.pull(0).assert_stderr_contains("replaced build");
     assert_eq!(world.total_and_counts(ECHO), ("50.0".to_owned(), "b=0 b=0 main=1".to_owned()));
     world.assert_consistent();
 }
@@ -134,7 +134,7 @@ fn a_worker_that_was_rebuilt_is_shown_beside_the_server_that_stayed() {
     assert_eq!(world.total_and_counts(ECHO).1, "main=3 s=1 w=2");
     worker.run(&program_of_files(&[MAIN_FILE, WORKER_FILE, A_FILE]));
     worker.hit(&[1], 4);
-    world.pull(0).assert_stderr_contains("took the place of");
+    world.pull(0).assert_stderr_contains("replaced build");
     assert_eq!(world.total_and_counts(ECHO).1, "a=0 a=0 main=1 s=1 w=4");
     // Restarts of both change nothing.
     server.restart();
@@ -153,10 +153,10 @@ fn a_build_that_comes_back_has_all_of_its_counters() {
     world.pull(0);
     agent.run(&program_of_files(&[MAIN_FILE, A_FILE]));
     agent.hit(&[0], 1);
-    world.pull(0).assert_stderr_contains("took the place of");
+    world.pull(0).assert_stderr_contains("replaced build");
     assert_eq!(world.total_and_counts(ECHO), ("75.0".to_owned(), "a=5 a=0 main=6".to_owned()));
     agent.run(&program_of_files(&[MAIN_FILE, B_FILE]));
-    world.pull(0).assert_stderr_contains("took the place of");
+    world.pull(0).assert_stderr_contains("replaced build");
     assert_eq!(world.total_and_counts(ECHO), ("25.0".to_owned(), "b=7 b=0 main=0".to_owned()));
     // Two editions exist, however often the builds change.
     assert_eq!(world.query::<i64>("SELECT count(*) FROM edition"), 2);
@@ -222,13 +222,13 @@ fn a_late_snapshot_of_a_build_that_was_replaced_goes_to_the_history() {
     let late = world.home().join("late");
     std::fs::rename(&snapshot, &late).unwrap();
     agent.run(&program_of_files(&[MAIN_FILE, B_FILE]));
-    world.pull(0).assert_stderr_contains("took the place of");
+    world.pull(0).assert_stderr_contains("replaced build");
     std::fs::rename(&late, &snapshot).unwrap();
     world.pull(3);
     assert_eq!(world.total_and_counts(ECHO).1, "b=0 b=0 main=0");
     // Nothing is lost: the counters belong to the build that comes back.
     agent.run(&program_of_files(&[MAIN_FILE, A_FILE]));
-    world.pull(0).assert_stderr_contains("took the place of");
+    world.pull(0).assert_stderr_contains("replaced build");
     assert_eq!(world.total_and_counts(ECHO).1, "a=5 a=1 main=5");
     world.assert_consistent();
 }

@@ -57,7 +57,7 @@ fn files_without_source_count_are_named_and_nothing_is_read_for_them() {
     let output = report(&world, &[]).assert_code(0);
     assert_eq!(
         output.stderr,
-        "goc-watchdog: warning: no source for 2 files (6 of 8 statements), which count and have no functions:\n  \
+        "goc-watchdog: warning: no source for 2 files (6 of 8 statements); they count and have no functions:\n  \
          ../../etc/passwd: not in the commit\n  example.com/app/made/at_build.go: not in the commit\n"
     );
     let json = report(&world, &["--format", "json"]).assert_code(0).json().remove(0);
@@ -197,7 +197,7 @@ fn without_repository_the_error_says_what_to_do_and_forms_without_source_go_on()
     assert_eq!(quiet.stderr, "");
     let json = report(&world, &["--format", "json"])
         .assert_code(3)
-        .assert_stderr_contains("knows no functions")
+        .assert_stderr_contains("has no functions")
         .json()
         .remove(0);
     assert_eq!((&json["covered"], &json["source_commit"]), (&1.into(), &serde_json::Value::Null));
@@ -221,9 +221,9 @@ fn each_form_goes_to_one_place() {
     let usage = |options: &[&str], part: &str| {
         report(&world, options).assert_code(2).assert_stderr_contains(part);
     };
-    usage(&["--format", "func", "--format", "text"], "only one form can go to one place");
-    usage(&["--format", "func=a", "--format", "text=a"], "two forms would go to \"a\"");
-    usage(&["--format", "func=a", "--format", "text=./a"], "two forms would go to \"./a\"");
+    usage(&["--format", "func", "--format", "text"], "only one form can go to stdout or to --output");
+    usage(&["--format", "func=a", "--format", "text=a"], "two forms would go to the same file \"a\"");
+    usage(&["--format", "func=a", "--format", "text=./a"], "two forms would go to the same file \"./a\"");
     usage(&["--format", "func=a", "-o", "b"], "nothing is left for --output \"b\"");
     usage(
         &["--format", "nosuch"],
@@ -278,7 +278,7 @@ fn excluded_files_are_neither_counted_nor_stored() {
     );
     report(&world, &["--include", "nothing"])
         .assert_code(0)
-        .assert_stderr_contains("no file of the profile is left");
+        .assert_stderr_contains("leave no file of the profile");
     assert_eq!(world.files("_report.txt"), Vec::<PathBuf>::new());
 }
 

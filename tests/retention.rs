@@ -113,7 +113,7 @@ fn a_reader_postpones_retention() {
     let readers = world.root().join("goc-watchdog.readers");
     let reader = fs::OpenOptions::new().create(true).truncate(false).write(true).open(readers).unwrap();
     reader.lock_shared().unwrap();
-    world.drop_old(&["--keep", "1"]).assert_stderr_contains("somebody is reading stored files");
+    world.drop_old(&["--keep", "1"]).assert_stderr_contains("a report is reading stored files");
     assert_eq!(world.files(".cov").len(), 3);
     reader.unlock().unwrap();
     let output = world.drop_old(&["--keep", "1"]);

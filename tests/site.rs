@@ -450,7 +450,7 @@ fn a_report_without_source_says_so_until_there_is_one() {
     world.configure(&format!(
         "[git]\nprotocols = [\"file\"]\n[apps.app]\nrepo = \"file://{address}/nowhere\"\n"
     ));
-    let missing = format!("1 report without source that could be had: {};", source.service_name());
+    let missing = format!("1 report without source that may still be found: {};", source.service_name());
     write_site(&world).assert_code(3).assert_stderr_contains(&missing);
     source.git(&["clone", "--quiet", "--bare", &address, &format!("{address}/nowhere")]);
     let before = files_with_times(&site_folder(&world));
@@ -535,7 +535,7 @@ fn a_host_that_does_not_answer_is_waited_for_once() {
         "[git]\nprotocols = [\"http\"]\ntimeout = \"3s\"\nrepo = \"http://{address}/{{app}}.git\"\n"
     ));
     let output = write_site(&apps.world).assert_code(3);
-    output.assert_stderr_contains("4 reports without source that could be had");
+    output.assert_stderr_contains("4 reports without source that may still be found");
     assert_eq!(asked(), 1, "of two apps and four commits");
     write_site(&apps.world).assert_code(3);
     assert_eq!(asked(), 0, "nor in the next run");
@@ -867,7 +867,7 @@ fn options_that_contradict_each_other_are_refused() {
         (&["report", "--all", "--format", "site", "-o", "-"], "needs a folder, which stdout is not"),
         (&["report", "echoserver", "--format", "site", "-o", folder], "give --all and no SERVICE"),
         (&["report", "--format", "site", "-o", folder], "required arguments were not provided"),
-        (&["report", "--all", "--format", "site=x", "-o", folder], "the same thing twice"),
+        (&["report", "--all", "--format", "site=x", "-o", folder], "name the folder twice"),
     ] {
         world.run(arguments).assert_code(2).assert_stderr_contains(message);
     }

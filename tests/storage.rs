@@ -156,7 +156,7 @@ fn a_report_waits_for_a_sweep_that_does_not_end_and_says_so() {
         .run(&["report", "echoserver"])
         .assert_code(4)
         .assert_stderr_contains("goc-watchdog.readers: prune is removing files; waiting up to 10s")
-        .assert_stderr_contains("goc-watchdog.readers: another run holds the lock, still after 10s");
+        .assert_stderr_contains("goc-watchdog.readers: another run holds the lock, even after waiting 10s");
     readers.unlock().unwrap();
     world
         .run(&["report", "echoserver", "--format", "lcov"])
@@ -189,7 +189,7 @@ fn files_that_an_earlier_release_left_open_to_others_are_named_once_and_not_chan
     let root = root.display();
     let warning = format!(
         "goc-watchdog: warning: other users of this machine can read sqlite.db, apa_goc_echoserver/cov_data in {root}; \
-         to close it (this is said once): cd {root} && "
+         to close them (this message comes once): cd {root} && "
     );
     let command = told.stderr.trim_end().strip_prefix(&warning).unwrap_or_else(|| panic!("{}", told.stderr));
     assert_eq!(world.pull(0).stderr, "");

@@ -260,11 +260,11 @@ fn a_run_that_may_wait_works_when_the_other_is_done() {
     world
         .run(&["pull", "--wait", "50ms"])
         .assert_code(4)
-        .assert_stderr_contains("holds the lock, still after 50ms; nothing was");
+        .assert_stderr_contains("holds the lock, even after waiting 50ms; nothing was");
     world
         .run(&["prune", "--wait", "50ms"])
         .assert_code(4)
-        .assert_stderr_contains("holds the lock, still after 50ms; nothing was");
+        .assert_stderr_contains("holds the lock, even after waiting 50ms; nothing was");
     let (ended, _ended_says) = spawn_waiting(&world, &["pull", "-v", "--wait"]);
     signal(&ended, "-TERM");
     assert_eq!(ended.wait_with_output().unwrap().status.code(), Some(143));

@@ -8,24 +8,23 @@ use crate::config::parse_duration;
 use crate::coverage::Threshold;
 use crate::gate::Gate;
 
-/// Requirements; one that is not met ends with exit code 5.
+/// The requirements of a gate. The exit code is 5 if one is not met.
 #[derive(Args, Debug)]
 pub(crate) struct GateArgs {
-    /// Fail below this percentage of all statements; exact, not rounded.
+    /// Fail if the percentage of all statements is lower; the exact value counts, not the rounded one.
     #[arg(long, value_name = "PERCENT")]
     fail_under: Option<Threshold>,
 
-    /// Fail when the last pull that got an answer is longer ago.
+    /// Fail if the last pull with an answer is longer ago.
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     max_age: Option<Duration>,
 
-    /// Fail when fewer replicas answered at the last pull.
+    /// Fail if fewer replicas answered at the last pull.
     #[arg(long, value_name = "N")]
     min_replicas: Option<u32>,
 }
 
 impl GateArgs {
-    /// Returns the requirements.
     pub(crate) fn gate(&self) -> Gate {
         let Self { fail_under, max_age, min_replicas } = *self;
         Gate { fail_under, max_age, min_replicas }

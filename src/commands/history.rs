@@ -16,20 +16,20 @@ use crate::fleet::row::{Row, RowFilter};
 use crate::io::store::Store;
 use crate::names::in_message;
 
-/// Show how the coverage of a service went, row by row.
+/// Show the coverage of a service over time, row by row.
 ///
-/// Every stored total of the app in its environment and region, over all its commits, the newest last;
-/// also those whose profile `prune` dropped.
+/// The rows are all stored totals of the app in its environment and region, over all its commits, the newest last. They
+/// include rows whose profile `prune` dropped.
 #[derive(Args, Debug)]
 pub struct HistoryArgs {
-    /// Full name of the service, or any part of it that means one app in one environment and region.
+    /// Full name of the service, or any part of it that fits only one app in one environment and region.
     service: String,
 
-    /// Only rows of this commit, or of those that begin with it.
+    /// Show only rows of the commit that begins with this.
     #[arg(long, value_name = "COMMIT")]
     commit: Option<String>,
 
-    /// Only the newest N rows.
+    /// Show only the newest N rows.
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
 
@@ -68,7 +68,7 @@ pub(crate) fn run(args: &HistoryArgs, context: &Context) -> Result<ExitCode> {
 struct HistoryLine<'a> {
     row: &'a Row,
     before: Option<&'a Row>,
-    /// The coverage of its changed lines, where that was computed.
+    /// The coverage of its changed lines, if it was computed.
     diff: Option<ChangedLines>,
 }
 
@@ -144,7 +144,7 @@ fn print(lines: &[HistoryLine<'_>], context: &Context) -> Result<()> {
     Ok(())
 }
 
-/// Draws totals as bars between the smallest and the largest of them.
+/// Returns totals as bars between the smallest and the largest of them.
 fn sparkline(totals: &[f64]) -> String {
     const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     let lowest = totals.iter().copied().fold(f64::INFINITY, f64::min);

@@ -1,4 +1,4 @@
-//! Waiting for locks: one run at a time works in a root, and the others end unless they may wait.
+//! The wait for locks. One run at a time works in a root, and other runs end unless they may wait.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::io::clock::{self, SHORT_WAIT, Stopwatch, WaitOutcome};
 use crate::io::signals::Signals;
 use crate::io::workdir::{LockedWorkdir, ReadersLock, WorkdirError};
 
-/// The value of `--wait` without one: longer than anybody waits.
+/// The value of `--wait` without a duration, which is longer than anybody waits.
 pub(crate) const FOREVER: &str = "100years";
 
 /// Holds off sweeping, so that stored files stay while they are read.
@@ -29,7 +29,7 @@ pub(crate) fn hold_off_sweeping(signals: &Signals, context: &Context) -> Result<
         WaitOutcome::Signal(signal) => Err(EarlyEnd::Signal(signal).into()),
         WaitOutcome::InVain => {
             let wait = format_duration(SHORT_WAIT);
-            let message = format!("{path}: another run holds the lock, still after {wait}");
+            let message = format!("{path}: another run holds the lock, even after waiting {wait}");
             Err(EarlyEnd::Busy(message).into())
         }
     }
@@ -40,9 +40,9 @@ pub(crate) fn tell_short_wait(why: &str, context: &Context) {
     context.tell(format_args!("{why}; waiting up to {}", format_duration(SHORT_WAIT)));
 }
 
-/// The time that a run waits, all in all, while others hold the lock.
+/// The total time for which a run waits while others hold the lock.
 pub(crate) struct LockWait {
-    /// `None` where it waits for nobody.
+    /// The longest wait; `None` for a run that does not wait.
     longest: Option<Duration>,
     since: Stopwatch,
 }
@@ -62,17 +62,17 @@ impl AcquiredLock {
 }
 
 impl LockWait {
-    /// Begins to count.
+    /// Begins to count the wait.
     pub(crate) fn new(longest: Option<Duration>) -> Self {
         Self { longest, since: Stopwatch::start() }
     }
 
-    /// Tells whether it waits at all.
+    /// Tells whether the run may wait.
     pub(crate) fn is_any(&self) -> bool {
         self.longest.is_some()
     }
 
-    /// Returns how much is left; `None` where it is spent.
+    /// Returns the time left; `None` when it is over.
     fn left(&self) -> Option<Duration> {
         self.longest?.checked_sub(self.since.elapsed()).filter(|left| !left.is_zero())
     }
@@ -94,7 +94,7 @@ impl LockWait {
             if !has_waited {
                 context.explain(format_args!("{busy}; waiting"));
             }
-            // Not all at the same moment, where many wait.
+            // The pause is random, so that several waiting runs do not try at the same moment.
             if let Some(signal) = clock::wait(pause.mul_f64(0.5 + fastrand::f64() / 2.0).min(left), signals) {
                 return Err(EarlyEnd::Signal(signal).into());
             }
@@ -103,11 +103,11 @@ impl LockWait {
     }
 }
 
-/// The clause of a message about time that is spent.
+/// The clause of a message about the wait.
 impl fmt::Display for LockWait {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.longest {
-            Some(longest) => write!(out, ", still after {}", format_duration(longest)),
+            Some(longest) => write!(out, ", even after waiting {}", format_duration(longest)),
             None => Ok(()),
         }
     }

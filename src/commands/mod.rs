@@ -1,4 +1,4 @@
-//! The commands, a file each: arguments, output and exit code. The work is done by the engines.
+//! The commands, one file for each, with its arguments, output and exit code. The engines do the work.
 
 pub(crate) mod history;
 pub(crate) mod list;
@@ -34,7 +34,7 @@ use crate::names::{printable, shortened};
 
 pub(crate) use notices::tell_damages;
 
-/// The center that is asked where none is named: goc's own default.
+/// The default center, which is goc's own default.
 const DEFAULT_CENTER: &str = "http://127.0.0.1:7777";
 
 /// The time, the user and the terminals of this run.
@@ -48,9 +48,9 @@ pub(crate) struct RunEnvironment {
     pub stdout_is_terminal: bool,
     /// Stderr is a terminal.
     pub stderr_is_terminal: bool,
-    /// Columns of the terminal, where stdout is one.
+    /// Columns of the terminal; `None` if stdout is not one.
     pub stdout_width: Option<usize>,
-    /// `NO_COLOR` is set, or the terminal knows no colours.
+    /// `NO_COLOR` is set, or the terminal has no colours.
     pub no_color: bool,
 }
 
@@ -102,7 +102,7 @@ impl Context {
         })
     }
 
-    /// Returns the context for output that goes to a file, whoever watches.
+    /// Returns the context for output to a file.
     pub(crate) fn for_a_file(&self) -> Self {
         let environment =
             RunEnvironment { stdout_is_terminal: false, stdout_width: None, ..self.environment.clone() };
@@ -124,12 +124,12 @@ impl Context {
         self.environment.now
     }
 
-    /// Tells whether somebody watches, or wants to know everything.
+    /// Tells whether stdout is a terminal, or `--verbose` was given.
     pub(crate) fn has_spectator(&self) -> bool {
         !self.is_quiet && (self.is_verbose || self.environment.stderr_is_terminal)
     }
 
-    /// Prints a message that is no fault, unless `--quiet` was given.
+    /// Prints a message that is not a failure, unless `--quiet` was given.
     pub(crate) fn tell(&self, message: impl fmt::Display) {
         if !self.is_quiet {
             inform(message);
@@ -149,14 +149,14 @@ impl Context {
 pub(crate) enum Level {
     /// The command failed, or one of its targets.
     Error,
-    /// Something is not as it should be, and the command went on or need not run.
+    /// A fault after which the command went on, or because of which it need not run.
     Warning,
-    /// An answer to a request for more messages.
+    /// A message that is not about a fault.
     Information,
 }
 
 impl Level {
-    /// Returns what journald takes from the start of a line (sd-daemon(3)).
+    /// Returns the prefix of a line by which journald knows its priority (sd-daemon(3)).
     fn prefix(self) -> &'static str {
         match self {
             Self::Error => "<3>",
@@ -166,11 +166,11 @@ impl Level {
     }
 }
 
-/// Tells whether stderr goes to the journal. The value belongs to the process, as stderr does: messages come from
-/// anywhere, also from before there is a context.
+/// The decision whether stderr goes to the journal. It is static, because stderr belongs to the process and some
+/// messages come before a context exists.
 static STDERR_IS_JOURNAL: OnceLock<bool> = OnceLock::new();
 
-/// Decides, once, whether messages carry the priorities that journald reads.
+/// Sets whether messages carry the priorities that journald reads. Only the first call has an effect.
 pub(crate) fn speak_to_journal(stderr_is_journal: bool) {
     let _ = STDERR_IS_JOURNAL.set(stderr_is_journal);
 }
@@ -181,35 +181,35 @@ pub(crate) fn speaks_to_journal() -> bool {
     STDERR_IS_JOURNAL.get().copied().unwrap_or(false)
 }
 
-/// Prints what failed.
+/// Prints an error: the command or one of its targets failed.
 pub(crate) fn fail(message: impl fmt::Display) {
     say(Level::Error, &message.to_string());
 }
 
-/// Prints a warning: something went wrong and did not stop the run.
+/// Prints a warning: a fault that did not stop the run.
 pub(crate) fn warn(message: impl fmt::Display) {
     say(Level::Warning, &format!("warning: {message}"));
 }
 
-/// Prints what somebody asked to be told.
+/// Prints a message that is not about a fault.
 pub(crate) fn inform(message: impl fmt::Display) {
     say(Level::Information, &message.to_string());
 }
 
-/// Characters of one line of a message, beyond which its middle is left out.
+/// Largest number of characters of a line in a message. The middle of a longer line is left out.
 const LONGEST_LINE: usize = 4000;
 
-/// Set once a message said that this process has too many files open (EMFILE).
+/// The mark that a message was about too many open files of this process (EMFILE).
 static HAS_TOO_MANY_FILES: AtomicBool = AtomicBool::new(false);
 
-/// Notes a message about too many open files, printed or not.
+/// Notes whether a message, printed or not, is about too many open files.
 pub(crate) fn heed_limit_of_files(message: &str) {
     if message.contains("(os error 24)") || message.contains("(ulimit -n)") {
         HAS_TOO_MANY_FILES.store(true, Ordering::Relaxed);
     }
 }
 
-/// Tells at the end how to raise the limit of open files, if the run met that limit.
+/// Prints at the end how to raise the limit of open files, if the run reached it.
 pub(crate) fn tell_limit_of_files() {
     if HAS_TOO_MANY_FILES.load(Ordering::Relaxed) {
         let limit = host::max_open_files().map_or("few".to_owned(), |limit| limit.to_string());
@@ -220,7 +220,8 @@ pub(crate) fn tell_limit_of_files() {
     }
 }
 
-/// Prints a message on stderr. Text from outside was made printable where it entered the message, and is once more here.
+/// Prints a message on stderr. Text from outside was made printable when it entered the message, and the whole message
+/// is made printable again here.
 pub(crate) fn say(level: Level, message: &str) {
     heed_limit_of_files(message);
     let priority = if speaks_to_journal() { level.prefix() } else { "" };
@@ -232,7 +233,7 @@ pub(crate) fn say(level: Level, message: &str) {
     }
 }
 
-/// Opens the database for writing; creates it or brings it up to date, and tells of that. The database of an earlier
+/// Opens the database for writing; creates it or brings it up to date, and prints that. A database of an earlier
 /// release is copied first.
 pub(crate) fn open_store(locked: &LockedWorkdir, context: &Context) -> anyhow::Result<Store> {
     let path = locked.database()?;
@@ -261,7 +262,7 @@ pub(crate) fn open_store(locked: &LockedWorkdir, context: &Context) -> anyhow::R
 /// Copies a database as it was before this release, once; returns the name of the copy.
 fn keep_copy(outdated: &Outdated, locked: &LockedWorkdir) -> anyhow::Result<String> {
     let name = concat!("sqlite.db.before-", env!("CARGO_PKG_VERSION"));
-    // The copy of an earlier schema is not that of this one, though releases have a version each.
+    // An existing copy of that name may have another schema, which a version before this release wrote.
     let other = format!("{name}-schema-{}", outdated.schema());
     for name in [name, &other] {
         let path = locked.workdir().stored(name);
@@ -291,7 +292,7 @@ pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
     if is_busy { ExitCode::Busy } else { ExitCode::Failed }
 }
 
-/// Prints why a run failed; nothing where a signal ended it.
+/// Prints the reason why a run failed; nothing if a signal ended it.
 pub(crate) fn tell_failure(error: &anyhow::Error) {
     match error.downcast_ref::<EarlyEnd>() {
         Some(EarlyEnd::Signal(_)) => {}
@@ -300,7 +301,7 @@ pub(crate) fn tell_failure(error: &anyhow::Error) {
     }
 }
 
-/// Tells whether an error is a closed pipe: nobody reads the output any more.
+/// Tells whether an error is a closed pipe, so that no program reads the output any more.
 #[must_use]
 pub(crate) fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error

@@ -10,7 +10,7 @@ use crate::io::store::Store;
 use crate::io::workdir::{ASIDE, Swept, Workdir, WorkdirError};
 use crate::names::printable;
 
-/// Names the stored values that could not be read; tells whether there are any.
+/// Prints the stored values that could not be read; tells whether there are any.
 pub(crate) fn tell_damages(store: &Store) -> bool {
     let damages = store.damages();
     for damage in &damages {
@@ -19,11 +19,11 @@ pub(crate) fn tell_damages(store: &Store) -> bool {
     !damages.is_empty()
 }
 
-/// Names the files that a sweep left, and those that no row of the database knows.
+/// Prints the files that a sweep could not remove, and those that belong to no row.
 pub(crate) fn tell_swept(swept: &Swept) {
     for path in &swept.aside {
         warn(format_args!(
-            "\"{}\" is of no row of the database, as after an older sqlite.db was put back; it was moved to {ASIDE}/ \
+            "\"{}\" belongs to no row of the database, as after restoring an older sqlite.db; it was moved to {ASIDE}/ \
              beside it, where prune removes it in time",
             printable(path)
         ));
@@ -31,7 +31,7 @@ pub(crate) fn tell_swept(swept: &Swept) {
     tell_left(&swept.failed);
 }
 
-/// Names the files that a sweep left.
+/// Prints the files that a sweep could not remove.
 pub(crate) fn tell_left(failed: &[WorkdirError]) {
     for error in failed {
         let why = error.source().map(|why| format!(": {why}")).unwrap_or_default();
@@ -50,7 +50,7 @@ pub(crate) fn tell_mended(mended: &MendingOutcome, workdir: &Workdir) {
                 warn(format_args!("{name}: \"{shown}\" {fault}; it was written again from the database"));
             }
             Repair::RowIsBehind { fault } => fail(format_args!(
-                "{name}: \"{shown}\" {fault}, and the database holds more by now; the next pull stores a new row"
+                "{name}: \"{shown}\" {fault}, and the counters in the database are newer; the next pull stores a new row"
             )),
             Repair::Failed { fault, error } => {
                 fail(format_args!("{name}: \"{shown}\" {fault}, and was not written again: {error}"));
@@ -60,7 +60,7 @@ pub(crate) fn tell_mended(mended: &MendingOutcome, workdir: &Workdir) {
     }
 }
 
-/// Names the centers that list more than the limits let through.
+/// Prints the centers whose lists exceed the limits.
 pub(crate) fn tell_cut_lists(fleet: &Fleet) {
     for (url, message) in &fleet.cut {
         warn(format!("center \"{}\" {message}", shown_url(url)));

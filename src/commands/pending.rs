@@ -1,4 +1,4 @@
-//! The message of `pull` and `list --explain` that another build may be adopted soon, for people and for scripts.
+//! The message of `pull` and `list --explain` about a build that may be adopted soon, for people and for scripts.
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
@@ -19,7 +19,7 @@ impl PendingAdoption {
         let addresses = count(*listed, "addresses");
         let left = if *at > now { format!("in {}", span(*at - now)) } else { "at the next pull".to_owned() };
         format!(
-            "build {} is served by {votes} of {addresses}, {compared}; it is adopted if that is still so {left}",
+            "build {} is served by {votes} of {addresses}, {compared}; it is adopted if that is still true {left}",
             self.build()
         )
     }
@@ -60,10 +60,10 @@ mod tests {
         let majority = pending(ContestKind::Majority, Some(7)).unwrap();
         assert_eq!(
             majority.sentence(at(60)),
-            "build - is served by 2 of 3 addresses, more than serve the one shown; it is adopted if that is still so \
+            "build - is served by 2 of 3 addresses, more than serve the one shown; it is adopted if that is still true \
              in 4m"
         );
-        assert!(majority.sentence(at(300)).ends_with("it is adopted if that is still so at the next pull"));
+        assert!(majority.sentence(at(300)).ends_with("it is adopted if that is still true at the next pull"));
         let tie = pending(ContestKind::Tie, Some(7)).unwrap();
         assert!(tie.sentence(at(0)).contains("as many as serve the one shown"), "{}", tie.sentence(at(0)));
     }

@@ -1,4 +1,4 @@
-//! `--ping`: a service outside hears when a run begins and how it ended, and raises the alarm when it hears nothing.
+//! `--ping`: the reports of a run's start and end to a dead-man's switch, which raises the alarm when none comes.
 
 use std::cell::RefCell;
 use std::ffi::OsStr;
@@ -14,7 +14,7 @@ use crate::io::center::Client;
 use crate::parallel::{self, Spawned};
 use crate::ping::{Ping, PingUrl};
 
-/// Reads a [`PingUrl`]. Clap's own parsers show the value that they refuse, and this one is a secret.
+/// The parser of a [`PingUrl`]. Clap's own parsers show a refused value, but this one is a secret.
 #[derive(Clone)]
 pub(crate) struct PingUrlParser;
 
@@ -43,10 +43,10 @@ enum StartPing<T, W> {
     Over(T),
 }
 
-/// Does `work`, and tells `url` when it begins and how it ended. `work` calls its argument when it begins.
+/// Does `work`, and reports its start and its end to `url`. `work` calls its argument when it begins.
 ///
-/// A run begins once it holds the lock. A run that ends busy sends no ping, because another one is at work. Pings that
-/// fail are warnings, and the first one keeps nobody waiting.
+/// A run begins when it holds the lock. A run that ends as busy sends no ping, because another run is at work. A ping
+/// that fails is a warning. The work does not wait for the first ping.
 pub(crate) fn pinging(
     url: Option<&PingUrl>,
     proxy: Option<String>,

@@ -15,10 +15,11 @@ use crate::names::{printable, shortened};
 /// Empty columns after each column of a table.
 const GAP: u16 = 2;
 
-/// Rows of a table that are laid out at a time; a row of ten cells takes about 3 KB until it is written.
+/// Number of rows of a table that are laid out at the same time. A row of ten cells takes about 3 KB until it is
+/// written.
 const BLOCK: usize = 512;
 
-/// Returns a table that fits the terminal, or one that is never wrapped where nobody watches.
+/// Returns a table that fits the terminal, or one without wrapped lines if stdout is not a terminal.
 pub(crate) fn table(context: &Context, header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
@@ -69,8 +70,8 @@ pub(crate) fn print_rows<T, const N: usize>(
 
 /// Writes a table of any number of rows, as [`write_table`] would, without all of its cells in memory.
 ///
-/// `cells` is called twice for each row of a long table: the widths of the columns must be known before the first row
-/// is written.
+/// `cells` is called twice for each row of a long table, because the widths of the columns must be known before the
+/// first row is written.
 pub(crate) fn write_rows<T, const N: usize>(
     context: &Context,
     header: &[&str; N],
@@ -81,7 +82,7 @@ pub(crate) fn write_rows<T, const N: usize>(
     write_blocks(&table(context, header), rows, cells, out)
 }
 
-/// Fills `empty`, which has its header, with the rows of one block after the other.
+/// Fills `empty`, which has the header, with the rows of one block after the other.
 fn write_blocks<T, const N: usize>(
     empty: &Table,
     rows: &[T],
@@ -106,7 +107,7 @@ fn write_blocks<T, const N: usize>(
     let is_wrapped = !matches!(empty.content_arrangement(), ContentArrangement::Disabled)
         && empty.width().is_some_and(|width| usize::from(width) < whole);
     if is_wrapped {
-        // All cells of a column decide where lines are wrapped, not the longest alone.
+        // All cells of a column decide where lines are wrapped, not only the longest one.
         return write_table(&filled(rows), out);
     }
     for (number, block) in rows.chunks(BLOCK).enumerate() {
@@ -114,7 +115,7 @@ fn write_blocks<T, const N: usize>(
         for (column, width) in table.column_iter_mut().zip(widths) {
             column.set_constraint(ColumnConstraint::Absolute(Width::Fixed(width.saturating_add(GAP))));
         }
-        // The header is one line, for it is not wrapped.
+        // The header is one line, because it is not wrapped.
         for line in table.lines().skip(usize::from(number > 0)) {
             writeln!(out, "{}", line.trim_end())?;
         }
@@ -122,7 +123,7 @@ fn write_blocks<T, const N: usize>(
     Ok(())
 }
 
-/// Returns a cell with text from outside; the middle of what would push all else off the screen is left out.
+/// Returns a cell with text from outside. The middle of a very long text is left out.
 pub(crate) fn cell(text: &str) -> Cell {
     const END: usize = 60;
     match text {
@@ -131,7 +132,7 @@ pub(crate) fn cell(text: &str) -> Cell {
     }
 }
 
-/// Returns a cell that draws the eye, where colours are allowed.
+/// Returns a cell in a colour, if colours are allowed.
 pub(crate) fn colored(context: &Context, text: &str, color: Color) -> Cell {
     if context.has_color { Cell::new(text).fg(color) } else { Cell::new(text) }
 }
@@ -147,7 +148,7 @@ pub(crate) fn write_json(value: &impl Serialize, out: &mut dyn Write) -> io::Res
     writeln!(out)
 }
 
-/// Writes objects as one array in a line of JSON, each made when it is its turn.
+/// Writes objects as one array in a line of JSON. Each object is made when it is written.
 pub(crate) fn write_json_each<T: Serialize>(
     objects: impl Iterator<Item = T>,
     out: &mut dyn Write,
@@ -173,7 +174,7 @@ mod tests {
         assert_eq!(shortened(&"a".repeat(120), 60), "a".repeat(120));
     }
 
-    /// Returns a table that is laid out for a terminal of `width` columns; `None`: for nobody who watches.
+    /// Returns a table for a terminal of `width` columns; `None` for output that is not a terminal.
     fn empty(width: Option<u16>) -> Table {
         let mut table = Table::new();
         table.load_style(presets::NOTHING).force_no_tty().set_header(["SERVICE", "", "WHY"]);

@@ -1,4 +1,4 @@
-//! `total`: how much of a service is covered, as one number.
+//! `total`: the coverage of a service as one number.
 
 use std::io::{self, Write};
 
@@ -19,11 +19,10 @@ use crate::gate::GateData;
 use crate::io::store::Store;
 use crate::names::in_message;
 
-/// Print how much of a service is covered, as one number.
+/// Print the coverage of a service as one number.
 ///
-/// The percentage of all statements of the latest stored profile, from what is stored: no center is
-/// asked, and the service may be long gone. The options below make a gate of it: what they ask for and
-/// is not met ends with exit code 5.
+/// The number is the percentage of all statements in the latest stored profile. No center is asked, and the service may
+/// have ended long ago. The options below make the command a gate: the exit code is 5 if a requirement is not met.
 #[derive(Args, Debug)]
 pub struct TotalArgs {
     /// Full name of the service, or any unambiguous part of it.

@@ -1,4 +1,4 @@
-//! `list --explain`: everything that is known of one service.
+//! `list --explain`: all known facts about one service.
 
 use std::io::{self, Write};
 
@@ -18,7 +18,7 @@ use crate::fleet::service_state::{AddressHealth, next_pull};
 use crate::io::store::Store;
 use crate::names::in_message;
 
-/// Writes everything that is known of a service.
+/// Writes all known facts about a service.
 pub(crate) fn run(
     entry: &KeyEntry,
     store: Option<&Store>,

@@ -1,4 +1,4 @@
-//! `list --format prometheus`: what an alert can be made of.
+//! `list --format prometheus`: metrics for alerts.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -14,7 +14,7 @@ use crate::prometheus::{self, Gauge, Labels};
 /// A figure of a service; `None` where the figure is not known.
 type MetricValue<'a> = &'a dyn Fn(&ServiceLine<'_>) -> Option<f64>;
 
-/// Writes what is known of each service, and of each center whether it answered.
+/// Writes the figures of each service, and whether each center answered.
 pub(crate) fn write(
     lines: &[ServiceLine<'_>],
     centers: &BTreeMap<String, bool>,
@@ -24,7 +24,7 @@ pub(crate) fn write(
     each(lines, centers, context, |gauge| prometheus::write(&[gauge], &mut *out))
 }
 
-/// Makes one gauge after the other: all of them together are hundreds of bytes a service.
+/// Makes one gauge after the other, because all of them together take hundreds of bytes for each service.
 fn each(
     lines: &[ServiceLine<'_>],
     centers: &BTreeMap<String, bool>,
@@ -85,8 +85,8 @@ fn center_up(centers: &BTreeMap<String, bool>) -> Gauge<'_> {
     }
 }
 
-/// Writes the same for a terminal. The format has no escapes for control characters, and names that differ
-/// in those alone have to stay apart for who reads it, so only here they are escaped.
+/// Writes the same for a terminal, with control characters escaped. The format itself has no escapes for them, and two
+/// names may differ only in them, so a file gets them unchanged.
 pub(crate) fn show(
     lines: &[ServiceLine<'_>],
     centers: &BTreeMap<String, bool>,
@@ -104,7 +104,7 @@ pub(crate) fn show(
 
 fn labels<'a>(line: &'a ServiceLine<'_>) -> Labels<'a> {
     let (key, member) = (&line.entry.key, line.member);
-    // Names are unique, so no two samples have the same labels.
+    // Names are unique, so all samples have different labels.
     vec![
         ("service", &member.name),
         ("env", &key.env),
@@ -125,7 +125,7 @@ fn seconds(at: DateTime<Utc>) -> f64 {
     at.timestamp_millis() as f64 / 1000.0
 }
 
-/// Returns a center's URL without what lets one in there.
+/// Returns a center's URL without its credentials.
 pub(crate) fn without_credentials(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
     let rest = end_of_user(rest).map_or(rest, |at| &rest[at + 1..]);

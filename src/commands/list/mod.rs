@@ -1,4 +1,4 @@
-//! `list`: the services that are there, with their coverage and state.
+//! `list`: the services with their coverage and state.
 
 mod explain;
 mod metrics;
@@ -26,26 +26,26 @@ use crate::io::store::{Store, StoreError};
 use crate::io::workdir::{self, FillError};
 use crate::names::in_message;
 
-/// List services: where they run, how much is covered, and how that is known.
+/// List the services with their coverage, their state and the age of their data.
 ///
-/// Every name that a center lists or the database knows. States: ok; partial (some replicas fail);
-/// unreachable (all fail); offline (no center lists it); other build (a replica serves another build
-/// than the one shown); stale name (a replica serves what another name shows, and stands there too);
-/// never pulled. After it, how many replicas `prune` found suspect or dead.
+/// The list has every name that a center lists or the database has. The states are: ok; partial (some replicas fail);
+/// unreachable (all replicas fail); offline (no center lists the service); other build (a replica serves another build
+/// than the one shown); stale name (a replica serves the build of another name, under which it is listed, too); never
+/// pulled. The number of replicas that `prune` found suspect or dead follows the state.
 ///
-/// The exit code is 3 when a center does not answer. If no center has a valid URL, the table is refused (1); the other
-/// forms go on from what is stored (3).
+/// The exit code is 3 if a center does not answer. If no center has a valid URL, the table is refused (exit code 1),
+/// and the other forms show the stored data (exit code 3).
 #[derive(Args, Debug)]
 pub struct ListArgs {
-    /// Only names that hold one of these parts.
+    /// Show only names that contain one of these parts.
     #[arg(value_name = "PART")]
     parts: Vec<String>,
 
-    /// Ask no center; show what is stored.
+    /// Ask no center; show the stored data.
     #[arg(long)]
     offline: bool,
 
-    /// Show all that is known of one service: its schedule and why, its addresses, builds, generations.
+    /// Show all details of one service: its schedule with the reason, its addresses, builds and generations.
     #[arg(long, value_name = "SERVICE", conflicts_with = "parts")]
     explain: Option<String>,
 
@@ -53,24 +53,24 @@ pub struct ListArgs {
     #[arg(long, value_enum, default_value_t)]
     format: ListFormat,
 
-    /// Write to this file, whole or not at all.
+    /// Write to this file, which is replaced as a whole.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
 
-/// Form of a list.
+/// The form of a list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum ListFormat {
     /// For people.
     #[default]
     Text,
-    /// For scripts; the fields are described in the man page.
+    /// JSON for scripts; the man page describes the fields.
     Json,
-    /// For the node exporter's textfile collector; the metrics are described in the man page.
+    /// Metrics for the node exporter's textfile collector; the man page describes them.
     Prometheus,
 }
 
-/// Fails where none of the centers has a URL that could be asked: a slip that a table of what is stored would hide.
+/// Fails if no center has a valid URL. A table of stored data would hide such a mistake.
 fn named_centers(centers: &[String]) -> Result<()> {
     let mut faults = Vec::new();
     for center in centers {
@@ -111,7 +111,7 @@ pub(crate) fn run(args: &ListArgs, context: &Context) -> Result<ExitCode> {
             emit(file, |out| out.write_all(&shown))?;
         }
         None => {
-            // Read to the end before the first byte is written, because reading may fail.
+            // All lines are read before the first byte is written, because reading may fail.
             let lines = lines(args, &fleet, store.as_ref(), &health)?;
             let centers = centers_up(&fleet, &asked);
             if lines.is_empty() && args.format == ListFormat::Text && !context.is_quiet {
@@ -144,12 +144,11 @@ fn fleet(args: &ListArgs, store: Option<&Store>, context: &Context) -> Result<(F
     Ok((fleet, asked))
 }
 
-/// Names the centers that do not answer, that list too much, or that are not asked any more.
+/// Reports the centers that do not answer, list too much, or are not asked any more.
 fn tell_centers(fleet: &Fleet, is_offline: bool, context: &Context) {
     for silent in &fleet.silent {
-        let since = silent
-            .last_heard
-            .map(|at| format!(", showing what it listed {}", show::moment(at, context.now())));
+        let since =
+            silent.last_heard.map(|at| format!("; showing its list of {}", show::moment(at, context.now())));
         super::warn(format!(
             "center \"{}\": {}{}",
             shown_url(&silent.url),
@@ -160,7 +159,7 @@ fn tell_centers(fleet: &Fleet, is_offline: bool, context: &Context) {
     tell_cut_lists(fleet);
     for (url, UnaskedCenter { since, services }) in fleet.unasked.iter().filter(|_| is_offline) {
         super::warn(format!(
-            "center \"{}\": not asked since {}; {} that it alone listed {} offline",
+            "center \"{}\": not asked since {}; {} that only it listed {} offline",
             shown_url(url),
             show::moment(*since, context.now()),
             show::count(*services, "services"),
@@ -169,7 +168,7 @@ fn tell_centers(fleet: &Fleet, is_offline: bool, context: &Context) {
     }
 }
 
-/// Lets `write` write to the file, whole or not at all, or else to stdout.
+/// Calls `write` with the file, which is replaced as a whole, or else with stdout.
 fn emit(file: Option<&Path>, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
     let Some(file) = file else {
         let mut out = BufWriter::with_capacity(64 << 10, io::stdout().lock());
@@ -184,7 +183,7 @@ fn emit(file: Option<&Path>, write: impl FnOnce(&mut dyn Write) -> io::Result<()
     })
 }
 
-/// Returns the lines of the list, each with the stored figures.
+/// Returns the lines of the list with their stored figures.
 fn lines<'a>(
     args: &ListArgs,
     fleet: &'a Fleet,
@@ -219,14 +218,14 @@ fn lines<'a>(
     Ok(lines)
 }
 
-/// Returns the message in place of an empty table: a slip in a part or in the root has to show.
+/// Returns the message in place of an empty table, so that a mistake in a part or in the root is noticed.
 fn nothing_to_show(parts: &[String], fleet: &Fleet, context: &Context) -> String {
     if parts.is_empty() || fleet.entries.is_empty() {
         let root = context.workdir.root().display().to_string();
-        return format!("no service is listed, and none is stored in \"{}\"", in_message(&root));
+        return format!("no service is listed, and no service is stored in \"{}\"", in_message(&root));
     }
     let parts: Vec<String> = parts.iter().map(|part| format!("\"{}\"", in_message(part))).collect();
-    format!("no service fits {}, `goc-watchdog list` shows them all", parts.join(" or "))
+    format!("no service matches {}; `goc-watchdog list` shows all", parts.join(" or "))
 }
 
 fn write(
@@ -246,12 +245,12 @@ fn write(
     }
 }
 
-/// Returns for each center that was asked whether it answered.
+/// Returns the asked centers, each with whether it answered.
 fn centers_up(fleet: &Fleet, asked: &[String]) -> BTreeMap<String, bool> {
     let mut centers = BTreeMap::new();
     for url in asked {
         let is_up = fleet.silent.iter().all(|silent| silent.url != *url);
-        // URLs that differ in credentials alone are one name here.
+        // URLs that differ only in credentials are one center here.
         *centers.entry(metrics::without_credentials(url)).or_insert(true) &= is_up;
     }
     centers

@@ -1,4 +1,4 @@
-//! The lines that `prune` prints: an address, and what was or would be done about it.
+//! The lines that `prune` prints, each with an address and the action of the run or the dry run.
 
 use crate::fleet::liveness::{Finding, Suspicion};
 use crate::fleet::removal::{AddressAction, AddressDecision};
@@ -21,10 +21,10 @@ pub(super) fn lines(lists: &ListsOutcome, is_dry_run: bool) -> Vec<AddressLine> 
     lines
 }
 
-/// The reason why something was left undone that was planned.
-pub(super) const NOT_TRIED: &str = "not tried, because the run broke off before";
+/// The reason for a planned action that was not tried.
+pub(super) const NOT_TRIED: &str = "not tried, because the run ended early";
 
-/// An address, and what was or would be done about it.
+/// An address with the action of the run or the dry run.
 pub(super) struct AddressLine {
     pub(super) center: String,
     pub(super) address: String,
@@ -35,7 +35,7 @@ pub(super) struct AddressLine {
     pub(super) other_build: Option<Fingerprint>,
     pub(super) suspicion: Option<Suspicion>,
     pub(super) action: &'static str,
-    /// `None` where nothing was to be done, or nothing is done in this run.
+    /// The result of the action; `None` without an action, or in a dry run.
     pub(super) result: Option<Result<&'static str, String>>,
 }
 
@@ -108,7 +108,7 @@ impl AddressLine {
         self.result.as_ref().is_some_and(|result| result.as_ref().is_err_and(|error| error == NOT_TRIED))
     }
 
-    /// Tells whether there is anything to say about the address.
+    /// Tells whether the address has a state or an action to print.
     pub(super) fn is_news(&self) -> bool {
         self.action != "keep"
             || self.state() != "alive"
@@ -116,7 +116,7 @@ impl AddressLine {
             || self.other_build.is_some()
     }
 
-    /// Returns what was done, or would be, in a word.
+    /// Returns the result or the planned action in a word.
     pub(super) fn word(&self) -> &'static str {
         match (&self.result, self.action) {
             (Some(Ok(done)), _) => done,

@@ -1,4 +1,4 @@
-//! `prune`: dead addresses leave the centers' lists, live ones never; and old history goes.
+//! `prune`: removes dead addresses from the centers' lists, never living ones, and deletes old history.
 
 mod lines;
 mod output;
@@ -34,74 +34,74 @@ use crate::prune::probe::Prober;
 use crate::prune::probe_round::ProbeRound;
 use crate::prune::run::{self, PruneRun};
 
-/// Take dead addresses out of the centers' lists, and drop old profiles.
+/// Remove dead addresses from the centers' lists, and drop old profiles.
 ///
-/// A process registers once, at its start: a live one that is removed is lost until it starts again. So an
-/// address at which an agent answers stays, whatever it serves. Others are asked several times, and one that
-/// fails is only suspect. It is dead when it was refused in 2 runs at least 5 minutes apart; when it was
-/// silent, out of reach, or its name unknown, in 3 runs over at least 30 minutes. What it counted stays.
+/// A process registers only once, at its start, so a living one that is removed is lost until it starts again.
+/// Therefore an address at which an agent answers stays, whatever it serves. Other addresses are asked several times,
+/// and one that fails is only suspect. It is dead when it refused connections in 2 runs at least 5 minutes apart, or
+/// when it was silent, out of reach, or had an unknown name in 3 runs over at least 30 minutes. Its coverage stays.
 ///
-/// Nothing is removed from a center when more than half of its addresses would go at once (of fewer than
-/// four: all), because the fault is likely on this side then; the exit code is 1. What answers again
-/// within 7 days of its removal is registered again.
+/// Nothing is removed from a center if more than half of its addresses would be removed at once (of fewer than four:
+/// all), because then the fault is probably on this side; the exit code is 1. An address that answers again within 7
+/// days of its removal is registered again.
 ///
-/// Of the stored history, profiles go that are not among the newest 10 of their service and commit and
-/// older than 30 days, with the reports beside them. Their totals stay in `history`.
+/// Profiles that are older than 30 days and not among the newest 10 of their service and commit are deleted, with the
+/// reports beside them. Their totals stay in `history`.
 #[derive(Args, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub struct PruneArgs {
-    /// Show what would be done, and why; nothing is removed or remembered.
+    /// Show the planned actions with their reasons; nothing is removed or stored.
     #[arg(short = 'n', long)]
     dry_run: bool,
 
-    /// Remove dead addresses even where so many died at once that the fault is likely on this side.
+    /// Remove dead addresses even if so many died at once that the fault is probably on this side.
     #[arg(short, long)]
     force: bool,
 
-    /// Number of runs in which an address has to fail before it is dead, however it fails.
+    /// Number of runs in which an address has to fail before it is dead, for every kind of failure.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     confirm_runs: Option<u32>,
 
-    /// Time over which an address has to fail before it is dead, however it fails.
+    /// Time over which an address has to fail before it is dead, for every kind of failure.
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     confirm_over: Option<Duration>,
 
-    /// Do not register removed addresses again that answer now.
+    /// Do not register removed addresses again when they answer.
     #[arg(long)]
     no_restore: bool,
 
-    /// Register addresses that also stand under a name that is not theirs any more under the right one alone; a
-    /// run that cannot ends with 3, and each later one tries again.
+    /// Register addresses with a stale name under their right name only. If that fails, the exit code is 3, and each
+    /// later run tries again.
     #[arg(long)]
     fix_names: bool,
 
-    /// Keep the newest N profiles of each service and commit, whatever their age [default: 10].
+    /// Keep the newest N profiles of each service and commit at any age [default: 10].
     #[arg(long, value_name = "N")]
     keep: Option<usize>,
 
-    /// Keep all profiles that are younger than this [default: 30].
+    /// Keep all profiles that are younger than this number of days [default: 30].
     #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(0..=36_500))]
     keep_days: Option<u32>,
 
-    /// Drop also all data of services that nobody listed for so long, and data set aside that is so old.
+    /// Drop also all data of services that no center listed for this time, and data set aside that is so old.
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     drop_keys_older_than: Option<Duration>,
 
-    /// Clean the lists of the centers alone; the stored history stays as it is.
+    /// Clean only the lists of the centers; the stored history does not change.
     #[arg(long, conflicts_with_all = ["retention_only", "keep", "keep_days", "drop_keys_older_than"])]
     center_only: bool,
 
-    /// Clean the stored history alone; no center and no address is asked.
+    /// Clean only the stored history; no center and no address is asked.
     #[arg(long, conflicts_with_all = ["force", "fix_names", "confirm_runs", "confirm_over", "no_restore"])]
     retention_only: bool,
 
-    /// Wait while another run holds the lock, up to this long, or without end where no time is given; without
-    /// --wait the run ends with exit code 4.
+    /// Wait while another run holds the lock, up to this time, or without a limit if no time is given; without --wait
+    /// the run ends with exit code 4.
     #[arg(long, value_name = "DURATION", value_parser = parse_duration, num_args = 0..=1)]
     #[arg(default_missing_value = FOREVER, conflicts_with = "dry_run")]
     wait: Option<Duration>,
 
-    /// Tell a dead-man's switch at URL: URL/start at the start, URL when done, URL/CODE for another exit code.
+    /// Ping a dead-man's switch: URL/start at the start, URL at the end, URL/CODE after another exit code than 0.
     #[arg(long, value_name = "URL", value_parser = PingUrlParser, conflicts_with = "dry_run")]
     ping: Option<PingUrl>,
 
@@ -109,7 +109,7 @@ pub struct PruneArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     concurrency: Option<u16>,
 
-    /// Time limit for making a connection to an address, and for a silence of it [default: 4s].
+    /// Time limit for connecting to an address, and for its silence [default: 4s].
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     timeout: Option<Duration>,
 
@@ -166,11 +166,11 @@ impl PruneArgs {
 struct Clients {
     /// The client for probes gives up on an address early.
     quick: Client,
-    /// The client for lists and profiles gives the whole request as long as `pull` does, but a silence no longer than
-    /// a probe.
+    /// The client for lists and profiles has the time limit of `pull` for a whole request, but that of a probe for
+    /// silence.
     patient: Client,
-    /// The client for the last pulls waits for an answer as long as `pull` does: an agent that `pull` can read is alive.
-    /// The end of a run breaks these requests off together, so they have a client of their own.
+    /// The client for the last pulls has the time limits of `pull`, because an agent that `pull` can read is alive.
+    /// These requests have their own client, because the end of a run aborts them together.
     pulling: Client,
 }
 
@@ -185,7 +185,7 @@ impl Clients {
             concurrency: args.concurrency(prune),
             ..context.request_options()
         };
-        // An address that takes longer than a connection and two silences drips.
+        // An address that takes longer than a connection and two silences sends too slowly.
         let quick = Client::new(&options(timeout.saturating_mul(3)))?;
         let patient = options(pull.timeout.max(timeout));
         let pulling = RequestOptions { read_timeout: pull.read_timeout.max(timeout), ..patient.clone() };
@@ -219,7 +219,7 @@ fn prune(args: &PruneArgs, context: &Context, begin: &dyn Fn()) -> Result<ExitCo
         deadline: Deadline::NONE,
         store: open_reader(&context.workdir)?.map(Mutex::new),
     };
-    // The other half is for the removals, or a long list would never lose its dead addresses.
+    // The other half of the deadline is for the removals. Otherwise a long list would never lose its dead addresses.
     let prober = prober.until(deadline.half());
     // Probes take a while, so they run without the lock, which other runs may need.
     let round = if args.retention_only { None } else { ProbeRound::run(&prober, inputs)? };
@@ -261,8 +261,8 @@ fn tell_event(event: &PruneEvent<'_>, context: &Context) {
     }
 }
 
-/// Brings a database of an earlier release up to date, and waits for a run at work if `--wait` asks for that. Probes made
-/// before the wait would be out of date afterwards. Returns the context of a run that begins then.
+/// Brings a database of an earlier release up to date, and waits for another run if `--wait` was given. The wait comes
+/// before the probes, which would be out of date after it. Returns the context of the run, which begins after the wait.
 fn bring_up_to_date(lock_wait: &LockWait, signals: &Signals, context: &Context) -> Result<Context> {
     let is_outdated =
         matches!(Store::open_read_only(&context.workdir.database()), Err(StoreError::Outdated { .. }));
@@ -283,7 +283,7 @@ fn exit_code(outcome: &PruneOutcome) -> ExitCode {
     let braked = if lists.plan.brakes.is_empty() { ExitCode::Done } else { ExitCode::Failed };
     let is_partly = lists.has_failures() || lists.is_cut || !lists.silent.is_empty();
     let partly = if is_partly { ExitCode::Partly } else { ExitCode::Done };
-    // Nothing was done where only the lists were to be seen to, and none could be read.
+    // The run did nothing if only the lists were to be cleaned and none could be read.
     let is_in_vain = outcome.retention.is_none()
         && lists.plan.decisions.is_empty()
         && lists.silent.iter().any(|silent| !silent.emptied);

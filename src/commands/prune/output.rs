@@ -1,4 +1,4 @@
-//! Output of `prune`: a line for each address that is not simply alive, and one for the whole run.
+//! The output of `prune`: a line for each address that is not simply alive, and one for the whole run.
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
@@ -68,7 +68,8 @@ fn why(line: &AddressLine, context: &Context) -> String {
         (None, _) => line.detail.clone(),
     };
     if !line.stale.is_empty() {
-        let _ = write!(why, "serves what another name shows, not \"{}\"", line.stale.join("\", \""));
+        let _ =
+            write!(why, "serves the build of another name, not that of \"{}\"", line.stale.join("\", \""));
     }
     why
 }
@@ -151,7 +152,7 @@ pub(crate) fn print(
     if retention.is_some_and(|retention| retention.freed.is_put_off) {
         say(
             Level::Warning,
-            "somebody is reading stored files, so none was removed; the next run removes them",
+            "a report is reading stored files, so none was removed; the next run removes them",
         );
     }
     let summary = Summary::new(&lines, done, is_dry_run, started.elapsed());
@@ -183,7 +184,7 @@ pub(crate) fn print(
     }
 }
 
-/// Prints errors and warnings on stderr, whatever the form of the output.
+/// Prints errors and warnings on stderr, for all forms of the output.
 fn troubles(done: &ListsOutcome, lines: &[AddressLine], context: &Context) {
     for silent in &done.silent {
         warn(format!("center \"{}\": {}; nothing is removed there", shown_url(&silent.url), silent.message));
@@ -207,7 +208,7 @@ fn troubles(done: &ListsOutcome, lines: &[AddressLine], context: &Context) {
             fail(format_args!("\"{address}\": {} failed: {error}", line.action));
         }
         if context.is_verbose && line.finding == Some(Finding::Withheld) {
-            inform(format_args!("\"{address}\": nothing is known of it, {}", line.detail));
+            inform(format_args!("\"{address}\": its state is unknown: {}", line.detail));
         }
     }
     if done.is_cut {
@@ -215,10 +216,7 @@ fn troubles(done: &ListsOutcome, lines: &[AddressLine], context: &Context) {
             0 => String::new(),
             unasked => format!(": {} were not asked", show::count(unasked, "addresses")),
         };
-        say(
-            Level::Warning,
-            &format!("the deadline ended it before all was done{unasked}; the next run goes on"),
-        );
+        say(Level::Warning, &format!("the deadline ended the run early{unasked}; the next run goes on"));
     }
     let left = lines.iter().filter(|line| line.is_not_tried()).count();
     if left > 0 {
@@ -241,7 +239,7 @@ fn table(lines: &[&AddressLine], context: &Context) -> Result<()> {
     Ok(())
 }
 
-/// Returns a JSON object for each part of the history that goes.
+/// Returns a JSON object for each deleted part of the history.
 fn drops(retention: &RetentionRun) -> Vec<serde_json::Value> {
     let row = |row: &Row| {
         json!({
@@ -285,10 +283,10 @@ fn drop_table(retention: &RetentionRun, is_dry_run: bool, context: &Context) -> 
     };
     for row in &retention.rows {
         let age = show::span(now - row.created_at);
-        add(format!("{age} old, and not among the newest"), &row.cov_file_path);
+        add(format!("{age} old and not among the newest"), &row.cov_file_path);
     }
     for key in &retention.keys {
-        add(format!("all of it: last used {}", show::ago(key.last_used, now)), &key.services.join(" "));
+        add(format!("all data: last used {}", show::ago(key.last_used, now)), &key.services.join(" "));
     }
     for build_group in &retention.build_groups {
         let (build, used) = (&build_group.build, show::ago(build_group.last_used, now));

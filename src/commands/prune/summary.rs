@@ -1,5 +1,3 @@
-//! The figures of a run.
-
 use std::time::Duration;
 
 use serde::Serialize;
@@ -9,7 +7,7 @@ use crate::address::shown_url;
 use crate::prune::outcome::PruneOutcome;
 use crate::prune::retention::RetentionRun;
 
-/// Figures of a run; the object of its JSON output.
+/// The figures of a run, which are also an object in its JSON output.
 #[derive(Serialize)]
 pub(super) struct Summary {
     pub(super) asked: usize,
@@ -33,7 +31,7 @@ pub(super) struct Summary {
     pub(super) freed_counter_bytes: u64,
     pub(super) rewritten_files: Vec<String>,
     pub(super) lost_files: Vec<String>,
-    /// The centers' lists were not let alone.
+    /// The run worked on the centers' lists.
     #[serde(skip)]
     pub(super) has_lists: bool,
     pub(super) seconds: f64,

@@ -31,7 +31,7 @@ pub(super) fn tell_tidied(tidied: &TidiedRoot, workdir: &Workdir) {
             more => format!(" and {more} more"),
         };
         warn(format!(
-            "other users of this machine can read {}{more} in {root}; to close it (this is said once): cd {root} && \
+            "other users of this machine can read {}{more} in {root}; to close them (this message comes once): cd {root} && \
              chmod -R o= sqlite.db* goc-watchdog.lock goc-watchdog.readers ./*/cov_data",
             shown.join(", ")
         ));
@@ -42,30 +42,30 @@ pub(super) fn tell_tidied(tidied: &TidiedRoot, workdir: &Workdir) {
     }
 }
 
-/// Names the inboxes that could not be looked into.
+/// Prints the inboxes that could not be read.
 pub(super) fn tell_bad_inboxes(bad_inboxes: &[BadInbox]) {
     for bad in bad_inboxes {
         match bad {
-            BadInbox::Missing(folder) => fail(format_args!("inbox {:?} is not there", folder.display())),
+            BadInbox::Missing(folder) => fail(format_args!("inbox {:?} does not exist", folder.display())),
             BadInbox::Unreadable(reason) => fail(format_args!("inbox: {reason}")),
         }
     }
 }
 
-/// Warns of each center that says nothing or too much, and fails where nothing can be done without it.
+/// Warns of each center that does not answer or lists too much; fails if no address is known without it.
 pub(super) fn tell_silence(fleet: &Fleet, has_snapshots: bool, context: &Context) -> Result<()> {
     tell_cut_lists(fleet);
     for silent in &fleet.silent {
         let known = has_snapshots || fleet.entries.iter().any(|entry| !entry.addresses().is_empty());
         if !known {
             bail!(
-                "center \"{}\": {} (--center, GOC_CENTER or center in the configuration says which center is asked)",
+                "center \"{}\": {} (set the center by --center, GOC_CENTER or center in the configuration)",
                 shown_url(&silent.url),
                 silent.message
             );
         }
         warn(format!(
-            "center \"{}\": {}; pulling the addresses it listed {}",
+            "center \"{}\": {}; pulling the addresses that it listed {}",
             shown_url(&silent.url),
             silent.message,
             silent.last_heard.map_or_else(|| "before".to_owned(), |at| moment(at, context.now()))
@@ -74,7 +74,7 @@ pub(super) fn tell_silence(fleet: &Fleet, has_snapshots: bool, context: &Context
     Ok(())
 }
 
-/// Names the files of the inboxes that were taken in and could not be removed.
+/// Prints the files of the inboxes that were taken in and could not be removed.
 pub(super) fn tell_not_removed(inbox: &InboxOutcome) {
     for error in &inbox.not_removed {
         fail(format_args!(
@@ -90,15 +90,15 @@ pub(super) fn tell_waiting(waiting: &[WaitingKey<'_>], context: &Context) {
     }
 }
 
-/// Tells of an emptied center that was believed, and names the stored profiles that were missing or damaged.
+/// Prints that the empty list of a center was accepted, and the stored profiles that were missing or damaged.
 pub(super) fn tell_house_keeping(outcome: &PullOutcome<'_>, context: &Context) {
     if outcome.accepted_emptied {
-        warn("nothing that the emptied center listed answers any more, so its services are offline now");
+        warn("no address that the emptied center listed answers any more, so its services are offline now");
     }
     tell_mended(&outcome.mended, &context.workdir);
 }
 
-/// Names all else that did not go well, whatever the form of the output.
+/// Prints all other troubles, for all forms of the output.
 pub(super) fn tell(outcome: &PullOutcome<'_>, context: &Context) {
     tell_inboxes(&outcome.inbox, context);
     for damage in &outcome.damages {
@@ -120,10 +120,10 @@ fn not_pulled(waiting: &WaitingKey<'_>) -> String {
     }
 }
 
-/// Number of files of the inboxes with trouble that are named.
+/// Largest number of files of the inboxes with trouble that are printed by name.
 const NAMED_OF_INBOX: usize = 10;
 
-/// Names files of the inboxes. Only some are named, because somebody who leaves thousands must not fill a log.
+/// Prints files of the inboxes. Only some are named, because thousands of bad files must not fill a log.
 fn tell_inboxes(inbox: &InboxOutcome, context: &Context) {
     let InboxOutcome { results, waiting, .. } = inbox;
     let has_trouble = |result: &SnapshotResult| !matches!(result.outcome, Merged | Known);
@@ -135,7 +135,9 @@ fn tell_inboxes(inbox: &InboxOutcome, context: &Context) {
     }
     if *waiting > 0 {
         let files = show::count(*waiting, "files");
-        warn(format!("{files} of the inbox left for the next run: half of the deadline is for services"));
+        warn(format!(
+            "{files} of the inbox left for the next run, because half of the deadline is for services"
+        ));
     }
     if others.is_empty() {
         return;
@@ -147,14 +149,14 @@ fn tell_inboxes(inbox: &InboxOutcome, context: &Context) {
         (count(|outcome| matches!(outcome, Bad(_))), &*bad),
         (count(|outcome| matches!(outcome, OtherBuild(_))), "of another build and set aside"),
         (count(|outcome| matches!(outcome, Stuck(_))), "tried again"),
-        (count(|outcome| matches!(outcome, Unfinished(_))), "waiting for their end"),
+        (count(|outcome| matches!(outcome, Unfinished(_))), "perhaps still being written"),
     ];
     let outcomes = outcomes.iter().filter(|(number, _)| *number > 0);
     let parts: Vec<String> = outcomes.map(|(number, outcome)| format!("{number} {outcome}")).collect();
     fail(format!("and {} more files of the inbox: {}", others.len(), parts.join(", ")));
 }
 
-/// Names a file of an inbox that was not taken in; with `--verbose`, also one that was.
+/// Prints a file of an inbox that was not taken in; with `--verbose`, also one that was.
 fn tell_snapshot(result: &SnapshotResult, context: &Context) {
     let file = in_message(&result.file);
     let name = result.head.as_ref().map(|head| in_message(&head.service));
@@ -163,10 +165,12 @@ fn tell_snapshot(result: &SnapshotResult, context: &Context) {
             fail(format!("snapshot \"{file}\": {reason}; moved to \"bad\" beside it"));
         }
         (Unfinished(reason), _) => {
-            warn(format!("snapshot \"{file}\": {reason}; it waits for its end"));
+            warn(format!(
+                "snapshot \"{file}\": {reason}; it may still be written, and the next run tries again"
+            ));
         }
         (Stuck(reason), _) => {
-            fail(format!("snapshot \"{file}\": {reason}; it is tried again"));
+            fail(format!("snapshot \"{file}\": {reason}; the next run tries again"));
         }
         (OtherBuild(build), Some(name)) => {
             let build = build.short();
@@ -175,15 +179,15 @@ fn tell_snapshot(result: &SnapshotResult, context: &Context) {
                  aside (to show it: goc-watchdog pull {name} --adopt {build})"
             ));
         }
-        (Merged, Some(name)) => context.explain(format!("{name}: snapshot \"{file}\" is merged in")),
+        (Merged, Some(name)) => context.explain(format!("{name}: snapshot \"{file}\" was added")),
         (_, Some(name)) => {
-            context.explain(format!("{name}: snapshot \"{file}\" says nothing that is not known"));
+            context.explain(format!("{name}: snapshot \"{file}\" has only counts that are stored already"));
         }
         (_, None) => {}
     }
 }
 
-/// Names the troubles of a service.
+/// Prints the troubles of a service.
 fn tell_troubles((entry, pulled): &(&KeyEntry, &KeyResult), context: &Context) {
     let name = in_message(&entry.members[0].name);
     for fault in &pulled.faults {
@@ -214,8 +218,8 @@ fn tell_troubles((entry, pulled): &(&KeyEntry, &KeyResult), context: &Context) {
                  aside (to show it: goc-watchdog pull {name} --adopt {build})"
             ),
             WhyQuarantined::Undecided => format!(
-                "{name}: \"{address}\" stands under two names with the same build {build}, and which of them \
-                 it is cannot be told; its data is set aside"
+                "{name}: \"{address}\" is listed under two names with the same build {build}, and its answer \
+                 does not show which one it is; its data is set aside"
             ),
         };
         say(Level::Warning, &message);
@@ -225,12 +229,12 @@ fn tell_troubles((entry, pulled): &(&KeyEntry, &KeyResult), context: &Context) {
     }
 }
 
-/// Tells of builds that were adopted or may be soon; with `--verbose`, of everything else that happened to a service.
+/// Prints builds that were adopted or may be soon; with `--verbose`, also the other news of a service.
 fn tell_news(name: &str, pulled: &KeyResult, context: &Context) {
     for adopted in &pulled.adopted {
         let short = |build: Option<Fingerprint>| build.map_or_else(|| "-".to_owned(), |build| build.short());
         inform(format_args!(
-            "{name}: build {} took the place of {}, which is history now",
+            "{name}: build {} replaced build {}, whose counts are in the history now",
             short(adopted.to),
             short(adopted.from)
         ));

@@ -1,4 +1,4 @@
-//! `pull`: from the centers' lists to the latest row of every key.
+//! `pull`: its arguments, the order of its steps, and its exit code.
 
 mod messages;
 mod output;
@@ -35,14 +35,13 @@ use crate::profile::Limits;
 
 /// Pull, merge and store the coverage of running services.
 ///
-/// Without SERVICE, every service that is due: 15 minutes after its last pull, then 60 minutes, 2 hours
-/// and 4 hours while its coverage does not change; at once when it is new, when its addresses changed,
-/// or when a peek (one small request an address) shows that its coverage moved. With SERVICE, that one,
-/// now. SERVICE is a full name or any unambiguous part of one.
+/// Without SERVICE, every due service is pulled. A service is due 15 minutes after its last pull, then after 60
+/// minutes, 2 hours and 4 hours while its coverage does not change. It is due at once when it is new, when its
+/// addresses changed, or when a peek (one small request for each address) shows that its coverage changed. With
+/// SERVICE, only that service is pulled, at once. SERVICE is a full name or any unambiguous part of one.
 ///
-/// Data of processes that are gone stays merged in; pulling a process again replaces its counters. An
-/// address that fails, or that serves another build, never stops the others: it is named here and in
-/// `list`, and the exit code is 3.
+/// Data of ended processes stays in the totals. Pulling a process again replaces its counters. An address that fails or
+/// serves another build never stops the others: a message and `list` name it, and the exit code is 3.
 #[derive(Args, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub struct PullArgs {
@@ -54,47 +53,47 @@ pub struct PullArgs {
     #[arg(short, long, conflicts_with = "services")]
     force: bool,
 
-    /// Pull this address and store what it serves under SERVICE, listed there or not; with --to-inbox, save it.
+    /// Pull only this address and store its data under SERVICE, even if it is not listed there; with --to-inbox, save
+    /// its data.
     #[arg(long, value_name = "URL")]
     address: Option<String>,
 
-    /// Print one process's profile as it is; nothing is stored.
+    /// Print the unchanged profile of one process; nothing is stored.
     #[arg(long, conflicts_with_all = ["force", "dry_run", "adopt", "jitter"])]
     raw: bool,
 
-    /// Save the profile of the process on this host in DIR, for a later pull to take in; what a pod runs before
-    /// it ends.
+    /// Save the profile of the process on this host in DIR, for a later pull; a hook for the end of a pod.
     ///
-    /// Touches nothing but DIR, and ends with 0 unless --strict. The process is the one for which goc wrote a
-    /// `*_profile_listen_addr`, or that of --address.
+    /// The command writes only to DIR, and the exit code is 0 unless --strict is given. The process is the one for
+    /// which goc wrote a `*_profile_listen_addr`, or that of --address.
     #[arg(long, value_name = "DIR", conflicts_with_all = [
         "services", "force", "raw", "output", "adopt", "dry_run", "no_peek", "change", "jitter", "wait", "ping",
         "concurrency", "format",
     ])]
     to_inbox: Option<PathBuf>,
 
-    /// With --to-inbox: the name that the process is registered under [default: `GOC_SERVICE_NAME`, here or in
-    /// the environment of the process].
+    /// With --to-inbox: the registered name of the process [default: `GOC_SERVICE_NAME`, in this environment or in that
+    /// of the process].
     #[arg(long, value_name = "NAME", requires = "to_inbox", conflicts_with_all = ["services", "force", "raw", "adopt", "dry_run"])]
     service: Option<String>,
 
-    /// With --to-inbox: end with 1 where nothing was saved.
+    /// With --to-inbox: end with exit code 1 if nothing was saved.
     #[arg(long, requires = "to_inbox", conflicts_with_all = ["services", "force", "raw", "adopt", "dry_run"])]
     strict: bool,
 
-    /// With --raw: write to this file, whole or not at all.
+    /// With --raw: write to this file, which is replaced as a whole.
     #[arg(short, long, value_name = "FILE", requires = "raw")]
     output: Option<PathBuf>,
 
-    /// Let the build with this fingerprint take the place of the one that SERVICE shows.
+    /// Show the build with this fingerprint for SERVICE from now on.
     #[arg(long, value_name = "FINGERPRINT", requires = "services")]
     adopt: Option<String>,
 
-    /// Show what would be pulled, and why; nothing is pulled or stored.
+    /// Show the services that would be pulled, with the reasons; nothing is pulled or stored.
     #[arg(short = 'n', long)]
     dry_run: bool,
 
-    /// Do not ask services that are not due whether their coverage moved.
+    /// Do not peek at services that are not due.
     #[arg(long)]
     no_peek: bool,
 
@@ -102,17 +101,17 @@ pub struct PullArgs {
     #[arg(long, value_enum, value_name = "WHAT")]
     change: Option<ChangeRule>,
 
-    /// Wait a random time up to this first, so that many machines do not pull at the same moment.
+    /// Wait a random time up to this before the run, so that many machines do not pull at the same moment.
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     jitter: Option<Duration>,
 
-    /// Wait while another run holds the lock, up to this long, or without end where no time is given; without
-    /// --wait the run ends with exit code 4.
+    /// Wait while another run holds the lock, up to this time, or without a limit if no time is given; without --wait
+    /// the run ends with exit code 4.
     #[arg(long, value_name = "DURATION", value_parser = parse_duration, num_args = 0..=1)]
     #[arg(default_missing_value = FOREVER, conflicts_with_all = ["raw", "dry_run"])]
     wait: Option<Duration>,
 
-    /// Tell a dead-man's switch at URL: URL/start at the start, URL when done, URL/CODE for another exit code.
+    /// Ping a dead-man's switch: URL/start at the start, URL at the end, URL/CODE after another exit code than 0.
     #[arg(long, value_name = "URL", value_parser = PingUrlParser, conflicts_with_all = ["raw", "dry_run"])]
     ping: Option<PingUrl>,
 
@@ -136,11 +135,11 @@ pub struct PullArgs {
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     deadline: Option<Duration>,
 
-    /// Largest answer, decoded [default: 256MiB].
+    /// Largest size of a decoded answer [default: 256MiB].
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     max_body: Option<u64>,
 
-    /// Proxy for all requests; those of the environment are never used.
+    /// Proxy for all requests; proxies of the environment are never used.
     #[arg(long, value_name = "URL")]
     proxy: Option<String>,
 
@@ -186,7 +185,7 @@ impl PullArgs {
         }
     }
 
-    /// Returns how long to wait first; a person who named services does not wait.
+    /// Returns the random wait before the run, which is zero if a person named services.
     fn jitter(&self, context: &Context) -> Duration {
         let named = !self.services.is_empty() || self.dry_run;
         let longest = if named { None } else { self.jitter.or(context.config.pull.jitter) };
@@ -195,7 +194,7 @@ impl PullArgs {
 }
 
 impl PullArgs {
-    /// Returns the folder of `--to-inbox`, which needs nothing of what other commands work with.
+    /// Returns the folder of `--to-inbox`, which needs neither root nor configuration.
     pub(crate) fn inbox(&self) -> Option<&Path> {
         self.to_inbox.as_deref()
     }
@@ -236,7 +235,7 @@ fn locked_pull(
     begin: &dyn Fn(),
 ) -> Result<ExitCode> {
     let signals = Signals::catch().context("cannot catch signals")?;
-    // Before the lock is taken: who waits keeps nobody else from working.
+    // The wait comes before the lock, so that it does not block other runs.
     if let Some(signal) = clock::wait(args.jitter(context), &signals) {
         return Ok(ExitCode::from_signal(signal));
     }
@@ -250,7 +249,7 @@ fn locked_pull(
     pull(&args.request(context, options), args, context, client, (&signals, &held.locked))
 }
 
-/// Does what the lock is needed for, and prints each step before the next one.
+/// Does the steps under the lock, and prints the outcome of each before the next one.
 fn pull(
     request: &PullRequest<'_>,
     args: &PullArgs,
@@ -323,7 +322,7 @@ fn dry_run(
     Ok(if fleet.is_partial() { ExitCode::Partly } else { ExitCode::Done })
 }
 
-/// Assembles the fleet for a run that changes nothing, and tells of centers that do not answer.
+/// Assembles the fleet for a run that changes nothing, and prints the centers that do not answer.
 fn fleet_to_read(context: &Context, client: &Client, time: Option<Duration>) -> Result<Fleet> {
     let store = open_reader(&context.workdir)?;
     let source = FleetSource { store: store.as_ref(), naming: &context.config.naming, now: context.now() };

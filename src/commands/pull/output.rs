@@ -1,4 +1,4 @@
-//! The output of a pull on stdout: a line a service where somebody watches or asked for it, one line under cron.
+//! The output of a pull on stdout: a line for each service on a terminal or with `--verbose`, and one line under cron.
 
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -26,7 +26,7 @@ use crate::fleet::plan::{GroupKey, PullPlan, WaitingKey};
 use crate::io::store::Damage;
 use crate::phrases::moment;
 
-/// Prints the result of a run on stdout, in the form that was asked for.
+/// Prints the result of a run on stdout in the requested form.
 pub(crate) fn print(
     outcome: &PullOutcome<'_>,
     took: Duration,
@@ -282,7 +282,7 @@ fn objects((entry, pulled): &(&KeyEntry, &KeyResult), damages: &[Damage]) -> Vec
     entry.members.iter().map(object).collect()
 }
 
-/// Prints what a run would do.
+/// Prints the plan of a run.
 pub(crate) fn print_plan(plan: &PullPlan<'_>, format: Format, context: &Context) -> Result<()> {
     let pulls = plan.pulls.iter().flat_map(|group| {
         group.keys.iter().enumerate().map(move |(index, key)| (key, group.asked_for(index)))

@@ -1,4 +1,4 @@
-//! `pull --raw`: one process's profile as it is.
+//! `pull --raw`: the unchanged profile of one process.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -13,7 +13,7 @@ use crate::io::center::Client;
 use crate::io::workdir::{self, FillError};
 use crate::names::{in_message, printable};
 
-/// Passes a profile on; nothing is locked and nothing is stored.
+/// Copies a profile to the output. No lock is taken and nothing is stored.
 pub(crate) fn run(args: &PullArgs, context: &Context, client: &Client) -> Result<ExitCode> {
     let addresses = match (&args.address, &args.services[..]) {
         (Some(address), _) => vec![address.clone()],
@@ -44,7 +44,7 @@ pub(crate) fn run(args: &PullArgs, context: &Context, client: &Client) -> Result
         };
         match pulled {
             Ok(_) => return Ok(ExitCode::Done),
-            // Written bytes cannot be taken back, so no other address may follow.
+            // Bytes are already written, so no other address may follow.
             Err(error) if args.output.is_none() => {
                 return Err(error).with_context(|| format!("profile from \"{}\"", in_message(&address)));
             }
@@ -81,7 +81,8 @@ impl<W: Write> EscapingWriter<W> {
         Ok(())
     }
 
-    /// Passes on what is left, and tells whether anything was escaped. A message that follows has a line of its own.
+    /// Writes the rest; tells whether anything was escaped. The last line is ended, so that a message after it has its
+    /// own line.
     fn finish(mut self) -> io::Result<bool> {
         if !self.line.is_empty() {
             self.pass_on(b"\n")?;

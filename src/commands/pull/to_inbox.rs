@@ -13,7 +13,7 @@ use crate::io::center::RequestOptions;
 use crate::io::host;
 use crate::names::in_message;
 
-/// Well within the 30 seconds that Kubernetes gives a pod.
+/// The default deadline, which is well within the 30 seconds that Kubernetes gives a pod.
 const DEADLINE: Duration = Duration::from_secs(5);
 
 /// Runs the command; unless it is strict, the process goes on to its end whatever happens here.
@@ -35,7 +35,7 @@ pub(crate) fn run(args: &PullArgs, folder: &Path, global: &GlobalOptions) -> Exi
         Ok(LeftSnapshot { path, head, profile }) => {
             if !global.quiet {
                 let (name, coverage) = (in_message(&head.service).into_owned(), profile.coverage());
-                // A closed pipe is no reason to fail.
+                // A closed pipe must not fail the hook.
                 let _ = writeln!(
                     io::stdout(),
                     "{name}: {coverage} of {} statements, left in {}",
@@ -46,7 +46,7 @@ pub(crate) fn run(args: &PullArgs, folder: &Path, global: &GlobalOptions) -> Exi
             ExitCode::Done
         }
         Err(error) => {
-            crate::commands::fail(format!("the last data was not saved: {error:#}"));
+            crate::commands::fail(format!("the last data of the process was not saved: {error:#}"));
             if args.strict { ExitCode::Failed } else { ExitCode::Done }
         }
     }

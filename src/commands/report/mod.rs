@@ -1,4 +1,4 @@
-//! `report`: a stored profile laid over its source, in the forms that were asked for.
+//! `report`: a stored profile combined with its source, in the requested forms.
 
 mod notices;
 mod outputs;
@@ -18,11 +18,11 @@ use crate::io::signals::Signals;
 use crate::report::FileOrder;
 use crate::source::{BaseChoice, ChangesFrom, RowRequest};
 
-/// Report what of a service is covered: function by function, for people, or in a form that other tools read.
+/// Report the coverage of a service: function by function, for people, or in a form for other tools.
 ///
-/// Needs neither Go nor a checkout: the source is read from the objects of the git repository in the
-/// app's folder, at the commit of the service, which may be long gone. Without --format it prints, to the
-/// byte, what `go tool cover -func` prints in a checkout of that commit, and stores it beside the profile.
+/// The command needs neither Go nor a checkout: it reads the source from the git repository in the app's folder, at the
+/// commit of the service, even if the service ended long ago. Without --format the output is byte for byte that of `go
+/// tool cover -func` in a checkout of that commit, and is stored beside the profile, too.
 #[derive(Args, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct ReportArgs {
@@ -30,14 +30,14 @@ pub struct ReportArgs {
     #[arg(required_unless_present = "all")]
     pub(crate) service: Option<String>,
 
-    /// Form of the report, and the file that it goes to; several times for several of them [default: func].
+    /// Form of the report, and the file to write it to; may be given several times [default: func].
     ///
-    /// Without FILE it goes to stdout, or to the file of --output; a page that would go to a terminal goes to a file
-    /// in the current folder, and its name is printed. A file is there whole or not at all.
+    /// Without FILE the form goes to stdout, or to the file of --output. A page is not printed on a terminal: it is
+    /// written to a file in the current folder, and the name of the file is printed. Each file is replaced as a whole.
     #[arg(long = "format", value_name = "FORM[=FILE]", value_parser = RequestedOutputParser)]
     pub(crate) formats: Vec<RequestedOutput>,
 
-    /// Write the form without a file of its own to this one instead of stdout; with --format site the folder.
+    /// File for the form without FILE, in place of stdout; with --format site, the folder.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<std::path::PathBuf>,
 
@@ -49,21 +49,21 @@ pub struct ReportArgs {
     #[arg(long, value_name = "REV")]
     pub(crate) commit: Option<String>,
 
-    /// Report only files that this glob fits, by import path, path in the repository, or a folder above; may be
-    /// repeated.
+    /// Report only files that match this glob by import path, path in the repository, or a folder above; may be given
+    /// several times.
     #[arg(long, value_name = "GLOB")]
     pub(crate) include: Vec<Glob>,
 
-    /// Leave out files that this glob fits, included or not; may be repeated.
+    /// Leave out files that match this glob, even included ones; may be given several times.
     #[arg(long, value_name = "GLOB")]
     pub(crate) exclude: Vec<Glob>,
 
-    /// Leave out files that say `// Code generated ... DO NOT EDIT.`.
+    /// Leave out files with the comment `// Code generated ... DO NOT EDIT.`.
     #[arg(long)]
     pub(crate) exclude_generated: bool,
 
-    /// Leave out files that the commit lacks, such as those written at build time and links that lead to none of its
-    /// files; genhtml, which reads lcov, stops at such a file.
+    /// Leave out files that the commit lacks, such as files that were written at build time, and symbolic links to no
+    /// file of the commit. genhtml, which reads lcov, fails at such a file.
     #[arg(long)]
     pub(crate) exclude_without_source: bool,
 
@@ -71,39 +71,39 @@ pub struct ReportArgs {
     #[arg(long, value_enum, value_name = "ORDER", default_value_t)]
     pub(crate) sort: SortOrder,
 
-    /// With --format text: at most so many files, 0 for all [default: 100 on a terminal, else all].
+    /// With --format text: largest number of files, 0 for all [default: 100 on a terminal, else all].
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<usize>,
 
-    /// With the forms of changes and html: count them from this branch, tag or commit, or from its merge base with
-    /// this one's; `previous` is the commit that was stored before, `parent` the first parent [default: the
-    /// merge base with the default branch; for a commit on that branch, the commit stored before].
+    /// With the forms of changes and html: the base of the changes. It is the merge base of this branch, tag or commit
+    /// with the service's commit, or `previous` for the previous stored commit, or `parent` for the first parent
+    /// [default: the merge base with the default branch; for a commit on that branch, the previous stored commit].
     #[arg(long, value_name = "REV")]
     pub(crate) base: Option<String>,
 
-    /// With the forms of changes and html: take them from this unified diff, `-` for stdin.
+    /// With the forms of changes and html: read the changes from this unified diff, `-` for stdin.
     #[arg(long, value_name = "FILE", conflicts_with = "base")]
     pub(crate) diff_file: Option<std::path::PathBuf>,
 
-    /// With the forms of changes and html: hold each line against another stored state of the app, the row with
-    /// this number or the latest of this service, in the categories of lcov's differential coverage.
+    /// With the forms of changes and html: compare each line with another stored state of the app, in the categories of
+    /// lcov's differential coverage. The state is the row with this number, or the latest row of this service.
     #[arg(long, value_name = "ROW|SERVICE", conflicts_with_all = ["base", "diff_file"])]
     pub(crate) against: Option<String>,
 
-    /// Only files that changed, in every form: a page of them is small enough for a pull request.
+    /// Report only files that changed, in every form. A page of them is small enough for a pull request.
     #[arg(long, conflicts_with = "against")]
     pub(crate) only_changed: bool,
 
-    /// With --against: fail when unchanged code was executed there, and is not here.
+    /// With --against: fail if unchanged code was executed in the other state and is not in this one.
     #[arg(long, value_enum, value_name = "WHAT", requires = "against")]
     pub(crate) fail_on: Option<FailOn>,
 
-    /// With --format site: of all services. With --format diff: show all places that were missed, not the first
-    /// ones of each file.
+    /// With --format site: all services. With --format diff: show all missed places, not only the first ones of each
+    /// file.
     #[arg(long)]
     pub(crate) all: bool,
 
-    /// Fetch nothing; use the clones that are here.
+    /// Fetch nothing; use only the existing clones.
     #[arg(long)]
     pub(crate) offline: bool,
 
@@ -114,12 +114,12 @@ pub struct ReportArgs {
 /// Order of packages and files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum SortOrder {
-    /// By import path.
+    /// Files in order of import path.
     #[default]
     Name,
-    /// The lowest percentage first.
+    /// Files with the lowest percentage first.
     Percent,
-    /// The most statements that were not executed first.
+    /// Files with most uncovered statements first.
     Uncovered,
 }
 
@@ -154,7 +154,7 @@ impl ReportArgs {
         RowRequest { id: self.id, commit: self.commit.as_deref() }
     }
 
-    /// Tells whether an option names what changes are counted from.
+    /// Tells whether an option sets the base of the changes.
     fn names_base(&self) -> bool {
         self.base.is_some() || self.diff_file.is_some() || self.against.is_some()
     }
@@ -175,7 +175,7 @@ pub(crate) fn run(args: &ReportArgs, context: &Context) -> Result<ExitCode> {
     let ended = match (site::folder(args), &args.service) {
         (Err(message), _) => Ok(usage(&message)),
         (Ok(Some(folder)), _) => site::run(folder, args.offline, context, &signals),
-        // Holds off sweeping before the row is chosen, so that its file is there when it is opened.
+        // Sweeps are prevented before the row is chosen, so that its file still exists when it is opened.
         (Ok(None), Some(service)) => {
             let reading = lock_wait::hold_off_sweeping(&signals, context)?;
             run::report(service, args, context, &signals, &reading)
@@ -199,12 +199,12 @@ mod testing {
 
     use super::*;
 
-    /// Reads the options of a report of a service.
+    /// Parses the options of a report of a service.
     pub(super) fn args(options: &[&str]) -> ReportArgs {
         parsed(&[&["shop"], options].concat())
     }
 
-    /// Reads all arguments of a report.
+    /// Parses all arguments of a report.
     pub(super) fn parsed(arguments: &[&str]) -> ReportArgs {
         let command = ReportArgs::augment_args(clap::Command::new("report")).no_binary_name(true);
         ReportArgs::from_arg_matches(&command.get_matches_from(arguments)).unwrap()

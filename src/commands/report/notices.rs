@@ -1,4 +1,4 @@
-//! Messages of the engines, printed as they come.
+//! The printing of the engines' messages.
 
 use crate::commands::{self, Context};
 use crate::io::signals::Signals;

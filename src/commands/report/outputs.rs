@@ -1,4 +1,4 @@
-//! The forms that a report is asked for: where each goes, and what they need together.
+//! The requested forms of a report, with their files and their common needs.
 
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -14,19 +14,19 @@ use crate::report::forms::{DEFAULT, DEFAULT_OF_CHANGES, FORMS, Form, FormNeed};
 use crate::report::{FileNeeds, Packer, TextLayout};
 use crate::source::SourceDemand;
 
-/// Files that are shown at a terminal, unless more are asked for.
+/// Default number of files that are shown on a terminal.
 const FILES_ON_A_TERMINAL: usize = 100;
-/// Runs of missed lines that are shown of a changed file, unless all are asked for.
+/// Default number of runs of missed lines that are shown of a changed file.
 const RUNS_OF_A_FILE: usize = 10;
 
-/// A form that was asked for, and the file it goes to.
+/// A requested form and the file for it.
 #[derive(Clone, Debug)]
 pub(crate) struct RequestedOutput {
     pub(crate) form: &'static Form,
     pub(crate) file: Option<PathBuf>,
 }
 
-/// Reads `FORM[=FILE]`; completions and help know the forms.
+/// The parser of `FORM[=FILE]`, which gives the forms to completions and help.
 #[derive(Clone)]
 pub(crate) struct RequestedOutputParser;
 
@@ -63,7 +63,7 @@ fn possible_value(form: &Form) -> PossibleValue {
     PossibleValue::new(form.name).help(form.help)
 }
 
-/// The terminal that stdout goes to, if it does.
+/// The properties of stdout.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct StdoutTerminal {
     pub(crate) is_terminal: bool,
@@ -71,7 +71,7 @@ pub(crate) struct StdoutTerminal {
     pub(crate) has_color: bool,
 }
 
-/// A form with its place.
+/// A form with its file.
 #[derive(Debug)]
 struct Output {
     form: &'static Form,
@@ -80,15 +80,15 @@ struct Output {
     file: Option<PathBuf>,
 }
 
-/// The forms to write, and where to.
+/// The forms to write, with their files.
 #[derive(Debug)]
 pub(crate) struct Outputs {
     all: Vec<Output>,
-    /// The file of a page for which nobody named one.
+    /// The file of a page for which no file was given.
     page_file: Option<PathBuf>,
-    /// An option names what changes are counted from.
+    /// An option sets the base of the changes.
     names_base: bool,
-    /// Every form is of files that changed.
+    /// All forms have only files that changed.
     only_changed: bool,
 }
 
@@ -104,10 +104,13 @@ impl Outputs {
                 others.any(|other| workdir::is_same_place(file, other))
             };
             if let Some(file) = file.as_deref().filter(|file| is_taken(file)) {
-                return Err(format!("two forms would go to \"{}\"", in_message(&file.display().to_string())));
+                return Err(format!(
+                    "two forms would go to the same file \"{}\"",
+                    in_message(&file.display().to_string())
+                ));
             }
             if form.is_folder() {
-                return Err("site is of all services: give --all in place of SERVICE, and the folder by -o"
+                return Err("a site has all services: give --all in place of SERVICE, and the folder by -o"
                     .to_owned());
             }
             outputs.push(Output { form, layout: layout(args, file.is_none(), screen), file });
@@ -135,20 +138,20 @@ impl Outputs {
         FORMS.iter().copied().filter(|form| self.all.iter().any(|output| output.form == *form))
     }
 
-    /// Tells whether some form needs the changes.
+    /// Tells whether at least one form needs the changes.
     pub(crate) fn have_changes(&self) -> bool {
         self.forms().any(|form| self.needs_changes(form))
     }
 
-    /// Tells whether a form is nothing without the changes. A page shows them wherever they are known, and needs them
-    /// where a base was named.
+    /// Tells whether a form needs the changes. A page shows changes whenever they are known, and needs them only if a
+    /// base was named.
     pub(crate) fn needs_changes(&self, form: &Form) -> bool {
         form.needs(FormNeed::Changes)
             || self.only_changed
             || self.names_base && form.needs(FormNeed::KnownChanges)
     }
 
-    /// Tells whether every form is of files that changed.
+    /// Tells whether every form has only files that changed.
     pub(crate) fn are_all_of_changes(&self) -> bool {
         self.only_changed || self.forms().all(|form| form.needs(FormNeed::Changes))
     }
@@ -173,7 +176,7 @@ impl Outputs {
         }
     }
 
-    /// Writes all forms that `can` be, those to files beside each other.
+    /// Writes all forms for which `can` is true. Forms with files are written at the same time.
     pub(crate) fn write(
         &self,
         can: impl Fn(&Form) -> bool,
@@ -199,7 +202,7 @@ impl Outputs {
     }
 }
 
-/// Returns the forms that are asked for; fails unless each has a place and `--output` a form.
+/// Returns the requested forms; fails unless each has a file or stdout, and `--output` has a form.
 fn requested(args: &ReportArgs, names_base: bool) -> Result<Vec<RequestedOutput>, String> {
     let requested = match args.formats.is_empty() {
         true if names_base => vec![RequestedOutput { form: DEFAULT_OF_CHANGES, file: None }],
@@ -209,13 +212,13 @@ fn requested(args: &ReportArgs, names_base: bool) -> Result<Vec<RequestedOutput>
     let without_file = requested.iter().filter(|requested| requested.file.is_none()).count();
     if without_file > 1 {
         return Err(
-            "only one form can go to one place, give the others a file, as in --format lcov=FILE".to_owned()
+            "only one form can go to stdout or to --output; give each other form a file, as in --format lcov=FILE".to_owned()
         );
     }
     if let (0, Some(output)) = (without_file, &args.output) {
         let output = output.display().to_string();
         return Err(format!(
-            "every form has a file of its own, so nothing is left for --output \"{}\"",
+            "every form has its own file, so no form is left for --output \"{}\"",
             in_message(&output)
         ));
     }
@@ -288,8 +291,8 @@ mod tests {
     fn two_forms_never_go_to_one_place() {
         for (options, error) in [
             (&["--format=json", "--format=lcov"][..], "only one form can go to one place"),
-            (&["--format=json=f", "--format=lcov=./f"], "two forms would go to \"./f\""),
-            (&["--format=json=f", "--format=lcov", "-o", "f"], "two forms would go to \"f\""),
+            (&["--format=json=f", "--format=lcov=./f"], "two forms would go to the same file \"./f\""),
+            (&["--format=json=f", "--format=lcov", "-o", "f"], "two forms would go to the same file \"f\""),
             (&["--format=json=f", "-o", "g"], "nothing is left for --output \"g\""),
             (&["--format=lcov", "--base=main"], "--base, --against and --diff-file are for html"),
             (&["--format=site"], "site is of all services"),

@@ -32,7 +32,7 @@ use crate::source::{
     row_to_compare,
 };
 
-/// Files without source that are named without `--verbose`.
+/// Number of files without source that are listed without `--verbose`.
 const NAMED_FILES: usize = 5;
 
 /// Reports a service.
@@ -74,10 +74,10 @@ pub(super) fn report(
     Ok(run.judge(&finished, &subject, code))
 }
 
-/// Reads the services and all rows of the database, and tells which could not be read.
+/// Reads the services and all rows of the database, and prints those that could not be read.
 fn stored(context: &Context) -> Result<(Fleet, Vec<Row>)> {
-    // The database is closed again at once: the connection that closes it last clears its log away, which a connection
-    // that only reads could not.
+    // The database is closed again at once. The last connection removes the log, which a read-only connection cannot
+    // do.
     let store = Store::open_read_only(&context.workdir.database())?;
     let fleet = stored_fleet(&store, &context.config.naming, context.now())?;
     let rows = store.rows(&RowFilter { with_dropped: true, ..RowFilter::default() })?;
@@ -85,7 +85,7 @@ fn stored(context: &Context) -> Result<(Fleet, Vec<Row>)> {
     Ok((fleet, rows))
 }
 
-/// Returns the name of the file that a page goes to, the same as of the page that is stored.
+/// Returns the name of the file for a page, which is also the name of the stored page.
 fn page_name(row: &Row) -> String {
     let stored = PAGE.stored_suffix.and_then(|suffix| report_path(&row.cov_file_path, suffix));
     let name = stored.as_deref().and_then(|path| path.rsplit('/').next());
@@ -110,7 +110,7 @@ struct FinishedReport<'a> {
     changes: Option<Changes>,
     diff: Option<DiffReport>,
     has_source: bool,
-    /// Every file that the commit has was found there.
+    /// All modules of the commit could be read, so that every file of the commit was found.
     is_resolved: bool,
 }
 
@@ -156,7 +156,7 @@ impl ReportRun<'_> {
         Ok((profile, found, code))
     }
 
-    /// Reads the sources of the files that some form needs.
+    /// Reads the sources of the files that a form needs.
     fn sources<'p>(
         &self,
         found: Option<&FoundSource>,
@@ -200,17 +200,15 @@ impl ReportRun<'_> {
         Ok(FinishedReport { report, changes, diff, has_source, is_resolved })
     }
 
-    /// Leaves out the files that the filter does not take.
+    /// Removes the files that the filter leaves out.
     fn narrow(&self, report: &mut Report<'_>) -> Result<()> {
         let is_unknown = report.files.iter().any(FileReport::is_of_unknown_module);
         if self.filter.exclude_without_source && is_unknown {
-            bail!(
-                "which files have no source cannot be known, since a go.mod of the commit is not in the clone"
-            );
+            bail!("the files without source are unknown, because the clone lacks a go.mod of the commit");
         }
         report.retain(&self.filter);
         if report.files.is_empty() && !self.filter.takes_all() {
-            commands::warn("no file of the profile is left by --include and --exclude");
+            commands::warn("--include and --exclude leave no file of the profile");
         }
         Ok(())
     }
@@ -245,8 +243,8 @@ impl ReportRun<'_> {
         written
     }
 
-    /// Renders the forms that have a file beside the profile, and stores them there if they are of the whole profile
-    /// and its own commit.
+    /// Renders the forms that are kept beside the profile, and stores them there if they have the whole profile at its
+    /// own commit.
     fn render_kept(
         &self,
         finished: &FinishedReport<'_>,
@@ -269,7 +267,7 @@ impl ReportRun<'_> {
         Ok(rendered)
     }
 
-    /// Stores a report beside its profile, if this user may write there and the report has all the source that could be
+    /// Stores a report beside its profile, if this user may write there and the report has all source that can be
     /// found.
     fn keep(&self, text: &[u8], suffix: &str, report: &Report<'_>, row: &Row) -> Result<()> {
         let could_be_found =
@@ -281,8 +279,8 @@ impl ReportRun<'_> {
         }
     }
 
-    /// Stores the figure of changed lines for `total` and `history`, if a commit is their base; a failure fails no
-    /// report.
+    /// Stores the figure of changed lines for `total` and `history`, if the base is a commit. A failure does not fail
+    /// the report.
     fn remember(&self, diff: &DiffReport) {
         let Base { commit: Some(base), how } = &diff.base else { return };
         let figure = ChangedLines {
@@ -294,7 +292,7 @@ impl ReportRun<'_> {
         let is_default_base = self.args.base.is_none() && self.args.against.is_none();
         let (database, row) = (self.context.workdir.database(), RowId(diff.head.row));
         if let Err(error) = Store::remember_diff(&database, row, &figure, is_default_base) {
-            self.context.explain(format!("{error}; history and total will not know of these changes"));
+            self.context.explain(format!("{error}; history and total do not show these changes"));
         }
     }
 
@@ -310,7 +308,7 @@ impl ReportRun<'_> {
         }
         let statements: u64 = missing.iter().map(|(file, _)| file.coverage.total).sum();
         let mut lines = vec![format!(
-            "no source for {} ({statements} of {} statements), which count and have no functions:",
+            "no source for {} ({statements} of {} statements); they count and have no functions:",
             count(missing.len(), "files"),
             report.coverage().total
         )];
@@ -348,7 +346,7 @@ impl ReportRun<'_> {
     }
 }
 
-/// Tells the warning of a profile, if it has one.
+/// Prints the warning of a profile, if it has one.
 fn told(StoredProfile { profile, warning }: StoredProfile) -> Profile {
     warning.into_iter().for_each(commands::warn);
     profile
@@ -369,7 +367,7 @@ fn tell_lack(error: &anyhow::Error, lack: SourceLack) -> ExitCode {
             commands::warn(format_args!("{error:#}"));
             commands::say(
                 Level::Warning,
-                "this report knows no functions, and its lines are those that blocks span",
+                "this report has no functions, and its lines are those that blocks span",
             );
             ExitCode::Partly
         }

@@ -1,4 +1,4 @@
-//! `report --all --format site`: the options of a site, and what its run tells.
+//! `report --all --format site`: the options of a site, and the messages of its run.
 
 use std::path::Path;
 
@@ -14,10 +14,10 @@ use crate::names::in_message;
 use crate::phrases::count;
 use crate::site::{SiteOutcome, SiteRequest, Tally};
 
-/// Services that a message names.
+/// Largest number of services that a message names.
 const NAMED: usize = 5;
 
-/// Returns the folder of the site that is asked for, if one is; fails if options ask for something else too.
+/// Returns the folder of the requested site, if one is; fails if other options contradict it.
 pub(super) fn folder(args: &ReportArgs) -> Result<Option<&Path>, String> {
     let Some(site) = args.formats.iter().find(|requested| requested.form.is_folder()) else {
         return Ok(None);
@@ -61,7 +61,7 @@ pub(super) fn folder(args: &ReportArgs) -> Result<Option<&Path>, String> {
         (gate.gate() != Gate::default(), "a threshold"),
     ];
     if let Some((_, option)) = of_one.iter().find(|(is_given, _)| *is_given) {
-        return Err(format!("{option} is for the report of one service, and a site is of all"));
+        return Err(format!("{option} is for the report of one service, but a site has all services"));
     }
     if !include.is_empty() || !exclude.is_empty() || *exclude_generated || *exclude_without_source {
         return Err("--include and the --exclude options are for the report of one service: \
@@ -69,7 +69,7 @@ pub(super) fn folder(args: &ReportArgs) -> Result<Option<&Path>, String> {
             .to_owned());
     }
     match (site.file.as_deref(), output.as_deref()) {
-        (Some(_), Some(_)) => Err("--format site=DIR and -o DIR say the same thing twice".to_owned()),
+        (Some(_), Some(_)) => Err("--format site=DIR and -o DIR name the folder twice".to_owned()),
         (Some(folder), None) | (None, Some(folder)) if folder == Path::new("-") => {
             Err("--format site needs a folder, which stdout is not".to_owned())
         }
@@ -80,7 +80,7 @@ pub(super) fn folder(args: &ReportArgs) -> Result<Option<&Path>, String> {
 
 /// Brings the site in a folder up to date.
 pub(super) fn run(folder: &Path, is_offline: bool, context: &Context, signals: &Signals) -> Result<ExitCode> {
-    // Holds off sweeping before the rows are read, so that their files are there when they are opened.
+    // Sweeps are prevented before the rows are read, so that their files still exist when they are opened.
     let reading = lock_wait::hold_off_sweeping(signals, context)?;
     let notify = |notice| print(notice, context);
     let request = SiteRequest {
@@ -112,7 +112,7 @@ fn tell(tally: &Tally, folder: &Path, context: &Context) {
         let named: Vec<_> = lacking_source.iter().take(NAMED).map(|name| in_message(name)).collect();
         let more = if lacking_source.len() > NAMED { ", ..." } else { "" };
         commands::warn(format!(
-            "{} without source that could be had: {}{more}; goc-watchdog report SERVICE says why",
+            "{} without source that may still be found: {}{more}; goc-watchdog report SERVICE prints the reason",
             count(lacking_source.len(), "reports"),
             named.join(", ")
         ));
@@ -141,10 +141,7 @@ mod tests {
             (&["shop", "--format=site=d"][..], "--format site is of all services: give --all and no SERVICE"),
             (&["--all", "--format=site"], "--format site needs a folder: -o DIR"),
             (&["--all", "--format=site=-"], "--format site needs a folder, which stdout is not"),
-            (
-                &["--all", "--format=site=d", "-o", "d"],
-                "--format site=DIR and -o DIR say the same thing twice",
-            ),
+            (&["--all", "--format=site=d", "-o", "d"], "--format site=DIR and -o DIR name the folder twice"),
             (
                 &["--all", "--format=site=d", "--min-replicas=1"],
                 "a threshold is for the report of one service",
