@@ -34,7 +34,7 @@ impl ExitCode {
             Self::Busy,
             "busy: another run holds the lock on the work directory, or on a site; or another program kept the database locked for 10 seconds",
         ),
-        (Self::BelowThreshold, "below a threshold that was asked for"),
+        (Self::BelowThreshold, "below a required threshold"),
         (Self::Interrupted, "ended by SIGINT (Ctrl-C)"),
         (Self::Terminated, "ended by SIGTERM"),
     ];
