@@ -72,7 +72,7 @@ fn a_stray_process_that_came_first_gives_way_to_the_majority_after_two_pulls() {
     let output = world
         .run(&["pull", "--no-peek", "--format", "json"])
         .assert_code(3)
-        .assert_stderr_contains("took the place of");
+        .assert_stderr_contains("replaced build");
     let pulled = &output.json()[0];
     assert_eq!(pulled["adopted"]["to"], pending["build"]);
     assert_eq!((&pulled["pending"], &pulled["replicas"]["answered"]), (&serde_json::Value::Null, &2.into()));
@@ -106,7 +106,7 @@ fn addresses_that_fail_or_are_not_asked_vote_by_their_last_answer() {
     assert!(!world.shows_echo());
     // The build that was listed last is adopted after a day of equal votes.
     world.let_election_age(23 * 60);
-    world.pull(3).assert_stderr_contains("took the place of");
+    world.pull(3).assert_stderr_contains("replaced build");
     assert!(world.shows_echo());
     world.assert_consistent();
 }
@@ -217,7 +217,7 @@ fn the_choice_of_a_person_stays_against_a_majority() {
     assert_eq!(world.election(), None);
     // A deploy ends the choice that a person made.
     world.center.remove(&stray.url());
-    world.pull(0).assert_stderr_contains("took the place of");
+    world.pull(0).assert_stderr_contains("replaced build");
     assert!(world.shows_echo());
     assert_eq!(world.query::<i64>("SELECT count(*) FROM election"), 0);
 }

@@ -213,7 +213,7 @@ fn a_dirty_build_is_set_aside_named_and_adopted_once_it_is_alone() {
     world.center.remove(&agents[0].url());
     agents[1].restart();
     agents[1].hit(&[1], 1);
-    world.pull(0).assert_stderr_contains("took the place of");
+    world.pull(0).assert_stderr_contains("replaced build");
     let profile = profile_of(&world.latest_text("apa_goc_echoserver"));
     assert_eq!(profile.counts, [4, 4, 1]);
     assert_eq!(world.run(&["list", "--offline", "--format", "json"]).json()[0][0]["state"], "ok");
@@ -708,7 +708,7 @@ fn another_build_at_an_address_is_set_aside_and_known_again_there() {
         assert_eq!(world.echo_counts(), [0, 0, 0, 0, 1, 0]);
     }
     world.center.remove(&agents[0].url());
-    world.pull(0).assert_stderr_contains("took the place of");
+    world.pull(0).assert_stderr_contains("replaced build");
     assert_eq!(profile_of(&world.latest_text("apa_goc_echoserver")).counts, [4, 4, 0]);
 }
 

@@ -174,7 +174,7 @@ fn a_key_that_nobody_listed_for_long_goes_as_a_whole_and_can_come_back() {
 
     world.center.register(ECHO, &agent);
     let output = world.pull(0);
-    assert!(!output.stderr.contains("took the place"), "{}", output.stderr);
+    assert!(!output.stderr.contains("replaced build"), "{}", output.stderr);
     assert_eq!(world.echo_counts().iter().sum::<u64>(), 2);
     assert!(world.stored_names().contains(&"3.cov".to_owned()), "{:?}", world.stored_names());
     world.assert_consistent();

@@ -1,6 +1,6 @@
 //! The text of Go source files, changed lines, and unified diffs.
 //!
-//! Pure: files are read by whoever calls.
+//! Pure: the callers read the files.
 
 pub(crate) mod gosrc;
 pub mod linediff;

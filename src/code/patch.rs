@@ -1,9 +1,9 @@
-//! Unified diffs: which lines of which files changed.
+//! The parser of unified diffs, which returns the changed lines of each file.
 //!
-//! Reads what `git diff` and `diff -u` print, with any number of context lines. What is no diff, or a hunk
-//! that is cut short, is an error with its line, so that half a diff never passes for a small one.
+//! The parser reads the output of `git diff` and `diff -u`, with any number of context lines. A text that is not a
+//! diff, or a hunk that is cut short, is an error with its line, so that half a diff is never taken for a small one.
 //!
-//! Names are read as they stand there, with their prefixes; [`place`] finds the files that they mean.
+//! Names keep their prefixes; [`place`] finds the files that they mean.
 
 mod place;
 
@@ -23,17 +23,17 @@ pub struct FilePatch {
     pub unread: Option<WhyUnread>,
     /// In order, each without context.
     pub hunks: Vec<Hunk>,
-    /// Text of the added lines and of those around them, in order, with their numbers in the new file.
+    /// Text of the added lines and the lines around them, in order, with their numbers in the new file.
     pub shown: Vec<(u32, Box<[u8]>)>,
-    /// The paths are from lines that name nothing else and have no prefixes; no `---` line says it better.
+    /// The paths come from lines with nothing else and without prefixes, so that a `---` line does not replace them.
     has_exact_paths: bool,
-    /// A header of git's stands above it.
+    /// The changes have a header of git.
     has_header: bool,
-    /// Both names in that header, where it can be taken apart; also of a file that was added or deleted.
+    /// Both names in that header, if it can be split; also for an added or deleted file.
     names_in_header: Option<(String, String)>,
 }
 
-/// Why nothing is known of the lines of a file.
+/// The reason for which the lines of a file are unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhyUnread {
     /// The contents are not text.
@@ -43,7 +43,7 @@ pub enum WhyUnread {
 }
 
 impl FilePatch {
-    /// A file of which nothing else is known.
+    /// Returns the changes of a file without any hunk.
     #[must_use]
     pub fn without_hunks(old_path: Option<&str>, new_path: Option<&str>) -> Self {
         Self {
@@ -59,13 +59,13 @@ impl FilePatch {
         self.new_path.as_deref().or(self.old_path.as_deref())
     }
 
-    /// Returns the lines that came, as ranges of the new file: first, and the one after the last.
+    /// Returns the added lines as ranges of the new file: the first line, and the line after the last.
     pub fn added(&self) -> impl Iterator<Item = (u32, u32)> {
         let came = self.hunks.iter().filter(|hunk| hunk.new_count > 0);
         came.map(|hunk| (hunk.new_start, hunk.new_start.saturating_add(hunk.new_count)))
     }
 
-    /// Returns the number that a line of the new file had before; `None` for one that came.
+    /// Returns the number that a line of the new file had before; `None` for an added line.
     #[must_use]
     pub fn line_before(&self, line: u32) -> Option<u32> {
         if self.has_added(line) {
@@ -82,7 +82,7 @@ impl FilePatch {
         u32::try_from(i64::from(line) + shift).ok()
     }
 
-    /// Tells whether a line of the old file went.
+    /// Tells whether a line of the old file was removed.
     #[must_use]
     pub fn has_removed(&self, line: u32) -> bool {
         let after = self.hunks.partition_point(|hunk| hunk.old_start <= line);
@@ -92,7 +92,7 @@ impl FilePatch {
             .is_some_and(|hunk| line - hunk.old_start < hunk.old_count)
     }
 
-    /// Tells whether a line of the new file came.
+    /// Tells whether a line of the new file was added.
     #[must_use]
     pub fn has_added(&self, line: u32) -> bool {
         let after = self.hunks.partition_point(|hunk| hunk.new_start <= line);
@@ -103,11 +103,11 @@ impl FilePatch {
     }
 }
 
-/// A text is not a unified diff.
+/// The error for a text that is not a unified diff.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {reason}")]
 pub struct PatchError {
-    /// Counted from 1.
+    /// The line of the text, from 1.
     pub line: usize,
     /// The fault.
     pub reason: &'static str,
@@ -115,10 +115,10 @@ pub struct PatchError {
 
 /// Reads a diff of any number of files, each named once.
 ///
-/// Colours are passed over.
+/// Colours are ignored.
 pub fn parse(text: &[u8]) -> Result<Vec<FilePatch>, PatchError> {
     let text = without_colors(text);
-    // The text behind the last line end is no line.
+    // The empty text after the last line end is not a line.
     let body = text.strip_suffix(b"\n").unwrap_or(&text);
     let mut lines = body.split(|&byte| byte == b'\n').enumerate();
     let mut files: Vec<FilePatch> = Vec::new();
@@ -134,7 +134,7 @@ pub fn parse(text: &[u8]) -> Result<Vec<FilePatch>, PatchError> {
         } else if let Some(old) = line.strip_prefix(b"--- ") {
             let Some((_, new)) = lines.next() else { return Err(fault("expected a line with \"+++ \"")) };
             let new = new.strip_prefix(b"+++ ").ok_or(fault("expected \"+++ \" after this line"))?;
-            // Without git's header this is where a file begins.
+            // Without git's header a file begins here.
             if !files.last().is_some_and(|file| file.has_header && file.hunks.is_empty()) {
                 files.push(FilePatch::default());
             }
@@ -173,9 +173,9 @@ pub fn parse(text: &[u8]) -> Result<Vec<FilePatch>, PatchError> {
     Ok(files)
 }
 
-/// Takes off the colours that git writes with `color.ui = always`, around a line or parts of it.
+/// Removes the colours that git writes with `color.ui = always`, around a line or parts of it.
 ///
-/// A line of a diff without colours never begins with an escape; its text may hold some, and keeps them.
+/// A line of a diff without colours never begins with an escape. Escapes inside its text are kept.
 fn without_colors(text: &[u8]) -> Cow<'_, [u8]> {
     const BEGIN: &[u8] = b"\x1b[";
     if !text.starts_with(BEGIN) && memchr::memmem::find(text, b"\n\x1b[").is_none() {
@@ -196,12 +196,12 @@ fn without_colors(text: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(plain)
 }
 
-/// Tells whether a line would be of a hunk, if one were open; `-- ` begins the end of a mail.
+/// Tells whether a line has the form of a hunk's line. `-- ` begins the signature of a mail.
 fn is_of_a_hunk(line: &[u8]) -> bool {
     matches!(line.first(), Some(b'+' | b' ')) || (line.starts_with(b"-") && !line.starts_with(b"-- "))
 }
 
-/// Reads the lines of git's header that say more than the names.
+/// Reads the further lines of git's header.
 fn header_line(file: &mut FilePatch, line: &[u8]) {
     const NAMES: [(&[u8], bool); 4] =
         [(b"rename from ", true), (b"copy from ", true), (b"rename to ", false), (b"copy to ", false)];
@@ -225,8 +225,8 @@ fn header_line(file: &mut FilePatch, line: &[u8]) {
     }
 }
 
-/// Takes `a/path b/path` apart. Of an unquoted name with spaces only one cut gives the same name twice;
-/// a renamed file is named by its own lines.
+/// Splits `a/path b/path`. For an unquoted name with spaces only one cut gives the same name twice. A renamed file has
+/// its names in other lines.
 fn named_by_header(names: &[u8]) -> FilePatch {
     let names = names.strip_suffix(b"\r").unwrap_or(names);
     let (old, new) = match names {
@@ -252,7 +252,7 @@ fn named_by_header(names: &[u8]) -> FilePatch {
     FilePatch { old_path, new_path, has_header: true, names_in_header, ..FilePatch::default() }
 }
 
-/// Returns the byte after the quote that ends a quoted name.
+/// Returns the offset after the quote that ends a quoted name.
 fn quoted_end(text: &[u8]) -> Option<usize> {
     let mut at = 1;
     loop {
@@ -264,7 +264,7 @@ fn quoted_end(text: &[u8]) -> Option<usize> {
     }
 }
 
-/// Reads a name: without its quotes, and the time that `diff -u` puts after a tab.
+/// Reads a name without its quotes, and without the time that `diff -u` puts after a tab.
 fn plain(name: &[u8]) -> Option<String> {
     let name: Cow<'_, [u8]> = match name {
         [b'"', ..] => Cow::Owned(unquoted(name)),
@@ -280,7 +280,7 @@ fn plain(name: &[u8]) -> Option<String> {
     Some(name.strip_prefix("./").map_or(name.clone(), str::to_owned))
 }
 
-/// Takes the quotes off a name as git puts them on (`quote_c_style` in its quote.c).
+/// Removes the quotes that git puts around a name (`quote_c_style` in its quote.c).
 fn unquoted(name: &[u8]) -> Vec<u8> {
     let mut plain = Vec::with_capacity(name.len());
     let mut bytes = name[1..].iter().copied();
@@ -314,7 +314,7 @@ type HunkRange = (u32, u32);
 /// Reads `-LINE,COUNT +LINE,COUNT @@...`; a count that is left out is 1.
 fn ranges(header: &[u8]) -> Option<(HunkRange, HunkRange)> {
     let header = str::from_utf8(&header[..header.len().min(64)]).unwrap_or_else(|error| {
-        // The name of a function may follow, cut anywhere.
+        // The name of a function may follow, cut at any byte.
         str::from_utf8(&header[..error.valid_up_to()]).unwrap_or_default()
     });
     let (old, rest) = header.strip_prefix('-')?.split_once(" +")?;
@@ -322,7 +322,7 @@ fn ranges(header: &[u8]) -> Option<(HunkRange, HunkRange)> {
     let range = |text: &str| -> Option<HunkRange> {
         let (start, count) = text.split_once(',').unwrap_or((text, "1"));
         let (start, count): (u32, u32) = (start.parse().ok()?, count.parse().ok()?);
-        // An empty range names the line before it, so that there is one line more than is counted.
+        // An empty range has the number of the line before it.
         let is_sound = start > 0 || count == 0;
         start.checked_add(count.max(1)).filter(|_| is_sound)?;
         Some((start, count))
@@ -330,7 +330,7 @@ fn ranges(header: &[u8]) -> Option<(HunkRange, HunkRange)> {
     Some((range(old)?, range(new)?))
 }
 
-/// Reads the lines of a hunk and keeps what changed in it; `None` where lines are missing.
+/// Reads the lines of a hunk and keeps its changes; `None` if lines are missing.
 fn read_hunk<'t>(
     file: &mut FilePatch,
     old: HunkRange,
@@ -357,7 +357,7 @@ fn read_hunk<'t>(
                 file.shown.push((new_line, line[1..].into()));
                 new_line += 1;
             }
-            // Some tools cut the one blank of an empty line.
+            // Some tools remove the only blank of an empty line.
             Some(b' ' | b'\r') | None => {
                 (old_left, new_left) = (old_left.checked_sub(1)?, new_left.checked_sub(1)?);
                 file.hunks.extend(change.take().map(named_from_before));
@@ -372,7 +372,7 @@ fn read_hunk<'t>(
     Some(())
 }
 
-/// An empty range names the line before it, as in a header.
+/// Gives an empty range the number of the line before it, as in a header.
 fn named_from_before(hunk: Hunk) -> Hunk {
     let named = |start: u32, count| if count == 0 { start - 1 } else { start };
     Hunk {
@@ -479,7 +479,7 @@ mod tests {
     #[test]
     fn colours_are_no_part_of_a_diff() {
         let plain = "diff --git a/x.go b/x.go\nindex 1..2 100644\n--- a/x.go\n+++ b/x.go\n@@ -1,2 +1,3 @@ func f() {\n a\n-b\n+c\n+\n";
-        // As git 2.39 writes it, with the marks of its whitespace errors; and changed lines alone.
+        // The output of git 2.39 with its marks of whitespace errors, and changed lines without context.
         let colored = "\x1b[1mdiff --git a/x.go b/x.go\x1b[m\n\x1b[1mindex 1..2 100644\x1b[m\n\x1b[1m--- a/x.go\x1b[m\n\
                        \x1b[1m+++ b/x.go\x1b[m\n\x1b[36m@@ -1,2 +1,3 @@\x1b[m func f() {\x1b[m\n a\x1b[m\n\x1b[31m-b\x1b[m\n\
                        \x1b[32m+\x1b[m\x1b[32mc\x1b[m\n\x1b[1;38;5;10m+\x1b[m\x1b[K\n";

@@ -1,30 +1,30 @@
 //! A digest of an answer, by which the same answer is recognised without being parsed again.
 //!
-//! A process prints its files in another order each time, but the lines of a file always in the same.
-//! So an [`AnswerDigest`] has length and hash of every file's section of the text, and two texts of the same
-//! sections say the same. Telling costs one look for the file's name a section, and a hash that reads
-//! memory about as fast as it can be read.
+//! A process prints its files in another order each time, but the lines of a file always in the same order. So an
+//! [`AnswerDigest`] has length and hash of every file's section of the text, and two texts of the same sections are
+//! equal answers. The comparison costs one lookup of the file's name for each section, and a hash that is about as fast
+//! as reading memory.
 //!
-//! The hash is XXH3 with 64 bits and a seed that is drawn for each run: one section in 2^64 that differs
-//! would pass for the same. It withstands chance, not an attacker, and need not: a process that tries
-//! could only hide its own counters, and can do that by printing the old ones.
+//! The hash is XXH3 with 64 bits and a random seed for each run, so one of 2^64 different sections would pass as equal.
+//! The hash protects against chance, not against an attacker. A hostile process could only hide its own counters, which
+//! it can also do by printing the old ones.
 
 use twox_hash::XxHash3_64;
 
-/// Marks the layout of an encoded digest.
+/// The version of the layout of an encoded digest.
 const FORMAT: u8 = 1;
-/// How many bits of a section's place are its length; the others are of its name's hash.
+/// Number of bits of a section's place that are its length. The others are of the hash of its name.
 const LENGTH_BITS: u32 = 22;
-/// More files than any program has; what a hostile process prints must not fill the database.
+/// Largest number of sections, which is more than any program has. A hostile answer must not fill the database.
 const MOST_SECTIONS: usize = 1 << 16;
 const HEAD_BYTES: usize = 17;
 const SECTION_BYTES: usize = 16;
 
-/// Length and hash of each section of a text, whatever their order.
+/// Length and hash of each section of a text, independent of their order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct AnswerDigest {
     seed: u64,
-    /// Of the mode line.
+    /// Hash of the mode line.
     head: u64,
     /// Sorted, no name twice.
     sections: Vec<FileDigest>,
@@ -39,7 +39,7 @@ struct FileDigest {
 }
 
 impl AnswerDigest {
-    /// Encodes it to be stored.
+    /// Encodes the digest for the database.
     #[must_use]
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(HEAD_BYTES + self.sections.len() * SECTION_BYTES);
@@ -53,8 +53,8 @@ impl AnswerDigest {
         out
     }
 
-    /// Decodes what [`Self::encode`] wrote; `None` for anything else, which costs no more than that the
-    /// next answer has to be read whole.
+    /// Decodes the bytes of [`Self::encode`]; `None` for any other bytes, after which the next answer is read as a
+    /// whole.
     #[must_use]
     pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
         let number = |bytes: &[u8]| Some(u64::from_le_bytes(bytes.try_into().ok()?));
@@ -76,12 +76,12 @@ impl AnswerDigest {
         self.sections.len()
     }
 
-    /// Tells whether a text that starts with this mode line, its newline included, can be the same.
+    /// Tells whether a text that begins with this mode line, including its newline, can be the same answer.
     pub(super) fn has_mode_line(&self, line: &[u8]) -> bool {
         hash(self.seed, line) == self.head
     }
 
-    /// Returns the index of the section that starts with `head`, a name with its colon, and its length.
+    /// Returns index and length of the section that begins with `head`, a name with its colon.
     pub(super) fn find(&self, head: &[u8]) -> Option<(usize, usize)> {
         let key = key(self.seed, head);
         let index = self.sections.partition_point(|section| section.place < key);
@@ -105,7 +105,7 @@ fn hash(seed: u64, text: &[u8]) -> u64 {
     XxHash3_64::oneshot_with_seed(seed, text)
 }
 
-/// Returns what tells whether stored bytes were damaged.
+/// Returns the checksum that shows whether stored bytes were damaged.
 pub(super) fn checksum(bytes: &[u8]) -> u64 {
     XxHash3_64::oneshot(bytes)
 }
@@ -136,7 +136,7 @@ impl AnswerDigester {
         Self { seed, head: 0, sections: Vec::new(), current: None, too_much: false }
     }
 
-    /// Goes on after a part of a text whose digest is known: its mode line, and these of its sections.
+    /// Continues after a part of a text whose digest is known: its mode line, and these of its sections.
     pub(super) fn resume(last: &AnswerDigest, recognised: &[bool]) -> Self {
         let sections = last.sections.iter().zip(recognised).filter(|&(_, &is_there)| is_there);
         let sections = sections.map(|(section, _)| *section).collect();
@@ -148,13 +148,13 @@ impl AnswerDigester {
         self.head = hash(self.seed, line);
     }
 
-    /// Ends the section before with `rest`, and begins the one whose lines start with `head`.
+    /// Ends the present section with `rest`, and begins the one whose lines begin with `head`.
     pub(super) fn turn(&mut self, rest: &[u8], head: &[u8]) {
         self.end(rest);
         self.current = Some(CurrentSection { key: key(self.seed, head), before: None });
     }
 
-    /// Takes in the start of a section whose end is not at hand yet.
+    /// Takes in the beginning of a section whose end was not read yet.
     pub(super) fn pause(&mut self, piece: &[u8]) {
         if let Some(current) = self.current.as_mut().filter(|_| !piece.is_empty()) {
             let begin = || (0, twox_hash::xxhash3_64::Hasher::with_seed(self.seed));
@@ -180,8 +180,8 @@ impl AnswerDigester {
         self.sections.push(FileDigest { place: key | length, hash });
     }
 
-    /// Returns the digest of all that was taken in; `None` where sections could not be told apart: a file
-    /// that came in two places, one of 4 MiB and more, or more than 65,536 of them.
+    /// Returns the digest of the text; `None` if sections could not be distinguished: a file at two places, a section
+    /// of 4 MiB or more, or more than 65,536 sections.
     pub(super) fn finish(mut self) -> Option<AnswerDigest> {
         self.end(&[]);
         let Self { seed, head, mut sections, too_much, .. } = self;

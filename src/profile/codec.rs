@@ -1,19 +1,19 @@
-//! How a structure and its counters are remembered in the database.
+//! The encoding of a structure and its counters for the database.
 //!
-//! A process costs about one byte a block: the structure is stored once for all that run it, and
-//! counters are varints with runs of zeros folded (a 25 MB profile of 354,000 blocks is 0.4 MB).
-//! Blocks of a file are kept in the order in which its agents print them, because that order is what
-//! makes the next answer fast to read (see [`super::Template`]).
+//! A process takes about one byte for each block: the structure is stored once for all processes that run it, and
+//! counters are varints with folded runs of zeros (a 25 MB profile of 354,000 blocks takes 0.4 MB). The blocks of a
+//! file keep the order in which agents print them, because that order makes the next answer fast to read (see
+//! [`super::Template`]).
 
 use super::answer_digest::checksum;
 use super::{Block, Fingerprint, Template};
 
-/// Stored bytes cannot be decoded: they were damaged, or another version wrote them.
+/// The error for stored bytes that were damaged or written by another version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("stored coverage cannot be decoded ({0})")]
 pub(crate) struct CodecError(&'static str);
 
-/// Has its fingerprint in front and a checksum behind, so that it need not be fingerprinted to be trusted.
+/// The format with the fingerprint in front and a checksum behind, so that the fingerprint need not be computed again.
 const BUILD_FORMAT: u8 = 2;
 const BUILD_WITHOUT_FINGERPRINT: u8 = 1;
 const FINGERPRINT_BYTES: usize = 32;
@@ -41,7 +41,7 @@ pub(crate) fn encode_counts(counts: &[u64]) -> Vec<u8> {
     out
 }
 
-/// Decodes what [`encode_counts`] wrote; `blocks` is the number of blocks of the build.
+/// Decodes the bytes of [`encode_counts`]; `blocks` is the number of blocks of the build.
 pub(crate) fn decode_counts(bytes: &[u8], blocks: usize) -> Result<Vec<u64>, CodecError> {
     let mut input = Decoder { bytes, at: 0 };
     if input.byte()? != COUNTS_FORMAT {
@@ -67,7 +67,7 @@ pub(crate) fn decode_counts(bytes: &[u8], blocks: usize) -> Result<Vec<u64>, Cod
     Ok(counts)
 }
 
-/// Encodes the structure that `template` was learned from.
+/// Encodes the structure of `template`.
 #[must_use]
 pub(crate) fn encode_build(template: &Template) -> Vec<u8> {
     let build = template.build();
@@ -96,7 +96,7 @@ pub(crate) fn encode_build(template: &Template) -> Vec<u8> {
     out
 }
 
-/// Decodes what [`encode_build`] wrote, ready to read answers with.
+/// Decodes the bytes of [`encode_build`] into a template for reading answers.
 pub(crate) fn decode_build(bytes: &[u8]) -> Result<Template, CodecError> {
     let mut input = Decoder { bytes, at: 0 };
     let fingerprint = match input.byte()? {
@@ -183,7 +183,7 @@ impl<'a> Decoder<'a> {
 
     #[inline]
     fn number(&mut self) -> Result<u64, CodecError> {
-        // Nearly all numbers are of one byte or two.
+        // Nearly all numbers have one byte or two.
         match self.bytes.get(self.at..) {
             Some(&[byte @ ..0x80, ..]) => {
                 self.at += 1;
@@ -271,7 +271,7 @@ mod tests {
         assert_eq!(decode_build(&older).unwrap().build(), build.build());
     }
 
-    /// The larger a counter the longer its line, so no process is dearer than a busy one.
+    /// A larger counter has a longer line, so a busy process is the worst case.
     #[test]
     fn a_process_costs_a_tenth_of_its_profile_at_most() {
         let killed = body(TERMINATED);

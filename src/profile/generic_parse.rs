@@ -1,4 +1,4 @@
-//! The parse of a text whose build is not known.
+//! The parse of a text whose build is unknown.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use super::{Block, MAX_COUNT, Mode, Profile};
 /// Blocks of a file with their counts, in order of arrival.
 pub(super) type CountedBlocks = Vec<(Block, u64)>;
 
-/// A text of a build that is not known.
+/// A text whose build is unknown.
 #[derive(Default)]
 pub(super) struct GenericParse {
     pub(super) files: Vec<(Box<str>, CountedBlocks)>,

@@ -1,24 +1,24 @@
-//! Bounds on what is read from outside, and the errors of a text that is no profile or exceeds them.
+//! The limits of profiles from outside, and the errors of a text that is not a profile or exceeds them.
 
 use std::io;
 
 use crate::memory::MemoryExhausted;
 
-/// Bounds on what is read, because it comes from outside.
+/// The limits of a profile from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Largest size of the text.
     pub max_bytes: u64,
     /// Longest line.
     pub max_line_bytes: usize,
-    /// Most files.
+    /// Largest number of files.
     pub max_files: usize,
-    /// Most blocks, each time that one stands there.
+    /// Largest number of blocks, each occurrence counted.
     pub max_blocks: usize,
 }
 
 impl Limits {
-    /// Bounds lines alone, for a file that its owner names.
+    /// Returns limits only for lines, for a file that its owner names.
     #[must_use]
     pub fn of_lines() -> Self {
         Self { max_bytes: u64::MAX, max_files: usize::MAX, max_blocks: usize::MAX, ..Self::default() }
@@ -31,7 +31,7 @@ impl Default for Limits {
     }
 }
 
-/// A text is not a profile.
+/// The error for a text that is not a profile.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParseError {
     /// The first line is not a mode line.
@@ -43,15 +43,15 @@ pub enum ParseError {
     /// A line is not a block.
     #[error("line {line}: expected \"file:line.col,line.col statements count\", found {found:?}")]
     NotABlock {
-        /// Counted from 1.
+        /// Number of the line, from 1.
         line: u64,
         /// The start of the line.
         found: String,
     },
-    /// A number has the right form, and no room.
+    /// A number is too large.
     #[error("line {line}: a number is too large in {found:?}")]
     TooLarge {
-        /// Counted from 1.
+        /// Number of the line, from 1.
         line: u64,
         /// The start of the line.
         found: String,
@@ -59,7 +59,7 @@ pub enum ParseError {
     /// A line exceeds its limit.
     #[error("line {line}: longer than {limit} bytes, starts with {found:?}")]
     LineTooLong {
-        /// Counted from 1.
+        /// Number of the line, from 1.
         line: u64,
         /// [`Limits::max_line_bytes`].
         limit: usize,
@@ -87,7 +87,7 @@ pub enum ParseError {
     /// The text ends inside a line.
     #[error("line {line}: cut short, the text ends with {found:?}")]
     Cut {
-        /// Counted from 1.
+        /// Number of the line, from 1.
         line: u64,
         /// The start of the line.
         found: String,

@@ -15,12 +15,12 @@ pub(super) fn strip_cr(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
-/// Returns the name that a line starts with and its colon; `line` ends with its newline.
+/// Returns the name at the beginning of a line with its colon; `line` ends with its newline.
 pub(super) fn section_head(line: &[u8]) -> Option<&[u8]> {
     split_name(line).map(|(name, _)| &line[..=name.len()])
 }
 
-/// Splits a line at its last colon: the positions after it hold none.
+/// Splits a line at its last colon, because the positions after it contain none.
 pub(super) fn split_name(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let colon = memchr::memrchr(b':', line)?;
     (colon > 0).then(|| (&line[..colon], &line[colon + 1..]))
@@ -49,8 +49,7 @@ pub(super) fn block_tail(tail: &[u8]) -> Result<(Block, u64), LineFault> {
     Ok((block, count))
 }
 
-/// Reads digits up to `stop`, or to the end where there is none. A leading `+` is allowed, as Go's
-/// `strconv.Atoi` allows it.
+/// Reads digits up to `stop`, or up to the end if it is `None`. A leading `+` is allowed, as in Go's `strconv.Atoi`.
 #[inline]
 fn number(text: &[u8], at: &mut usize, stop: Option<u8>) -> Result<u64, LineFault> {
     let mut index = *at;
@@ -61,7 +60,7 @@ fn number(text: &[u8], at: &mut usize, stop: Option<u8>) -> Result<u64, LineFaul
     let mut number = 0_u64;
     let mut overflow = false;
     while let Some(digit) = text.get(index).map(|byte| byte.wrapping_sub(b'0')).filter(|&digit| digit < 10) {
-        // 19 digits never exceed u64, so the check is needed only beyond.
+        // Up to 19 digits never exceed a u64, so only longer numbers need the check.
         if index - start < 19 {
             number = number * 10 + u64::from(digit);
         } else {

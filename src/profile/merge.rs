@@ -1,10 +1,10 @@
-//! Adding up the counters of processes: `set` ors, `count` and `atomic` add.
+//! The sum of the counters of processes: `set` is or-ed, `count` and `atomic` are added.
 
 use std::sync::Arc;
 
 use super::{Build, BuildFile, BuildRelation, MAX_COUNT, Mode, Profile};
 
-/// Two builds that cannot be merged: a file of both has different blocks.
+/// The error for two builds of which a common file has different blocks.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("\"{file}\" has different blocks in the two builds")]
 pub struct BuildConflict {
@@ -12,14 +12,13 @@ pub struct BuildConflict {
     pub file: String,
 }
 
-/// Returns the mode of what two modes merge to: anything with `set` is `set`, `count` with `atomic` is
-/// `count`.
+/// Returns the mode of the sum of two modes: `set` with any mode is `set`, `count` with `atomic` is `count`.
 #[must_use]
 pub(crate) fn mix(a: Mode, b: Mode) -> Mode {
     a.min(b)
 }
 
-/// A sum over processes, grown one at a time; it holds one counter a block, however many are added.
+/// A sum over processes, which are added one by one. It has one counter for each block, independent of their number.
 #[derive(Clone, Debug)]
 pub struct ProfileSum {
     build: Arc<Build>,
@@ -35,7 +34,7 @@ impl ProfileSum {
         Self { build, mode: None, counts }
     }
 
-    /// Returns the structure of all that was added.
+    /// Returns the structure of all added processes.
     #[must_use]
     pub fn build(&self) -> &Arc<Build> {
         &self.build
@@ -82,7 +81,7 @@ impl ProfileSum {
         Profile { mode, build: self.build, counts }
     }
 
-    /// Drops the files whose names `keep` refuses, with their counts.
+    /// Removes the files for which `keep` is false, with their counts.
     pub fn retain_files(&mut self, keep: impl Fn(&str) -> bool) {
         let kept: Vec<_> = self.build.files().filter(|file| keep(file.name)).collect();
         if kept.len() == self.build.file_count() {
@@ -118,7 +117,7 @@ impl ProfileSum {
 }
 
 impl Build {
-    /// Returns the files of both; of a file in both, this build's.
+    /// Returns the files of both builds; a common file comes from this build.
     fn union(&self, other: &Self) -> Self {
         let mut files: Vec<_> = self.files().collect();
         files.extend(other.files().filter(|file| self.find(file.name).is_none()));
@@ -126,7 +125,7 @@ impl Build {
         Self::from_files(&files)
     }
 
-    /// Returns a structure of these files, which are sorted by name.
+    /// Creates a structure from these files, which are sorted by name.
     pub(super) fn from_files(files: &[BuildFile<'_>]) -> Self {
         let mut first = vec![0];
         let mut blocks = Vec::new();

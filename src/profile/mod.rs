@@ -1,8 +1,8 @@
-//! Go coverage profiles: what one says, how it is read, written, merged and remembered.
+//! Go coverage profiles: their model, and how they are read, written, merged and stored.
 //!
-//! Pure: text and numbers in, text and numbers out. A [`Build`] is the block structure alone, shared
-//! by all replicas that run it; a [`Profile`] adds one counter to each of its blocks. Nothing here
-//! knows where a profile comes from or where it goes.
+//! Pure: input and output are text and numbers. A [`Build`] is only the block structure, shared by all replicas that
+//! run it. A [`Profile`] adds one counter for each of its blocks. Nothing here depends on the origin or the use of a
+//! profile.
 
 mod answer_digest;
 mod codec;
@@ -35,22 +35,22 @@ use sha2::{Digest, Sha256};
 
 use crate::coverage::Coverage;
 
-/// The largest count a merge can reach: Go reads a count as an `int`.
+/// The largest count of a sum, because Go reads a count as an `int`.
 pub const MAX_COUNT: u64 = i64::MAX as u64;
 
-/// How the counters of a profile count.
+/// The counter mode of a profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Mode {
     /// A block was executed (1) or not (0).
     Set,
-    /// How often a block was executed. Increments race, so a busy counter can lose some.
+    /// Number of executions of a block. Increments race, so a busy counter can lose some.
     Count,
-    /// How often a block was executed, exactly.
+    /// Exact number of executions of a block.
     Atomic,
 }
 
 impl Mode {
-    /// Returns the mode that `word` stands for; as in Go's tools, a word that is not known counts.
+    /// Returns the mode of a word. As in Go's tools, an unknown word means `count`.
     #[must_use]
     pub fn from_word(word: &str) -> Self {
         match word {
@@ -60,7 +60,7 @@ impl Mode {
         }
     }
 
-    /// Returns the word that stands in a mode line.
+    /// Returns the word in a mode line.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -77,8 +77,8 @@ impl fmt::Display for Mode {
     }
 }
 
-/// A basic block as the annotator cut it: from `start` up to `end`, both as (line, column), columns
-/// 1-based and in bytes. Order is that of the source, with the shorter of two that start together first.
+/// A basic block of the annotator: from `start` up to `end`, both as (line, column). Columns count bytes from 1. The
+/// order is that of the source; of two blocks with the same start, the shorter is first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Block {
     /// Line and column of the first byte.
@@ -94,7 +94,7 @@ pub struct Block {
 pub struct Fingerprint([u8; 32]);
 
 impl Fingerprint {
-    /// Returns the bytes, as they are stored.
+    /// Returns the bytes for the database.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
@@ -106,7 +106,7 @@ impl Fingerprint {
         bytes.try_into().ok().map(Self)
     }
 
-    /// Returns the first 12 hex digits, what people see and `--adopt` takes.
+    /// Returns the first 12 hex digits, which messages show and `--adopt` accepts.
     #[must_use]
     pub fn short(&self) -> String {
         let number = self.0[..6].iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
@@ -120,9 +120,9 @@ impl fmt::Debug for Fingerprint {
     }
 }
 
-/// The block structure of a profile, file by file, sorted; without any counter.
+/// The sorted block structure of a profile, file by file, without counters.
 ///
-/// Blocks of all files stand in one sequence, so that counters are one vector beside it.
+/// The blocks of all files are one sequence, so that counters are one vector.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Build {
     names: Vec<Box<str>>,
@@ -141,11 +141,11 @@ impl fmt::Debug for Build {
 /// A file of a [`Build`].
 #[derive(Clone, Copy, Debug)]
 pub struct BuildFile<'a> {
-    /// Import path and file name.
+    /// Import path of the package, a slash and the file name.
     pub name: &'a str,
-    /// In canonical order.
+    /// The blocks in canonical order.
     pub blocks: &'a [Block],
-    /// First of the file's blocks among those of the build, and the one after the last.
+    /// Index of the file's first block in the build, and the index after its last.
     pub range: (usize, usize),
 }
 
@@ -168,14 +168,14 @@ impl Build {
         Self::known(names, first, blocks, Fingerprint(whole.finalize().into()))
     }
 
-    /// As [`Self::from_sorted`], with a fingerprint that was taken before.
+    /// Does what [`Self::from_sorted`] does, with a known fingerprint.
     fn known(names: Vec<Box<str>>, first: Vec<u32>, blocks: Vec<Block>, fingerprint: Fingerprint) -> Self {
         debug_assert!(names.windows(2).all(|pair| pair[0] < pair[1]), "files out of order");
         debug_assert_eq!(first.len(), names.len() + 1, "a file without its blocks");
         Self { names, first, blocks, fingerprint }
     }
 
-    /// Returns the structure without any file: that of a profile which is a mode line only.
+    /// Returns the structure without files, which is that of a profile with only a mode line.
     #[must_use]
     pub fn empty() -> Self {
         Self::from_sorted(Vec::new(), vec![0], Vec::new())
@@ -220,7 +220,7 @@ impl Build {
         self.names.binary_search_by(|own| (**own).cmp(name)).ok()
     }
 
-    /// Returns how the files of two builds relate.
+    /// Returns the relation of the files of two builds.
     #[must_use]
     pub(crate) fn relation(&self, other: &Self) -> BuildRelation {
         if self.fingerprint == other.fingerprint {
@@ -240,9 +240,9 @@ impl Build {
 
     /// Tells whether two builds can be of one module, judged by their import paths alone.
     ///
-    /// An import path with a dot in its first segment names its repository in the first three
-    /// segments (`github.com/org/repo`), or in as many as its shallowest package has; any other in the
-    /// first. Nothing in an agent's answer names the module, so this is the best that can be known.
+    /// An import path with a dot in its first segment has its repository in the first three segments
+    /// (`github.com/org/repo`), or in as many as its shallowest package has. Any other import path has it in the first
+    /// segment. An agent's answer does not name the module, so this is the best guess.
     #[must_use]
     pub fn may_share_module(&self, other: &Self) -> bool {
         let theirs = other.module_roots();
@@ -266,7 +266,7 @@ impl Build {
     }
 }
 
-/// How the files of two builds relate.
+/// The relation of the files of two builds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum BuildRelation {
     /// A file of both has different blocks.
@@ -274,7 +274,7 @@ pub(crate) enum BuildRelation {
         /// The first such file.
         file: String,
     },
-    /// At least one file is in both, and all that are have the same blocks.
+    /// At least one file is in both builds, and all common files have the same blocks.
     SharesFiles,
     /// No file is in both.
     Disjoint,
@@ -283,23 +283,23 @@ pub(crate) enum BuildRelation {
 /// A coverage profile: a structure, and one counter for each of its blocks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Profile {
-    /// How the counters count.
+    /// The counter mode.
     pub mode: Mode,
-    /// The blocks.
+    /// The block structure.
     pub build: Arc<Build>,
-    /// As many as there are blocks, in their order.
+    /// One counter for each block, in order of the blocks.
     pub counts: Vec<u64>,
 }
 
 impl Profile {
-    /// Returns how many statements were executed, of how many. Each block counts once.
+    /// Returns the executed statements and all statements. Each block counts once.
     #[must_use]
     pub fn coverage(&self) -> Coverage {
         coverage(&self.build, &self.counts)
     }
 }
 
-/// Returns how many statements of `build` have a counter above 0, of how many.
+/// Returns the statements of `build` with a counter above 0, and all statements.
 #[must_use]
 pub(crate) fn coverage(build: &Build, counts: &[u64]) -> Coverage {
     let mut sum = Coverage { covered: 0, total: 0 };
@@ -311,7 +311,7 @@ pub(crate) fn coverage(build: &Build, counts: &[u64]) -> Coverage {
     sum
 }
 
-/// Returns the fraction of blocks that were executed, in the very form in which an agent shows it.
+/// Returns the fraction of executed blocks, in the exact form of an agent.
 #[must_use]
 pub(crate) fn hit_fraction(counts: &[u64]) -> String {
     let hit = counts.iter().filter(|&&count| count > 0).count();
@@ -320,7 +320,7 @@ pub(crate) fn hit_fraction(counts: &[u64]) -> String {
     format!("{fraction:.6}")
 }
 
-/// Returns a digest of which blocks of `build` were executed, however often.
+/// Returns a digest of the set of executed blocks of `build`.
 #[must_use]
 pub(crate) fn covered_digest(build: &Build, counts: &[u64]) -> Fingerprint {
     let mut bits = vec![0_u8; counts.len().div_ceil(8)];
@@ -333,7 +333,7 @@ pub(crate) fn covered_digest(build: &Build, counts: &[u64]) -> Fingerprint {
     Fingerprint(digest.finalize().into())
 }
 
-/// Returns a digest of a whole profile: equal digests are equal canonical bytes.
+/// Returns a digest of a whole profile. Equal digests mean equal canonical bytes.
 #[must_use]
 pub(crate) fn counts_digest(profile: &Profile) -> Fingerprint {
     let mut digest = Sha256::new();
@@ -414,7 +414,7 @@ mod tests {
         prop_oneof![4 => Just(0), 4 => 1..9_u64, 1 => 0..=MAX_COUNT]
     }
 
-    /// Profiles in any order, with names and numbers that only a hostile agent sends.
+    /// Profiles in any order, including names and numbers that only a hostile agent sends.
     pub(super) fn rows() -> impl Strategy<Value = Rows> {
         let number = || prop_oneof![8 => 0..30_u32, 1 => any::<u32>()];
         let place = ((number(), number()), (number(), number()));

@@ -1,4 +1,4 @@
-//! Reading profiles as they stream in, strictly.
+//! The strict parser of profiles, which reads them as a stream.
 //!
 //! The same input is accepted as by Go's own reader (golang.org/x/tools/cover, `ParseProfiles`), less
 //! what only a damaged answer holds. A line is parsed from its end, so that a path may hold `:`
@@ -36,14 +36,14 @@ pub(super) struct ProfileParser<'a> {
     last: Option<&'a PreviousAnswer<'a>>,
 }
 
-/// Bytes that a row and a file of an unknown build take at most while they are decoded, names aside, which stand
-/// there three times. A whole pull of 13 million files of one row took 350 bytes a file, and one of 2 million rows
-/// in 400 files 70 bytes a row.
+/// Largest size in bytes of a row and of a file of an unknown build while they are decoded, without names, which are
+/// stored three times. A pull of 13 million files with one row each took 350 bytes for a file, and one of 2 million
+/// rows in 400 files took 70 bytes for a row.
 const ROW_BYTES: usize = 120;
 
 const FILE_BYTES: usize = 320;
 
-/// Bytes that a block of a known build takes: its counter, what is stored of it, and both as they are encoded.
+/// Size in bytes of a block of a known build: its counter, the stored one, and both encoded.
 const COUNTER_BYTES: usize = 32;
 
 impl<'a> ProfileParser<'a> {
@@ -60,7 +60,7 @@ impl<'a> ProfileParser<'a> {
         }
     }
 
-    /// Goes on after the mode line and the files of the last answer that were `seen`.
+    /// Continues after the mode line and the files of the last answer that were `seen`.
     pub(super) fn resume(
         limits: Limits,
         known: &'a [Arc<Template>],
@@ -81,7 +81,7 @@ impl<'a> ProfileParser<'a> {
     /// Takes in the whole lines of `text` and returns how many bytes those were.
     pub(super) fn parse_lines(&mut self, text: &[u8]) -> Result<usize, ParseError> {
         let mut at = 0;
-        // Start of the present section, as far as it lies in this text.
+        // Offset of the present section in this text.
         let mut section = 0;
         if self.mode.is_none() {
             let Some(end) = memchr::memchr(b'\n', text) else { return Ok(0) };
@@ -120,11 +120,11 @@ impl<'a> ProfileParser<'a> {
         if let Some(digester) = &mut self.digester {
             digester.pause(&text[section..at]);
         }
-        // Once for each buffer: a text cannot grow far beyond its limits within one.
+        // One check for each buffer is enough, because a text cannot exceed its limits far within one.
         self.too_many().map_or(Ok(at), Err)
     }
 
-    /// Returns about how many bytes the profile takes, as far as it was read.
+    /// Returns the approximate size in bytes of the profile that was read so far.
     pub(super) fn heap_bytes(&self) -> u64 {
         let GenericParse { files, rows, name_bytes, .. } = &self.generic;
         let generic = rows * ROW_BYTES + files.len() * FILE_BYTES + 3 * name_bytes;
@@ -152,10 +152,10 @@ impl<'a> ProfileParser<'a> {
         }
     }
 
-    /// Takes in one line, and tells whether it is the first of its file.
+    /// Takes in one line; tells whether it is the first of its file.
     fn block_line(&mut self, line: &[u8]) -> Result<bool, ParseError> {
         if self.line == 1 {
-            // The first file decides which of the known builds this can be.
+            // The first file decides which of the known builds fit.
             let name = split_name(line).and_then(|(name, _)| str::from_utf8(name).ok());
             let place = name.and_then(|name| {
                 self.known.iter().find_map(|known| Some((known, known.build.index_of(name)?)))
@@ -194,7 +194,7 @@ impl<'a> ProfileParser<'a> {
         Ok(true)
     }
 
-    /// Leaves the template and keeps what was read by it.
+    /// Leaves the template and keeps the rows that were read by it.
     fn leave_template(&mut self) {
         let Some(following) = self.following.take() else { return };
         self.digester = None;
@@ -218,11 +218,11 @@ impl<'a> ProfileParser<'a> {
         }
     }
 
-    /// Returns what the text says; `rest` is what is left of it behind its last whole line.
+    /// Returns the parsed answer; `rest` is the text after the last complete line.
     pub(super) fn finish(mut self, rest: &[u8]) -> Result<ParsedAnswer, ParseError> {
         if !rest.is_empty() {
             if self.mode.is_none() {
-                // A page of one line is no profile that was cut.
+                // A text without a line end may be another page, and is not reported as a cut profile.
                 mode_line(rest)?;
             }
             return Err(ParseError::Cut { line: self.line + 1, found: excerpt(rest) });
@@ -269,7 +269,7 @@ mod tests {
     };
     use crate::profile::{encode_build, parse, read};
 
-    /// Reads `text` and returns it in canonical form, or the message.
+    /// Parses `text`; returns it in canonical form, or the error message.
     fn said(text: impl AsRef<[u8]>) -> String {
         said_within(text, Limits::default())
     }
@@ -424,9 +424,9 @@ mod tests {
         assert_eq!(said(text), text);
     }
 
-    /// Line comments of generated parsers put blocks of different code at one place (Loki's goyacc output does).
-    /// Go's tools refuse such a profile; a service whose coverage is never kept would be worse. In what is stored each
-    /// has a place of its own.
+    /// Line comments of generated parsers put blocks of different code at one place (Loki's goyacc output does). Go's
+    /// tools refuse such a profile, but it would be worse never to store the coverage of such a service. In the stored
+    /// profile each block has its own place.
     #[test]
     fn blocks_of_one_place_with_different_numbers_of_statements_are_two() {
         let text = "mode: count\na.go:50.0,50.0 3 4\na.go:50.0,50.0 1 3\na.go:50.0,50.0 3 1\n";
@@ -446,7 +446,7 @@ mod tests {
         let blocks = "more than 2 blocks, the limit for one answer ([pull] max_blocks)";
         assert_eq!(said_within(text, within(1, 9)), files);
         assert_eq!(said_within(text, within(9, 2)), blocks);
-        // Of a build that was known before the limits were made narrower.
+        // The build was known before the limits were reduced.
         let (_, template) = read(text.as_bytes(), Limits::default(), &[]).unwrap();
         let known = [Arc::new(template.unwrap())];
         for (limits, expected) in [(within(1, 9), files), (within(9, 2), blocks)] {
@@ -497,8 +497,8 @@ mod tests {
         assert_eq!(error.to_string(), "more than 1000 bytes, the limit for one answer (--max-body)");
     }
 
-    /// Go's reader takes a last line without its newline. An agent always ends it, and a count that
-    /// was cut cannot be told from a whole one: `12` of `123`.
+    /// Go's reader accepts a last line without its newline. An agent always ends it, and a cut count looks complete:
+    /// `12` of `123`.
     #[test]
     fn a_text_cut_inside_a_line_is_refused_wherever_it_is_cut() {
         let whole = "mode: count\na.go:1.1,2.2 1 123";
@@ -509,7 +509,7 @@ mod tests {
         }
     }
 
-    /// Whoever calls must know from the framing (chunks, Content-Length) that the text is whole.
+    /// The caller must know from the framing (chunks, Content-Length) that the text is complete.
     #[test]
     fn a_text_cut_at_the_end_of_a_line_looks_whole() {
         let cut = "mode: count\na.go:1.1,2.2 1 1\n";
@@ -554,7 +554,7 @@ mod tests {
         Arc::new(template.expect("nothing is known yet"))
     }
 
-    /// Returns the outcome of reading, as far as outcomes can be told apart.
+    /// Returns the outcome of reading in a form that can be compared.
     fn outcome(text: &[u8], known: &[Arc<Template>]) -> Result<Profile, String> {
         match read(text, Limits::default(), known) {
             Ok((profile, _)) => Ok(profile),
@@ -644,7 +644,7 @@ mod tests {
         Block { start: (line, 1), end: (line, 9), statements: 1 }
     }
 
-    /// Gives a text away in pieces of up to `longest` bytes.
+    /// A source that gives a text in pieces of up to `longest` bytes.
     struct Pieces<'a> {
         text: &'a [u8],
         longest: usize,
@@ -658,8 +658,7 @@ mod tests {
         }
     }
 
-    /// Returns what another process might answer: files and blocks in another order, and often of
-    /// another build.
+    /// Returns a possible answer of another process: files and blocks in another order, and often of another build.
     fn variant(rows: &Rows, rng: &mut fastrand::Rng) -> Rows {
         let mut rows = rows.clone();
         rng.shuffle(&mut rows);
@@ -687,7 +686,7 @@ mod tests {
         rows
     }
 
-    /// Writes an answer, now and then in a form that is allowed and no agent's.
+    /// Writes an answer, sometimes in a valid form that no agent writes.
     fn answer(mode: Mode, rows: &Rows, rng: &mut fastrand::Rng) -> Vec<u8> {
         let odd = rng.bool();
         let mut text = format!("mode: {mode}\n");
@@ -802,7 +801,7 @@ mod tests {
                     text.splice(from..to, other[start..end].iter().copied());
                 }
                 5 => {
-                    // Whole lines change places, which leaves most texts valid.
+                    // Complete lines change places, which leaves most texts valid.
                     let mut lines: Vec<Vec<u8>> =
                         text.split_inclusive(|&byte| byte == b'\n').map(<[u8]>::to_vec).collect();
                     let tail = lines.len().min(2);

@@ -1,15 +1,15 @@
-//! Each block at a place of its own, as Go's tools want a profile to be.
+//! The move of blocks to distinct places, which Go's tools need.
 
 use std::sync::Arc;
 
 use super::{Block, Build, BuildFile, Profile};
 
 impl Profile {
-    /// Returns the profile with no two blocks of a file at one place, so that Go's own tools read it.
+    /// Returns the profile with each block of a file at its own place, so that Go's own tools can read it.
     ///
     /// Line comments of generated parsers put different code at one place. `cover.ParseProfiles` of golang.org/x/tools
-    /// refuses such blocks where their numbers of statements differ. Go's cover tool writes the later one with an end
-    /// that is a column further (`dedup` in cmd/cover), and so does this. Statements and counts stay as they are.
+    /// refuses such blocks if their numbers of statements differ. Go's cover tool writes the later one with an end a
+    /// column further (`dedup` in cmd/cover), and so does this function. Statements and counts stay the same.
     #[must_use]
     pub fn at_distinct_places(self) -> Self {
         if !self.build.files().any(|file| shares_places(file.blocks)) {
@@ -32,8 +32,8 @@ fn shares_places(blocks: &[Block]) -> bool {
     blocks.windows(2).any(|pair| (pair[0].start, pair[0].end) == (pair[1].start, pair[1].end))
 }
 
-/// Moves ends until no two blocks are at one place; their order stays. `None` where nothing has to be moved, or the
-/// columns do not suffice, as only a hostile profile has it.
+/// Moves ends until no two blocks are at one place, and keeps their order. Returns `None` if no move is needed, or if
+/// the columns are not enough, as in a hostile profile.
 fn moved_apart(blocks: &[Block]) -> Option<Vec<Block>> {
     if !shares_places(blocks) {
         return None;

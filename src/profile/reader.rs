@@ -1,4 +1,5 @@
-//! An answer as it streams in: compared with the one before, and parsed from where the two differ.
+//! The reader of an answer that comes in as a stream: it compares the answer with the last one, and parses it from the
+//! first difference on.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -11,15 +12,14 @@ use super::parse::ProfileParser;
 use super::template::Template;
 use crate::memory::Reservation;
 
-/// Size of a buffer, unless a long section or line needs a larger one: several have to fit into the
-/// processor's cache side by side.
+/// Size of a buffer, unless a long section or line needs a larger one. Several buffers have to fit into the processor's
+/// cache together.
 pub(super) const BUFFER_BYTES: usize = 64 << 10;
 
 /// Reads a profile while it streams in.
 ///
-/// `known` are templates of builds that this answer may be of; a match shares the template's
-/// [`Build`](super::Build). With a build not among them comes the template to know it by next time. Holds
-/// one buffer of the text at a time.
+/// `known` are templates of builds that this answer may have; a match shares the template's [`Build`](super::Build).
+/// For another build the result has a template for the next answer. Only one buffer of the text is in memory at a time.
 pub fn read(
     source: impl Read,
     limits: Limits,
@@ -30,7 +30,7 @@ pub fn read(
     reader.parse_rest(parser).map(|ParsedAnswer { profile, template, .. }| (profile, template))
 }
 
-/// Reads a profile from a text that is at hand.
+/// Reads a profile from a text in memory.
 pub fn parse(text: &[u8], limits: Limits) -> Result<Profile, ParseError> {
     match read(text, limits, &[]) {
         Ok((profile, _)) => Ok(profile),
@@ -43,13 +43,13 @@ pub fn parse(text: &[u8], limits: Limits) -> Result<Profile, ParseError> {
 #[derive(Debug)]
 pub(crate) struct ParsedAnswer {
     pub profile: Profile,
-    /// How to read its build faster next time, where it was not known.
+    /// The template of its build, if the build was not known.
     pub template: Option<Template>,
-    /// To know the same answer by when it comes again, where that is possible.
+    /// The digest that recognises the same answer later, if one is possible.
     pub answer_digest: Option<AnswerDigest>,
 }
 
-/// The answer before this one, whose digest was kept.
+/// The last answer, whose digest was stored.
 #[derive(Debug)]
 pub(crate) struct PreviousAnswer<'a> {
     pub(super) answer_digest: &'a AnswerDigest,
@@ -60,9 +60,9 @@ pub(crate) struct PreviousAnswer<'a> {
 }
 
 impl<'a> PreviousAnswer<'a> {
-    /// Puts the parts together; `None` where they are not of one answer.
+    /// Combines the parts; `None` if they do not belong to one answer.
     ///
-    /// `counts` are the counters as the answer printed them, in the order of the template's build.
+    /// `counts` are the counters that the answer printed, in the order of the template's build.
     #[must_use]
     pub(crate) fn new(
         answer_digest: &'a AnswerDigest,
@@ -86,25 +86,25 @@ impl<'a> PreviousAnswer<'a> {
     }
 }
 
-/// An answer that streams in.
+/// The reader of an answer.
 #[derive(Debug)]
 pub(crate) struct AnswerReader<R> {
     source: R,
     limits: Limits,
     buffer: Vec<u8>,
-    /// The bytes that were not looked at yet lie between these.
+    /// Offset of the first byte that was not read yet.
     start: usize,
     end: usize,
     bytes: u64,
     has_ended: bool,
-    /// The mode line, and which sections of a digest were there.
+    /// The mode line, and for each section of a digest whether it was there.
     recognised: Option<(Vec<u8>, Vec<bool>)>,
-    /// For what is decoded, where that is bounded.
+    /// The reservation for decoded data, if it is limited.
     reservation: Option<Reservation>,
     is_end_trusted: bool,
 }
 
-/// Memory is reserved in steps of so many bytes.
+/// The step in bytes in which memory is reserved.
 const RESERVED_AT_ONCE: u64 = 256 << 10;
 
 impl<R: Read> AnswerReader<R> {
@@ -128,35 +128,34 @@ impl<R: Read> AnswerReader<R> {
         }
     }
 
-    /// Takes a last line without newline for a whole one, because the source fails where it ends too early.
+    /// Accepts a last line without newline, because the source fails if it ends too early.
     pub(crate) fn trust_end(&mut self) {
         self.is_end_trusted = true;
     }
 
-    /// Bounds what is decoded by this reservation, which grows with it.
+    /// Limits the decoded data by this reservation, which grows with the data.
     pub(crate) fn reserve(&mut self, reservation: Reservation) {
         self.reservation = Some(reservation);
     }
 
-    /// Returns the reservation of what was decoded.
+    /// Returns the reservation of the decoded data.
     pub(crate) fn take_reservation(&mut self) -> Option<Reservation> {
         self.reservation.take()
     }
 
-    /// Returns how many bytes came so far.
+    /// Returns the number of bytes that were read so far.
     #[must_use]
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// Gives the lent buffer back.
+    /// Returns the borrowed buffer.
     #[must_use]
     pub(crate) fn into_buffer(self) -> Vec<u8> {
         self.buffer
     }
 
-    /// Reads on for as long as the answer is made of the same sections as one that came before, and tells
-    /// whether it is that to its end.
+    /// Reads while the answer has the same sections as the last one; tells whether all of it has.
     ///
     /// After `false`, [`Self::parse`] goes on from there.
     pub(crate) fn repeats(&mut self, last: &AnswerDigest) -> Result<bool, ReadError> {
@@ -175,7 +174,7 @@ impl<R: Read> AnswerReader<R> {
         Ok(left == 0 && self.has_ended && self.start == self.end)
     }
 
-    /// Passes over the next section if it is one of the digest that was not there yet.
+    /// Skips the next section if the digest has it and it did not occur yet.
     fn section(&mut self, last: &AnswerDigest, is_there: &mut [bool]) -> Result<bool, ReadError> {
         let Some(line) = self.line()? else { return Ok(false) };
         let Some(head) = section_head(&self.buffer[self.start..self.start + line]) else { return Ok(false) };
@@ -196,8 +195,7 @@ impl<R: Read> AnswerReader<R> {
         Ok(is_same)
     }
 
-    /// Returns the length of the next line, its newline included; `None` where there is none, or none
-    /// within the limit.
+    /// Returns the length of the next line with its newline; `None` if there is none within the limit.
     fn line(&mut self) -> Result<Option<usize>, ReadError> {
         loop {
             let text = &self.buffer[self.start..self.end];
@@ -210,7 +208,7 @@ impl<R: Read> AnswerReader<R> {
         }
     }
 
-    /// Reads the answer to its end, from where it left the last one.
+    /// Reads the answer to its end, from its first difference to the last answer on.
     ///
     /// `known` are templates of builds that it may be of. `last` is the answer that it was held against;
     /// nothing of it is needed where [`Self::recognised_any`] says so. `seed` is for its digest.
@@ -235,7 +233,7 @@ impl<R: Read> AnswerReader<R> {
         self.parse_rest(parser)
     }
 
-    /// Tells whether anything was recognised, so that reading on needs what the last answer said.
+    /// Tells whether a section was recognised, so that the counters of the last answer are needed.
     #[must_use]
     pub(crate) fn recognised_any(&self) -> bool {
         self.recognised.is_some()
@@ -258,7 +256,7 @@ impl<R: Read> AnswerReader<R> {
         parser.finish(&self.buffer[self.start..self.end]).map_err(ReadError::from)
     }
 
-    /// Reads more of the answer behind what is there; false at its end.
+    /// Reads more of the answer into the buffer; `false` at its end.
     fn fill(&mut self) -> Result<bool, ReadError> {
         if self.has_ended {
             return Ok(false);
@@ -327,7 +325,7 @@ mod tests {
         Before { template: Arc::new(template.unwrap()), profile, answer_digest: answer_digest.unwrap() }
     }
 
-    /// Whether an answer repeats the one before, or what it says.
+    /// Compares an answer with the one before; returns `None` if it repeats that, else the parsed answer.
     fn held_against(before: &Before, text: &[u8], piece: usize) -> Result<Option<ParsedAnswer>, ReadError> {
         let mut reader = AnswerReader::new(Pieces(text, piece), Limits::default(), Vec::new());
         if reader.repeats(&before.answer_digest)? {

@@ -1,23 +1,23 @@
-//! The text of each line of a build up to its count, as an answer taught it.
+//! The template of a build: the text of each of its lines up to the count, learned from an answer.
 
 use std::sync::Arc;
 
 use super::write::push_tail;
 use super::{Block, Build, Fingerprint};
 
-/// The text of each line of a build up to its count, in the order in which the agent prints the lines of a
-/// file, as an answer taught it.
+/// The text of each line of a build up to its count, learned from an answer. The lines of a file are in the order in
+/// which the agent prints them.
 #[derive(Clone)]
 pub struct Template {
     pub(super) build: Arc<Build>,
-    /// For every line `1.2,3.4 5 `, one after the other, file by file.
+    /// The text `1.2,3.4 5 ` of every line, one after the other, file by file.
     tails: Vec<u8>,
     pub(super) lines: Vec<TemplateLine>,
 }
 
 #[derive(Clone, Copy)]
 pub(super) struct TemplateLine {
-    /// End of the line's tail; the tail starts where the previous one ends.
+    /// End of the line's tail, which begins at the end of the previous one.
     tail_end: u32,
     /// Index of its block in the build.
     pub(super) block: u32,
@@ -30,8 +30,8 @@ impl std::fmt::Debug for Template {
 }
 
 impl Template {
-    /// Learns from files sorted by name, each with its blocks in order of arrival; `None` if a block
-    /// stands twice. `fingerprint` is that of the build, where it is known.
+    /// Creates the template from files sorted by name, each with its blocks in order of arrival; `None` if a block
+    /// occurs twice. `fingerprint` is that of the build, if it is known.
     pub(super) fn from_arrivals(
         files: Vec<(Box<str>, Vec<Block>)>,
         fingerprint: Option<Fingerprint>,
@@ -72,13 +72,13 @@ impl Template {
         Some(Self { build: Arc::new(build), tails, lines })
     }
 
-    /// Returns the build it was learned from.
+    /// Returns the build of the template.
     #[must_use]
     pub fn build(&self) -> &Arc<Build> {
         &self.build
     }
 
-    /// Returns about how many bytes it holds, its build and the counters of a sum over that included.
+    /// Returns the approximate size in bytes, including its build and the counters of a sum over it.
     #[must_use]
     pub fn heap_bytes(&self) -> u64 {
         let per_block = size_of::<Block>() + size_of::<TemplateLine>() + size_of::<u64>();

@@ -1,4 +1,4 @@
-//! The parse of a text that follows a template: bytes are compared, and one number a line is read.
+//! The parse of a text that follows a template: bytes are compared, and only the count of each line is read.
 
 use std::sync::Arc;
 
@@ -11,29 +11,29 @@ use super::template::Template;
 pub(super) struct TemplateParse<'a> {
     pub(super) template: &'a Arc<Template>,
     pub(super) counts: Vec<u64>,
-    /// Files that were read to their end.
+    /// Whether each file was read completely.
     pub(super) seen: Vec<bool>,
     pub(super) files_seen: usize,
-    /// The file being read, and its next line.
+    /// Index of the file that is read, and then its next line.
     pub(super) file: usize,
     pub(super) next: usize,
     pub(super) end: usize,
-    /// Name and colon, as each line of the file starts.
+    /// Name and colon at the beginning of each line of the file.
     pub(super) head: Vec<u8>,
-    /// The answer before this one, of the same build, and how often more a file may differ from it before
-    /// that is not looked for any longer.
+    /// The last answer of the same build, and the number of further files that may differ from it before the comparison
+    /// ends.
     pub(super) last: Option<&'a PreviousAnswer<'a>>,
     pub(super) misses_left: u32,
 }
 
 pub(super) enum TemplateStep {
-    /// The rest of the text is not a whole line yet.
+    /// The rest of the text is not a complete line yet.
     NeedsMore,
-    /// The next line is not the template's.
+    /// The next line does not follow the template.
     Left,
 }
 
-/// How many files in a row may differ from the last answer before none is held against it any more.
+/// Number of files in a row that may differ from the last answer before the comparison with it ends.
 const MISSES_ALLOWED: u32 = 16;
 
 impl<'a> TemplateParse<'a> {
@@ -53,7 +53,7 @@ impl<'a> TemplateParse<'a> {
         }
     }
 
-    /// Starts behind files that were `seen` in the last answer, with the counters that they had there.
+    /// Starts after the files that were `seen` in the last answer, with their counters there.
     pub(super) fn resume(last: &'a PreviousAnswer<'a>, seen: &[bool]) -> Self {
         let mut following = Self::new(last.template, Some(last));
         for (index, _) in seen.iter().enumerate().filter(|&(_, &seen)| seen) {
@@ -71,13 +71,13 @@ impl<'a> TemplateParse<'a> {
         self.file = file;
     }
 
-    /// Passes over the file that was just entered if all of it is at hand and the same as in the last
-    /// answer; returns its length, then.
+    /// Skips the present file if all of it is in the buffer and equal to that in the last answer; returns its length
+    /// then.
     fn pass_over(&mut self, text: &[u8]) -> Option<usize> {
         let last = self.last.filter(|_| self.misses_left > 0)?;
         let (section, length) = last.answer_digest.find(&self.head)?;
         let (own, behind) = text.split_at_checked(length)?;
-        // Without these two, a file whose length changed would be hashed for nothing.
+        // These two checks avoid hashing a file whose length changed.
         let is_whole = own.last() == Some(&b'\n') && !behind.starts_with(&self.head);
         if !is_whole || !last.answer_digest.is_section(section, own) {
             self.misses_left -= 1;
@@ -103,9 +103,9 @@ impl<'a> TemplateParse<'a> {
         self.head.push(b':');
     }
 
-    /// Follows the template through the whole lines of `text` from `at` on; returns how far it came.
+    /// Follows the template through the complete lines of `text` from `at` on; returns the offset that was reached.
     ///
-    /// `section` is where the present file's part of this text starts.
+    /// `section` is the offset of the present file in this text.
     pub(super) fn scan(
         &mut self,
         text: &[u8],
@@ -152,7 +152,7 @@ impl<'a> TemplateParse<'a> {
         }
     }
 
-    /// Enters the file whose line comes next; false if there is none, or it was seen before.
+    /// Enters the file of the next line; `false` if the template lacks it, or it was seen before.
     fn next_file(&mut self, text: &[u8]) -> bool {
         let Some(end) = memchr::memchr(b'\n', text) else { return false };
         let Some((name, _)) = split_name(&text[..end]) else { return false };
@@ -167,9 +167,9 @@ impl<'a> TemplateParse<'a> {
     }
 }
 
-/// Tells whether two texts of one length are equal.
+/// Tells whether two texts of the same length are equal.
 ///
-/// Lines are short: a call of `memcmp`, which `==` comes down to, costs as much as what it compares.
+/// Lines are short, so the call of `memcmp` behind `==` would cost as much as the comparison itself.
 #[inline]
 pub(super) fn same(a: &[u8], b: &[u8]) -> bool {
     fn same_ends<const N: usize>(a: &[u8], b: &[u8]) -> bool {
@@ -187,7 +187,7 @@ pub(super) fn same(a: &[u8], b: &[u8]) -> bool {
     }
 }
 
-/// Reads a count of up to 18 digits that a newline ends; anything else goes the ordinary way.
+/// Reads a count of up to 18 digits before a newline; other texts are parsed in the ordinary way.
 #[inline]
 fn plain_count(text: &[u8]) -> Option<(u64, usize)> {
     let mut count = 0_u64;

@@ -1,17 +1,17 @@
-//! The canonical text of a profile: files sorted, blocks sorted, one line a block.
+//! The writer of a profile's canonical text: sorted files with sorted blocks, one line for each block.
 
 use std::io::{self, Write};
 
 use super::{Build, Mode, Template};
 
-/// Writes a profile in canonical form, so that equal coverage is equal bytes.
+/// Writes a profile in canonical form, so that equal coverage has equal bytes.
 ///
 /// `counts` has one entry for each block of `build`.
 pub fn write(mode: Mode, build: &Build, counts: &[u64], out: &mut impl Write) -> io::Result<()> {
     write_lines(mode, build, counts, out, |text, block| push_tail(text, &build.blocks()[block]))
 }
 
-/// Writes what [`write`] does, with the text of its lines as the template of the build has it.
+/// Writes the same as [`write`], with the text of the lines from the template of the build.
 pub(crate) fn write_known(
     mode: Mode,
     template: &Template,
@@ -53,10 +53,10 @@ fn write_lines(
     out.write_all(&text)
 }
 
-/// How much text is handed on at once: no less than a file's buffer holds, which it then passes by.
+/// Size of a piece of text for one write. It is at least as large as a file's buffer, so the buffer is bypassed.
 const PIECE_BYTES: usize = 256 << 10;
 
-/// Appends what stands between the file's name and the count: `1.2,3.4 5 `.
+/// Appends the text between the file's name and the count: `1.2,3.4 5 `.
 pub(super) fn push_tail(text: &mut Vec<u8>, block: &super::Block) {
     push_number(text, block.start.0.into());
     text.push(b'.');

@@ -1,14 +1,14 @@
-//! The lines of a Go file that hold code.
+//! The lines of a Go file that have code.
 
 use memchr::memchr_iter;
 
 use super::extents::ScannedFile;
 
-/// The lines of a Go file, asked whether they hold code: more than blanks, comments, brackets, commas and
-/// semicolons.
+/// The lines of a Go file, with the check whether a line has code, which is more than blanks, comments, brackets,
+/// commas and semicolons.
 ///
-/// A block of a profile spans lines that hold nothing to execute (the brace that ends it, the comment
-/// inside of it); only those with code of its own are lines of it.
+/// A block of a profile also spans lines without code, such as its closing brace and comments. Only lines with code
+/// belong to it.
 #[derive(Clone, Debug)]
 pub(crate) struct CodeLines<'a> {
     source: &'a [u8],
@@ -18,7 +18,7 @@ pub(crate) struct CodeLines<'a> {
 }
 
 impl<'a> CodeLines<'a> {
-    /// Takes a text and what was found in it.
+    /// Creates the lines of a text from its scan.
     #[must_use]
     pub(crate) fn new(source: &'a [u8], scanned: &'a ScannedFile) -> Self {
         // A file with more lines than this number can count was not read in the first place.
@@ -30,14 +30,14 @@ impl<'a> CodeLines<'a> {
         Self { source, scanned, starts }
     }
 
-    /// Returns the number of lines; what follows the last line end is one, too.
+    /// Returns the number of lines, including the part after the last line end.
     #[must_use]
     pub(crate) fn count(&self) -> usize {
         self.starts.len() - 1
     }
 
-    /// Tells whether a line has code in the columns `from..to`; lines and columns count from 1, columns in
-    /// bytes. What begins at `from` has to be the beginning of a token, or of the line.
+    /// Tells whether a line has code in the columns `from..to`. Lines and columns count from 1, columns in bytes. A
+    /// token or the line must begin at `from`.
     #[must_use]
     pub(crate) fn has_code(&self, line: u32, from: u32, to: u32) -> bool {
         let line = line as usize;
@@ -62,7 +62,7 @@ impl<'a> CodeLines<'a> {
                 b' ' | b'\t' | b'\r' | b'(' | b')' | b'[' | b']' | b'{' | b'}' | b',' | b';' => at += 1,
                 b'/' if self.source.get(at + 1) == Some(&b'/') => return false,
                 b'/' if self.source.get(at + 1) == Some(&b'*') => {
-                    // Columns come from outside, and may cut a comment anywhere.
+                    // Columns come from outside and may be inside a comment.
                     let rest = self.source.get(at + 2..end).unwrap_or_default();
                     let Some(length) = memchr::memmem::find(rest, b"*/") else { return false };
                     at += 2 + length + 2;

@@ -1,19 +1,20 @@
-//! Symbolic links of a tree, followed as the kernel follows those of a checkout, and never out of the tree.
+//! The symbolic links of a tree. They are followed as the kernel follows those of a checkout, but never out of the
+//! tree.
 
 use std::collections::{HashMap, VecDeque};
 
-/// Targets of the symbolic links of a tree, by their paths.
+/// The targets of the symbolic links of a tree, by path of the link.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Links {
     targets: HashMap<String, String>,
 }
 
-/// Why a link leads to no file of the tree.
+/// The reason for which a link leads to no file of the tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LostLink {
     /// The link leads out of the tree.
     Outside,
-    /// The link leads back to itself, or over more links than Linux follows.
+    /// The link leads back to itself, or through more links than Linux follows.
     Circle,
 }
 
@@ -27,13 +28,13 @@ impl std::fmt::Display for LostLink {
 }
 
 impl Links {
-    /// Takes links with what they say, which is a path from the folder of the link on.
+    /// Takes the path of each link with its target, which is relative to the folder of the link.
     #[must_use]
     pub(crate) fn new(targets: impl IntoIterator<Item = (String, String)>) -> Self {
         Self { targets: targets.into_iter().collect() }
     }
 
-    /// Returns the path without links that a path with links leads to; `None` where it passes none.
+    /// Returns the target of a path that leads through links, without links; `None` for a path without links.
     #[must_use]
     pub(crate) fn follow(&self, path: &str) -> Option<Result<String, LostLink>> {
         let passes_one = || {
@@ -44,7 +45,7 @@ impl Links {
     }
 
     fn followed(&self, path: &str) -> Result<String, LostLink> {
-        /// As Linux has it (`MAXSYMLINKS`).
+        /// The limit of Linux (`MAXSYMLINKS`).
         const MOST: usize = 40;
         let mut left: VecDeque<&str> = path.split('/').collect();
         let (mut passed, mut followed) = (String::new(), 0);

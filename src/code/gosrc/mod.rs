@@ -1,7 +1,7 @@
-//! Go source text: which functions it declares and where, which of its lines are code, and which file of
-//! a repository an import path means.
+//! Go source text: its functions with their places, its lines with code, and the files of a repository that import
+//! paths mean.
 //!
-//! Pure: text in, values out. Nothing here is compiled or type-checked, and no file is opened.
+//! Pure: the input is text, the output is values. Nothing is compiled or type-checked, and no file is opened.
 
 mod extents;
 mod lines;

@@ -1,6 +1,6 @@
-//! Places of modules, as a `go.mod` or `go.work` names them.
+//! The places of modules in a `go.mod` or `go.work`.
 
-/// The directives that matter for that.
+/// The directives of the file about places of modules.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct ModuleFile {
     /// Path of the module; `None` in a `go.work`.
@@ -10,7 +10,7 @@ pub(super) struct ModuleFile {
     /// Paths and versions of required modules.
     pub(super) required: Vec<(String, String)>,
     pub(super) replaced: Vec<Replacement>,
-    /// Folders of a workspace's modules, as they are written.
+    /// Folders of a workspace's modules, unchanged from the file.
     pub(super) used: Vec<String>,
 }
 
@@ -20,7 +20,7 @@ pub(super) struct Replacement {
     pub(super) module: String,
     /// The only version that is replaced; `None` for all.
     pub(super) version: Option<String>,
-    /// A folder, from that of the file on; `None` for a module that is elsewhere.
+    /// A folder relative to that of the file; `None` for a module outside of the repository.
     pub(super) folder: Option<String>,
 }
 
@@ -71,7 +71,7 @@ impl ModuleFile {
     }
 }
 
-/// Splits a line into words; quotes are taken off, a comment ends it.
+/// Splits a line into words. Quotes are removed, and a comment ends the line.
 fn words(line: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut rest = line.trim_start();

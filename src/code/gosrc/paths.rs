@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 pub(super) const VENDOR: &str = "vendor";
 
-/// Returns the import path of the tree's root that explains the most names, the longest of several.
+/// Returns the import path of the tree's root by which most names are found; of several, the longest.
 pub(super) fn common_prefix<'a>(
     names: &[&'a str],
     paths: &[Option<String>],
@@ -25,7 +25,7 @@ pub(super) fn is_work(path: &str) -> bool {
     path.ends_with("go.work")
 }
 
-/// Returns the folder of a path, `""` for the root.
+/// Returns the folder of a path; empty for the root.
 pub(super) fn parent(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
@@ -34,7 +34,7 @@ pub(super) fn depth(folder: &str) -> usize {
     if folder.is_empty() { 0 } else { 1 + folder.matches('/').count() }
 }
 
-/// Tells whether a name is of a module.
+/// Tells whether a name belongs to a module.
 pub(super) fn is_within(name: &str, module: &str) -> bool {
     name.strip_prefix(module).is_some_and(|rest| rest.starts_with('/'))
 }
@@ -43,7 +43,7 @@ pub(super) fn within(folder: &str, rest: &str) -> String {
     if folder.is_empty() { rest.to_owned() } else { format!("{folder}/{rest}") }
 }
 
-/// Joins a relative path to a folder; `None` where it leaves the repository.
+/// Joins a relative path to a folder; `None` if it leaves the repository.
 pub(super) fn joined(folder: &str, relative: &str) -> Option<String> {
     let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
     for part in relative.split('/') {
@@ -58,14 +58,14 @@ pub(super) fn joined(folder: &str, relative: &str) -> Option<String> {
     Some(parts.join("/"))
 }
 
-/// Folders that Go itself leaves out of `./...`.
+/// Tells whether Go leaves a folder out of `./...`.
 pub(super) fn is_set_apart(folder: &str) -> bool {
     folder
         .split('/')
         .any(|part| matches!(part, "testdata" | "vendor") || part.starts_with('_') || part.starts_with('.'))
 }
 
-/// Returns the length of a path up to and with its first folder called `vendor`.
+/// Returns the length of a path up to the end of its first folder called `vendor`.
 pub(super) fn position_of_vendor(path: &str) -> Option<usize> {
     if path.starts_with("vendor/") {
         return Some(VENDOR.len());
@@ -73,7 +73,7 @@ pub(super) fn position_of_vendor(path: &str) -> Option<usize> {
     path.find("/vendor/").map(|at| at + 1 + VENDOR.len())
 }
 
-/// Tells whether a name is an import path and a file: not absolute, not relative, nothing that climbs.
+/// Tells whether a name is an import path and a file: neither absolute nor relative, and without `..`.
 pub(super) fn is_import_path(name: &str) -> bool {
     name.split('/').all(|part| !matches!(part, "" | "." | ".." | "_"))
 }

@@ -1,19 +1,19 @@
-//! Positions as `//line` comments set them.
+//! The positions that `//line` comments set.
 
 use memchr::{memchr_iter, memrchr};
 
 use super::extents::FuncExtent;
 use super::scanner::Scanner;
 
-/// A `//line` or `/*line*/` comment: what follows it stands at another position.
+/// A `//line` or `/*line*/` comment, which sets the position of the text after it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LineDirective {
     /// First byte that it applies to.
     pub(super) at: usize,
     pub(super) line: i64,
-    /// 0: unknown, and so are the columns that follow.
+    /// Column of that byte; 0 if this column and the following ones are unknown.
     pub(super) column: i64,
-    /// Line of the text that it applies to first, counted from 1.
+    /// First line of the text to which it applies, from 1.
     pub(super) text_line: usize,
 }
 
@@ -81,9 +81,9 @@ impl Scanner<'_> {
     }
 }
 
-/// Reads what follows `line ` in a comment: `file:line` or `file:line:column`, as go/scanner does.
+/// Reads the text after `line ` in a comment: `file:line` or `file:line:column`, as go/scanner does.
 ///
-/// Returns line and column (0 where there is none); nothing where this is no directive.
+/// Returns line and column (0 without a column); `None` if the comment is not a directive.
 pub(super) fn directive(text: &[u8]) -> Result<Option<(i64, i64)>, &'static str> {
     const LARGEST: u64 = 1 << 30;
     let Some((rest, last)) = trailing_number(text) else { return Ok(None) };
@@ -99,7 +99,7 @@ pub(super) fn directive(text: &[u8]) -> Result<Option<(i64, i64)>, &'static str>
     Ok(Some((line.cast_signed(), column.cast_signed())))
 }
 
-/// Splits at the last colon; the number is missing where what follows is none.
+/// Splits a text at its last colon. The number is `None` if the text after the colon is not a number.
 fn trailing_number(text: &[u8]) -> Option<(&[u8], Option<u64>)> {
     let colon = text.iter().rposition(|&byte| byte == b':')?;
     let digits = &text[colon + 1..];

@@ -1,11 +1,11 @@
-//! The tokens of a Go file outside of all brackets, and what lies over lines.
+//! The tokens of a Go file outside of all brackets, and its comments and raw strings of several lines.
 
 use memchr::{memchr, memchr_iter};
 
 use super::extents::MultilineToken;
 use super::positions::{LineDirective, directive};
 
-/// A fault and the byte at which it stands.
+/// A fault with its offset.
 #[derive(Debug)]
 pub(super) struct ScanFault {
     pub(super) at: usize,
@@ -19,17 +19,17 @@ pub(super) fn fault<T>(at: usize, reason: &'static str) -> Result<T, ScanFault> 
 /// A token outside of all brackets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Token {
-    /// Identifier or keyword, from byte to byte.
+    /// Identifier or keyword: offset of its begin and of its end.
     Word(usize, usize),
     /// String, rune or number.
     Literal,
     /// An opening bracket.
     Open(u8),
-    /// A semicolon, or a line end that is one.
+    /// A semicolon, or a line end that counts as one.
     Semicolon,
-    /// Operators and all else.
+    /// An operator or any other character.
     Other(u8),
-    /// Nothing is left.
+    /// The text ends.
     End,
 }
 
@@ -69,7 +69,7 @@ impl Scanner<'_> {
                     | b"type"
                     | b"var"
             ),
-            // "++" and "--" are statements, and no statement stands outside of brackets.
+            // "++" and "--" are statements, which do not occur outside of brackets.
             _ => false,
         }
     }
@@ -87,7 +87,7 @@ impl Scanner<'_> {
                         self.at = start;
                         let is_line = self.source[start + 1] == b'/';
                         self.skip_comment()?;
-                        // A comment that holds a line end counts as one.
+                        // A comment that contains a line end counts as a line end.
                         let newline = !is_line && memchr(b'\n', &self.source[start..self.at]).is_some();
                         if newline && can_end {
                             return Ok(Token::Semicolon);
@@ -127,7 +127,8 @@ impl Scanner<'_> {
         Ok(Token::End)
     }
 
-    /// Returns where the word from `start` to here holds what is neither letter nor digit of any script.
+    /// Returns the offset of the first character in the word from `start` to here that is neither a letter nor a digit
+    /// of any script.
     fn no_letter(&self, start: usize) -> Option<usize> {
         let word = &self.source[start..self.at];
         if word.is_ascii() {
@@ -144,7 +145,7 @@ impl Scanner<'_> {
     /// Skips from an opening bracket past the one that closes it.
     pub(super) fn skip_brackets(&mut self) -> Result<(), ScanFault> {
         let first = self.at;
-        // Bodies nest little; what is beyond that lies on the heap anyhow.
+        // Bodies rarely nest deeper.
         let mut open = Vec::with_capacity(32);
         loop {
             let rest = &self.source[self.at..];
@@ -191,7 +192,7 @@ impl Scanner<'_> {
         Ok(())
     }
 
-    /// Keeps what began at `start` and ends here, where it goes on over lines.
+    /// Remembers the comment or raw string from `start` to here, if it has several lines.
     fn remember_spanning(&mut self, start: usize, is_comment: bool) {
         if memchr(b'\n', &self.source[start..self.at]).is_some() {
             self.spanning.push(MultilineToken { start, end: self.at, is_comment });
@@ -218,9 +219,10 @@ impl Scanner<'_> {
             return Ok(());
         };
         match directive(text) {
-            // As go/token has it: none at the very end of the file.
+            // A directive at the very end of the file does not count, as in go/token.
             Ok(Some((line, column))) if applies_at < self.source.len() => {
-                // Counted on from the one before, or a file full of them would be walked for each.
+                // The count continues from the directive before. Otherwise a file full of directives would take
+                // quadratic time.
                 let before = self.directives.last().map_or((0, 1), |last| (last.at, last.text_line));
                 let text_line = before.1 + memchr_iter(b'\n', &self.source[before.0..applies_at]).count();
                 self.directives.push(LineDirective { at: applies_at, line, column, text_line });
@@ -243,7 +245,7 @@ const IS_OF_INTEREST: [bool; 256] = {
     table
 };
 
-/// Bytes of letters of all scripts count; what they come to is looked at once a word is whole.
+/// Tells whether a byte may be part of a word. Letters of other scripts are checked when the word is complete.
 fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
 }
@@ -259,7 +261,7 @@ fn skip_literal(source: &[u8], start: usize) -> Result<usize, ScanFault> {
         };
     }
     loop {
-        // Strings are short: a loop beats a search that has to set itself up.
+        // Strings are short, so a loop is faster than a search with a setup.
         match source.get(at) {
             Some(&byte) if byte == quote => return Ok(at + 1),
             Some(b'\\') if source.get(at + 1) != Some(&b'\n') => at += 2,

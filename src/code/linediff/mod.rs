@@ -1,7 +1,7 @@
 //! Line by line diffs of two texts, with the same result as `git diff --unified=0`.
 //!
-//! Two diffs of the same texts can both be right and mark other lines, and people hold a result against the lines
-//! that git shows them. Crates with git's algorithm differ from git in the steps before and after it; this module
+//! Two diffs of the same texts can both be correct and still mark different lines, and people compare a result with the
+//! lines that git shows. Crates with git's algorithm differ from git in the steps before and after it. This module
 //! makes each choice as git does.
 //!
 //! ```
@@ -57,23 +57,23 @@ mod slide;
 use foldhash::{HashMap, HashMapExt as _};
 use memchr::memchr_iter;
 
-/// Lines of one text that stand in for lines of another.
+/// Lines of one text that replace lines of another.
 ///
 /// The numbers are those of a hunk's `@@ -old_start,old_count +new_start,new_count @@`, where context lines are
 /// left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hunk {
-    /// The first line that went, or the line after which lines came; counted from 1.
+    /// The first removed line, or the line after which lines were added; from 1.
     pub old_start: u32,
-    /// Lines that went.
+    /// Number of removed lines.
     pub old_count: u32,
-    /// The first line that came, or the line after which lines went; counted from 1.
+    /// The first added line, or the line after which lines were removed; from 1.
     pub new_start: u32,
-    /// Lines that came.
+    /// Number of added lines.
     pub new_count: u32,
 }
 
-/// Returns the hunks that make `after` of `before`, in order, as `git diff --unified=0` has them.
+/// Returns the hunks that turn `before` into `after`, in order, as in `git diff --unified=0`.
 ///
 /// A line ends after its `\n`. Bytes after the last `\n` are a line, too, and differ from the same bytes with one.
 #[must_use]
@@ -86,14 +86,14 @@ pub fn hunks(before: &[u8], after: &[u8]) -> Vec<Hunk> {
     hunks_of_marks(&went, &came)
 }
 
-/// Cuts off an end that both texts share, in whole blocks as git does: the lines that are left decide how often a line
-/// counts as present.
+/// Cuts off the common end of both texts, in whole blocks as git does. The cut matters, because occurrences of a line
+/// are counted only in the rest.
 fn without_common_end<'t>(before: &'t [u8], after: &'t [u8]) -> (&'t [u8], &'t [u8]) {
     const BLOCK: usize = 1024;
     let blocks = before.rchunks_exact(BLOCK).zip(after.rchunks_exact(BLOCK));
     let common = blocks.take_while(|(one, other)| one == other).count() * BLOCK;
     let end = &before[before.len() - common..];
-    // The line that the cut would go through is left whole.
+    // The line at the cut stays complete.
     let kept = end.iter().position(|&byte| byte == b'\n').map_or(common, |at| at + 1);
     let cut = common - kept;
     (&before[..before.len() - cut], &after[..after.len() - cut])
@@ -112,7 +112,7 @@ fn lines(text: &[u8]) -> Vec<&[u8]> {
     lines
 }
 
-/// Marks the lines of `before` that went, and those of `after` that came.
+/// Marks the removed lines of `before`, and the added lines of `after`.
 fn marked(before: &[&[u8]], after: &[&[u8]]) -> (Vec<bool>, Vec<bool>) {
     let pairs = before.iter().zip(after);
     let head = pairs.take_while(|(one, other)| one == other).count();
@@ -189,19 +189,19 @@ impl<'t> LineClasses<'t> {
     }
 }
 
-/// Number of lines of the other text that a line is equal to.
+/// The number of equal lines in the other text.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Occurrence {
     /// No line.
     None,
     /// Few lines.
     Few,
-    /// So many that the line tells nothing, such as a brace.
+    /// So many that the line is no evidence, such as a brace.
     Many,
 }
 
-/// Returns the indices of the lines that are compared. Left out are lines that the other text lacks, and lines that it
-/// has often where they stand among lines that it lacks.
+/// Returns the indices of the lines to compare. Lines that the other text lacks are left out, and so are lines that it
+/// has often if they are among lines that it lacks.
 fn kept(ids: &[u32], in_other: impl Fn(u32) -> u32, total_lines: usize) -> Vec<usize> {
     const MOST: u32 = 1024;
     let many = rough_root(total_lines).min(MOST);
@@ -239,7 +239,7 @@ fn misleads(matches: &[Occurrence], at: usize) -> bool {
     none_above > 0 && none_below > 0 && many * WEIGHT_OF_MANY < many + none_above + none_below
 }
 
-/// Returns roughly the square root of a number: the power of two that has half as many binary digits, rounded up.
+/// Returns roughly the square root of a number: the power of two with half as many binary digits, rounded up.
 fn rough_root(number: usize) -> u32 {
     1 << (usize::BITS - number.leading_zeros()).div_ceil(2)
 }
@@ -276,7 +276,7 @@ mod tests {
 
     use super::*;
 
-    /// Writes hunks as `git diff` has them in its headers: `old_start,old_count new_start,new_count`.
+    /// Returns hunks in the form of the headers of `git diff`: `old_start,old_count new_start,new_count`.
     fn headers(before: &str, after: &str) -> Vec<String> {
         let header = |hunk: &Hunk| {
             let Hunk { old_start, old_count, new_start, new_count } = hunk;
@@ -307,9 +307,9 @@ mod tests {
         let (f, g) = ("func f() {\n\tx()\n}\n", "func g() {\n\tx()\n}\n");
         // Lines 5 to 8: all of g and the blank line after it, not the last line of f, a blank and a part of g.
         assert_eq!(headers(&format!("{f}\n{f}"), &format!("{f}\n{g}\n{f}")), ["4,0 5,4"]);
-        // At the lowest place where nothing tells.
+        // The run is at the lowest place if no place is better.
         assert_eq!(headers("a\na\n", "a\na\na\n"), ["2,0 3,1"]);
-        // Beside what changed in the other text.
+        // The run is beside a change of the other text.
         assert_eq!(headers("a\na\nb\n", "a\na\na\nc\n"), ["3,1 3,2"]);
     }
 

@@ -8,7 +8,7 @@
     reason = "places and diagonals are differences of each other, and a slice has no more than isize::MAX items"
 )]
 
-/// Returns for each item of both sequences whether it stays.
+/// Returns, for each item of both sequences, whether it stays.
 pub(super) fn unchanged(before: &[u32], after: &[u32]) -> (Vec<bool>, Vec<bool>) {
     let diagonals = before.len() + after.len() + 3;
     let mut search = Search {
@@ -68,7 +68,7 @@ struct Window {
 /// A division of a window.
 struct Split {
     at: Point,
-    /// Whether the way to the point, and the way from it, have to be the shortest, however long that takes.
+    /// Whether the way to the point, and the way from it, must be the shortest, even if the search takes long.
     is_exact: (bool, bool),
 }
 
@@ -110,7 +110,7 @@ impl DiagonalRange {
 /// The number of steps before anything but the shortest way is taken.
 const LEAST_STEPS: isize = 256;
 
-/// A run of so many items that stay is a good place to divide.
+/// Number of items in a row that stay which make a good place to divide.
 const GOOD_RUN: isize = 20;
 
 impl Search<'_> {
@@ -120,8 +120,8 @@ impl Search<'_> {
 
     /// Marks the items that do not stay.
     fn compare(&mut self, all: Window) {
-        // Windows to divide, each with whether its way has to be the shortest. Recursion would exhaust the stack,
-        // since hostile texts divide unevenly.
+        // The windows to divide, each with whether its way must be the shortest. Recursion could exhaust the stack,
+        // because hostile texts divide unevenly.
         let mut windows = vec![(all, false)];
         while let Some((window, is_exact)) = windows.pop() {
             let Window { from: (b, a), to: (b_end, a_end) } = self.without_same_ends(window);

@@ -1,10 +1,10 @@
-//! Places of runs of changed lines. A run can stand at several places when it begins or ends with the same lines as the
-//! text around it; it is moved beside a change of the other text, or else to where it reads best.
+//! The places of runs of changed lines. A run that begins or ends with the same lines as the text around it can be at
+//! several places. It is moved beside a change of the other text, or else to the place where it reads best.
 
 use std::cmp::Ordering;
 use std::ops::Range;
 
-/// Moves the runs that are marked in one text; those of the other stay.
+/// Moves the marked runs of one text; those of the other text stay.
 pub(super) fn slide_runs(lines: &[&[u8]], marks: &mut [bool], others: &[bool]) {
     let mut run = LineRun::first(marks);
     let mut other = LineRun::first(others);

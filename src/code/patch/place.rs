@@ -1,8 +1,8 @@
-//! Files of a commit that the names in a diff mean.
+//! The search for the files of a commit that the names in a diff mean.
 //!
-//! A name begins with a prefix that whoever made the diff chose: git's `a/` and `b/`, those of
-//! `diff.mnemonicPrefix`, any other, or none; and it may be relative to a folder. A diff is of one kind throughout,
-//! so the prefixes are found for all files together.
+//! A name begins with a prefix that the maker of the diff chose: git's `a/` and `b/`, those of `diff.mnemonicPrefix`,
+//! any other, or none. It may also be relative to a folder. All names of a diff have the same form, so the prefixes are
+//! found for all files together.
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
@@ -11,18 +11,18 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use super::FilePatch;
 use crate::names::printable;
 
-/// A diff is of no files, or not of these files.
+/// The error for a diff that does not fit the files.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum PlaceError {
-    /// No Go file of it is in the commit.
+    /// The commit has none of the diff's Go files.
     #[error("none of its {files} Go files is there, such as \"{}\"", printable(example))]
     NoneIsThere {
-        /// Go files that are not deleted.
+        /// Number of Go files that are not deleted.
         files: usize,
-        /// The first of them.
+        /// Name of the first of them.
         example: String,
     },
-    /// Two parts of it are of one file.
+    /// The diff has two parts for one file.
     #[error("\"{}\" stands twice; give one diff from base to commit", printable(path))]
     Twice {
         /// The file.
@@ -30,10 +30,10 @@ pub(crate) enum PlaceError {
     },
 }
 
-/// Names that are looked at to find prefixes, and to find the folder that names are relative to.
+/// Number of names that are checked to find prefixes, and the folder to which names are relative.
 const LOOKED_AT: usize = 32;
 
-/// Gives the files of a diff the paths that they have in a tree, whose keys are its paths.
+/// Replaces the names in a diff by paths of a tree, whose keys are its paths.
 pub(crate) fn place<V>(patches: &mut [FilePatch], tree: &HashMap<String, V>) -> Result<(), PlaceError> {
     let places = PathMapping::candidates(patches, tree);
     let best = places.into_iter().max_by_key(|place| place.rank(patches, tree));
@@ -50,7 +50,7 @@ pub(crate) fn place<V>(patches: &mut [FilePatch], tree: &HashMap<String, V>) -> 
     }
     let mut seen = HashSet::new();
     for patch in patches.iter() {
-        // A link that became a file is deleted and made.
+        // A link that became a file is one deleted and one new entry.
         if let Some(path) = patch.path().filter(|path| !seen.insert((*path, patch.new_path.is_some()))) {
             return Err(PlaceError::Twice { path: path.to_owned() });
         }
@@ -72,12 +72,12 @@ fn is_go(name: &str) -> bool {
     name.rsplit('/').next().is_some_and(|name| name.strip_suffix(".go").is_some())
 }
 
-/// How names become paths: a prefix is cut off, a folder is put before.
+/// The way from names to paths: a prefix is removed, and a folder is put before.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct PathMapping {
     old_prefix: String,
     new_prefix: String,
-    /// `""` for the root.
+    /// The folder; empty for the root.
     folder: String,
 }
 
@@ -116,7 +116,7 @@ impl PathMapping {
         }
     }
 
-    /// Orders places; the last is the one that is meant.
+    /// Returns a sort key of places. The last place is taken.
     fn rank<V>(&self, patches: &[FilePatch], tree: &HashMap<String, V>) -> impl Ord + use<V> {
         let (mut contradictions, mut go_files, mut files, mut pairs) = (0_usize, 0_usize, 0_usize, 0_usize);
         for patch in patches {
@@ -139,14 +139,14 @@ impl PathMapping {
         (Reverse(contradictions), go_files, files, pairs, simplicity)
     }
 
-    /// Tells whether two names are of one path.
+    /// Tells whether two names mean one path.
     fn is_pair(&self, old: &str, new: &str) -> bool {
         let path = new.strip_prefix(&*self.new_prefix);
         path.is_some() && old.strip_prefix(&*self.old_prefix) == path
     }
 }
 
-/// Returns the prefix of the names before that goes with one of the names after.
+/// Returns the prefix of the old names that belongs to a prefix of the new names.
 fn old_prefix(patches: &[FilePatch], new_prefix: &str) -> String {
     let pairs = patches.iter().filter(|patch| !patch.has_exact_paths).filter_map(|patch| {
         let names = patch.names_in_header.as_ref().map(|(old, new)| (old.as_str(), new.as_str()));
@@ -156,7 +156,7 @@ fn old_prefix(patches: &[FilePatch], new_prefix: &str) -> String {
     prefixes.next().unwrap_or(if new_prefix == "b/" { "a/" } else { new_prefix }).to_owned()
 }
 
-/// Returns the folder below which alone a tree has a name.
+/// Returns the only folder below which a tree has a name.
 fn folder_above<'t, V>(name: &str, tree: &'t HashMap<String, V>) -> Option<&'t str> {
     let mut above = tree.keys().filter_map(|known| known.strip_suffix(name)?.strip_suffix('/'));
     let only = above.next()?;
@@ -172,7 +172,7 @@ mod tests {
         paths.iter().map(|path| ((*path).to_owned(), 0)).collect()
     }
 
-    /// A changed file, as git writes it with some prefixes.
+    /// A changed file in git's form with these prefixes.
     fn changed(old_prefix: &str, new_prefix: &str, path: &str) -> String {
         let (old, new) = (format!("{old_prefix}{path}"), format!("{new_prefix}{path}"));
         format!("diff --git {old} {new}\nindex 1..2 100644\n--- {old}\n+++ {new}\n@@ -1 +1 @@\n-a\n+b\n")

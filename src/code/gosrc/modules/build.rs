@@ -12,11 +12,11 @@ use super::Modules;
 pub(super) struct BuildList<'m> {
     /// Folders of modules that are certain; `None` for a module that is not in the repository.
     pub(super) certain: BTreeMap<&'m str, Option<String>>,
-    /// Those of them that stand in the place of others.
+    /// Those of them that replace others.
     pub(super) replaced: HashSet<&'m str>,
-    /// Modules that are required, and may be those that the repository declares.
+    /// Required modules, which may be modules of the repository.
     pub(super) required: HashSet<&'m str>,
-    /// The `vendor` folder that all other packages come from.
+    /// The `vendor` folder of all other packages.
     pub(super) vendor: Option<String>,
 }
 
@@ -29,7 +29,7 @@ impl Modules {
         build.certain.extend(own.map(|module| (module, Some(folder.to_owned()))));
         build.require(file);
         build.replace(folder, file, &selected([file]));
-        // The go command takes a module without a version of Go for one of 1.16.
+        // The go command assumes Go 1.16 for a module without a version of Go.
         let vendor = within(folder, VENDOR);
         let is_vendored =
             file.go_minor.is_none_or(|minor| minor >= 14) && self.listed_vendored.contains(&vendor);
@@ -71,14 +71,15 @@ impl<'m> BuildList<'m> {
         self.required.extend(required.filter(|module| !self.certain.contains_key(module)));
     }
 
-    /// Carries out the replacements of a file, as far as nothing is said of their modules yet.
+    /// Carries out the replacements of a file for modules that have none yet.
     fn replace(&mut self, folder: &str, file: &'m ModuleFile, selected: &HashMap<&'m str, &'m str>) {
         let modules: BTreeSet<&str> = file.replaced.iter().map(|replaced| replaced.module.as_str()).collect();
         for module in
             modules.into_iter().filter(|module| !self.certain.contains_key(module)).collect::<Vec<_>>()
         {
             let of_module = || file.replaced.iter().filter(|replaced| replaced.module == module);
-            // A replacement of the version that is selected comes before one of all versions, and of others none counts.
+            // A replacement of the selected version comes before one of all versions. Replacements of other versions do
+            // not count.
             let of_version = of_module().find(|replaced| match (&replaced.version, selected.get(module)) {
                 (Some(version), Some(selected)) => version == selected,
                 (Some(_), None) => true,
@@ -98,7 +99,7 @@ impl<'m> BuildList<'m> {
     }
 }
 
-/// Returns the version of each required module: the highest of several.
+/// Returns the version of each required module, which is the highest of several.
 fn selected<'m>(files: impl IntoIterator<Item = &'m ModuleFile>) -> HashMap<&'m str, &'m str> {
     let mut selected: HashMap<&str, &str> = HashMap::new();
     for (module, version) in files.into_iter().flat_map(|file| &file.required) {

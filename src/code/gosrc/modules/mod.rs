@@ -1,10 +1,9 @@
-//! Finds the file of a repository that a name in a profile means.
+//! The search for the file of a repository that a name in a profile means.
 //!
-//! A profile names files by import path. A repository may hold several modules, some of one name, and what a name
-//! means follows from the one that was built: its own folder, what its `go.mod` or a `go.work` replaces or uses, its
-//! `vendor` folder, as the go command has it (go.dev/ref/mod). Nothing tells which module was built but the names
-//! themselves: it is the one by which most of them are found. A name is looked up among the tree's files and nowhere
-//! else.
+//! A profile names files by import path. A repository may have several modules, even with the same path, and the
+//! meaning of a name depends on the module that was built: its own folder, the modules that its `go.mod` or a `go.work`
+//! replaces or uses, and its `vendor` folder, as in the go command (go.dev/ref/mod). Only the names show which module
+//! was built: it is the one by which most of them are found. A name is only looked up among the files of the tree.
 
 mod build;
 
@@ -28,20 +27,20 @@ pub(crate) fn is_module_file(path: &str) -> bool {
     name == "go.mod" || name == "go.work"
 }
 
-/// The folders of a tree by the import paths that they have.
+/// The folders of a tree by their import paths.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Modules {
-    /// By folder, of all `go.mod` files that Go looks into.
+    /// All `go.mod` files that Go reads, by folder.
     files: BTreeMap<String, ModuleFile>,
-    /// By folder, of all `go.work` files.
+    /// All `go.work` files, by folder.
     workspaces: BTreeMap<String, ModuleFile>,
     /// Folders by module path, the shallowest first.
     folders: BTreeMap<String, Vec<String>>,
-    /// Folders that a `go.mod` makes a module of its own.
+    /// Folders with a `go.mod`, each of which is a module.
     roots: HashSet<String>,
-    /// Folders called `vendor` that Go looks into, the shallowest first.
+    /// Folders called `vendor` that Go reads, the shallowest first.
     vendored: Vec<String>,
-    /// Those of them that say what they hold, as every one of a module does since Go 1.14.
+    /// Vendor folders with a `modules.txt`, which every one of a module has since Go 1.14.
     listed_vendored: HashSet<String>,
 }
 
@@ -54,22 +53,22 @@ pub(crate) struct ResolvedPaths {
     pub ambiguous: Vec<AmbiguousModule>,
 }
 
-/// A module that lies in several folders, each of which has all the files of it that are asked for.
+/// A module in several folders, each of which has all named files of the module.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct AmbiguousModule {
     /// Its path.
     pub module: String,
-    /// The folder that is taken for it, `""` for the root.
+    /// The folder that is used; empty for the root.
     pub taken: String,
-    /// The others.
+    /// The other folders.
     pub others: Vec<String>,
 }
 
 impl Modules {
-    /// Reads the modules of a tree: all its paths, and the text of each [`is_module_file`].
+    /// Reads the modules of a tree from all its paths, and from the text of each [`is_module_file`].
     ///
-    /// Folders that Go leaves out of `./...` (`testdata`, those that begin with `_` or a dot) have modules that
-    /// are called like real ones and are none; only a replacement leads there.
+    /// Folders that Go leaves out of `./...` (`testdata`, and names that begin with `_` or a dot) may have modules with
+    /// the paths of real ones. Only a replacement leads to these.
     #[must_use]
     pub(crate) fn new<'a>(
         paths: impl IntoIterator<Item = &'a str>,
@@ -116,7 +115,7 @@ impl Modules {
         modules
     }
 
-    /// Returns what each name means in the tree.
+    /// Returns the file in the tree that each name means.
     ///
     /// `exists` tells whether the tree has a file at a path.
     #[must_use]
@@ -129,7 +128,7 @@ impl Modules {
         for &at in &open {
             paths[at] = self.path_elsewhere(&build, &elsewhere, names[at], &exists);
         }
-        // Only without a module at the root may a part of the name that is nowhere written be guessed.
+        // A prefix of the names that no file declares is guessed only without a module at the root.
         if !self.roots.contains("") {
             let replaced =
                 || self.all_files().flat_map(|file| &file.replaced).map(|replaced| &replaced.module);
@@ -209,7 +208,7 @@ impl Modules {
         (best.build, ambiguous)
     }
 
-    /// Returns the modules of which files are named, with each of their folders, the shallowest first.
+    /// Returns the modules with named files, each with its folders, the shallowest first.
     fn named_modules(&self, names: &[&str], exists: &impl Fn(&str) -> bool) -> Vec<(&str, &str)> {
         let mut found = BTreeSet::new();
         for name in names.iter().filter(|name| is_import_path(name)) {
@@ -229,7 +228,7 @@ impl Modules {
         modules
     }
 
-    /// Returns the folder of the workspace that a module is built in: the nearest above it, where that uses it.
+    /// Returns the folder of a module's workspace: the nearest one above it, if that uses the module.
     fn workspace_of(&self, folder: &str) -> Option<&str> {
         let mut above = folder;
         loop {
@@ -253,7 +252,7 @@ impl Modules {
             let path = within(folder, rest);
             (exists(&path) && !self.crosses_a_root(folder, &path)).then_some(path)
         };
-        // The longest module path that fits is the one that Go takes.
+        // Go takes the longest module path that fits.
         let mut end = name.rfind('/');
         while let Some(at) = end {
             let folder = build.certain.get(&name[..at]).and_then(Option::as_deref);
@@ -271,8 +270,8 @@ impl Modules {
         std.and_then(|folder| in_folder(folder, name)).or_else(vendored)
     }
 
-    /// Returns where modules lie that a build leaves open: where the repository declares them. Of several folders
-    /// it is the first that has the most of the files that are named.
+    /// Returns the folders of modules that a build leaves open, by the declarations in the repository. Of several
+    /// folders the first with most of the named files is taken.
     fn declared<'m>(
         &'m self,
         names: &[&str],
@@ -317,8 +316,8 @@ impl Modules {
         declared
     }
 
-    /// Returns the path of a name that the build does not have: in a module that the repository declares, in a folder
-    /// that a replacement elsewhere names, in any `vendor` folder.
+    /// Returns the path of a name that the build lacks: in a module of the repository, in a folder of another module's
+    /// replacement, or in any `vendor` folder.
     fn path_elsewhere(
         &self,
         build: &BuildList<'_>,
@@ -332,7 +331,7 @@ impl Modules {
         let mut end = name.rfind('/');
         while let Some(at) = end {
             let (module, rest) = (&name[..at], &name[at + 1..]);
-            // Of what the build has in one folder, another has something else.
+            // A module whose folder in the build is certain is not searched in other folders.
             let is_open = !build.certain.contains_key(module);
             let folders = declared.get(module).map(|folder| (*folder).to_owned()).into_iter();
             for folder in folders.chain(self.replaced_anywhere(module)).filter(|_| is_open) {
@@ -350,7 +349,7 @@ impl Modules {
         vendored.chain(workspace.into_iter().flatten()).find(|path| exists(path))
     }
 
-    /// Returns the folders that stand for a module by any replacement.
+    /// Returns the folders that any replacement gives for a module.
     fn replaced_anywhere(&self, module: &str) -> Vec<String> {
         let files = self.workspaces.iter().chain(&self.files);
         let folders = files.flat_map(|(folder, file)| {
@@ -360,7 +359,7 @@ impl Modules {
         folders.collect()
     }
 
-    /// Tells whether another module begins between the folder of one and a file below it.
+    /// Tells whether another module begins between a module's folder and a file below it.
     fn crosses_a_root(&self, module_folder: &str, path: &str) -> bool {
         let mut folder = parent(path);
         while folder.len() > module_folder.len() {
@@ -550,7 +549,7 @@ mod tests {
             ]
         };
         let cases = [
-            // Of two versions the one that is required.
+            // Of two versions the required one is taken.
             (
                 "require o.com/x v1.2.0\nreplace (\n\to.com/x v1.1.0 => ./x1\n\to.com/x v1.2.0 => ./x2\n)",
                 "x2/l.go",
@@ -559,11 +558,11 @@ mod tests {
                 "require o.com/x v1.1.0\nreplace (\n\to.com/x v1.1.0 => ./x1\n\to.com/x v1.2.0 => ./x2\n)",
                 "x1/l.go",
             ),
-            // A replace of a version that is not required is not heeded, a replace of all versions is.
+            // A replacement of a version that is not required is ignored, and a replacement of all versions is used.
             ("require o.com/x v1.2.0\nreplace o.com/x v1.1.0 => ./x1\nreplace o.com/x => ./x2", "x2/l.go"),
             // A replace of the version comes before a replace of all versions.
             ("require o.com/x v1.1.0\nreplace o.com/x => ./x2\nreplace o.com/x v1.1.0 => ./x1", "x1/l.go"),
-            // A module that is replaced by one elsewhere is not in this repository.
+            // A module that is replaced by a remote one is not in this repository.
             ("require o.com/x v1.2.0\nreplace o.com/x => fork.com/x v1.0.0", ""),
         ];
         for (says, wanted) in cases {
