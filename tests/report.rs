@@ -224,7 +224,7 @@ fn each_form_goes_to_one_place() {
     usage(&["--format", "func", "--format", "text"], "only one form can go to stdout or to --output");
     usage(&["--format", "func=a", "--format", "text=a"], "two forms would go to the same file \"a\"");
     usage(&["--format", "func=a", "--format", "text=./a"], "two forms would go to the same file \"./a\"");
-    usage(&["--format", "func=a", "-o", "b"], "nothing is left for --output \"b\"");
+    usage(&["--format", "func=a", "-o", "b"], "no form is left for --output \"b\"");
     usage(
         &["--format", "nosuch"],
         "possible values: func, text, json, lcov, cobertura, codecov, markdown, badge",
