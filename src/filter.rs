@@ -85,7 +85,7 @@ pub(crate) struct Filter {
 /// The properties of a file that a filter needs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FilteredFile<'a> {
-    /// Import path and file name.
+    /// Import path of the package, a slash and the file name.
     pub name: &'a str,
     /// Path from the root of the repository, also that of a symbolic link to no file; `None` if the repository has no
     /// such path.

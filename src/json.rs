@@ -18,7 +18,7 @@ pub(crate) fn write(out: impl Write, value: &impl Serialize) -> io::Result<()> {
     out.flush()
 }
 
-/// Compact JSON, with `\u` for each character that is not printable. Readers get the same strings.
+/// Compact JSON with `\u` for each character that is not printable. Readers get the same strings.
 struct PrintableFormatter;
 
 impl Formatter for PrintableFormatter {

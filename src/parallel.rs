@@ -101,7 +101,8 @@ where
     (0..most).take_while(|_| matches!(spawn(scope, work.clone()), Spawned::Thread(_))).count()
 }
 
-/// Work that can be taken back. The standard library drops the work of a thread that it cannot start.
+/// Work that is kept until a thread takes it, because the standard library drops the work of a thread that it cannot
+/// start.
 struct ReturnableWork<W>(Arc<Mutex<Option<W>>>);
 
 impl<W> ReturnableWork<W> {

@@ -19,9 +19,9 @@ pub struct FilePatch {
     pub old_path: Option<String>,
     /// Path after; `None` for a deleted file.
     pub new_path: Option<String>,
-    /// Why nothing is known of its lines, where that is so.
+    /// The reason for which its lines are unknown; `None` if they are known.
     pub unread: Option<WhyUnread>,
-    /// In order, each without context.
+    /// The hunks in order, each without context.
     pub hunks: Vec<Hunk>,
     /// Text of the added lines and the lines around them, in order, with their numbers in the new file.
     pub shown: Vec<(u32, Box<[u8]>)>,
@@ -155,7 +155,7 @@ pub fn parse(text: &[u8]) -> Result<Vec<FilePatch>, PatchError> {
         } else if line.starts_with(b"Binary files ")
             && files.last().is_none_or(|file| is_between_hunks || !file.has_header)
         {
-            // Without git's header nothing else names it, and what it names cannot be told from the words.
+            // Without git's header only this line names the file, and its names cannot be separated from the words.
             files.push(FilePatch { unread: Some(WhyUnread::Binary), ..FilePatch::default() });
         } else if is_between_hunks && is_of_a_hunk(line) {
             return Err(fault("a line beyond what the header of its hunk says"));
@@ -311,7 +311,7 @@ fn unquoted(name: &[u8]) -> Vec<u8> {
 
 type HunkRange = (u32, u32);
 
-/// Reads `-LINE,COUNT +LINE,COUNT @@...`; a count that is left out is 1.
+/// Reads `-LINE,COUNT +LINE,COUNT @@...`. A missing count is 1.
 fn ranges(header: &[u8]) -> Option<(HunkRange, HunkRange)> {
     let header = str::from_utf8(&header[..header.len().min(64)]).unwrap_or_else(|error| {
         // The name of a function may follow, cut at any byte.
@@ -338,7 +338,7 @@ fn read_hunk<'t>(
     lines: &mut impl Iterator<Item = (usize, &'t [u8])>,
 ) -> Option<()> {
     let (mut old_left, mut new_left) = (old.1, new.1);
-    // The header of an empty range names the line before it.
+    // The header of an empty range has the number of the line before it.
     let first = |range: HunkRange| if range.1 == 0 { range.0 + 1 } else { range.0 };
     let (mut old_line, mut new_line) = (first(old), first(new));
     let mut change: Option<Hunk> = None;

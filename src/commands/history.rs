@@ -64,7 +64,7 @@ pub(crate) fn run(args: &HistoryArgs, context: &Context) -> Result<ExitCode> {
     Ok(ExitCode::Done)
 }
 
-/// A row, and the one stored before it.
+/// A row with the one before it.
 struct HistoryLine<'a> {
     row: &'a Row,
     before: Option<&'a Row>,

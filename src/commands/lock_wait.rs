@@ -15,7 +15,7 @@ use crate::io::workdir::{LockedWorkdir, ReadersLock, WorkdirError};
 /// The value of `--wait` without a duration, which is longer than anybody waits.
 pub(crate) const FOREVER: &str = "100years";
 
-/// Holds off sweeping, so that stored files stay while they are read.
+/// Prevents sweeps, so that stored files stay while they are read.
 pub(crate) fn hold_off_sweeping(signals: &Signals, context: &Context) -> Result<ReadersLock> {
     let attempt = || match context.workdir.lock_for_reading() {
         Err(WorkdirError::Busy { .. }) => Ok(None),
@@ -54,8 +54,8 @@ pub(crate) struct AcquiredLock {
 }
 
 impl AcquiredLock {
-    /// Returns the context of a run that begins now if it waited. Else what another run stored meanwhile would seem to
-    /// come later.
+    /// Returns the context of the run, which begins now if it waited. With the earlier start, data that another run
+    /// stored meanwhile would seem to be newer than this run.
     pub(crate) fn begin(&self, context: &Context) -> Context {
         if self.has_waited { context.begun_at(clock::now()) } else { context.clone() }
     }
@@ -77,7 +77,7 @@ impl LockWait {
         self.longest?.checked_sub(self.since.elapsed()).filter(|left| !left.is_zero())
     }
 
-    /// Takes the lock; fails with [`EarlyEnd`] where the time is spent, or a signal came.
+    /// Takes the lock; fails with [`EarlyEnd`] when the time is over or a signal came.
     pub(crate) fn take(&self, signals: &Signals, context: &Context) -> Result<AcquiredLock> {
         const FIRST_PAUSE: Duration = Duration::from_millis(20);
         const LONGEST_PAUSE: Duration = Duration::from_secs(2);

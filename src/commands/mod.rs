@@ -67,7 +67,7 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// Reads the configuration, which fills in what the options leave open.
+    /// Reads the configuration, which gives the values of options that are not set.
     pub(crate) fn new(global: &GlobalOptions, environment: RunEnvironment) -> anyhow::Result<Self> {
         let workdir = Workdir::new(&global.root, environment.caller, global.trust_root)?;
         let config = match workdir.configuration()? {
@@ -114,7 +114,7 @@ impl Context {
         Self { environment: RunEnvironment { now, ..self.environment.clone() }, ..self.clone() }
     }
 
-    /// Returns how requests to centers and listed addresses are made.
+    /// Returns the options of requests to centers and listed addresses.
     pub(crate) fn request_options(&self) -> RequestOptions {
         let (centers, host_addresses) = (self.centers.clone(), host::addresses());
         RequestOptions { centers, host_addresses, ..RequestOptions::from_config(&self.config.pull) }
@@ -259,7 +259,7 @@ pub(crate) fn open_store(locked: &LockedWorkdir, context: &Context) -> anyhow::R
     Ok(store)
 }
 
-/// Copies a database as it was before this release, once; returns the name of the copy.
+/// Copies a database of an earlier release once; returns the name of the copy.
 fn keep_copy(outdated: &Outdated, locked: &LockedWorkdir) -> anyhow::Result<String> {
     let name = concat!("sqlite.db.before-", env!("CARGO_PKG_VERSION"));
     // An existing copy of that name may have another schema, which a version before this release wrote.

@@ -39,7 +39,7 @@ pub(crate) fn tell_left(failed: &[WorkdirError]) {
     }
 }
 
-/// Names the stored profiles that were missing or damaged.
+/// Prints the stored profiles that were missing or damaged.
 pub(crate) fn tell_mended(mended: &MendingOutcome, workdir: &Workdir) {
     for FaultyFile { service, path, repair } in &mended.faulty {
         let name = printable(service);

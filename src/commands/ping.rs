@@ -36,7 +36,7 @@ impl TypedValueParser for PingUrlParser {
     }
 }
 
-/// The ping of the start.
+/// The ping of the start, which may have its own thread.
 enum StartPing<T, W> {
     UnderWay(W),
     /// The ping was sent without a thread of its own.

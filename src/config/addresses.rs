@@ -94,7 +94,6 @@ pub(crate) struct AddressPolicy {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{ip}{} is {reason}; it may be allowed by [pull] allow_addresses", in_parentheses(.embedded.as_ref()))]
 pub(crate) struct RefusedAddress {
-    /// The address.
     pub(crate) ip: IpAddr,
     /// The embedded IPv4 address that is refused, if it is not the address itself.
     pub(crate) embedded: Option<IpAddr>,
@@ -112,8 +111,8 @@ impl AddressPolicy {
         Ok(AddressPolicy { allowed: ranges.iter().map(|range| range.parse()).collect::<Result<_, _>>()? })
     }
 
-    /// Refuses an address that must not be dialled. An IPv6 address that embeds IPv4 addresses is judged as
-    /// each of them, too.
+    /// Refuses an address that must not be dialled. An IPv6 address is also checked as each IPv4 address that it
+    /// embeds.
     pub(crate) fn check(&self, ip: IpAddr) -> Result<(), RefusedAddress> {
         let is_allowed = |form: IpAddr| self.allowed.iter().any(|range| range.contains(form));
         if is_allowed(ip) {

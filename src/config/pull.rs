@@ -21,7 +21,7 @@ pub struct PullConfig {
     /// Waits before an address that failed is tried again.
     #[serde(deserialize_with = "retry")]
     pub(crate) retry: RetryWaits,
-    /// The kind of change that begins a new row.
+    /// The kind of change that leads to a new row.
     #[serde(deserialize_with = "change_rule")]
     pub(crate) change: ChangeRule,
     /// Number of requests at the same time, 1 to 1024.

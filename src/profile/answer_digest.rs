@@ -26,7 +26,7 @@ pub(crate) struct AnswerDigest {
     seed: u64,
     /// Hash of the mode line.
     head: u64,
-    /// Sorted, no name twice.
+    /// The sections, sorted, with distinct names.
     sections: Vec<FileDigest>,
 }
 
@@ -96,7 +96,7 @@ impl AnswerDigest {
     }
 }
 
-/// Two sections of one name would pass for each other.
+/// Tells whether all sections have distinct names, because two sections of one name could be mistaken for each other.
 fn are_distinct(sections: &[FileDigest]) -> bool {
     sections.windows(2).all(|pair| pair[0].place >> LENGTH_BITS < pair[1].place >> LENGTH_BITS)
 }
@@ -114,13 +114,13 @@ fn key(seed: u64, head: &[u8]) -> u64 {
     hash(seed, head) >> LENGTH_BITS << LENGTH_BITS
 }
 
-/// Takes the digest of a text while it is read, section by section.
+/// The digest of a text while it is read, section by section.
 pub(super) struct AnswerDigester {
     seed: u64,
     head: u64,
     sections: Vec<FileDigest>,
     current: Option<CurrentSection>,
-    /// There is more than is remembered: a section, or their number.
+    /// A section is too long, or there are too many.
     too_much: bool,
 }
 

@@ -31,7 +31,7 @@ pub(super) enum LineFault {
     Size,
 }
 
-/// Reads `1.2,3.4 5 6` whole.
+/// Reads `1.2,3.4 5 6`.
 pub(super) fn block_tail(tail: &[u8]) -> Result<(Block, u64), LineFault> {
     let mut at = 0;
     let start_line = number(tail, &mut at, Some(b'.'))?;

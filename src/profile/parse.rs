@@ -20,7 +20,7 @@ use super::template::Template;
 use super::template_parse::{TemplateParse, TemplateStep};
 use super::{Mode, Profile};
 
-/// The state between two buffers of one text.
+/// The state of the parser between two buffers of one text.
 pub(super) struct ProfileParser<'a> {
     limits: Limits,
     /// Lines parsed so far.
@@ -29,8 +29,8 @@ pub(super) struct ProfileParser<'a> {
     known: &'a [Arc<Template>],
     following: Option<TemplateParse<'a>>,
     generic: GenericParse,
-    /// Given up where a text leaves its template: it is of another build than it seemed, and the next
-    /// answer is read whole anyway.
+    /// The digest of the text; `None` after the text left its template, because the next answer is then read as a whole
+    /// anyway.
     digester: Option<AnswerDigester>,
     /// The answer before this one.
     last: Option<&'a PreviousAnswer<'a>>,
@@ -78,7 +78,7 @@ impl<'a> ProfileParser<'a> {
         Ok(parser)
     }
 
-    /// Takes in the whole lines of `text` and returns how many bytes those were.
+    /// Takes in the complete lines of `text`; returns their size in bytes.
     pub(super) fn parse_lines(&mut self, text: &[u8]) -> Result<usize, ParseError> {
         let mut at = 0;
         // Offset of the present section in this text.

@@ -108,7 +108,7 @@ pub(crate) struct AnswerReader<R> {
 const RESERVED_AT_ONCE: u64 = 256 << 10;
 
 impl<R: Read> AnswerReader<R> {
-    /// Starts reading; `buffer` is one that is lent, so that it need not be made again for each answer.
+    /// Starts reading with a borrowed buffer, so that not every answer needs a new one.
     #[must_use]
     pub(crate) fn new(source: R, limits: Limits, mut buffer: Vec<u8>) -> Self {
         if buffer.len() < BUFFER_BYTES {
@@ -210,8 +210,8 @@ impl<R: Read> AnswerReader<R> {
 
     /// Reads the answer to its end, from its first difference to the last answer on.
     ///
-    /// `known` are templates of builds that it may be of. `last` is the answer that it was held against;
-    /// nothing of it is needed where [`Self::recognised_any`] says so. `seed` is for its digest.
+    /// `known` are templates of builds that it may have. `last` is the answer with which it was compared, which is
+    /// needed only if [`Self::recognised_any`] is true. `seed` is for its digest.
     pub(crate) fn parse(
         &mut self,
         known: &[Arc<Template>],
@@ -488,7 +488,7 @@ mod tests {
                 Some(parsed) => {
                     prop_assert!(has_moved);
                     prop_assert_eq!(parsed.profile, profile(&again));
-                    // None is taken where a count leaves the template: one of 19 digits.
+                    // An answer with a count of 19 digits leaves the template and has no digest.
                     if let Some(answer_digest) = parsed.answer_digest {
                         let mut reader = AnswerReader::new(again.as_bytes(), Limits::default(), Vec::new());
                         prop_assert!(reader.repeats(&answer_digest).unwrap());

@@ -45,20 +45,20 @@ impl FuncExtent {
 /// The findings of a scan.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ScannedFile {
-    /// In source order.
+    /// The functions in source order.
     pub functions: Vec<FuncExtent>,
     /// The file has the comment `// Code generated ... DO NOT EDIT.` before its package clause.
     pub is_generated: bool,
     /// A `//line` comment changes positions, so that those in a profile are not those of the text.
     pub has_moved_lines: bool,
-    /// Comments and raw strings that go on over lines, in order.
+    /// Comments and raw strings of several lines, in order.
     pub spanning: Vec<MultilineToken>,
 }
 
 /// A comment or raw string of several lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct MultilineToken {
-    /// Its first byte.
+    /// Offset of its first byte.
     pub start: usize,
     /// Offset after its last byte.
     pub end: usize,
@@ -66,7 +66,7 @@ pub(crate) struct MultilineToken {
 }
 
 impl ScannedFile {
-    /// Returns what a byte is in the middle of.
+    /// Returns the comment or raw string of several lines that contains a byte.
     #[must_use]
     pub(crate) fn spanning(&self, at: usize) -> Option<&MultilineToken> {
         let after = self.spanning.partition_point(|spanning| spanning.start < at);
@@ -131,7 +131,7 @@ impl Scanner<'_> {
         })
     }
 
-    /// Skips to the end of a declaration that is no function.
+    /// Skips to the end of a declaration that is not a function.
     fn end_of_declaration(&mut self, mut can_end: bool) -> Result<(), ScanFault> {
         loop {
             can_end = match self.token(can_end)? {
@@ -145,7 +145,7 @@ impl Scanner<'_> {
         }
     }
 
-    /// Reads a declaration after its keyword `func` at `start`; returns nothing where it has no body.
+    /// Reads a declaration after its keyword `func` at `start`; returns `None` for one without a body.
     fn function(&mut self, start: usize) -> Result<Option<FuncSpan>, ScanFault> {
         let mut token = self.token(false)?;
         let mut receiver = None;

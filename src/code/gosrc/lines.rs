@@ -13,7 +13,7 @@ use super::extents::ScannedFile;
 pub(crate) struct CodeLines<'a> {
     source: &'a [u8],
     scanned: &'a ScannedFile,
-    /// Byte at which each line begins, and the length of the text plus one at the end.
+    /// Offset of each line, and at the end the length of the text plus one.
     starts: Vec<u32>,
 }
 
@@ -21,7 +21,7 @@ impl<'a> CodeLines<'a> {
     /// Creates the lines of a text from its scan.
     #[must_use]
     pub(crate) fn new(source: &'a [u8], scanned: &'a ScannedFile) -> Self {
-        // A file with more lines than this number can count was not read in the first place.
+        // A file with more lines than a u32 can count is never read.
         let number = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
         let mut starts = Vec::with_capacity(2 + source.len() / 24);
         starts.push(0);

@@ -8,7 +8,7 @@ use super::scanner::Scanner;
 /// A `//line` or `/*line*/` comment, which sets the position of the text after it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LineDirective {
-    /// First byte that it applies to.
+    /// Offset of the first byte to which it applies.
     pub(super) at: usize,
     pub(super) line: i64,
     /// Column of that byte; 0 if this column and the following ones are unknown.
@@ -17,7 +17,7 @@ pub(super) struct LineDirective {
     pub(super) text_line: usize,
 }
 
-/// A function by its bytes.
+/// The offsets of a function.
 pub(super) struct FuncSpan {
     pub(super) name: (usize, usize),
     pub(super) receiver: Option<(usize, usize)>,
@@ -25,7 +25,7 @@ pub(super) struct FuncSpan {
     pub(super) end: usize,
 }
 
-/// Counts lines onwards.
+/// A counter of lines that only goes forward.
 struct LineCounter<'a> {
     source: &'a [u8],
     at: usize,
@@ -34,7 +34,7 @@ struct LineCounter<'a> {
 }
 
 impl LineCounter<'_> {
-    /// Returns the line of a byte, and where that line begins; bytes come in ascending order.
+    /// Returns the line of a byte, and the offset of that line. Calls must have ascending offsets.
     fn line_at(&mut self, at: usize) -> (usize, usize) {
         let between = &self.source[self.at..at];
         self.line += memchr_iter(b'\n', between).count();
@@ -47,7 +47,7 @@ impl LineCounter<'_> {
 }
 
 impl Scanner<'_> {
-    /// Turns bytes into lines and columns.
+    /// Converts offsets into lines and columns.
     pub(super) fn placed(&self, spans: Vec<FuncSpan>) -> Vec<FuncExtent> {
         let mut lines = LineCounter { source: self.source, at: 0, line: 1, line_start: 0 };
         let mut place = |at: usize| {

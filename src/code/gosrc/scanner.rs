@@ -199,7 +199,7 @@ impl Scanner<'_> {
         }
     }
 
-    /// Skips a comment, but for the line end after one of `//`; heeds what is a line directive.
+    /// Skips a comment, without the line end after `//`; notes a line directive.
     fn skip_comment(&mut self) -> Result<(), ScanFault> {
         let start = self.at;
         let end = skip_comment(self.source, start)?;
@@ -250,7 +250,7 @@ fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
 }
 
-/// Returns the byte after the string, raw string or rune that begins at `start`.
+/// Returns the offset after the string, raw string or rune that begins at `start`.
 fn skip_literal(source: &[u8], start: usize) -> Result<usize, ScanFault> {
     let quote = source[start];
     let mut at = start + 1;
@@ -271,7 +271,7 @@ fn skip_literal(source: &[u8], start: usize) -> Result<usize, ScanFault> {
     }
 }
 
-/// Returns the byte after the comment that begins at `start`; the line end after `//` is no part of it.
+/// Returns the offset after the comment that begins at `start`. The line end after `//` is not part of the comment.
 fn skip_comment(source: &[u8], start: usize) -> Result<usize, ScanFault> {
     if source[start + 1] == b'/' {
         return Ok(memchr(b'\n', &source[start..]).map_or(source.len(), |length| start + length));

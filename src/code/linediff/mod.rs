@@ -154,7 +154,7 @@ struct LineCount {
     after: u32,
 }
 
-/// Numbers for lines, so that the same have the same.
+/// The numbers of lines. Equal lines have the same number.
 struct LineClasses<'t> {
     ids: HashMap<&'t [u8], u32>,
     counts: Vec<LineCount>,

@@ -117,8 +117,7 @@ fn slide_run(lines: &[&[u8]], marks: &mut [bool], run: &mut LineRun, others: &[b
     }
 }
 
-/// Returns the end at which a run reads best, of all from `highest_end` down to its own; the lowest of those that are as
-/// good.
+/// Returns the end at which a run reads best, from `highest_end` down to its own end; of equally good ones, the lowest.
 fn best_end(lines: &[&[u8]], run: &LineRun, highest_end: usize) -> usize {
     const FURTHEST: usize = 100;
     let Range { end: lowest_end, .. } = run.lines;

@@ -82,7 +82,7 @@ struct PathMapping {
 }
 
 impl PathMapping {
-    /// Returns the places that some of the names can have.
+    /// Returns the possible places of the first names.
     fn candidates<V>(patches: &[FilePatch], tree: &HashMap<String, V>) -> BTreeSet<Self> {
         let mut candidates = BTreeSet::new();
         let mut add = |new_prefix: &str, folder: &str| {

@@ -85,7 +85,7 @@ impl ExplainedBuildGroup {
 }
 
 impl ExplainedService<'_> {
-    /// Returns when the service is pulled next, and why then.
+    /// Returns the time of the next pull and the reason for it.
     fn next(&self) -> (Option<DateTime<Utc>>, String) {
         let schedule = &self.entry.schedule.schedule;
         let addresses = self.entry.addresses();

@@ -11,7 +11,7 @@ use crate::fleet::service_state::ServiceLine;
 use crate::names::in_message;
 use crate::prometheus::{self, Gauge, Labels};
 
-/// A figure of a service; `None` where the figure is not known.
+/// A function that returns a figure of a service; `None` if it is unknown.
 type MetricValue<'a> = &'a dyn Fn(&ServiceLine<'_>) -> Option<f64>;
 
 /// Writes the figures of each service, and whether each center answered.

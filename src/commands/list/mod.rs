@@ -61,7 +61,7 @@ pub struct ListArgs {
 /// The form of a list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum ListFormat {
-    /// For people.
+    /// Table for people.
     #[default]
     Text,
     /// JSON for scripts; the man page describes the fields.
@@ -88,7 +88,7 @@ fn named_centers(centers: &[String]) -> Result<()> {
 /// Runs the command.
 pub(crate) fn run(args: &ListArgs, context: &Context) -> Result<ExitCode> {
     if args.explain.is_some() && args.format == ListFormat::Prometheus {
-        bail!(EarlyEnd::Usage("--explain has no form for Prometheus; see goc-watchdog list --help"));
+        bail!(EarlyEnd::Usage("--explain has no Prometheus form; see goc-watchdog list --help"));
     }
     let for_a_file = args.output.as_ref().map(|_| context.for_a_file());
     let context = for_a_file.as_ref().unwrap_or(context);

@@ -167,7 +167,7 @@ pub(crate) fn print(
         }
         Format::Text if context.is_quiet => Ok(()),
         Format::Text => {
-            // A suspect address is news to somebody who watches.
+            // A suspect address is shown to a person who watches.
             let is_watched = context.environment.stdout_is_terminal || context.is_verbose || is_dry_run;
             let is_shown = |line: &&AddressLine| line.is_news() && (is_watched || line.result.is_some());
             let shown: Vec<&AddressLine> = lines.iter().filter(is_shown).collect();

@@ -19,7 +19,7 @@ use crate::names::{in_message, printable};
 use crate::phrases::moment;
 use crate::profile::Fingerprint;
 
-/// Names what was found in the root before the run.
+/// Prints the faults that were found in the root before the run.
 pub(super) fn tell_tidied(tidied: &TidiedRoot, workdir: &Workdir) {
     const NAMED: usize = 3;
     let TidiedRoot { open_to_others: open, scratch_left, swept } = tidied;
@@ -83,7 +83,7 @@ pub(super) fn tell_not_removed(inbox: &InboxOutcome) {
     }
 }
 
-/// With `--verbose`, tells of each service that is not pulled.
+/// Prints each service that is not pulled, with `--verbose`.
 pub(super) fn tell_waiting(waiting: &[WaitingKey<'_>], context: &Context) {
     for waiting in waiting {
         context.explain(not_pulled(waiting));

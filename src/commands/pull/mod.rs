@@ -163,7 +163,7 @@ impl ValueEnum for ChangeRule {
 }
 
 impl PullArgs {
-    /// Returns how requests are made: as `base` says, but for what the command line says.
+    /// Returns the options of requests: those in `base`, replaced by those of the command line.
     fn options(&self, base: RequestOptions) -> RequestOptions {
         RequestOptions {
             connect_timeout: self.connect_timeout.unwrap_or(base.connect_timeout),
@@ -309,7 +309,7 @@ fn exit_code(outcome: &PullOutcome<'_>) -> ExitCode {
     }
 }
 
-/// Shows what would be pulled. Takes no lock, so that it can be run beside a pull.
+/// Prints the services that would be pulled. It takes no lock, so it can run beside a pull.
 fn dry_run(
     args: &PullArgs,
     context: &Context,

@@ -320,7 +320,7 @@ pub(crate) fn print_plan(plan: &PullPlan<'_>, format: Format, context: &Context)
 
 /// A key of a plan, as a row of a table.
 enum PlanLine<'a> {
-    /// Pulled from so many addresses.
+    /// The key would be pulled from this number of addresses.
     Asked(&'a GroupKey<'a>, usize),
     Waiting(&'a WaitingKey<'a>),
 }

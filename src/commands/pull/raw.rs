@@ -56,7 +56,7 @@ pub(crate) fn run(args: &PullArgs, context: &Context, client: &Client) -> Result
     Err(last_error)
 }
 
-/// Passes text on to a terminal, line by line, made printable.
+/// A writer that makes each line printable for a terminal.
 struct EscapingWriter<W> {
     out: W,
     line: Vec<u8>,
@@ -64,7 +64,7 @@ struct EscapingWriter<W> {
 }
 
 impl<W: Write> EscapingWriter<W> {
-    /// A line without end is passed on in pieces of so many bytes.
+    /// Largest number of bytes of a piece of an endless line.
     const LONGEST: usize = 64 << 10;
 
     fn new(out: W) -> Self {

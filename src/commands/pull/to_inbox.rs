@@ -16,7 +16,7 @@ use crate::names::in_message;
 /// The default deadline, which is well within the 30 seconds that Kubernetes gives a pod.
 const DEADLINE: Duration = Duration::from_secs(5);
 
-/// Runs the command; unless it is strict, the process goes on to its end whatever happens here.
+/// Runs the command. Unless `--strict` is given, a failure does not disturb the end of the process.
 pub(crate) fn run(args: &PullArgs, folder: &Path, global: &GlobalOptions) -> ExitCode {
     let deadline = args.deadline.unwrap_or(DEADLINE);
     let within = PullConfig {

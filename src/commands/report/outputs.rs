@@ -76,7 +76,7 @@ pub(crate) struct StdoutTerminal {
 struct Output {
     form: &'static Form,
     layout: TextLayout,
-    /// `None` is stdout.
+    /// The file; `None` for stdout.
     file: Option<PathBuf>,
 }
 
@@ -93,7 +93,7 @@ pub(crate) struct Outputs {
 }
 
 impl Outputs {
-    /// Finds where each form goes; fails where two would go to one place.
+    /// Finds the file of each form; fails if two forms have the same one.
     pub(crate) fn new(args: &ReportArgs, screen: StdoutTerminal) -> Result<Self, String> {
         let names_base = args.names_base();
         let mut outputs: Vec<Output> = Vec::new();
@@ -123,7 +123,7 @@ impl Outputs {
         Ok(outputs)
     }
 
-    /// Gives the page a file in the current folder, where it would go to a terminal, which has no use for it.
+    /// Gives a page that would go to a terminal a file in the current folder.
     pub(crate) fn name_page(&mut self, name: &str, screen: StdoutTerminal) {
         let shown = |output: &&mut Output| output.form.is_for_browsers && output.file.is_none();
         let page = self.all.iter_mut().find(shown).filter(|_| screen.is_terminal);
@@ -156,7 +156,7 @@ impl Outputs {
         self.only_changed || self.forms().all(|form| form.needs(FormNeed::Changes))
     }
 
-    /// Returns what they ask of each file; a page's files go to `packer`.
+    /// Returns the data that the forms need of each file. `packer` takes the files of a page.
     pub(crate) fn file_needs<'p>(&self, packer: &'p Packer<'p>) -> FileNeeds<'p> {
         let quotes = self.have_changes() && self.forms().any(|form| form.needs(FormNeed::KnownChanges));
         let nothing = FileNeeds { quotes, ..FileNeeds::default() };
@@ -166,7 +166,7 @@ impl Outputs {
         })
     }
 
-    /// Returns their need of source.
+    /// Returns the forms' need for source.
     pub(crate) fn demand(&self) -> SourceDemand {
         let is_needed = |form: &Form| form.needs(FormNeed::Functions) || self.needs_changes(form);
         SourceDemand {

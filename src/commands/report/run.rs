@@ -104,7 +104,7 @@ struct ReportRun<'a> {
     against: Option<&'a Row>,
 }
 
-/// A report with all that was found out.
+/// A report with its changes and the facts about its source.
 struct FinishedReport<'a> {
     report: Report<'a>,
     changes: Option<Changes>,
@@ -129,7 +129,8 @@ impl FinishedReport<'_> {
 }
 
 impl ReportRun<'_> {
-    /// Reads the profile, and meanwhile finds its source; tells a lack of source, and returns the exit code for it.
+    /// Reads the profile, and finds its source at the same time. A lack of source is printed; the returned exit code is
+    /// that for the lack.
     fn load(&self, subject: &Subject<'_>) -> Result<(Profile, Option<FoundSource>, ExitCode)> {
         let configured =
             self.context.config.apps.get(&subject.row.key.app).and_then(|app| app.base.as_deref());
@@ -184,7 +185,7 @@ impl ReportRun<'_> {
         subject.head(filters, self.context.now())
     }
 
-    /// Leaves out the files that nobody asked for, and finds what changed and what was lost.
+    /// Removes the files that are not wanted, and finds the coverage of changes and the comparison.
     fn finish<'r>(&self, mut report: Report<'r>, found: Option<FoundSource>) -> Result<FinishedReport<'r>> {
         let has_source = found.is_some();
         let changes = found.and_then(|found| found.changes);
@@ -219,7 +220,7 @@ impl ReportRun<'_> {
         compared(report, &other, &self.filter, &self.reader, self.reading)
     }
 
-    /// Writes the forms, and keeps those that have a file beside the profile, and the figure of changed lines.
+    /// Writes the forms, and stores the forms that are kept beside the profile and the figure of changed lines.
     fn keep_and_write(&self, finished: &FinishedReport<'_>, subject: &Subject<'_>) -> Result<()> {
         let rendered = self.render_kept(finished, subject)?;
         if rendered.iter().any(|(form, _)| !form.has_heading) && self.context.has_spectator() {
@@ -325,7 +326,7 @@ impl ReportRun<'_> {
         commands::warn(lines.join("\n"));
     }
 
-    /// Tells which requirements are not met, and returns the exit code.
+    /// Prints the requirements that are not met, and returns the exit code.
     fn judge(&self, finished: &FinishedReport<'_>, subject: &Subject<'_>, code: ExitCode) -> ExitCode {
         let app = self.context.config.apps.get(&subject.row.key.app);
         let requirements = Requirements {
@@ -352,7 +353,7 @@ fn told(StoredProfile { profile, warning }: StoredProfile) -> Profile {
     profile
 }
 
-/// Tells a lack of source, and returns the exit code for it.
+/// Prints a lack of source, and returns the exit code for it.
 fn tell_lack(error: &anyhow::Error, lack: SourceLack) -> ExitCode {
     match lack {
         SourceLack::LeftOut => {

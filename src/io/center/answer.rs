@@ -14,15 +14,15 @@ use crate::memory::Reservation;
 use crate::parallel::lock;
 use crate::profile::{AnswerDigest, AnswerReader, ParsedAnswer, PreviousAnswer, Template};
 
-/// An agent's answer on its way in; its head was read.
+/// An agent's answer whose head was read and whose body is still to be read.
 pub(crate) struct IncomingAnswer<'a> {
-    /// `None` only while it is dropped.
+    /// The reader of the body; `None` only while the value is dropped.
     reader: Option<AnswerReader<BodyReader<'static>>>,
     buffers: &'a Buffers,
 }
 
 impl IncomingAnswer<'_> {
-    /// Reads on while the answer equals the one of this digest, and tells whether it does to the end.
+    /// Reads while the answer equals the one of this digest; tells whether all of it does.
     pub(crate) fn repeats(&mut self, last: &AnswerDigest) -> Result<bool, HttpError> {
         self.reader().repeats(last).map_err(HttpError::from)
     }
@@ -222,7 +222,8 @@ struct AnswerBody {
     is_sized: bool,
 }
 
-/// Copies the bytes that it reads. A failure to write ends the reading, and is kept apart from one to read.
+/// A reader that copies the bytes that it reads. A failure to write ends the reading, and is distinguished from a
+/// failure to read.
 struct TeeReader<'a, R, W> {
     inner: R,
     out: &'a mut W,

@@ -106,7 +106,7 @@ fn read(
     }
 }
 
-/// Counts the bytes that it reads, and keeps their beginning for a message.
+/// A reader that counts its bytes, and keeps their beginning for a message.
 struct ExcerptReader<R> {
     inner: R,
     head: Vec<u8>,

@@ -37,7 +37,7 @@ pub(crate) struct RequestOptions {
 }
 
 impl RequestOptions {
-    /// Takes the options from a configuration.
+    /// Returns the options of a configuration.
     #[must_use]
     pub(crate) fn from_config(config: &PullConfig) -> Self {
         Self {

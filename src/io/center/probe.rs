@@ -28,7 +28,7 @@ const HEAD_BYTES: usize = 64;
 /// The cost that an attempt may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ProbeEffort {
-    /// A silent address is asked for its fraction alone.
+    /// A silent address is asked only for its fraction.
     Quick,
     /// A silent address is also asked for its profile, and may be silent for as long again.
     Thorough,

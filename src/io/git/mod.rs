@@ -58,9 +58,9 @@ pub(crate) struct Repository {
     /// The mark that the folder beside the clone has the objects and history of both, and is read instead of the clone.
     is_fetched: Arc<OnceLock<()>>,
     timeout: Timeout,
-    /// Read once: it does not change while a report is made.
+    /// The clone is a partial one. The value is read once, because it does not change while a report is made.
     is_partial: OnceLock<bool>,
-    /// Started at the first question, and shared by all copies of this value.
+    /// The git that keeps running. It is started at the first question, and all copies of this value share it.
     lookup: Arc<Mutex<Option<ObjectLookup>>>,
     views: Arc<Views>,
 }

@@ -101,7 +101,7 @@ impl Drop for Store {
 }
 
 impl Store {
-    /// Opens the database for writing; makes it, or brings it up to date, where needed.
+    /// Opens the database for writing; makes it or brings it up to date if necessary.
     pub(crate) fn open(path: &Path, _proof: &LockProof) -> Result<Self, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE

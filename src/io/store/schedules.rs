@@ -24,7 +24,7 @@ impl Store {
             match schedule_row(row) {
                 Err(error) if is_of_value(&error) => {
                     damaged.push((ValueOwner::Key(key), described("schedule", row, &error)));
-                    // The next pull decides anew about the row, and writes this again.
+                    // The next pull decides about the row again, and stores a new schedule.
                     Ok((key, ScheduleRow { unfinished: true, ..ScheduleRow::default() }))
                 }
                 schedule => Ok((key, schedule?)),

@@ -29,7 +29,7 @@ enum WaitStep {
 }
 
 impl WaitStep {
-    /// Returns the step after so many pauses.
+    /// Returns the step after this number of pauses.
     fn after(pauses: u32) -> Self {
         match PAUSE * pauses {
             waited if waited >= MAX_WAIT => Self::GiveUp,

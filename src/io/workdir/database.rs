@@ -17,8 +17,8 @@ impl Workdir {
 }
 
 impl LockedWorkdir {
-    /// Returns the path of the database, after creating an empty one where there is none. SQLite would let others read
-    /// a file that it creates; the files that it puts beside the database get the mode of the database.
+    /// Returns the path of the database, after creating an empty one if it is missing. SQLite would create a file that
+    /// others can read; the files that it puts beside the database get the mode of the database.
     pub(crate) fn database(&self) -> Result<PathBuf, WorkdirError> {
         let root = self.workdir.open_root()?;
         match root.file_type(DATABASE)? {

@@ -118,7 +118,7 @@ impl SiteFolder {
         match fs::symlink_metadata(self.root.join(path)) {
             Ok(found) if found.is_file() => ExistingEntry::File,
             Err(error) if error.kind() == io::ErrorKind::NotFound => ExistingEntry::Free,
-            // A folder or a link, or a file stands in the place of a folder above.
+            // The entry is a folder or a link, or a file is in the place of a folder above.
             _ => ExistingEntry::Other,
         }
     }

@@ -10,7 +10,7 @@ use super::Modules;
 /// A build that the go command may have made: of one module, or of those of a workspace.
 #[derive(Clone, Debug, Default)]
 pub(super) struct BuildList<'m> {
-    /// Folders of modules that are certain; `None` for a module that is not in the repository.
+    /// Modules whose folder is certain; `None` for a module that is not in the repository.
     pub(super) certain: BTreeMap<&'m str, Option<String>>,
     /// Those of them that replace others.
     pub(super) replaced: HashSet<&'m str>,
@@ -65,7 +65,7 @@ impl Modules {
 }
 
 impl<'m> BuildList<'m> {
-    /// Notes what a file requires beside what is certain.
+    /// Notes the required modules of a file whose folder is not certain.
     fn require(&mut self, file: &'m ModuleFile) {
         let required = file.required.iter().map(|(module, _)| module.as_str());
         self.required.extend(required.filter(|module| !self.certain.contains_key(module)));

@@ -47,16 +47,16 @@ pub(crate) struct Modules {
 /// The meaning of import paths.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ResolvedPaths {
-    /// The path of each name in the tree; `None` for what is not there.
+    /// The path of each name in the tree; `None` if the tree lacks the file.
     pub paths: Vec<Option<String>>,
-    /// Modules that the names fit in several folders.
+    /// Modules for which several folders fit the names.
     pub ambiguous: Vec<AmbiguousModule>,
 }
 
 /// A module in several folders, each of which has all named files of the module.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct AmbiguousModule {
-    /// Its path.
+    /// Path of the module.
     pub module: String,
     /// The folder that is used; empty for the root.
     pub taken: String,
@@ -156,7 +156,7 @@ impl Modules {
         self.workspaces.values().chain(self.files.values())
     }
 
-    /// Finds out what was built: by which module, or workspace, most names are found.
+    /// Finds the built module or workspace: the one by which most names are found.
     fn build_of(
         &self,
         names: &[&str],
@@ -243,7 +243,7 @@ impl Modules {
         }
     }
 
-    /// Returns the path of a name as a build has it.
+    /// Returns the path of a name in a build.
     fn path_in(&self, build: &BuildList<'_>, name: &str, exists: &impl Fn(&str) -> bool) -> Option<String> {
         if !is_import_path(name) {
             return None;
@@ -372,9 +372,9 @@ impl Modules {
     }
 }
 
-/// A build, and what it finds.
+/// A build with the names that it finds.
 struct TriedBuildList<'m> {
-    /// How many names the build finds with the modules that it requires, and without these.
+    /// Number of names that the build finds with the modules that it requires, and without them.
     rank: (usize, usize),
     module: &'m str,
     folder: &'m str,
@@ -511,7 +511,7 @@ mod tests {
             others: vec!["svc/two".to_owned()],
         };
         assert_eq!(both.ambiguous, [doubt]);
-        // Files that no folder has all of are never mixed.
+        // Files are never mixed from several folders of which none has all.
         let mixed = resolved(&tree, &["app/main.go", "app/x/x.go", "app/y/y.go"]);
         assert_eq!(mixed.paths, some(&["svc/one/main.go", "svc/one/x/x.go", ""]));
         assert_eq!(mixed.ambiguous.len(), 1);
