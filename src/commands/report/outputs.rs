@@ -293,7 +293,7 @@ mod tests {
             (&["--format=json", "--format=lcov"][..], "only one form can go to one place"),
             (&["--format=json=f", "--format=lcov=./f"], "two forms would go to the same file \"./f\""),
             (&["--format=json=f", "--format=lcov", "-o", "f"], "two forms would go to the same file \"f\""),
-            (&["--format=json=f", "-o", "g"], "nothing is left for --output \"g\""),
+            (&["--format=json=f", "-o", "g"], "no form is left for --output \"g\""),
             (&["--format=lcov", "--base=main"], "--base, --against and --diff-file are for html"),
             (&["--format=site"], "site is of all services"),
         ] {
