@@ -290,12 +290,12 @@ mod tests {
     #[test]
     fn two_forms_never_go_to_one_place() {
         for (options, error) in [
-            (&["--format=json", "--format=lcov"][..], "only one form can go to one place"),
+            (&["--format=json", "--format=lcov"][..], "only one form can go to stdout or to --output"),
             (&["--format=json=f", "--format=lcov=./f"], "two forms would go to the same file \"./f\""),
             (&["--format=json=f", "--format=lcov", "-o", "f"], "two forms would go to the same file \"f\""),
             (&["--format=json=f", "-o", "g"], "no form is left for --output \"g\""),
             (&["--format=lcov", "--base=main"], "--base, --against and --diff-file are for html"),
-            (&["--format=site"], "site is of all services"),
+            (&["--format=site"], "a site has all services"),
         ] {
             let found = outputs(options).unwrap_err();
             assert!(found.contains(error), "{options:?}: {found}");
