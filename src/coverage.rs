@@ -131,7 +131,7 @@ pub struct Threshold {
 /// The error for a text that is not a [`Threshold`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "\"{}\" is no threshold, expected a percentage from 0 to 100 such as \"80\" or \"79.95\"",
+    "\"{}\" is not a threshold, expected a percentage from 0 to 100 such as \"80\" or \"79.95\"",
     crate::names::printable(.text)
 )]
 pub struct ThresholdError {
@@ -286,7 +286,7 @@ mod tests {
         }
         assert_eq!(
             "eighty\n".parse::<Threshold>().unwrap_err().to_string(),
-            r#""eighty\n" is no threshold, expected a percentage from 0 to 100 such as "80" or "79.95""#
+            r#""eighty\n" is not a threshold, expected a percentage from 0 to 100 such as "80" or "79.95""#
         );
     }
 

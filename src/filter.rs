@@ -6,7 +6,7 @@ use crate::names::printable;
 
 /// The error for a text that is not a glob.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("\"{}\" is no glob: {reason}", printable(.text))]
+#[error("\"{}\" is not a glob: {reason}", printable(.text))]
 pub(crate) struct FilterError {
     text: String,
     reason: String,
@@ -200,6 +200,6 @@ mod tests {
     #[test]
     fn what_is_no_glob_is_refused() {
         let error = "a[".parse::<Glob>().unwrap_err().to_string();
-        assert!(error.starts_with("\"a[\" is no glob: "), "{error}");
+        assert!(error.starts_with("\"a[\" is not a glob: "), "{error}");
     }
 }

@@ -84,7 +84,7 @@ impl FromStr for PingUrl {
             _ => (authority, None),
         };
         if host.is_empty() || port.is_some_and(|port| port.parse::<u16>().is_err()) {
-            return Err(BadPingUrl("its host is missing, or its port is no number up to 65535"));
+            return Err(BadPingUrl("its host is missing, or its port is not a number up to 65535"));
         }
         let (path, query) = rest.split_at(rest.find('?').unwrap_or(rest.len()));
         Ok(Self { origin: format!("{scheme}://{authority}"), path: path.to_owned(), query: query.to_owned() })

@@ -230,7 +230,7 @@ fn each_form_goes_to_one_place() {
         "possible values: func, text, json, lcov, cobertura, codecov, markdown, badge",
     );
     usage(&["--format", "func="], "a value is required");
-    usage(&["--include", "a["], "is no glob");
+    usage(&["--include", "a["], "is not a glob");
 }
 
 #[test]

@@ -290,7 +290,7 @@ fn an_invalid_duration_of_the_wait_is_not_taken_for_a_service() {
     world
         .run(&["pull", "--wait", "echoserver"])
         .assert_code(2)
-        .assert_stderr_contains("\"echoserver\" is no duration");
+        .assert_stderr_contains("\"echoserver\" is not a duration");
     for looking in
         [&["pull", "--wait", "--dry-run"][..], &["pull", "--wait", "--raw"], &["prune", "--wait", "-n"]]
     {

@@ -276,7 +276,7 @@ fn keep_copy(outdated: &Outdated, locked: &LockedWorkdir) -> anyhow::Result<Stri
             return Ok(name.to_owned());
         }
     }
-    bail!("{:?} is no copy of it", locked.workdir().stored(&other).display())
+    bail!("{:?} is not a copy of it", locked.workdir().stored(&other).display())
 }
 
 /// Returns the exit code of a run that failed.

@@ -60,7 +60,7 @@ impl<'de> Deserialize<'de> for IpRange {
 
 /// A text that is neither an address nor a range of them.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("\"{}\" is no address range, expected {A_RANGE}", printable(.0))]
+#[error("\"{}\" is not an address range, expected {A_RANGE}", printable(.0))]
 pub(crate) struct RangeError(String);
 
 const LINK_LOCAL: &str = "a link-local address, which cloud metadata services use";

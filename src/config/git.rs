@@ -67,7 +67,7 @@ fn parse_repo(text: &str) -> Result<String, String> {
     let port = host.rsplit_once(':').map_or("", |(_, port)| port);
     match host.ends_with(']') || port.bytes().all(|byte| byte.is_ascii_digit()) {
         true => Ok(text.to_owned()),
-        false => Err("its port is no number; a slash in a password is written %2F".to_owned()),
+        false => Err("its port is not a number; a slash in a password is written %2F".to_owned()),
     }
 }
 

@@ -16,7 +16,7 @@ pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
         Ok(duration) if duration <= LONGEST_DURATION => Ok(duration),
         Ok(_) => Err(format!("\"{}\" is too long, expected at most 100 years", printable(text))),
-        Err(_) => Err(format!("\"{}\" is no duration, expected {A_DURATION}", printable(text))),
+        Err(_) => Err(format!("\"{}\" is not a duration, expected {A_DURATION}", printable(text))),
     }
 }
 
@@ -37,7 +37,7 @@ pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
     let unit = UNITS.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit.trim_start()));
     unit.and_then(|(_, bytes)| number.parse::<u64>().ok()?.checked_mul(*bytes))
         .filter(|bytes| *bytes > 0)
-        .ok_or_else(|| format!("\"{}\" is no size, expected {A_SIZE}", printable(text)))
+        .ok_or_else(|| format!("\"{}\" is not a size, expected {A_SIZE}", printable(text)))
 }
 
 #[cfg(test)]

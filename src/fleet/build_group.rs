@@ -63,7 +63,7 @@ pub(crate) fn replaced<S: Copy + Ord>(answering: &[ServedSets<S>]) -> BTreeMap<S
 pub(crate) struct Claim {
     /// The build is the one that the key shows; `None` when the key shows none yet.
     pub is_its_build: Option<bool>,
-    /// When the address was listed under the key.
+    /// The time since which the address is listed under the key; `None` if it is not listed there.
     pub listed_at: Option<DateTime<Utc>>,
 }
 

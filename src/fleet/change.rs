@@ -34,7 +34,7 @@ pub(crate) enum Change {
         key: KeyId,
         /// Empty when the name fits no pattern.
         branch: String,
-        /// When it was first seen.
+        /// The time at which the name was first seen.
         seen_at: DateTime<Utc>,
     },
     /// A pull without names asked exactly these centers.
@@ -73,7 +73,7 @@ pub(crate) enum Change {
     BuildGroup {
         id: BuildGroupId,
         key: KeyId,
-        /// When it was first seen.
+        /// The time at which the build group was first seen.
         at: DateTime<Utc>,
     },
     /// A build group has another status in its key.
@@ -83,12 +83,11 @@ pub(crate) enum Change {
         structure: StructureId,
         /// The build group that the counters leave.
         from: BuildGroupId,
-        /// The build group that the counters move to.
+        /// The build group to which the counters move.
         to: BuildGroupId,
     },
     /// A process was pulled for the first time.
     LifeOpened {
-        /// Of the life.
         id: LifeId,
         /// The build group to which the counters belong.
         build_group: BuildGroupId,
@@ -106,7 +105,6 @@ pub(crate) enum Change {
     },
     /// Counters of a life changed.
     LifeMoved {
-        /// Of the life.
         id: LifeId,
         /// Counter mode of the program.
         mode: Mode,

@@ -13,7 +13,7 @@ use crate::names::ParsedName;
 /// The services that are listed or stored.
 #[derive(Debug)]
 pub(crate) struct Fleet {
-    /// By key.
+    /// The entries, sorted by key.
     pub entries: Vec<KeyEntry>,
     /// Changes for the database.
     pub changes: Vec<Change>,
@@ -21,7 +21,7 @@ pub(crate) struct Fleet {
     pub silent: Vec<SilentCenter>,
     /// Centers that list more than was taken, each with a message.
     pub cut: Vec<(String, String)>,
-    /// Centers that list services nobody else does, and do not count; by URL.
+    /// Centers that are not asked any more, and listed services that no other center lists; by URL.
     pub unasked: BTreeMap<String, UnaskedCenter>,
 }
 
@@ -34,10 +34,10 @@ pub(crate) struct UnaskedCenter {
     pub services: usize,
 }
 
-/// A center whose last known list stands in for what it does not say.
+/// A center that did not list what it listed before, so that its last known list is used.
 #[derive(Clone, Debug)]
 pub(crate) struct SilentCenter {
-    /// In its normal form.
+    /// URL of the center in its normal form.
     pub url: String,
     /// The center answered with an empty list, and listed addresses before.
     pub emptied: bool,

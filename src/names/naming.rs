@@ -59,7 +59,7 @@ pub(crate) struct Naming {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NamingError {
     /// The pattern is not a regular expression.
-    #[error("\"{}\" is no regular expression: {reason}", printable(.pattern))]
+    #[error("\"{}\" is not a regular expression: {reason}", printable(.pattern))]
     Syntax {
         /// The pattern as configured.
         pattern: String,
@@ -294,12 +294,12 @@ mod tests {
     #[test]
     fn a_pattern_that_cannot_be_used_says_why() {
         let message = |pattern: &str| Naming::new(Some(pattern), []).unwrap_err().to_string();
-        assert_eq!(message("(?<env>"), r#""(?<env>" is no regular expression: unclosed group"#);
+        assert_eq!(message("(?<env>"), r#""(?<env>" is not a regular expression: unclosed group"#);
         assert_eq!(
             message("(?<env>.)(?<app>.)(?<commit>.)"),
             r#""(?<env>.)(?<app>.)(?<commit>.)" lacks the named groups region, branch, write them as (?<region>...)"#
         );
-        assert!(message("a)|(b").contains("is no regular expression"));
+        assert!(message("a)|(b").contains("is not a regular expression"));
     }
 
     proptest! {

@@ -196,7 +196,7 @@ enum Occurrence {
     None,
     /// Few lines.
     Few,
-    /// So many that the line is no evidence, such as a brace.
+    /// So many lines that none of them is evidence, such as a brace.
     Many,
 }
 

@@ -116,7 +116,7 @@ impl SnapshotHead {
 
     /// Returns the identity of a snapshot: a hash of service, process and profile, without the time.
     ///
-    /// So the same data written twice is one snapshot, and two replicas with equal counts are two snapshots.
+    /// The same data written twice is therefore one snapshot, and two replicas with equal counts are two snapshots.
     #[must_use]
     pub(crate) fn identity(&self) -> String {
         let Self { service, port, host_name, boot_id, process, profile_sha256, .. } = self;

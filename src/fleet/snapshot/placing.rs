@@ -121,12 +121,12 @@ pub(crate) enum SnapshotPlace {
     Mixture(Vec<u64>),
 }
 
-/// What taking a snapshot in changes.
+/// The changes that a snapshot leads to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Placement {
-    /// Where its counters go.
+    /// The place to which its counters go.
     pub place: SnapshotPlace,
-    /// The mixture with this index has these counters then, because some of them may be those of the snapshot.
+    /// Index and new counters of the mixture that changes, because some of its counters may be those of the snapshot.
     pub mixture: Option<(usize, Vec<u64>)>,
 }
 

@@ -17,7 +17,7 @@ pub(crate) struct DefaultBranch {
 impl Repository {
     /// Returns the best common ancestor of two commits; `None` if they have none.
     ///
-    /// In a shallow clone the true one may lie beyond the end of its history.
+    /// In a shallow clone the true ancestor may lie beyond the end of its history.
     pub(crate) fn merge_base(&self, one: &ObjectId, other: &ObjectId) -> Result<Option<ObjectId>, GitError> {
         match self.output("merge-base", &[one.as_str(), other.as_str()], Vec::new()) {
             Ok(answer) => Ok(String::from_utf8_lossy(&answer).lines().find_map(ObjectId::parse)),
