@@ -25,6 +25,7 @@ mod forms;
 mod goc;
 mod goc_inbox;
 mod goc_prune;
+mod gocover;
 mod hostile_text;
 mod html;
 mod html_changes;

@@ -7,6 +7,7 @@
 mod answer_digest;
 mod codec;
 mod generic_parse;
+pub mod gocover;
 mod limits;
 mod lines;
 mod merge;
@@ -363,6 +364,17 @@ mod tests {
     pub(super) const ATOMIC: &[u8] = recorded!("agent-mode-atomic-profile.cov");
     pub(super) const KILLED: &[u8] = recorded!("agent-killed-mid-response.raw");
     pub(super) const TERMINATED: &[u8] = recorded!("agent-sigterm-mid-response.raw");
+
+    /// The seed of the first round of a test with damaged data.
+    pub(super) const FUZZ_SEED: u64 = 0x676f_6377_6174_6368;
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a nightly run asks for more rounds than a commit can wait for"
+    )]
+    pub(super) fn fuzz_rounds() -> u64 {
+        std::env::var("GOC_WATCHDOG_FUZZ_ROUNDS").map_or(4000, |rounds| rounds.parse().unwrap())
+    }
 
     /// Returns the body of a recorded HTTP answer, as far as its chunks go.
     pub(super) fn body(answer: &[u8]) -> Vec<u8> {

@@ -264,8 +264,8 @@ mod tests {
     use crate::profile::reader::BUFFER_BYTES;
     use crate::profile::template_parse::same;
     use crate::profile::tests::{
-        AGENT1, AGENT2, ATOMIC, KILLED, Rows, SET, TERMINATED, body, canonical, line, modes, profile, rows,
-        text,
+        AGENT1, AGENT2, ATOMIC, FUZZ_SEED, KILLED, Rows, SET, TERMINATED, body, canonical, fuzz_rounds, line,
+        modes, profile, rows, text,
     };
     use crate::profile::{encode_build, parse, read};
 
@@ -755,16 +755,6 @@ mod tests {
                 prop_assert_eq!(encode_build(&taught), encode_build(&learn(&text)));
             }
         }
-    }
-
-    const FUZZ_SEED: u64 = 0x676f_6377_6174_6368;
-
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a nightly run asks for more rounds than a commit can wait for"
-    )]
-    fn fuzz_rounds() -> u64 {
-        std::env::var("GOC_WATCHDOG_FUZZ_ROUNDS").map_or(4000, |rounds| rounds.parse().unwrap())
     }
 
     fn mutated(corpus: &[Vec<u8>], rng: &mut fastrand::Rng) -> Vec<u8> {

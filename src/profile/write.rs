@@ -85,7 +85,7 @@ const PAIRS: [[u8; 2]; 100] = {
 const DIGITS: [u8; 10] = *b"0123456789";
 
 #[inline]
-fn push_number(text: &mut Vec<u8>, number: u64) {
+pub(super) fn push_number(text: &mut Vec<u8>, number: u64) {
     let place = |number: u64| usize::try_from(number).expect("below 100");
     // Nearly all lines, columns and counts are this short.
     match number {
