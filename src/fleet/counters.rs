@@ -63,7 +63,7 @@ pub(crate) fn judge(mode: Mode, stored: &[u64], answered: &[u64]) -> Verdict {
 const LOW: u64 = u32::MAX as u64;
 
 /// Adds the wraps seen so far to what a uint32 counter shows now.
-fn lift(before: u64, now: u64) -> u64 {
+pub(super) fn lift(before: u64, now: u64) -> u64 {
     if now > LOW { now } else { (before & !LOW) + now }
 }
 #[cfg(test)]

@@ -15,6 +15,7 @@ pub(crate) const COUNT_COUNTERS: &[u8] =
     recorded!("count/data/covcounters.2580f4b65340bc2b63474139d103ae37.15163.1795923341957589166");
 pub(crate) const RAW_COUNTERS: &[u8] =
     recorded!("raw-big-endian/data/covcounters.2580f4b65340bc2b63474139d103ae37.15163.1795923341957589166");
+pub(crate) const SNAPSHOTS_META: &[u8] = recorded!("snapshots/data/covmeta.39bdad10ba087682b81906837d7d9e0d");
 /// Four cumulative snapshots of one process, in the order in which it wrote them.
 pub(crate) const SNAPSHOTS: [&[u8]; 4] = [
     recorded!("snapshots/data/covcounters.39bdad10ba087682b81906837d7d9e0d.31088.1795924281869788675"),
