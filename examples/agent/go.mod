@@ -1,0 +1,3 @@
+module example.com/goc-watchdog/agent
+
+go 1.20

@@ -1,0 +1,5 @@
+//go:build coverage
+
+package main
+
+import _ "example.com/goc-watchdog/agent"
