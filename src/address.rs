@@ -131,6 +131,34 @@ pub(crate) fn normal_form(address: &str) -> String {
     base_url(address).unwrap_or_else(|_| address.to_owned())
 }
 
+/// Returns the normal form of a target's address: a URL, or a host with or without a port.
+///
+/// `scheme` is that of a label, and `port` stands for one that is missing, also in a URL: agents have a port of their
+/// own, and none is at 80 or 443 by default. An IPv6 host has to stand in brackets, or its last part could be a port.
+pub(crate) fn target_url(target: &str, scheme: Option<&str>, port: u16) -> Result<String, BadAddress> {
+    let bad = |fault| BadAddress { address: target.to_owned(), fault, is_possible: false };
+    let is_scheme = |of_label: &str, found: &str| of_label.eq_ignore_ascii_case(found);
+    let (scheme, rest) = match (target.split_once("://"), scheme) {
+        (Some((found, _)), Some(of_label)) if !is_scheme(of_label, found) => {
+            return Err(bad("its scheme is not that of the label"));
+        }
+        (Some(parts), _) => parts,
+        (None, scheme) => (scheme.unwrap_or("http"), target),
+    };
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let behind_host = match authority.strip_prefix('[') {
+        Some(rest) => rest.split_once(']').ok_or_else(|| bad("a bracket is not closed"))?.1,
+        None => &authority[authority.find(':').unwrap_or(authority.len())..],
+    };
+    let url = match behind_host.strip_prefix(':') {
+        Some(found) if found.contains(':') => return Err(bad("an IPv6 host needs brackets")),
+        Some(found) if !found.is_empty() => format!("{scheme}://{rest}"),
+        _ if behind_host.len() <= 1 => format!("{scheme}://{}:{port}{path}", authority.trim_end_matches(':')),
+        _ => return Err(bad("the host is no IPv6 address")),
+    };
+    base_url(&url).map_err(|error| BadAddress { address: target.to_owned(), ..error })
+}
+
 /// Returns host and port of an address. An IPv6 host has no brackets.
 pub(crate) fn host_and_port(address: &str) -> Result<(String, u16), BadAddress> {
     AddressParts::parse(address).map(|AddressParts { host, port, .. }| (host.into_owned(), port))
@@ -309,6 +337,49 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_target_is_a_url_or_a_host_with_or_without_a_port() {
+        for (target, scheme, expected) in [
+            ("10.2.3.4:49970", None, "http://10.2.3.4:49970"),
+            ("10.2.3.4", None, "http://10.2.3.4:53700"),
+            ("Echo.Test:80", None, "http://echo.test"),
+            ("echo:", None, "http://echo:53700"),
+            ("[fd00::1]:53700", None, "http://[fd00::1]:53700"),
+            ("[FD00::0:1]", None, "http://[fd00::1]:53700"),
+            ("http://echo:8080/base/", None, "http://echo:8080/base"),
+            ("http://echo/base", None, "http://echo:53700/base"),
+            ("https://echo/base", None, "https://echo:53700/base"),
+            ("https://echo:443", None, "https://echo"),
+            ("echo:8443", Some("https"), "https://echo:8443"),
+            ("echo/base", Some("https"), "https://echo:53700/base"),
+            ("HTTPS://echo:1", Some("https"), "https://echo:1"),
+            ("[::ffff:10.2.3.4]:1", None, "http://10.2.3.4:1"),
+        ] {
+            assert_eq!(target_url(target, scheme, 53_700).as_deref(), Ok(expected), "{target}");
+        }
+        let fault = |target: &str, scheme| target_url(target, scheme, 53_700).unwrap_err();
+        for (target, scheme, expected) in [
+            ("fd00::1", None, "an IPv6 host needs brackets"),
+            ("[fd00::1", None, "a bracket is not closed"),
+            ("[fd00::1]x", None, "the host is no IPv6 address"),
+            ("[echo]x:1", None, "the host is no IPv6 address"),
+            ("http://echo:1", Some("https"), "its scheme is not that of the label"),
+            ("ftp://echo:1", None, "the scheme is neither http nor https"),
+            ("echo:1", Some("ftp"), "the scheme is neither http nor https"),
+            ("echo:0", None, "the port is not between 1 and 65535"),
+            ("echo:65536", None, "the port is not between 1 and 65535"),
+            ("me:secret@echo:1", None, "an IPv6 host needs brackets"),
+            ("me@echo:1", None, "it holds a user name, a query or a fragment"),
+            ("echo:1?x", None, "it holds a user name, a query or a fragment"),
+            ("echo\n:1", None, "it holds white space or a control character"),
+            ("", None, "the host is missing"),
+            (":53700", None, "the host is missing"),
+        ] {
+            let found = fault(target, scheme);
+            assert_eq!((found.fault, found.address.as_str()), (expected, target));
+        }
+    }
+
     /// An address, and another spelling of it.
     fn spelled_twice() -> impl Strategy<Value = (String, String)> {
         let host = prop_oneof![
@@ -344,6 +415,13 @@ mod tests {
             prop_assert_eq!(&base_url(&other).unwrap(), &normal);
             prop_assert_eq!(&base_url(&normal).unwrap(), &normal);
             prop_assert_eq!(host_and_port(&one).unwrap(), host_and_port(&other).unwrap());
+        }
+
+        #[test]
+        fn the_address_of_a_target_has_its_normal_form(target in "(https?://)?[\\[\\]:a-f0-9.%]{0,12}(:[0-9]{0,5})?[/a]{0,3}") {
+            if let Ok(url) = target_url(&target, None, 53_700) {
+                prop_assert_eq!(base_url(&url).unwrap(), url);
+            }
         }
 
         #[test]

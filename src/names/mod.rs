@@ -6,6 +6,6 @@ mod printable;
 mod resolve;
 
 pub(crate) use escape::escape;
-pub(crate) use naming::{Naming, ParsedName};
+pub(crate) use naming::{Naming, ParsedName, is_commit};
 pub(crate) use printable::{in_message, is_unprintable, printable, shortened};
 pub(crate) use resolve::{ResolveError, resolve};

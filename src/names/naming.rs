@@ -174,7 +174,8 @@ fn last_part(branch: &str) -> &str {
     branch.rsplit_once('/').map_or(branch, |(_, last)| last)
 }
 
-fn is_commit(text: &str) -> bool {
+/// Tells whether a text has the form of a commit: 7 to 64 hex digits.
+pub(crate) fn is_commit(text: &str) -> bool {
     (7..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 

@@ -1,0 +1,86 @@
+//! Commits of targets, which may be abbreviated.
+
+use crate::names::is_commit;
+
+/// Returns a commit in lower case; `''` for a text that is none.
+pub(crate) fn tidy_commit(text: &str) -> String {
+    if is_commit(text) { text.to_ascii_lowercase() } else { String::new() }
+}
+
+/// Returns the known commit that `commit` means: itself, the one that it begins, or the one that begins it.
+///
+/// Of several known ones that begin it, the longest is meant. Where several begin with it, none of them is: counts of
+/// one commit must not become those of another.
+pub(crate) fn known_commit<'a>(commit: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let (mut longer, mut is_ambiguous, mut shorter) = (None, false, None::<&str>);
+    for known in known.into_iter().filter(|known| !known.is_empty()) {
+        if known == commit {
+            return Some(known);
+        }
+        if known.starts_with(commit) {
+            is_ambiguous |= longer.is_some_and(|other| other != known);
+            longer = Some(known);
+        } else if commit.starts_with(known) && shorter.is_none_or(|other| other.len() < known.len()) {
+            shorter = Some(known);
+        }
+    }
+    longer.filter(|_| !is_ambiguous).or(shorter)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn seven_to_sixty_four_hex_digits_are_a_commit_and_nothing_else_is() {
+        let hex = "0123456789abcdef".repeat(5);
+        for (text, expected) in [
+            ("845820727E", "845820727e"),
+            ("8458207", "8458207"),
+            (&hex[..64], &hex[..64]),
+            ("845820", ""),
+            (&hex[..65], ""),
+            ("v1.2.3", ""),
+            ("845820727g", ""),
+            ("", ""),
+        ] {
+            assert_eq!(tidy_commit(text), expected);
+        }
+    }
+
+    #[test]
+    fn a_commit_is_the_known_one_that_it_abbreviates_or_that_abbreviates_it() {
+        let known = ["845820727e", "8458207aaa", "1234567", "1234567abc", "fedcba9"];
+        for (commit, expected) in [
+            ("845820727e", Some("845820727e")),
+            ("84582072", Some("845820727e")),
+            // Two known ones begin so.
+            ("8458207", None),
+            ("845820727e0011", Some("845820727e")),
+            // Itself, though a longer one is known, too.
+            ("1234567", Some("1234567")),
+            ("1234567abcdef", Some("1234567abc")),
+            ("1234567a", Some("1234567abc")),
+            ("1234567b", Some("1234567")),
+            ("fedcba98", Some("fedcba9")),
+            ("0000000", None),
+        ] {
+            assert_eq!(known_commit(commit, known), expected, "{commit}");
+            assert_eq!(known_commit(commit, known.into_iter().rev()), expected, "{commit}");
+        }
+        assert_eq!(known_commit("8458207", ["", "845820727e", "845820727e"]), Some("845820727e"));
+    }
+
+    proptest! {
+        #[test]
+        fn the_known_commit_and_the_given_one_begin_alike(
+            commit in "[ab]{7,9}",
+            known in prop::collection::vec("[ab]{7,9}", 0..6),
+        ) {
+            let found = known_commit(&commit, known.iter().map(String::as_str));
+            prop_assert!(found.is_none_or(|found| found.starts_with(&commit) || commit.starts_with(found)));
+            prop_assert_eq!(found == Some(commit.as_str()), known.contains(&commit));
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! The labels of a target, as form one has them and the annotations of a pod.
+
+use super::commit::tidy_commit;
+use super::{AgentKind, ServiceFields, TargetService};
+
+/// The longest value of a label that is used.
+pub(super) const MAX_VALUE_BYTES: usize = 4096;
+
+/// The labels that mean something, as given.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Labels {
+    pub(super) service: Option<String>,
+    pub(super) env: Option<String>,
+    pub(super) region: Option<String>,
+    pub(super) app: Option<String>,
+    pub(super) branch: Option<String>,
+    pub(super) commit: Option<String>,
+    pub(super) scheme: Option<String>,
+    pub(super) agent: Option<String>,
+    pub(super) meta: Option<String>,
+    pub(super) counters: Option<String>,
+    pub(super) pod: Option<String>,
+}
+
+impl Labels {
+    /// Returns the place of a label; `None` for one that means nothing here.
+    pub(super) fn place(&mut self, name: &str) -> Option<&mut Option<String>> {
+        Some(match name {
+            "service" => &mut self.service,
+            "env" => &mut self.env,
+            "region" => &mut self.region,
+            "app" => &mut self.app,
+            "branch" => &mut self.branch,
+            "commit" => &mut self.commit,
+            "scheme" => &mut self.scheme,
+            "agent" => &mut self.agent,
+            "meta" => &mut self.meta,
+            "counters" => &mut self.counters,
+            "pod" => &mut self.pod,
+            _ => return None,
+        })
+    }
+
+    /// Fails where a value is too long to be used.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let Self { service, env, region, app, branch, commit, scheme, agent, meta, counters, pod } = self;
+        let values = [
+            ("service", service),
+            ("env", env),
+            ("region", region),
+            ("app", app),
+            ("branch", branch),
+            ("commit", commit),
+            ("scheme", scheme),
+            ("agent", agent),
+            ("meta", meta),
+            ("counters", counters),
+            ("pod", pod),
+        ];
+        let is_too_long =
+            |value: &Option<String>| value.as_ref().is_some_and(|it| it.len() > MAX_VALUE_BYTES);
+        match values.into_iter().find(|(_, value)| is_too_long(value)) {
+            Some((name, _)) => Err(format!("its label {name} is longer than {MAX_VALUE_BYTES} bytes")),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns the service; a full name counts before fields.
+    pub(super) fn service(&self) -> TargetService {
+        if let Some(name) = self.service.as_ref().filter(|name| !name.is_empty()) {
+            return TargetService::Name(name.clone());
+        }
+        let field = |label: &Option<String>| label.clone().unwrap_or_default();
+        TargetService::Fields(ServiceFields {
+            env: field(&self.env),
+            region: field(&self.region),
+            app: field(&self.app),
+            branch: field(&self.branch),
+            commit: tidy_commit(&field(&self.commit)),
+        })
+    }
+
+    /// Returns the kind of agent; `None` where no label tells it.
+    pub(super) fn agent(&self) -> Result<Option<AgentKind>, String> {
+        let given = |label: &Option<String>| label.clone().filter(|value| !value.is_empty());
+        let (agent, meta, counters) = (given(&self.agent), given(&self.meta), given(&self.counters));
+        match (agent.as_deref(), meta, counters) {
+            (None, None, None) => Ok(None),
+            (Some("goc"), None, None) => Ok(Some(AgentKind::Goc)),
+            (Some("coverport"), None, None) => Ok(Some(AgentKind::Coverport)),
+            (Some("raw") | None, Some(meta), Some(counters)) => {
+                Ok(Some(AgentKind::Raw { meta: path("meta", meta)?, counters: path("counters", counters)? }))
+            }
+            (Some("raw") | None, ..) => Err("an agent raw needs both labels, meta and counters".to_owned()),
+            (Some(kind @ ("goc" | "coverport")), ..) => {
+                Err(format!("an agent {kind} has neither of the labels meta and counters"))
+            }
+            (Some(other), ..) => {
+                Err(format!("its label agent is \"{other}\", expected goc, coverport or raw"))
+            }
+        }
+    }
+}
+
+/// Checks a path below the address of a target.
+fn path(label: &str, path: String) -> Result<String, String> {
+    let is_path = path.starts_with('/')
+        && !path.starts_with("//")
+        && !path.contains('#')
+        && !path.chars().any(|c| c.is_control() || c.is_whitespace());
+    match is_path {
+        true => Ok(path),
+        false => Err(format!("its label {label} is \"{path}\", expected a path such as /coverage/{label}")),
+    }
+}

@@ -1,0 +1,123 @@
+//! The targets of a source, and the entries that are none.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fmt;
+
+use super::Target;
+use crate::names::{in_message, shortened};
+
+/// Entries that are named among those that cannot be asked; a list of thousands must not fill a log.
+const NAMED_BAD: usize = 10;
+/// Names of labels that are remembered.
+const NAMED_LABELS: usize = 20;
+/// Characters at each end of a name that is remembered for a message.
+const SHOWN_AT_EACH_END: usize = 200;
+
+/// The targets that a source lists.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct TargetList {
+    /// In the order listed, each once.
+    pub(crate) targets: Vec<Target>,
+    /// The first entries that cannot be asked.
+    pub(crate) bad: Vec<BadTarget>,
+    /// Number of all entries that cannot be asked.
+    pub(crate) bad_count: usize,
+    /// Number of pods that are no targets, by reason.
+    pub(crate) passed_over: BTreeMap<PodReason, usize>,
+    /// Names of labels and annotations that mean nothing here; not all of very many.
+    pub(crate) unknown_labels: BTreeSet<String>,
+}
+
+/// An entry that cannot be asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct BadTarget {
+    /// The address or the pod, as written.
+    name: String,
+    /// A clause.
+    reason: String,
+}
+
+impl fmt::Display for BadTarget {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "\"{}\": {}", in_message(&self.name), in_message(&self.reason))
+    }
+}
+
+/// The reason why a pod is no target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum PodReason {
+    /// Another kind of object stands among the pods.
+    NotAPod,
+    /// Neither an annotation nor a port says that it serves coverage.
+    NotMarked,
+    NotRunning,
+    BeingDeleted,
+    NoAddress,
+}
+
+impl PodReason {
+    /// Returns what a counted pod lacks, or is.
+    pub(crate) fn phrase(self) -> &'static str {
+        match self {
+            Self::NotAPod => "no pods",
+            Self::NotMarked => "without an annotation goc-watchdog/... or a port named coverage",
+            Self::NotRunning => "not running",
+            Self::BeingDeleted => "being deleted",
+            Self::NoAddress => "without an address",
+        }
+    }
+}
+
+/// Collects the entries of a list, with its bounds.
+pub(super) struct Collected {
+    list: TargetList,
+    seen: HashSet<Target>,
+    most: usize,
+}
+
+impl Collected {
+    pub(super) fn new(most: usize) -> Self {
+        Self { list: TargetList::default(), seen: HashSet::new(), most }
+    }
+
+    /// Takes a target in, or an entry that is to be one and cannot be asked. Fails beyond the bound, as a message.
+    pub(super) fn add(&mut self, name: &str, target: Result<Target, String>) -> Result<(), String> {
+        if self.list.targets.len() + self.list.bad_count >= self.most {
+            return Err(format!("more than {} targets ([pull] max_addresses)", self.most));
+        }
+        match target {
+            Ok(target) => {
+                if self.seen.insert(target.clone()) {
+                    self.list.targets.push(target);
+                }
+            }
+            Err(reason) => {
+                if self.list.bad.len() < NAMED_BAD {
+                    let name = shortened(name, SHOWN_AT_EACH_END).into_owned();
+                    self.list.bad.push(BadTarget { name, reason });
+                }
+                self.list.bad_count += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns how many further entries are taken.
+    pub(super) fn room(&self) -> usize {
+        self.most.saturating_sub(self.list.targets.len() + self.list.bad_count)
+    }
+
+    pub(super) fn pass_over(&mut self, reason: PodReason) {
+        *self.list.passed_over.entry(reason).or_default() += 1;
+    }
+
+    pub(super) fn note_unknown(&mut self, label: &str) {
+        if self.list.unknown_labels.len() < NAMED_LABELS {
+            self.list.unknown_labels.insert(shortened(label, SHOWN_AT_EACH_END).into_owned());
+        }
+    }
+
+    pub(super) fn finish(self) -> TargetList {
+        self.list
+    }
+}

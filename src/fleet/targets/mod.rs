@@ -1,0 +1,85 @@
+//! Targets: processes that are asked though no center lists them, read from JSON.
+//!
+//! Form one is Prometheus' `file_sd` (a list of groups), form two is the answer of `kubectl get pods -o json`. Both are
+//! read as a stream of which only the fields named here are kept. A target that cannot be asked is set aside with its
+//! reason, and the others count; only text that has neither form fails as a whole.
+
+mod commit;
+mod groups;
+mod labels;
+mod list;
+mod pods;
+mod reading;
+mod template;
+
+use std::fmt;
+
+pub(crate) use commit::{known_commit, tidy_commit};
+pub(crate) use list::{BadTarget, PodReason, TargetList};
+pub(crate) use reading::{TargetLimits, TargetsError, read};
+pub(crate) use template::{Template, TemplateError};
+
+/// The port of an agent whose address names none.
+pub(crate) const DEFAULT_PORT: u16 = 53_700;
+
+/// A process that is asked though no center lists it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Target {
+    /// In its normal form.
+    pub(crate) address: String,
+    pub(crate) service: TargetService,
+    pub(crate) facts: TargetFacts,
+}
+
+/// The service of a target.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum TargetService {
+    /// A full name, whose fields are read as those of a registered name.
+    Name(String),
+    /// Fields that are stored as they are.
+    Fields(ServiceFields),
+}
+
+/// The fields of a service; `''` where one is not given.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct ServiceFields {
+    pub(crate) env: String,
+    pub(crate) region: String,
+    pub(crate) app: String,
+    pub(crate) branch: String,
+    /// In lower case, or empty.
+    pub(crate) commit: String,
+}
+
+impl fmt::Display for ServiceFields {
+    /// Writes the name under which the service is shown: the fields that are not empty, joined by `_`.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { env, region, app, branch, commit } = self;
+        let given = [env, region, app, branch, commit].into_iter().filter(|field| !field.is_empty());
+        out.write_str(&given.map(String::as_str).collect::<Vec<_>>().join("_"))
+    }
+}
+
+/// The facts that a source tells of a process beside its address and service.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct TargetFacts {
+    /// `None` where the process itself has to show it.
+    pub(crate) agent: Option<AgentKind>,
+    /// Name of the pod.
+    pub(crate) pod: Option<String>,
+    /// Uid of the pod: another one at the same address is another process.
+    pub(crate) uid: Option<String>,
+    /// Restarts of the container that serves the address.
+    pub(crate) restarts: Option<u64>,
+}
+
+/// The way in which an agent serves coverage.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum AgentKind {
+    /// Text, as processes built by goc serve it.
+    Goc,
+    /// JSON with Go's binary data.
+    Coverport,
+    /// Go's binary data below two paths, which begin with a slash.
+    Raw { meta: String, counters: String },
+}
