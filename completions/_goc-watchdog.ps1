@@ -42,6 +42,7 @@ Register-ArgumentCompleter -Native -CommandName 'goc-watchdog' -ScriptBlock {
             break
         }
         'goc-watchdog;pull' {
+            [CompletionResult]::new('--targets', '--targets', [CompletionResultType]::ParameterName, 'Ask the processes that FILE lists, a Prometheus `file_sd` list or what `kubectl get pods -o json` prints; - is standard input; may be given several times')
             [CompletionResult]::new('--address', '--address', [CompletionResultType]::ParameterName, 'Pull only this address and store its data under SERVICE, even if it is not listed there; with --to-inbox, save its data')
             [CompletionResult]::new('--to-inbox', '--to-inbox', [CompletionResultType]::ParameterName, 'Save the profile of the process on this host in DIR, for a later pull; a hook for the end of a pod')
             [CompletionResult]::new('--service', '--service', [CompletionResultType]::ParameterName, 'With --to-inbox: the registered name of the process [default: `GOC_SERVICE_NAME`, in this environment or in that of the process]')
@@ -82,6 +83,7 @@ Register-ArgumentCompleter -Native -CommandName 'goc-watchdog' -ScriptBlock {
             break
         }
         'goc-watchdog;prune' {
+            [CompletionResult]::new('--targets', '--targets', [CompletionResultType]::ParameterName, 'Ask the processes that FILE lists, a Prometheus `file_sd` list or what `kubectl get pods -o json` prints; - is standard input; may be given several times')
             [CompletionResult]::new('--confirm-runs', '--confirm-runs', [CompletionResultType]::ParameterName, 'Number of runs in which an address has to fail before it is dead, for every kind of failure')
             [CompletionResult]::new('--confirm-over', '--confirm-over', [CompletionResultType]::ParameterName, 'Time over which an address has to fail before it is dead, for every kind of failure')
             [CompletionResult]::new('--keep', '--keep', [CompletionResultType]::ParameterName, 'Keep the newest N profiles of each service and commit at any age [default: 10]')
@@ -152,6 +154,7 @@ Register-ArgumentCompleter -Native -CommandName 'goc-watchdog' -ScriptBlock {
             break
         }
         'goc-watchdog;list' {
+            [CompletionResult]::new('--targets', '--targets', [CompletionResultType]::ParameterName, 'Ask the processes that FILE lists, a Prometheus `file_sd` list or what `kubectl get pods -o json` prints; - is standard input; may be given several times')
             [CompletionResult]::new('--explain', '--explain', [CompletionResultType]::ParameterName, 'Show all details of one service: its schedule with the reason, its addresses, builds and generations')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Form of the output')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write to this file, which is replaced as a whole')
@@ -159,7 +162,7 @@ Register-ArgumentCompleter -Native -CommandName 'goc-watchdog' -ScriptBlock {
             [CompletionResult]::new('--root', '--root', [CompletionResultType]::ParameterName, 'Work directory: database, stored profiles, configuration')
             [CompletionResult]::new('--center', '--center', [CompletionResultType]::ParameterName, 'URL of the goc center; may be given several times')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Use of colours; `NO_COLOR` has an effect, too')
-            [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Ask no center; show the stored data')
+            [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Ask no center and read no source of targets; show the stored data')
             [CompletionResult]::new('--trust-root', '--trust-root', [CompletionResultType]::ParameterName, 'As root, use a work directory that belongs to another user')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only errors')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only errors')

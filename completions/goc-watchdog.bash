@@ -105,12 +105,16 @@ _goc_watchdog() {
             return 0
             ;;
         goc_watchdog__subcmd__list)
-            opts="-o -q -v -h -V --offline --explain --format --output --root --trust-root --center --quiet --verbose --color --help --version"
+            opts="-o -q -v -h -V --targets --offline --explain --format --output --root --trust-root --center --quiet --verbose --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --targets)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --explain)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -147,12 +151,16 @@ _goc_watchdog() {
             return 0
             ;;
         goc_watchdog__subcmd__prune)
-            opts="-n -f -q -v -h -V --dry-run --force --confirm-runs --confirm-over --no-restore --fix-names --keep --keep-days --drop-keys-older-than --center-only --retention-only --wait --ping --concurrency --timeout --deadline --format --root --trust-root --center --quiet --verbose --color --help --version"
+            opts="-n -f -q -v -h -V --targets --dry-run --force --confirm-runs --confirm-over --no-restore --fix-names --keep --keep-days --drop-keys-older-than --center-only --retention-only --wait --ping --concurrency --timeout --deadline --format --root --trust-root --center --quiet --verbose --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --targets)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --confirm-runs)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -217,12 +225,16 @@ _goc_watchdog() {
             return 0
             ;;
         goc_watchdog__subcmd__pull)
-            opts="-f -o -n -q -v -h -V --force --address --raw --to-inbox --service --strict --output --adopt --dry-run --no-peek --change --jitter --wait --ping --concurrency --timeout --connect-timeout --read-timeout --deadline --max-body --proxy --format --root --trust-root --center --quiet --verbose --color --help --version"
+            opts="-f -o -n -q -v -h -V --force --targets --address --raw --to-inbox --service --strict --output --adopt --dry-run --no-peek --change --jitter --wait --ping --concurrency --timeout --connect-timeout --read-timeout --deadline --max-body --proxy --format --root --trust-root --center --quiet --verbose --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --targets)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --address)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

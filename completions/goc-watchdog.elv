@@ -38,6 +38,7 @@ set edit:completion:arg-completer[goc-watchdog] = {|@words|
             cand history 'Show the coverage of a service over time, row by row'
         }
         &'goc-watchdog;pull'= {
+            cand --targets 'Ask the processes that FILE lists, a Prometheus `file_sd` list or what `kubectl get pods -o json` prints; - is standard input; may be given several times'
             cand --address 'Pull only this address and store its data under SERVICE, even if it is not listed there; with --to-inbox, save its data'
             cand --to-inbox 'Save the profile of the process on this host in DIR, for a later pull; a hook for the end of a pod'
             cand --service 'With --to-inbox: the registered name of the process [default: `GOC_SERVICE_NAME`, in this environment or in that of the process]'
@@ -77,6 +78,7 @@ set edit:completion:arg-completer[goc-watchdog] = {|@words|
             cand --version 'Print version'
         }
         &'goc-watchdog;prune'= {
+            cand --targets 'Ask the processes that FILE lists, a Prometheus `file_sd` list or what `kubectl get pods -o json` prints; - is standard input; may be given several times'
             cand --confirm-runs 'Number of runs in which an address has to fail before it is dead, for every kind of failure'
             cand --confirm-over 'Time over which an address has to fail before it is dead, for every kind of failure'
             cand --keep 'Keep the newest N profiles of each service and commit at any age [default: 10]'
@@ -145,6 +147,7 @@ set edit:completion:arg-completer[goc-watchdog] = {|@words|
             cand --version 'Print version'
         }
         &'goc-watchdog;list'= {
+            cand --targets 'Ask the processes that FILE lists, a Prometheus `file_sd` list or what `kubectl get pods -o json` prints; - is standard input; may be given several times'
             cand --explain 'Show all details of one service: its schedule with the reason, its addresses, builds and generations'
             cand --format 'Form of the output'
             cand -o 'Write to this file, which is replaced as a whole'
@@ -152,7 +155,7 @@ set edit:completion:arg-completer[goc-watchdog] = {|@words|
             cand --root 'Work directory: database, stored profiles, configuration'
             cand --center 'URL of the goc center; may be given several times'
             cand --color 'Use of colours; `NO_COLOR` has an effect, too'
-            cand --offline 'Ask no center; show the stored data'
+            cand --offline 'Ask no center and read no source of targets; show the stored data'
             cand --trust-root 'As root, use a work directory that belongs to another user'
             cand -q 'Print only errors'
             cand --quiet 'Print only errors'

@@ -40,6 +40,7 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_needs_command" -f -a "report" -
 complete -c goc-watchdog -n "__fish_goc_watchdog_needs_command" -f -a "list" -d 'List the services with their coverage, their state and the age of their data'
 complete -c goc-watchdog -n "__fish_goc_watchdog_needs_command" -f -a "total" -d 'Print the coverage of a service as one number'
 complete -c goc-watchdog -n "__fish_goc_watchdog_needs_command" -f -a "history" -d 'Show the coverage of a service over time, row by row'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l targets -d 'Ask the processes that FILE lists, a Prometheus `file_sd` list or what `kubectl get pods -o json` prints; - is standard input; may be given several times' -r -F
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l address -d 'Pull only this address and store its data under SERVICE, even if it is not listed there; with --to-inbox, save its data' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l to-inbox -d 'Save the profile of the process on this host in DIR, for a later pull; a hook for the end of a pod' -r -F
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l service -d 'With --to-inbox: the registered name of the process [default: `GOC_SERVICE_NAME`, in this environment or in that of the process]' -r
@@ -74,6 +75,7 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -s q -l 
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -s v -l verbose -d 'Print more, such as the reason why each service was or was not pulled'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -s V -l version -d 'Print version'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l targets -d 'Ask the processes that FILE lists, a Prometheus `file_sd` list or what `kubectl get pods -o json` prints; - is standard input; may be given several times' -r -F
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l confirm-runs -d 'Number of runs in which an address has to fail before it is dead, for every kind of failure' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l confirm-over -d 'Time over which an address has to fail before it is dead, for every kind of failure' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l keep -d 'Keep the newest N profiles of each service and commit at any age [default: 10]' -r
@@ -147,6 +149,7 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -s q -
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -s v -l verbose -d 'Print more, such as the reason why each service was or was not pulled'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -s V -l version -d 'Print version'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l targets -d 'Ask the processes that FILE lists, a Prometheus `file_sd` list or what `kubectl get pods -o json` prints; - is standard input; may be given several times' -r -F
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l explain -d 'Show all details of one service: its schedule with the reason, its addresses, builds and generations' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l format -d 'Form of the output' -r -f -a "text\t'Table for people'
 json\t'JSON for scripts; the man page describes the fields'
@@ -157,7 +160,7 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l cente
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l color -d 'Use of colours; `NO_COLOR` has an effect, too' -r -f -a "auto\t'Colours on a terminal, unless `NO_COLOR` is set'
 always\t'Colours always'
 never\t'No colours'"
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l offline -d 'Ask no center; show the stored data'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l offline -d 'Ask no center and read no source of targets; show the stored data'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l trust-root -d 'As root, use a work directory that belongs to another user'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -s q -l quiet -d 'Print only errors'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -s v -l verbose -d 'Print more, such as the reason why each service was or was not pulled'

@@ -35,6 +35,17 @@ impl Caller {
         self.uid == ROOT || self.uid == owner
     }
 
+    /// Tells whether nobody but this user and root can write a file or folder of `owner` with this `mode`.
+    ///
+    /// In a sticky folder (`/tmp`) others can make new entries, but neither replace nor rename those of this user.
+    #[must_use]
+    pub(crate) fn alone_writes(self, owner: u32, mode: u32, is_folder: bool) -> bool {
+        const WRITTEN_BY_OTHERS: u32 = 0o022;
+        const STICKY: u32 = 0o1000;
+        let is_closed = mode & WRITTEN_BY_OTHERS == 0 || (is_folder && mode & STICKY != 0);
+        (owner == self.uid || owner == ROOT) && is_closed
+    }
+
     /// Tells whether new files of this user are given to the owner of the root folder, who could not use them
     /// otherwise.
     #[must_use]
@@ -92,6 +103,28 @@ mod tests {
         {
             let caller = Caller { uid, sudo_uid: None };
             assert_eq!(caller.sets_times_of(owner), sets, "user {uid}, file of {owner}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_written_by_this_user_alone_where_its_owner_and_mode_and_folder_say_so() {
+        let cases = [
+            // uid, owner, mode, folder, alone
+            (1000, 1000, 0o644, false, true),
+            (1000, 0, 0o644, false, true),
+            (1000, 1001, 0o600, false, false),
+            (0, 1000, 0o600, false, false),
+            (1000, 1000, 0o664, false, false),
+            (1000, 1000, 0o646, false, false),
+            (1000, 1000, 0o1666, false, false),
+            (1000, 0, 0o1777, true, true),
+            (1000, 0, 0o777, true, false),
+            (1000, 1001, 0o1777, true, false),
+        ];
+        for (uid, owner, mode, is_folder, alone) in cases {
+            let caller = Caller { uid, sudo_uid: Some(1000) };
+            let found = caller.alone_writes(owner, mode, is_folder);
+            assert_eq!(found, alone, "user {uid}, owner {owner}, mode {mode:o}");
         }
     }
 

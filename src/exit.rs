@@ -82,6 +82,9 @@ pub(crate) enum EarlyEnd {
     /// The command line is incomplete, although the parser accepts it.
     #[error("{0}")]
     Usage(&'static str),
+    /// The configuration asks for something that its owner and its mode forbid.
+    #[error("{0}")]
+    Refused(String),
     /// Another run holds a lock.
     #[error("{0}")]
     Busy(String),
@@ -94,7 +97,7 @@ impl EarlyEnd {
     /// Returns the code that the process ends with.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Usage(_) => ExitCode::Usage,
+            Self::Usage(_) | Self::Refused(_) => ExitCode::Usage,
             Self::Busy(_) => ExitCode::Busy,
             Self::Signal(signal) => ExitCode::from_signal(*signal),
         }

@@ -47,13 +47,19 @@ const OF_ONE_ADAPTER: [(&str, &str); 2] = [("rusqlite", "store"), ("ureq", "cent
 const BARE: [&str; 4] = ["crate", "crate::io", "std", "std::sync"];
 
 /// Uses among the adapters, which are strangers to each other else.
-const BETWEEN_ADAPTERS: [(&str, &str); 3] = [
+const BETWEEN_ADAPTERS: [(&str, &str); 7] = [
     // A wait ends when a signal comes.
     ("clock", "signals"),
     // The deadline of a run ends its requests.
     ("center", "clock"),
     // An error names the owner of a folder.
     ("workdir", "users"),
+    // Programs are started, and their pipes waited for, in one way.
+    ("git", "process"),
+    ("targets", "process"),
+    // A command ends with its deadline, or when a signal comes.
+    ("targets", "clock"),
+    ("targets", "signals"),
 ];
 
 /// Uses that the rules would forbid, each by one file.

@@ -50,6 +50,7 @@ mod site;
 mod spellings;
 mod static_binary;
 mod storage;
+mod targets;
 mod threads;
 mod timer;
 mod upgrades;

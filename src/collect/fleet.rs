@@ -1,15 +1,18 @@
-//! Assembles the fleet from the database and from the answers of the centers.
+//! Assembles the fleet from the database, from the answers of the centers, and from sources of targets.
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
 use crate::address::normal_form;
-use crate::fleet::assembly::{CenterAnswer, StoredFleet};
+use crate::config::{SourceInput, TargetSource};
+use crate::fleet::assembly::{Answers, CenterAnswer, SourceAnswer, StoredFleet};
 use crate::fleet::center_list::CenterList;
 use crate::fleet::services::Fleet;
+use crate::fleet::targets::TargetList;
 use crate::io::center::Client;
 use crate::io::store::{Numbering, Store, StoreError};
+use crate::io::targets::{self, SourceBounds};
 use crate::io::workdir::Workdir;
 use crate::names::Naming;
 
@@ -41,6 +44,41 @@ pub(crate) fn ask_known_first(
     centers.iter().map(answer_of).collect()
 }
 
+/// A source of targets that a run is given.
+#[derive(Clone, Debug)]
+pub(crate) struct GivenSource {
+    pub(crate) source: TargetSource,
+    /// Its list, where it was read before the run: standard input is there only once.
+    pub(crate) list: Option<Result<TargetList, String>>,
+}
+
+impl GivenSource {
+    /// Reads those sources that are there only once.
+    pub(crate) fn begin(sources: &[TargetSource], bounds: SourceBounds<'_>) -> Vec<Self> {
+        let read = |source: &TargetSource| {
+            let list = (source.input == SourceInput::Stdin).then(|| read_source(source, bounds));
+            Self { source: source.clone(), list }
+        };
+        sources.iter().map(read).collect()
+    }
+}
+
+/// Reads the lists of sources.
+pub(crate) fn read_sources<'a>(
+    sources: Vec<GivenSource>,
+    bounds: impl Fn() -> SourceBounds<'a>,
+) -> Vec<SourceAnswer> {
+    let answer = |GivenSource { source, list }: GivenSource| {
+        let list = list.unwrap_or_else(|| read_source(&source, bounds()));
+        SourceAnswer { name: source.name, answer: Some(list) }
+    };
+    sources.into_iter().map(answer).collect()
+}
+
+fn read_source(source: &TargetSource, bounds: SourceBounds<'_>) -> Result<TargetList, String> {
+    targets::list(source, bounds).map_err(|error| error.to_string())
+}
+
 /// Opens the database for reading; `None` when the root has none yet.
 pub(crate) fn open_reader(workdir: &Workdir) -> Result<Option<Store>, StoreError> {
     match Store::open_read_only(&workdir.database()) {
@@ -61,11 +99,11 @@ pub(crate) struct FleetSource<'a> {
 }
 
 impl FleetSource<'_> {
-    /// Lays the answers of the centers, which `ask` returns, over the stored services. The numbers go on after those
-    /// that the fleet was given.
+    /// Lays the answers that `ask` returns over the stored services. The numbers go on after those that the fleet was
+    /// given.
     pub(crate) fn assemble(
         &self,
-        ask: impl FnOnce(&StoredFleet) -> Vec<CenterAnswer>,
+        ask: impl FnOnce(&StoredFleet) -> Answers,
     ) -> Result<(Fleet, Numbering), StoreError> {
         let (known, numbering) = match self.store {
             // Only a pull numbers profiles, but every command names a damaged number.

@@ -1,4 +1,4 @@
-//! The steps of the engine of `pull`, from the centers' lists to the latest row of every key.
+//! The steps of the engine of `pull`, from the lists of centers and sources of targets to the latest row of every key.
 //!
 //! The steps of a run are [`tidy`], [`gather`], [`take_in`], [`plan`] and [`pull`]. None of them prints. Each returns
 //! its outcome, and the command prints that before the next step.
@@ -11,7 +11,7 @@ use anyhow::Result;
 use chrono::{DateTime, Utc};
 
 use crate::address::{base_url, normal_form};
-use crate::collect::fleet::{FleetSource, ask_known_first};
+use crate::collect::fleet::{FleetSource, GivenSource, ask_known_first, read_sources};
 use crate::collect::fold;
 use crate::collect::inbox::{self, InboxContents, InboxOutcome, InboxReader};
 use crate::collect::mending::{CheckDepth, MendingOutcome, mend};
@@ -20,6 +20,7 @@ use crate::collect::run::{Adapters, PullRun, PullRunSettings, StoreMessage, WAIT
 use crate::collect::store_thread::{PullResult, StopReason, StoreThread};
 use crate::collect::workers::{TaskQueue, Workers};
 use crate::config::Config;
+use crate::fleet::assembly::Answers;
 use crate::fleet::change::Change;
 use crate::fleet::ids::IdSource;
 use crate::fleet::key_entry::KeyEntry;
@@ -31,6 +32,7 @@ use crate::fleet::snapshot::ClockJump;
 use crate::io::clock;
 use crate::io::progress::Progress;
 use crate::io::store::{Damage, Numbering, Writer};
+use crate::io::targets::SourceBounds;
 use crate::io::workdir::{Swept, WorkdirError};
 use crate::profile::Limits;
 
@@ -40,6 +42,8 @@ pub(crate) struct PullInputs<'a> {
     pub(crate) adapters: Adapters<'a>,
     pub(crate) config: &'a Config,
     pub(crate) centers: &'a [String],
+    /// The centers were named, and not only taken by default.
+    pub(crate) are_centers_named: bool,
     /// Somebody watches a bar on stderr.
     pub(crate) shows_progress: bool,
 }
@@ -53,6 +57,11 @@ impl PullInputs<'_> {
     /// however full the inbox is.
     fn is_over_for_inbox(&self) -> bool {
         StopReason::now(self.adapters.signals, self.adapters.deadline.half()).is_some()
+    }
+
+    fn source_bounds(&self) -> SourceBounds<'_> {
+        let Adapters { signals, deadline, .. } = self.adapters;
+        SourceBounds { time_left: deadline.left(), signals, max_targets: self.config.pull.max_addresses }
     }
 }
 
@@ -121,22 +130,36 @@ pub(crate) struct PullSources {
     stopped: AtomicBool,
 }
 
-/// Asks the centers for their lists, and reads the inboxes.
-pub(crate) fn gather(inputs: &PullInputs<'_>, request: &PullRequest<'_>) -> Result<PullSources> {
+/// Asks the centers and the sources of targets for their lists, and reads the inboxes.
+pub(crate) fn gather(
+    inputs: &PullInputs<'_>,
+    request: &PullRequest<'_>,
+    sources: Vec<GivenSource>,
+) -> Result<PullSources> {
     let PullInputs { adapters, config, centers, .. } = *inputs;
     let Adapters { client, locked, store, deadline, now, .. } = adapters;
     // A URL that cannot be asked may hold a password. Without any other, no center was asked by this run.
     let urls: Vec<String> = centers.iter().filter_map(|url| base_url(url).ok()).collect();
-    if request.services.is_empty() && !urls.is_empty() {
-        // The centers are stored at once, because a run in which no center answers may end before anything else is
-        // stored.
+    if request.services.is_empty() && !(urls.is_empty() && sources.is_empty()) {
+        // Who is asked is stored at once, because a run in which nobody answers may end before anything else is stored.
         let mut writer = store.writer(locked.proof());
-        writer.apply(&Change::CentersAsked { urls, at: now })?;
+        let sources = sources.iter().map(|given| given.source.name.clone()).collect();
+        writer.apply(&Change::ListersAsked { centers: urls, sources, at: now })?;
         writer.commit()?;
     }
     let source = FleetSource { store: Some(store), naming: &config.naming, now };
-    let (mut fleet, numbering) =
-        source.assemble(|known| ask_known_first(client, centers, known, || deadline.left()))?;
+    let (mut fleet, numbering) = source.assemble(|known| match centers.is_empty() && sources.is_empty() {
+        // Nobody is asked, so the last lists stand.
+        true => known.without_asking(),
+        false => Answers {
+            centers: ask_known_first(client, centers, known, || deadline.left()),
+            sources: read_sources(sources, || inputs.source_bounds()),
+        },
+    })?;
+    if request.address.is_some() && !inputs.are_centers_named {
+        // The default center may help to find the service, and need not be there.
+        fleet.silent.clear();
+    }
     if let (Some(_), [name]) = (request.address, request.services)
         && pick(name, &fleet.entries).is_err()
         && let parsed = config.naming.parse(name)

@@ -13,6 +13,7 @@ pub(crate) mod notices;
 mod pending;
 mod ping;
 pub(crate) mod show;
+pub(crate) mod targets;
 
 use std::fmt;
 use std::io::{self, Write as _};
@@ -24,7 +25,7 @@ use chrono::{DateTime, Utc};
 
 use crate::access::Caller;
 use crate::cli::{ColorWhen, GlobalOptions};
-use crate::config::Config;
+use crate::config::{Config, TargetSource};
 use crate::exit::{EarlyEnd, ExitCode};
 use crate::io::center::RequestOptions;
 use crate::io::host;
@@ -59,7 +60,12 @@ pub(crate) struct RunEnvironment {
 pub(crate) struct Context {
     pub(crate) workdir: Workdir,
     pub(crate) config: Config,
+    /// URLs of the centers that are asked.
     pub(crate) centers: Vec<String>,
+    /// URLs of the centers that an option, the environment or the configuration names.
+    pub(crate) named_centers: Vec<String>,
+    /// Sources of targets that are read.
+    pub(crate) sources: Vec<TargetSource>,
     pub(crate) is_quiet: bool,
     pub(crate) is_verbose: bool,
     pub(crate) has_color: bool,
@@ -75,10 +81,10 @@ impl Context {
             None => Config::default(),
         };
         let workdir = workdir.shared_with_group(config.files.group_write);
-        let centers = match (&global.center, &config.centers) {
-            (given, _) if !given.is_empty() => given.clone(),
-            (_, configured) if !configured.is_empty() => configured.clone(),
-            _ => vec![DEFAULT_CENTER.to_owned()],
+        let named_centers = if global.center.is_empty() { &config.centers } else { &global.center }.clone();
+        let centers = match named_centers.is_empty() {
+            true => vec![DEFAULT_CENTER.to_owned()],
+            false => named_centers.clone(),
         };
         if !global.quiet {
             store::tell_waits(|path| {
@@ -93,8 +99,10 @@ impl Context {
         };
         Ok(Self {
             workdir,
+            sources: config.targets.clone(),
             config,
             centers,
+            named_centers,
             is_quiet: global.quiet,
             is_verbose: global.verbose,
             has_color,
@@ -297,7 +305,7 @@ pub(crate) fn tell_failure(error: &anyhow::Error) {
     match error.downcast_ref::<EarlyEnd>() {
         Some(EarlyEnd::Signal(_)) => {}
         Some(EarlyEnd::Busy(message)) => say(Level::Warning, message),
-        Some(EarlyEnd::Usage(_)) | None => fail(format_args!("{error:#}")),
+        Some(EarlyEnd::Usage(_) | EarlyEnd::Refused(_)) | None => fail(format_args!("{error:#}")),
     }
 }
 

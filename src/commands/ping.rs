@@ -75,7 +75,7 @@ pub(crate) fn pinging(
             Err(error) if is_closed_pipe(error) => ExitCode::Done,
             Err(error) => match error.downcast_ref() {
                 Some(early @ (EarlyEnd::Busy(_) | EarlyEnd::Signal(_))) => early.exit_code(),
-                Some(EarlyEnd::Usage(_)) | None => ExitCode::Failed,
+                Some(EarlyEnd::Usage(_) | EarlyEnd::Refused(_)) | None => ExitCode::Failed,
             },
         };
         if let Some(ping) = Ping::for_exit(code) {

@@ -61,6 +61,8 @@ impl Fault {
 struct Entry<'a> {
     /// The names of the tables around the key, the innermost last.
     tables: Vec<&'a str>,
+    /// The innermost table is one of several of its name.
+    is_in_array: bool,
     key: &'a str,
     /// The value, or the element of an array at the fault.
     value: &'a DeValue<'a>,
@@ -72,20 +74,29 @@ impl<'a> Entry<'a> {
         // The span of a table is that of its header, or of a key after it, so it does not show whether an entry is in
         // the table.
         let inner = table.iter().find_map(|(key, value)| {
-            let mut entry = Entry::at(value.get_ref().as_table()?, at)?;
+            let elements = value.get_ref().as_array().into_iter().flat_map(|array| array.iter());
+            let several = elements.filter_map(|element| element.get_ref().as_table());
+            let mut tables = value.get_ref().as_table().into_iter().chain(several);
+            let mut entry = tables.find_map(|table| Entry::at(table, at))?;
+            entry.is_in_array |= entry.tables.is_empty() && value.get_ref().is_array();
             entry.tables.insert(0, key.get_ref());
             Some(entry)
         });
         inner.or_else(|| {
             let (key, value) =
                 table.iter().find(|(key, value)| key.span().contains(&at) || value.span().contains(&at))?;
-            Some(Entry { tables: Vec::new(), key: key.get_ref(), value: element_at(value, at) })
+            let value = element_at(value, at);
+            Some(Entry { tables: Vec::new(), is_in_array: false, key: key.get_ref(), value })
         })
     }
 
     /// Returns the table of the entry, such as ` in [pull]`; empty for a key before all tables.
     fn place(&self) -> String {
-        if self.tables.is_empty() { String::new() } else { format!(" in [{}]", path(&self.tables)) }
+        match &self.tables[..] {
+            [] => String::new(),
+            tables if self.is_in_array => format!(" in [[{}]]", path(tables)),
+            tables => format!(" in [{}]", path(tables)),
+        }
     }
 
     /// Rewrites serde's message about an unknown key.

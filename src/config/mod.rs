@@ -14,6 +14,7 @@ mod git;
 mod owners;
 mod prune;
 mod pull;
+mod targets;
 mod units;
 mod values;
 
@@ -33,12 +34,14 @@ pub use git::GitConfig;
 pub(crate) use owners::{InboxOwner, User};
 pub use prune::PruneConfig;
 pub use pull::PullConfig;
+pub(crate) use targets::{SourceInput, TargetSource, doubled_name};
 pub(crate) use units::{parse_duration, parse_size};
 
 use crate::names::Naming;
 use apps::AppTable;
 use fault::Fault;
 use owners::inbox_owners;
+use targets::TargetTable;
 use values::{Table, expected, list, text};
 
 /// The whole configuration. The default holds without a file.
@@ -46,6 +49,8 @@ use values::{Table, expected, list, text};
 pub struct Config {
     /// URLs of the centers; empty if none is configured.
     pub(crate) centers: Vec<String>,
+    /// Sources of targets, each with a name of its own.
+    pub(crate) targets: Vec<TargetSource>,
     /// Further inboxes, besides the one in the root.
     pub inboxes: Vec<PathBuf>,
     /// Owners whose files are taken in from the inboxes; `None` for any owner.
@@ -80,6 +85,8 @@ struct ConfigFile {
     center: Option<String>,
     #[serde(deserialize_with = "urls")]
     centers: Option<Vec<String>>,
+    #[serde(deserialize_with = "list")]
+    targets: Vec<Spanned<Table<TargetTable>>>,
     #[serde(deserialize_with = "folders")]
     inbox: Vec<PathBuf>,
     #[serde(deserialize_with = "inbox_owners")]
@@ -113,11 +120,13 @@ impl Config {
         let file: ConfigFile = toml::from_str(text)?;
         let app = |(name, Table(app)): (String, Table<AppTable>)| Ok((name, app.read(text)?));
         let apps = file.apps.into_iter().map(app).collect::<Result<BTreeMap<_, _>, Fault>>()?;
+        let targets = target_sources(file.targets)?;
         let Table(NamingTable { pattern }) = file.naming;
         let naming = Naming::new(pattern.as_ref().map(|text| text.get_ref().as_str()), apps.keys().cloned())
             .map_err(|error| Fault::new(pattern.map_or(0, |pattern| pattern.span().start), error))?;
         Ok(Config {
             centers: file.centers.unwrap_or_else(|| file.center.into_iter().collect()),
+            targets,
             inboxes: file.inbox,
             inbox_owners: file.inbox_owners,
             naming,
@@ -128,6 +137,23 @@ impl Config {
             files: file.files.0,
         })
     }
+}
+
+fn target_sources(tables: Vec<Spanned<Table<TargetTable>>>) -> Result<Vec<TargetSource>, Fault> {
+    let mut sources: Vec<TargetSource> = Vec::with_capacity(tables.len());
+    for table in tables {
+        let at = table.span().start;
+        let source = table.into_inner().0.read(at)?;
+        if sources.iter().any(|known| known.name == source.name) {
+            let name = &source.name;
+            return Err(Fault::new(
+                at,
+                format!("a second source of targets {name:?}, expected another name"),
+            ));
+        }
+        sources.push(source);
+    }
+    Ok(sources)
 }
 
 fn refuse_both_centers(document: &DeTable) -> Result<(), Fault> {

@@ -1,5 +1,7 @@
 //! The changes of stored records, as the decisions return them and the database carries them out.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 
 use super::build_group::BuildGroupStatus;
@@ -9,6 +11,7 @@ use super::records::LastAnswer;
 use super::records::{AddressState, Key, Replicas, ScheduleRow};
 use super::row::NewRow;
 use super::snapshot::ClockJump;
+use super::targets::TargetFacts;
 use super::tombstone::Tombstone;
 use crate::profile::{Fingerprint, Mode};
 
@@ -34,11 +37,13 @@ pub(crate) enum Change {
         key: KeyId,
         /// Empty when the name fits no pattern.
         branch: String,
+        /// The name holds a target's fields, which no rule for names reads.
+        has_fields: bool,
         /// The time at which the name was first seen.
         seen_at: DateTime<Utc>,
     },
-    /// A pull without names asked exactly these centers.
-    CentersAsked { urls: Vec<String>, at: DateTime<Utc> },
+    /// A pull without names asked exactly these centers, by URL, and sources of targets, by name.
+    ListersAsked { centers: Vec<String>, sources: Vec<String>, at: DateTime<Utc> },
     /// A center answered.
     CenterListed { url: String, at: DateTime<Utc> },
     /// An address is newly listed under a name.
@@ -59,6 +64,21 @@ pub(crate) enum Change {
         address: String,
         at: DateTime<Utc>,
     },
+    /// The list of a source of targets was read.
+    SourceListed { name: String, at: DateTime<Utc> },
+    /// A source of targets lists an address for a service, which it did not before, or with other facts.
+    TargetListed {
+        source: String,
+        service: ServiceId,
+        /// In its normal form.
+        address: String,
+        facts: Arc<TargetFacts>,
+        /// Place in the list.
+        position: usize,
+        at: DateTime<Utc>,
+    },
+    /// A source of targets no longer lists an address for a service.
+    TargetUnlisted { source: String, service: ServiceId, address: String, at: DateTime<Utc> },
     /// A new block structure.
     Structure {
         id: StructureId,

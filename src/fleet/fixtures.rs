@@ -13,7 +13,7 @@ use super::key_state::{AddressAnswer, BuildRef, KeyState};
 use super::pull_rules::{ChangeRule, PullRules};
 use super::pulled_key::PulledKey;
 use super::records::Life;
-use super::records::{AddressState, Key, ScheduleRow};
+use super::records::{AddressState, Key, Lister, ScheduleRow};
 use super::schedule::{AddressRetry, PullWaits, RetryWaits, Schedule};
 use super::tombstone::Tombstone;
 use crate::profile::{Build, Fingerprint, Limits, Mode, parse};
@@ -43,7 +43,7 @@ pub(crate) fn address(host: &str) -> String {
 /// A never pulled key with one name, whose hosts have been listed since 12:00.
 pub(crate) fn entry(id: i64, hosts: &[&str]) -> KeyEntry {
     let name = format!("name{id}");
-    let center: Arc<str> = "http://center:1".into();
+    let center = Lister::Center("http://center:1".into());
     let listings = hosts.iter().map(|host| Listing::new(address(host).into(), &center, at(0))).collect();
     let member = ServiceName {
         id: ServiceId(id),

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::ids::{KeyId, ServiceId};
-use super::records::{AddressState, Key, Replicas, ScheduleRow};
+use super::records::{AddressState, Key, Lister, Replicas, ScheduleRow};
 use super::row::Row;
+use super::targets::TargetFacts;
 use crate::address::normal_form;
 
 /// An address that is listed under a name.
@@ -17,19 +18,21 @@ pub(crate) struct Listing {
     pub address: Arc<str>,
     /// The spelling that was registered; requests to the center need exactly it.
     pub listed_as: Arc<str>,
-    /// URL of the center that lists it.
-    pub center: Arc<str>,
+    pub lister: Lister,
+    /// What a source of targets tells of the process.
+    pub facts: Option<Arc<TargetFacts>>,
     /// The time at which it was first seen there, or seen again.
     pub listed_at: DateTime<Utc>,
-    /// The center did not answer, or left the address out of a cut list; it was listed in an earlier answer.
+    /// The lister did not answer, or left the address out of a cut list; it was listed in an earlier answer.
     pub assumed: bool,
 }
 
 impl Listing {
-    pub(crate) fn new(spelling: Arc<str>, center: &Arc<str>, listed_at: DateTime<Utc>) -> Self {
+    pub(crate) fn new(spelling: Arc<str>, lister: &Lister, listed_at: DateTime<Utc>) -> Self {
         let normal = normal_form(&spelling);
         let address = if *normal == *spelling { Arc::clone(&spelling) } else { normal.into() };
-        Self { address, listed_as: spelling, center: Arc::clone(center), listed_at, assumed: false }
+        let (lister, facts) = (lister.clone(), None);
+        Self { address, listed_as: spelling, lister, facts, listed_at, assumed: false }
     }
 }
 
@@ -43,9 +46,10 @@ pub(crate) struct ServiceName {
     pub branch: String,
     /// The addresses that are listed now, one listing for each spelling.
     pub listings: Vec<Listing>,
-    /// The time at which a center last listed it; `None` when none ever did.
+    /// The time at which a center or a source of targets last listed it; `None` when none ever did.
     pub last_seen: Option<DateTime<Utc>>,
-    /// The time at which its center was last asked, if that center is not asked any more and no other lists the name.
+    /// The time at which its center or source was last asked, if that one is not asked any more and no other lists the
+    /// name.
     pub not_asked_since: Option<DateTime<Utc>>,
 }
 
@@ -92,11 +96,17 @@ impl KeyEntry {
         self.places_of(address).map(|listing| listing.listed_at).max()
     }
 
-    /// Tells whether no center that answers lists this address.
+    /// Tells whether no center or source that answers lists this address.
     #[must_use]
     pub(crate) fn is_assumed(&self, address: &str) -> bool {
         let mut listings = self.places_of(address).peekable();
         listings.peek().is_some() && listings.all(|listing| listing.assumed)
+    }
+
+    /// Returns the sources of targets that list this address, sorted.
+    #[must_use]
+    pub(crate) fn sources_of(&self, address: &str) -> BTreeSet<String> {
+        self.places_of(address).filter_map(|listing| listing.lister.targets().map(str::to_owned)).collect()
     }
 
     fn places_of<'a>(&'a self, address: &'a str) -> impl Iterator<Item = &'a Listing> {

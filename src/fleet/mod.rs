@@ -40,7 +40,6 @@ pub(crate) mod services;
 pub(crate) mod situation;
 pub(crate) mod snapshot;
 pub(crate) mod succession;
-#[expect(dead_code, unused_imports, reason = "no command reads targets yet")]
 pub(crate) mod targets;
 pub(crate) mod tombstone;
 pub(crate) mod votes;

@@ -169,7 +169,7 @@ mod tests {
     }
 
     fn fleet(entries: Vec<KeyEntry>) -> Fleet {
-        Fleet { entries, changes: Vec::new(), silent: Vec::new(), cut: Vec::new(), unasked: BTreeMap::new() }
+        Fleet { entries, ..Fleet::default() }
     }
 
     fn key(name: &str) -> Key {

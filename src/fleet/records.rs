@@ -8,8 +8,36 @@ use chrono::{DateTime, Utc};
 use super::election::Election;
 use super::ids::{BuildGroupId, KeyId, LifeId, ServiceId, StructureId};
 use super::schedule::{AddressRetry, Schedule};
+use super::targets::TargetFacts;
 use crate::names::{Naming, ParsedName};
 use crate::profile::{Fingerprint, Mode};
+
+/// The center or the source of targets that lists an address.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Lister {
+    /// The URL of the center.
+    Center(Arc<str>),
+    /// The name of the source.
+    Targets(Arc<str>),
+}
+
+impl Lister {
+    /// Returns the URL of a center; `None` for a source of targets.
+    pub(crate) fn center(&self) -> Option<&str> {
+        match self {
+            Self::Center(url) => Some(url),
+            Self::Targets(_) => None,
+        }
+    }
+
+    /// Returns the name of a source of targets; `None` for a center.
+    pub(crate) fn targets(&self) -> Option<&str> {
+        match self {
+            Self::Center(_) => None,
+            Self::Targets(name) => Some(name),
+        }
+    }
+}
 
 /// The identity of stored coverage: env, region, app and commit. Names that differ only in the branch share a key.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,8 +73,11 @@ impl Key {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct StoredService {
     pub id: ServiceId,
-    /// The text as it was registered.
+    /// The text as it was registered, or the stored form of a target's fields
+    /// ([`ServiceFields::stored`](super::targets::ServiceFields::stored)).
     pub name: String,
+    /// The name holds fields, which no rule for names reads.
+    pub has_fields: bool,
     /// The key to which the name's data belongs, and its branch, which is empty when the name fits no pattern; `None`
     /// when either cannot be read.
     pub place: Option<(KeyId, String)>,
@@ -58,13 +89,14 @@ pub(crate) struct ListedAddress {
     pub service: ServiceId,
     /// The text as it was registered.
     pub address: Arc<str>,
-    /// URL of the center that lists it.
-    pub center: Arc<str>,
+    pub lister: Lister,
+    /// What a source of targets tells of the process.
+    pub facts: Option<Arc<TargetFacts>>,
     /// The time at which it was first seen there, or seen again.
     pub listed_at: DateTime<Utc>,
-    /// The center still lists the address.
+    /// The lister still has the address.
     pub listed: bool,
-    /// The time at which a pull found that the center no longer lists it.
+    /// The time at which a pull found that the lister no longer has it.
     pub unlisted_at: Option<DateTime<Utc>>,
 }
 
@@ -75,6 +107,17 @@ pub(crate) struct AskedCenter {
     pub asked_at: DateTime<Utc>,
     /// The last such pull asked this center.
     pub is_latest: bool,
+}
+
+/// A source of targets that pulls were given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct KnownSource {
+    /// The time of the last pull without names that was given it.
+    pub asked_at: Option<DateTime<Utc>>,
+    /// The last such pull was given it.
+    pub is_latest: bool,
+    /// The time at which its list was last read.
+    pub last_listed_at: Option<DateTime<Utc>>,
 }
 
 /// The answers and failures of an address for one key.

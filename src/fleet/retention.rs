@@ -310,7 +310,7 @@ mod tests {
     }
 
     fn fleet(entries: Vec<KeyEntry>) -> Fleet {
-        Fleet { entries, changes: Vec::new(), silent: Vec::new(), cut: Vec::new(), unasked: BTreeMap::new() }
+        Fleet { entries, ..Fleet::default() }
     }
 
     /// A row of the key `name<number>`, stored on a day.

@@ -129,6 +129,11 @@ pub(crate) struct ServiceLine<'a> {
 }
 
 impl ServiceLine<'_> {
+    /// Returns the sources of targets that list an address of the service, each as often as it lists one.
+    pub(crate) fn sources(&self) -> impl Iterator<Item = &str> {
+        self.member.listings.iter().filter_map(|listing| listing.lister.targets())
+    }
+
     pub(crate) fn up(&self) -> usize {
         let answers = |state: AddressState| {
             state.last_answer_at.is_some() && state.retry.failures == 0 && state.other_build.is_none()

@@ -6,12 +6,13 @@ use chrono::{DateTime, Utc};
 
 use super::change::Change;
 use super::ids::IdSource;
-use super::key_entry::{KeyEntry, ServiceName};
+use super::key_entry::{KeyEntry, Listing, ServiceName};
 use super::records::{Key, ScheduleRow};
+use super::targets::TargetList;
 use crate::names::ParsedName;
 
 /// The services that are listed or stored.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Fleet {
     /// The entries, sorted by key.
     pub entries: Vec<KeyEntry>,
@@ -21,11 +22,27 @@ pub(crate) struct Fleet {
     pub silent: Vec<SilentCenter>,
     /// Centers that list more than was taken, each with a message.
     pub cut: Vec<(String, String)>,
+    /// Sources of targets that gave no list.
+    pub failed_sources: Vec<FailedSource>,
+    /// The lists of sources by name, without their targets, which are among the entries.
+    pub sources: Vec<(String, TargetList)>,
     /// Centers that are not asked any more, and listed services that no other center lists; by URL.
     pub unasked: BTreeMap<String, UnaskedCenter>,
+    /// Sources of targets like those, by name.
+    pub unasked_sources: BTreeMap<String, UnaskedCenter>,
 }
 
-/// A center that is not asked any more.
+/// A source of targets that gave no list. Its last known list stands in for it.
+#[derive(Clone, Debug)]
+pub(crate) struct FailedSource {
+    pub name: String,
+    /// The reason, as a clause.
+    pub message: String,
+    /// The time at which its list was last read.
+    pub last_heard: Option<DateTime<Utc>>,
+}
+
+/// A center, or a source of targets, that is not asked any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct UnaskedCenter {
     /// The time at which the center was asked last.
@@ -48,10 +65,14 @@ pub(crate) struct SilentCenter {
 }
 
 impl Fleet {
-    /// Tells whether a center did not answer, or not for all that it lists.
+    /// Tells whether a center or a source of targets did not answer, or not for all that it lists.
     #[must_use]
     pub(crate) fn is_partial(&self) -> bool {
-        !self.silent.is_empty() || !self.cut.is_empty()
+        let is_bad = |(_, list): &(String, TargetList)| list.bad_count > 0;
+        !self.silent.is_empty()
+            || !self.cut.is_empty()
+            || !self.failed_sources.is_empty()
+            || self.sources.iter().any(is_bad)
     }
 
     /// Returns the changes that forget names which nobody lists and whose key was never pulled.
@@ -70,7 +91,9 @@ impl Fleet {
     pub(crate) fn unlist(&self, emptied: &[&str], now: DateTime<Utc>) -> Vec<Change> {
         let members = self.entries.iter().flat_map(|entry| &entry.members);
         let listings = members.flat_map(|member| member.listings.iter().map(|listing| (member.id, listing)));
-        let gone = listings.filter(|(_, listing)| emptied.contains(&&*listing.center));
+        let is_of_emptied =
+            |listing: &Listing| listing.lister.center().is_some_and(|url| emptied.contains(&url));
+        let gone = listings.filter(|(_, listing)| is_of_emptied(listing));
         gone.map(|(service, listing)| Change::Unlisted {
             service,
             address: (*listing.listed_as).to_owned(),
@@ -102,7 +125,14 @@ impl Fleet {
         });
         let entry = &mut self.entries[index];
         let key = entry.id;
-        changes.push(Change::Service { id, name: name.clone(), key, branch: branch.clone(), seen_at: now });
+        changes.push(Change::Service {
+            id,
+            name: name.clone(),
+            key,
+            branch: branch.clone(),
+            has_fields: false,
+            seen_at: now,
+        });
         let (listings, last_seen, not_asked_since) = (Vec::new(), None, None);
         entry.members.push(ServiceName { id, name, branch, listings, last_seen, not_asked_since });
         (index, changes)

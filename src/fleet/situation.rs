@@ -45,19 +45,20 @@ impl Observations<'_> {
     pub(crate) fn situation(&self, tombstones: Vec<Tombstone>, answered: BTreeSet<String>) -> Situation {
         let mut listed: BTreeMap<(&str, &str), CenterAddress> = BTreeMap::new();
         for (listing, name, entry) in current_listings(self.fleet) {
+            // A source of targets is no center: nothing is removed there.
+            let Some(center) = listing.lister.center() else { continue };
             let address = &*listing.address;
             let result = self.results.get(address);
             // Each spelling has its own entry, because a center removes exactly the bytes that a request names.
-            let listed =
-                listed.entry((&listing.center, &listing.listed_as)).or_insert_with(|| CenterAddress {
-                    center: (*listing.center).to_owned(),
-                    address: (*listing.listed_as).to_owned(),
-                    identity: address.to_owned(),
-                    names: Vec::new(),
-                    probe: result.map(|result| result.probe.clone()),
-                    before: self.suspicions.get(address).cloned(),
-                    last_answer_at: None,
-                });
+            let listed = listed.entry((center, &listing.listed_as)).or_insert_with(|| CenterAddress {
+                center: center.to_owned(),
+                address: (*listing.listed_as).to_owned(),
+                identity: address.to_owned(),
+                names: Vec::new(),
+                probe: result.map(|result| result.probe.clone()),
+                before: self.suspicions.get(address).cloned(),
+                last_answer_at: None,
+            });
             let build_match = result.and_then(|result| result.build_match(&entry.key));
             let AddressState { last_answer_at, other_build, .. } = entry.state(address);
             listed.names.push(AddressName { service: name.to_owned(), build_match, other_build });
@@ -141,8 +142,6 @@ pub(crate) mod testing {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::fleet::fixtures::{address, at, entry, removed, with_state};
     use crate::fleet::key_entry::{KeyEntry, Listing};
@@ -160,8 +159,7 @@ mod tests {
 
     impl Run {
         fn new(entries: Vec<KeyEntry>) -> Self {
-            let (silent, cut, changes, unasked) = (Vec::new(), Vec::new(), Vec::new(), BTreeMap::new());
-            let fleet = Fleet { entries, changes, silent, cut, unasked };
+            let fleet = Fleet { entries, ..Fleet::default() };
             Self { fleet, results: HashMap::new(), suspicions: HashMap::new() }
         }
 
@@ -224,7 +222,7 @@ mod tests {
     #[test]
     fn each_spelling_of_an_address_is_listed_by_itself_with_the_probe_of_the_address() {
         let mut entry = entry(1, &["a"]);
-        let center = Arc::clone(&entry.members[0].listings[0].center);
+        let center = entry.members[0].listings[0].lister.clone();
         entry.members[0].listings.push(Listing::new("HTTP://A:1".into(), &center, at(0)));
         let listed = Run::new(vec![entry]).probed("a", Finding::Refused, Vec::new()).listed();
         let shown: Vec<_> = listed

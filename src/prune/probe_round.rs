@@ -60,7 +60,7 @@ impl ProbeRound {
         let lists = answers.iter().filter_map(list).collect();
         let fleet = {
             let store = prober.store.as_ref().map(lock);
-            FleetSource { store: store.as_deref(), naming, now }.assemble(|_| answers)?.0
+            FleetSource { store: store.as_deref(), naming, now }.assemble(|_| answers.into())?.0
         };
         let mut targets = listed_targets(&fleet);
         // Suspects are asked first. The others are asked in random order, so that short runs leave out different ones

@@ -95,7 +95,7 @@ impl Remover<'_> {
         let answers = round.ask_again(self.prober, centers);
         let answered = answered(&answers);
         let source = FleetSource { store: Some(store), naming, now };
-        let (mut fleet, numbering) = source.assemble(|_| answers)?;
+        let (mut fleet, numbering) = source.assemble(|_| answers.into())?;
         fleet.silent.extend(round.silent());
         let suspicions = store.suspicions()?;
         let (results, fleet_now, suspicions) = (&round.results, &fleet, &suspicions);
@@ -176,7 +176,8 @@ impl ListRemovals<'_> {
 
     /// Returns the registrations that a center lists, with those that were just restored.
     fn expected_at(&self, center: &str, run: &RemovalResults) -> BTreeSet<Registration> {
-        let listed = current_listings(self.fleet).filter(|(listing, ..)| *listing.center == *center);
+        let listed =
+            current_listings(self.fleet).filter(|(listing, ..)| listing.lister.center() == Some(center));
         let listed = listed.map(|(listing, name, _)| (name, &*listing.listed_as));
         let returned = run.restored.iter().filter(|(it, error)| it.center == center && error.is_none());
         let returned = returned.map(|(it, _)| (it.service.as_str(), it.address.as_str()));
@@ -191,7 +192,7 @@ impl ListRemovals<'_> {
     pub(crate) fn services_at(&self, center: &str) -> HashMap<&str, Vec<ServiceId>> {
         let mut services: HashMap<&str, Vec<ServiceId>> = HashMap::new();
         for member in self.fleet.entries.iter().flat_map(|entry| &entry.members) {
-            for listing in member.listings.iter().filter(|listing| *listing.center == *center) {
+            for listing in member.listings.iter().filter(|listing| listing.lister.center() == Some(center)) {
                 services.entry(&listing.listed_as).or_default().push(member.id);
             }
         }

@@ -143,6 +143,7 @@ impl SiteData {
         Service {
             name: member.name.clone(),
             also: Vec::new(),
+            targets: line.sources().map(str::to_owned).collect::<BTreeSet<_>>().into_iter().collect(),
             env,
             region,
             app,
@@ -242,6 +243,9 @@ fn as_one(mut of: Vec<Service>) -> Option<Service> {
     of.into_iter()
         .reduce(|mut all, mut one| {
             all.also.push(one.name);
+            all.targets.append(&mut one.targets);
+            all.targets.sort();
+            all.targets.dedup();
             all.errors.append(&mut one.errors);
             all.errors.truncate(ERRORS);
             all.replicas = (all.replicas.0 + one.replicas.0, all.replicas.1 + one.replicas.1);

@@ -119,6 +119,7 @@ impl ExplainedService<'_> {
             let suspicion = self.health.suspicion(address);
             json!({
                 "address": address,
+                "targets": entry.sources_of(address),
                 "last_answer": state.last_answer_at.map(show::iso),
                 "failures": state.retry.failures,
                 "next_try": state.retry.next_try.map(show::iso),
@@ -210,6 +211,12 @@ impl ExplainedService<'_> {
             None if state.other_build.is_some() => "answers for another service".to_owned(),
             None => "never answered".to_owned(),
         }];
+        said.extend(
+            self.entry
+                .sources_of(address)
+                .iter()
+                .map(|name| format!("listed by targets \"{}\"", in_message(name))),
+        );
         if state.retry.failures > 0 {
             said.push(format!("{} in a row", show::count(state.retry.failures as usize, "failures")));
             said.extend(state.retry.next_try.map(|at| format!("next try {}", show::moment(at, now))));

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use chrono::{DateTime, Utc};
 
 use super::super::Context;
+use super::Up;
 use crate::address::end_of_user;
 use crate::fleet::service_state::ServiceLine;
 use crate::names::in_message;
@@ -14,20 +15,20 @@ use crate::prometheus::{self, Gauge, Labels};
 /// A function that returns a figure of a service; `None` if it is unknown.
 type MetricValue<'a> = &'a dyn Fn(&ServiceLine<'_>) -> Option<f64>;
 
-/// Writes the figures of each service, and whether each center answered.
+/// Writes the figures of each service, and whether each center and source of targets answered.
 pub(crate) fn write(
     lines: &[ServiceLine<'_>],
-    centers: &BTreeMap<String, bool>,
+    up: &Up,
     context: &Context,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    each(lines, centers, context, |gauge| prometheus::write(&[gauge], &mut *out))
+    each(lines, up, context, |gauge| prometheus::write(&[gauge], &mut *out))
 }
 
 /// Makes one gauge after the other, because all of them together take hundreds of bytes for each service.
 fn each(
     lines: &[ServiceLine<'_>],
-    centers: &BTreeMap<String, bool>,
+    up: &Up,
     context: &Context,
     mut take: impl FnMut(Gauge<'_>) -> io::Result<()>,
 ) -> io::Result<()> {
@@ -71,7 +72,43 @@ fn each(
         let samples = lines.iter().filter_map(|line| Some((labels(line), number(line)?))).collect();
         take(Gauge { name, help, samples })?;
     }
-    take(center_up(centers))
+    take(center_up(&up.centers))?;
+    if !up.sources.is_empty() {
+        take(Gauge {
+            name: "goc_watchdog_targets_up",
+            help: "Whether the list of the source of targets was read.",
+            samples: up
+                .sources
+                .iter()
+                .map(|(name, is_up)| (vec![("targets", name.as_str())], f64::from(u8::from(*is_up))))
+                .collect(),
+        })?;
+    }
+    let of_source = |line: &'_ ServiceLine<'_>| {
+        let mut replicas: BTreeMap<String, u64> = BTreeMap::new();
+        for name in line.sources() {
+            *replicas.entry(name.to_owned()).or_default() += 1;
+        }
+        replicas
+    };
+    let by_source: Vec<(&ServiceLine<'_>, BTreeMap<String, u64>)> =
+        lines.iter().map(|line| (line, of_source(line))).filter(|(_, of)| !of.is_empty()).collect();
+    if by_source.is_empty() {
+        return Ok(());
+    }
+    take(Gauge {
+        name: "goc_watchdog_targets_known",
+        help: "Addresses that the source of targets lists.",
+        samples: by_source
+            .iter()
+            .flat_map(|(line, of)| of.iter().map(|(name, replicas)| (*line, name, *replicas)))
+            .map(|(line, name, replicas)| {
+                let mut labels = labels(line);
+                labels.push(("targets", name));
+                (labels, number(replicas))
+            })
+            .collect(),
+    })
 }
 
 fn center_up(centers: &BTreeMap<String, bool>) -> Gauge<'_> {
@@ -89,11 +126,11 @@ fn center_up(centers: &BTreeMap<String, bool>) -> Gauge<'_> {
 /// names may differ only in them, so a file gets them unchanged.
 pub(crate) fn show(
     lines: &[ServiceLine<'_>],
-    centers: &BTreeMap<String, bool>,
+    up: &Up,
     context: &Context,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    each(lines, centers, context, |gauge| {
+    each(lines, up, context, |gauge| {
         let mut text = Vec::new();
         prometheus::write(&[gauge], &mut text)?;
         String::from_utf8_lossy(&text)

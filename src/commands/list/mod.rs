@@ -13,16 +13,20 @@ use comfy_table::Color;
 use serde_json::json;
 
 use crate::address::{base_url, shown_url};
-use crate::collect::fleet::{FleetSource, ask_known_first};
+use crate::collect::fleet::{FleetSource, GivenSource, ask_known_first, read_sources};
 use crate::commands::notices::tell_cut_lists;
+use crate::commands::targets::{TargetArgs, tell_sources};
 use crate::commands::{Context, show};
 use crate::exit::{EarlyEnd, ExitCode};
+use crate::fleet::assembly::Answers;
 use crate::fleet::key_entry::Listing;
 use crate::fleet::pick::pick;
 use crate::fleet::service_state::{AddressHealth, RowTotal, ServiceLine, ServiceState};
 use crate::fleet::services::{Fleet, UnaskedCenter};
 use crate::io::center::{Client, RequestOptions};
+use crate::io::signals::Signals;
 use crate::io::store::{Store, StoreError};
+use crate::io::targets::SourceBounds;
 use crate::io::workdir::{self, FillError};
 use crate::names::in_message;
 
@@ -41,8 +45,11 @@ pub struct ListArgs {
     #[arg(value_name = "PART")]
     parts: Vec<String>,
 
-    /// Ask no center; show the stored data.
-    #[arg(long)]
+    #[command(flatten)]
+    targets: TargetArgs,
+
+    /// Ask no center and read no source of targets; show the stored data.
+    #[arg(long, conflicts_with = "targets")]
     offline: bool,
 
     /// Show all details of one service: its schedule with the reason, its addresses, builds and generations.
@@ -90,6 +97,10 @@ pub(crate) fn run(args: &ListArgs, context: &Context) -> Result<ExitCode> {
     if args.explain.is_some() && args.format == ListFormat::Prometheus {
         bail!(EarlyEnd::Usage("--explain has no Prometheus form; see goc-watchdog list --help"));
     }
+    let context = &context.with_targets(&args.targets)?;
+    if !args.offline {
+        context.check_commands()?;
+    }
     let for_a_file = args.output.as_ref().map(|_| context.for_a_file());
     let context = for_a_file.as_ref().unwrap_or(context);
     let store = match Store::open_read_only(&context.workdir.database()) {
@@ -98,7 +109,7 @@ pub(crate) fn run(args: &ListArgs, context: &Context) -> Result<ExitCode> {
         Err(error) => return Err(error.into()),
     };
     let (fleet, asked) = fleet(args, store.as_ref(), context)?;
-    tell_centers(&fleet, args.offline, context);
+    tell_centers(&fleet, asked.is_nobody(), context);
     let suspicions = store.as_ref().map(Store::suspicions).transpose()?.unwrap_or_default();
     let health = AddressHealth::new(&fleet, suspicions);
     let file = args.output.as_deref();
@@ -113,38 +124,77 @@ pub(crate) fn run(args: &ListArgs, context: &Context) -> Result<ExitCode> {
         None => {
             // All lines are read before the first byte is written, because reading may fail.
             let lines = lines(args, &fleet, store.as_ref(), &health)?;
-            let centers = centers_up(&fleet, &asked);
+            let up = Up::new(&fleet, &asked);
             if lines.is_empty() && args.format == ListFormat::Text && !context.is_quiet {
                 super::inform(nothing_to_show(&args.parts, &fleet, context));
             }
-            emit(file, |out| write(&lines, &centers, args.format, context, out))?;
+            emit(file, |out| write(&lines, &up, args.format, context, out))?;
         }
     }
     let is_damaged = store.as_ref().is_some_and(super::tell_damages);
     Ok(if fleet.is_partial() || is_damaged { ExitCode::Partly } else { ExitCode::Done })
 }
 
-/// Assembles the fleet; also returns the URLs of the centers that were asked.
-fn fleet(args: &ListArgs, store: Option<&Store>, context: &Context) -> Result<(Fleet, Vec<String>)> {
+/// The centers and sources that a run asked, by URL and by name.
+#[derive(Default)]
+struct Asked {
+    centers: Vec<String>,
+    sources: Vec<String>,
+}
+
+impl Asked {
+    fn is_nobody(&self) -> bool {
+        self.centers.is_empty() && self.sources.is_empty()
+    }
+}
+
+/// Whether each center and each source of targets that was asked has answered.
+struct Up {
+    centers: BTreeMap<String, bool>,
+    sources: BTreeMap<String, bool>,
+}
+
+impl Up {
+    fn new(fleet: &Fleet, asked: &Asked) -> Self {
+        let has_list = |name: &String| fleet.failed_sources.iter().all(|failed| failed.name != *name);
+        let sources = asked.sources.iter().map(|name| (name.clone(), has_list(name))).collect();
+        Self { centers: centers_up(fleet, &asked.centers), sources }
+    }
+}
+
+/// Assembles the fleet; also returns who was asked.
+fn fleet(args: &ListArgs, store: Option<&Store>, context: &Context) -> Result<(Fleet, Asked)> {
     if !args.offline && args.format == ListFormat::Text {
         named_centers(&context.centers)?;
     }
     let options = RequestOptions { concurrency: 1, ..context.request_options() };
     let client = if args.offline { None } else { Some(Client::new(&options)?) };
+    let client = client.filter(|_| !(context.centers.is_empty() && context.sources.is_empty()));
+    let signals = &match client.is_none() || context.sources.is_empty() {
+        true => Signals::default(),
+        false => Signals::catch().context("cannot catch signals")?,
+    };
+    let bounds = SourceBounds { time_left: None, signals, max_targets: context.config.pull.max_addresses };
     let source = FleetSource { store, naming: &context.config.naming, now: context.now() };
-    let mut asked = Vec::new();
+    let mut asked = Asked::default();
     let (fleet, _) = source.assemble(|known| match client {
         None => known.without_asking(),
         Some(client) => {
-            let answers = ask_known_first(&client, &context.centers, known, || None);
-            asked.extend(answers.iter().map(|answer| answer.url.clone()));
-            answers
+            let given = GivenSource::begin(&context.sources, bounds);
+            let sources = read_sources(given, || bounds);
+            let centers = ask_known_first(&client, &context.centers, known, || None);
+            asked.centers.extend(centers.iter().map(|answer| answer.url.clone()));
+            asked.sources.extend(sources.iter().map(|answer| answer.name.clone()));
+            Answers { centers, sources }
         }
     })?;
-    Ok((fleet, asked))
+    match signals.received() {
+        Some(signal) => bail!(EarlyEnd::Signal(signal)),
+        None => Ok((fleet, asked)),
+    }
 }
 
-/// Reports the centers that do not answer, list too much, or are not asked any more.
+/// Reports the centers and sources of targets that do not answer, list too much, or are not asked any more.
 fn tell_centers(fleet: &Fleet, is_offline: bool, context: &Context) {
     for silent in &fleet.silent {
         let since =
@@ -157,6 +207,16 @@ fn tell_centers(fleet: &Fleet, is_offline: bool, context: &Context) {
         ));
     }
     tell_cut_lists(fleet);
+    tell_sources(fleet, "showing what it listed", context);
+    for (name, UnaskedCenter { since, services }) in fleet.unasked_sources.iter().filter(|_| is_offline) {
+        super::warn(format!(
+            "targets \"{}\": not asked since {}; {} that it alone listed {} offline",
+            in_message(name),
+            show::moment(*since, context.now()),
+            show::count(*services, "services"),
+            if *services == 1 { "is" } else { "are" },
+        ));
+    }
     for (url, UnaskedCenter { since, services }) in fleet.unasked.iter().filter(|_| is_offline) {
         super::warn(format!(
             "center \"{}\": not asked since {}; {} that only it listed {} offline",
@@ -230,7 +290,7 @@ fn nothing_to_show(parts: &[String], fleet: &Fleet, context: &Context) -> String
 
 fn write(
     lines: &[ServiceLine<'_>],
-    centers: &BTreeMap<String, bool>,
+    up: &Up,
     format: ListFormat,
     context: &Context,
     out: &mut dyn Write,
@@ -239,9 +299,9 @@ fn write(
         ListFormat::Json => show::write_json_each(lines.iter().map(|line| object(line, context)), out),
         ListFormat::Text => table(lines, context, out),
         ListFormat::Prometheus if context.environment.stdout_is_terminal => {
-            metrics::show(lines, centers, context, out)
+            metrics::show(lines, up, context, out)
         }
-        ListFormat::Prometheus => metrics::write(lines, centers, context, out),
+        ListFormat::Prometheus => metrics::write(lines, up, context, out),
     }
 }
 
@@ -260,20 +320,9 @@ fn table(lines: &[ServiceLine<'_>], context: &Context, out: &mut dyn Write) -> i
     if lines.is_empty() && !context.is_quiet {
         return Ok(());
     }
-    let header = [
-        "ENV",
-        "REGION",
-        "APP",
-        "BRANCH",
-        "COMMIT",
-        "REPLICAS",
-        "TOTAL",
-        "CHANGED",
-        "SEEN",
-        "NEXT PULL",
-        "STATE",
-    ];
     let now = context.now();
+    // A column that is empty in every line would say nothing.
+    let has_targets = lines.iter().any(|line| line.sources().next().is_some());
     let cells = |line: &ServiceLine<'_>| {
         let ServiceLine { entry, member, stored, state, health: _ } = line;
         let next = match line.next_pull(context.config.pull.waits(), context.now()) {
@@ -296,6 +345,30 @@ fn table(lines: &[ServiceLine<'_>], context: &Context, out: &mut dyn Write) -> i
             show::colored(context, &line.state_text(now), color(*state)),
         ]
     };
+    let header = [
+        "ENV",
+        "REGION",
+        "APP",
+        "BRANCH",
+        "COMMIT",
+        "REPLICAS",
+        "TOTAL",
+        "CHANGED",
+        "SEEN",
+        "NEXT PULL",
+        "STATE",
+    ];
+    if !has_targets {
+        return show::write_rows(context, &header, lines, cells, out);
+    }
+    let [env, region, app, branch, commit, replicas, total, changed, seen, next, state] = header;
+    let header = [env, region, app, branch, commit, replicas, "TARGETS", total, changed, seen, next, state];
+    let cells = |line: &ServiceLine<'_>| {
+        let [env, region, app, branch, commit, replicas, total, changed, seen, next, state] = cells(line);
+        let sources: BTreeSet<&str> = line.sources().collect();
+        let sources = show::cell(&sources.into_iter().collect::<Vec<_>>().join(" "));
+        [env, region, app, branch, commit, replicas, sources, total, changed, seen, next, state]
+    };
     show::write_rows(context, &header, lines, cells, out)
 }
 
@@ -308,6 +381,9 @@ fn object(line: &ServiceLine<'_>, context: &Context) -> serde_json::Value {
         let suspicion = health.suspicion(address);
         json!({
             "address": *listing.listed_as,
+            "center": listing.lister.center().map(metrics::without_credentials),
+            "targets": listing.lister.targets(),
+            "pod": listing.facts.as_ref().and_then(|facts| facts.pod.as_ref()),
             "state": match &state {
                 _ if suspicion.is_some_and(|suspicion| suspicion.is_dead) => "dead",
                 _ if suspicion.is_some() => "suspect",

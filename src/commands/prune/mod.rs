@@ -17,6 +17,7 @@ use crate::collect::fleet::open_reader;
 use crate::commands::lock_wait::{FOREVER, LockWait, tell_short_wait};
 use crate::commands::notices::{tell_left, tell_mended, tell_swept};
 use crate::commands::ping::{PingUrlParser, pinging};
+use crate::commands::targets::{TargetArgs, tell_nothing_to_remove};
 use crate::config::{PruneConfig, parse_duration};
 use crate::exit::ExitCode;
 use crate::fleet::liveness::LivenessRules;
@@ -26,6 +27,7 @@ use crate::io::center::{Client, RequestOptions};
 use crate::io::clock::{Deadline, Stopwatch};
 use crate::io::signals::Signals;
 use crate::io::store::{Store, StoreError};
+use crate::io::targets::SourceBounds;
 use crate::ping::PingUrl;
 use crate::prune::PruneInputs;
 use crate::prune::event::PruneEvent;
@@ -50,6 +52,9 @@ use crate::prune::run::{self, PruneRun};
 #[derive(Args, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub struct PruneArgs {
+    #[command(flatten)]
+    targets: TargetArgs,
+
     /// Show the planned actions with their reasons; nothing is removed or stored.
     #[arg(short = 'n', long)]
     dry_run: bool,
@@ -195,18 +200,28 @@ impl Clients {
 
 /// Runs the command.
 pub(crate) fn run(args: &PruneArgs, context: &Context) -> Result<ExitCode> {
+    let context = &context.with_targets(&args.targets)?;
     let url = args.ping.as_ref().or(context.config.prune.ping.as_ref()).filter(|_| !args.dry_run);
-    pinging(url, context.config.pull.proxy.clone(), context, |begin| prune(args, context, begin))
+    pinging(url, context.config.pull.proxy.clone(), context, |begin| {
+        let signals = Signals::catch().context("cannot catch signals")?;
+        let time_left = args.deadline.or(context.config.prune.deadline);
+        let max_targets = context.config.pull.max_addresses;
+        let bounds = SourceBounds { time_left, signals: &signals, max_targets };
+        let told = match args.retention_only {
+            true => ExitCode::Done,
+            false => tell_nothing_to_remove(&args.targets, bounds, context),
+        };
+        Ok(prune(args, context, &signals, begin)?.or(told))
+    })
 }
 
-fn prune(args: &PruneArgs, context: &Context, begin: &dyn Fn()) -> Result<ExitCode> {
+fn prune(args: &PruneArgs, context: &Context, signals: &Signals, begin: &dyn Fn()) -> Result<ExitCode> {
     let started = Stopwatch::start();
-    let signals = Signals::catch().context("cannot catch signals")?;
     let clients = Clients::new(args, context)?;
     let lock_wait = LockWait::new(args.wait);
     let context = match args.dry_run {
         true => context.clone(),
-        false => bring_up_to_date(&lock_wait, &signals, context)?,
+        false => bring_up_to_date(&lock_wait, signals, context)?,
     };
     let context = &context;
     let inputs = &args.inputs(context);
@@ -215,7 +230,7 @@ fn prune(args: &PruneArgs, context: &Context, begin: &dyn Fn()) -> Result<ExitCo
         quick: clients.quick,
         patient: clients.patient,
         concurrency: args.concurrency(&context.config.prune),
-        signals: &signals,
+        signals,
         deadline: Deadline::NONE,
         store: open_reader(&context.workdir)?.map(Mutex::new),
     };
@@ -232,7 +247,7 @@ fn prune(args: &PruneArgs, context: &Context, begin: &dyn Fn()) -> Result<ExitCo
         return Ok(exit_code(&outcome));
     }
     let waiting = Stopwatch::start();
-    let held = lock_wait.take(&signals, context)?;
+    let held = lock_wait.take(signals, context)?;
     let prober = prober.until(deadline.put_off(waiting.elapsed()));
     begin();
     let store = super::open_store(&held.locked, context)?;

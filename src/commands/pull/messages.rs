@@ -9,6 +9,7 @@ use crate::collect::outcome::{KeyOutcome, KeyResult, WhyQuarantined};
 use crate::collect::pull::{PullOutcome, TidiedRoot};
 use crate::commands::notices::{tell_cut_lists, tell_left, tell_mended, tell_swept};
 use crate::commands::pull::output::by_name;
+use crate::commands::targets::tell_sources;
 use crate::commands::{Context, Level, fail, inform, say, show, warn};
 use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::plan::WaitingKey;
@@ -52,11 +53,13 @@ pub(super) fn tell_bad_inboxes(bad_inboxes: &[BadInbox]) {
     }
 }
 
-/// Warns of each center that does not answer or lists too much; fails if no address is known without it.
-pub(super) fn tell_silence(fleet: &Fleet, has_snapshots: bool, context: &Context) -> Result<()> {
+/// Warns of each center or source of targets that does not answer or lists too much; fails if no address is known without
+/// it, unless the run can go on.
+pub(super) fn tell_silence(fleet: &Fleet, can_go_on: bool, context: &Context) -> Result<()> {
     tell_cut_lists(fleet);
+    tell_sources(fleet, "pulling the addresses it listed", context);
     for silent in &fleet.silent {
-        let known = has_snapshots || fleet.entries.iter().any(|entry| !entry.addresses().is_empty());
+        let known = can_go_on || fleet.entries.iter().any(|entry| !entry.addresses().is_empty());
         if !known {
             bail!(
                 "center \"{}\": {} (set the center by --center, GOC_CENTER or center in the configuration)",

@@ -14,7 +14,7 @@ use clap::{Args, ValueEnum};
 
 use crate::cli::Format;
 use crate::collect;
-use crate::collect::fleet::{FleetSource, ask_known_first, open_reader};
+use crate::collect::fleet::{FleetSource, GivenSource, ask_known_first, open_reader, read_sources};
 use crate::collect::outcome::KeyResult;
 use crate::collect::pull::{PullInputs, PullOutcome, PullRequest};
 use crate::collect::run::Adapters;
@@ -22,13 +22,16 @@ use crate::collect::store_thread::StopReason;
 use crate::commands::Context;
 use crate::commands::lock_wait::{FOREVER, LockWait};
 use crate::commands::ping::{PingUrlParser, pinging};
+use crate::commands::targets::TargetArgs;
 use crate::config::{parse_duration, parse_size};
 use crate::exit::{EarlyEnd, ExitCode};
+use crate::fleet::assembly::Answers;
 use crate::fleet::pull_rules::{ChangeRule, PullRules};
 use crate::fleet::services::Fleet;
 use crate::io::center::{Client, RequestOptions};
 use crate::io::clock::{self, Deadline, Stopwatch};
 use crate::io::signals::Signals;
+use crate::io::targets::SourceBounds;
 use crate::io::workdir::LockedWorkdir;
 use crate::ping::PingUrl;
 use crate::profile::Limits;
@@ -53,6 +56,9 @@ pub struct PullArgs {
     #[arg(short, long, conflicts_with = "services")]
     force: bool,
 
+    #[command(flatten)]
+    targets: TargetArgs,
+
     /// Pull only this address and store its data under SERVICE, even if it is not listed there; with --to-inbox, save
     /// its data.
     #[arg(long, value_name = "URL")]
@@ -68,7 +74,7 @@ pub struct PullArgs {
     /// which goc wrote a `*_profile_listen_addr`, or that of --address.
     #[arg(long, value_name = "DIR", conflicts_with_all = [
         "services", "force", "raw", "output", "adopt", "dry_run", "no_peek", "change", "jitter", "wait", "ping",
-        "concurrency", "format",
+        "concurrency", "format", "targets",
     ])]
     to_inbox: Option<PathBuf>,
 
@@ -214,6 +220,8 @@ impl PullArgs {
 
 /// Runs the command.
 pub(crate) fn run(args: &PullArgs, context: &Context) -> Result<ExitCode> {
+    let context = &context.with_targets(&args.targets)?;
+    context.check_commands()?;
     let options = args.options(context.request_options());
     let client = Client::new(&options)?;
     if args.raw {
@@ -239,6 +247,10 @@ fn locked_pull(
     if let Some(signal) = clock::wait(args.jitter(context), &signals) {
         return Ok(ExitCode::from_signal(signal));
     }
+    let sources = Sources::begin(args, context, &signals);
+    if let Some(signal) = signals.received() {
+        return Ok(ExitCode::from_signal(signal));
+    }
     let held = LockWait::new(args.wait).take(&signals, context)?;
     begin();
     let context = &held.begin(context);
@@ -246,14 +258,34 @@ fn locked_pull(
         let root = context.workdir.root().display();
         super::warn(format!("{root} is on {kind}: locks and SQLite are not safe there, use a local disk"));
     }
-    pull(&args.request(context, options), args, context, client, (&signals, &held.locked))
+    let request = args.request(context, options);
+    pull(&request, sources, (args, context), client, (&signals, &held.locked))
+}
+
+/// The sources of targets of a run.
+struct Sources {
+    given: Vec<GivenSource>,
+    /// The time that is left for the run once standard input was read.
+    time_left: Option<Duration>,
+}
+
+impl Sources {
+    /// Reads standard input before anybody is kept from the lock.
+    fn begin(args: &PullArgs, context: &Context, signals: &Signals) -> Self {
+        let started = Stopwatch::start();
+        let limit = args.deadline.or(context.config.pull.deadline);
+        let max_targets = context.config.pull.max_addresses;
+        let given =
+            GivenSource::begin(&context.sources, SourceBounds { time_left: limit, signals, max_targets });
+        Self { given, time_left: limit.map(|limit| limit.saturating_sub(started.elapsed())) }
+    }
 }
 
 /// Does the steps under the lock, and prints the outcome of each before the next one.
 fn pull(
     request: &PullRequest<'_>,
-    args: &PullArgs,
-    context: &Context,
+    sources: Sources,
+    (args, context): (&PullArgs, &Context),
     client: &Client,
     (signals, locked): (&Signals, &LockedWorkdir),
 ) -> Result<ExitCode> {
@@ -263,20 +295,23 @@ fn pull(
         ));
     }
     let started = Stopwatch::start();
-    let deadline = Deadline::after(args.deadline.or(context.config.pull.deadline));
+    let deadline = Deadline::after(sources.time_left);
     let store = &super::open_store(locked, context)?;
     let inputs = &PullInputs {
         adapters: Adapters { client, signals, locked, store, deadline, now: context.now() },
         config: &context.config,
         centers: &context.centers,
+        are_centers_named: !context.named_centers.is_empty(),
         shows_progress: context.environment.stderr_is_terminal && !context.is_quiet,
     };
     let tidied = collect::pull::tidy(inputs)?;
     messages::tell_tidied(&tidied, &context.workdir);
     collect::pull::remember_told(inputs, &tidied)?;
-    let mut sources = collect::pull::gather(inputs, request)?;
+    let mut sources = collect::pull::gather(inputs, request, sources.given)?;
     messages::tell_bad_inboxes(&sources.inbox.bad_inboxes);
-    messages::tell_silence(&sources.fleet, !sources.inbox.snapshots.is_empty(), context)?;
+    // An address by hand needs nobody who lists it.
+    let can_go_on = request.address.is_some() || !sources.inbox.snapshots.is_empty();
+    messages::tell_silence(&sources.fleet, can_go_on, context)?;
     let started_pull = collect::pull::take_in(inputs, request, &mut sources)?;
     messages::tell_not_removed(&started_pull.inbox);
     let planned = collect::pull::plan(inputs, request, started_pull.fleet)?;
@@ -316,17 +351,32 @@ fn dry_run(
     client: &Client,
     options: &RequestOptions,
 ) -> Result<ExitCode> {
-    let fleet = fleet_to_read(context, client, args.deadline)?;
+    let fleet = fleet_to_read(args, context, client)?;
     let plan = collect::pull::plan_only(&args.request(context, options), &fleet, context.now())?;
     output::print_plan(&plan, args.format, context)?;
     Ok(if fleet.is_partial() { ExitCode::Partly } else { ExitCode::Done })
 }
 
-/// Assembles the fleet for a run that changes nothing, and prints the centers that do not answer.
-fn fleet_to_read(context: &Context, client: &Client, time: Option<Duration>) -> Result<Fleet> {
+/// Assembles the fleet for a run that changes nothing, and prints the centers and sources that do not answer.
+fn fleet_to_read(args: &PullArgs, context: &Context, client: &Client) -> Result<Fleet> {
+    let signals = &match context.sources.is_empty() {
+        true => Signals::default(),
+        false => Signals::catch().context("cannot catch signals")?,
+    };
+    let Sources { given, time_left } = Sources::begin(args, context, signals);
+    let bounds = || SourceBounds { time_left, signals, max_targets: context.config.pull.max_addresses };
     let store = open_reader(&context.workdir)?;
     let source = FleetSource { store: store.as_ref(), naming: &context.config.naming, now: context.now() };
-    let (fleet, _) = source.assemble(|known| ask_known_first(client, &context.centers, known, || time))?;
+    let (fleet, _) = source.assemble(|known| match context.centers.is_empty() && given.is_empty() {
+        true => known.without_asking(),
+        false => Answers {
+            centers: ask_known_first(client, &context.centers, known, || time_left),
+            sources: read_sources(given, bounds),
+        },
+    })?;
+    if let Some(signal) = signals.received() {
+        bail!(EarlyEnd::Signal(signal));
+    }
     messages::tell_silence(&fleet, false, context)?;
     Ok(fleet)
 }

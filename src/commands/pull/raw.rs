@@ -17,7 +17,7 @@ use crate::names::{in_message, printable};
 pub(crate) fn run(args: &PullArgs, context: &Context, client: &Client) -> Result<ExitCode> {
     let addresses = match (&args.address, &args.services[..]) {
         (Some(address), _) => vec![address.clone()],
-        (None, [service]) => addresses_of(service, context, client)?,
+        (None, [service]) => addresses_of(service, args, context, client)?,
         (None, _) => {
             bail!(EarlyEnd::Usage("--raw needs one SERVICE, or --address URL; see goc-watchdog pull --help"))
         }
@@ -114,8 +114,8 @@ impl<W: Write> Write for EscapingWriter<W> {
     }
 }
 
-fn addresses_of(service: &str, context: &Context, client: &Client) -> Result<Vec<String>> {
-    let fleet = fleet_to_read(context, client, None)?;
+fn addresses_of(service: &str, args: &PullArgs, context: &Context, client: &Client) -> Result<Vec<String>> {
+    let fleet = fleet_to_read(args, context, client)?;
     Ok(pick(service, &fleet.entries)?.addresses())
 }
 

@@ -43,6 +43,17 @@ impl fmt::Display for BadTarget {
     }
 }
 
+impl TargetList {
+    /// Counts an entry that cannot be asked; the reason is a clause.
+    pub(crate) fn reject(&mut self, name: &str, reason: String) {
+        if self.bad.len() < NAMED_BAD {
+            let name = shortened(name, SHOWN_AT_EACH_END).into_owned();
+            self.bad.push(BadTarget { name, reason });
+        }
+        self.bad_count += 1;
+    }
+}
+
 /// The reason why a pod is no target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum PodReason {
@@ -91,13 +102,7 @@ impl Collected {
                     self.list.targets.push(target);
                 }
             }
-            Err(reason) => {
-                if self.list.bad.len() < NAMED_BAD {
-                    let name = shortened(name, SHOWN_AT_EACH_END).into_owned();
-                    self.list.bad.push(BadTarget { name, reason });
-                }
-                self.list.bad_count += 1;
-            }
+            Err(reason) => self.list.reject(name, reason),
         }
         Ok(())
     }

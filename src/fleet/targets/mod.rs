@@ -14,10 +14,10 @@ mod template;
 
 use std::fmt;
 
-pub(crate) use commit::{known_commit, tidy_commit};
-pub(crate) use list::{BadTarget, PodReason, TargetList};
+pub(crate) use commit::known_commit;
+pub(crate) use list::TargetList;
 pub(crate) use reading::{TargetLimits, TargetsError, read};
-pub(crate) use template::{Template, TemplateError};
+pub(crate) use template::Template;
 
 /// The port of an agent whose address names none.
 pub(crate) const DEFAULT_PORT: u16 = 53_700;
@@ -49,6 +49,20 @@ pub(crate) struct ServiceFields {
     pub(crate) branch: String,
     /// In lower case, or empty.
     pub(crate) commit: String,
+}
+
+impl ServiceFields {
+    /// Returns the text by which the database knows the service: a name that the fields make could be that of others.
+    pub(crate) fn stored(&self) -> String {
+        let Self { env, region, app, branch, commit } = self;
+        serde_json::json!([env, region, app, branch, commit]).to_string()
+    }
+
+    /// Reads such a text.
+    pub(crate) fn from_stored(text: &str) -> Option<Self> {
+        let [env, region, app, branch, commit] = serde_json::from_str(text).ok()?;
+        Some(Self { env, region, app, branch, commit })
+    }
 }
 
 impl fmt::Display for ServiceFields {

@@ -59,8 +59,8 @@ pub(crate) fn read(
     match read {
         Ok(()) => Ok(collected.finish()),
         Err(_) if bounded.is_too_long() => Err(TargetsError::TooLong { limit: limits.max_bytes }),
-        Err(_) if bounded.is_blank => Err(TargetsError::Empty),
         Err(error) if error.is_io() => Err(TargetsError::Io(error.into())),
+        Err(_) if bounded.is_blank => Err(TargetsError::Empty),
         Err(error) => Err(TargetsError::OtherForm(error.to_string())),
     }
 }

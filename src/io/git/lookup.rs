@@ -8,8 +8,8 @@ use std::time::Instant;
 use rustix::event::{PollFd, PollFlags};
 
 use super::object::{ObjectAnswer, read_answer};
-use super::process::{spawn, wait_for};
 use super::run::{Timeout, command};
+use crate::io::process::{spawn, wait_for};
 
 /// A `git cat-file --batch`. References, and the end of a shallow history, are those of its start.
 #[derive(Debug)]

@@ -17,7 +17,6 @@ mod lookup;
 mod network;
 mod object;
 mod owners;
-mod process;
 mod remote;
 mod revisions;
 mod run;

@@ -18,8 +18,8 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process, kill_process_group,
 
 use super::error::GitError;
 use super::network::Network;
-use super::process::{spawn, wait_for};
 use super::run::{Timeout, without_credentials};
+use crate::io::process::{spawn, wait_for};
 
 /// Size of the largest pipe that Linux grants without a privilege (`/proc/sys/fs/pipe-max-size`).
 const PIPE_BYTES: usize = 1 << 20;

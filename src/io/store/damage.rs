@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use rusqlite::types::ValueRef;
 use rusqlite::{Error, ErrorCode, Row, ToSql};
 
+use super::keys::shown_name;
 use super::{Store, StoreError};
 use crate::fleet::ids::{BuildGroupId, KeyId, RowId, ServiceId, StructureId};
 use crate::parallel::lock;
@@ -128,8 +129,9 @@ impl Store {
                 structure,
             ),
             ValueOwner::Address(address) => (
-                "SELECT DISTINCT name FROM service JOIN listing ON service_id = service.id
-                 WHERE address = ?1 ORDER BY name",
+                "SELECT name FROM service WHERE id IN (SELECT service_id FROM listing WHERE address = ?1
+                                                       UNION SELECT service_id FROM target WHERE address = ?1)
+                 ORDER BY name",
                 address,
             ),
             ValueOwner::App(app) => (
@@ -140,7 +142,7 @@ impl Store {
             ValueOwner::Nobody => return Ok(Vec::new()),
         };
         // The name itself may be the value that cannot be read.
-        let name = |row: &Row<'_>| row.get_ref(0).map(shown);
+        let name = |row: &Row<'_>| row.get_ref(0).map(shown).map(shown_name);
         self.connection.prepare_cached(sql)?.query_map([id], name)?.collect()
     }
 }

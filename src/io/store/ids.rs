@@ -48,9 +48,10 @@ impl Store {
         Ok(StoredFleet {
             keys: self.keys()?,
             services: self.services()?,
-            listings: self.listings()?,
+            listings: self.listings()?.into_iter().chain(self.targets()?).collect(),
             centers: self.centers()?,
             asked: self.asked_centers()?,
+            sources: self.target_sources()?,
             schedules: self.schedules()?,
             replicas: self.replicas()?,
             states: self.addresses()?,

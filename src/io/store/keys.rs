@@ -1,6 +1,6 @@
 //! Keys, service names, and the centers that list their addresses.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -10,7 +10,8 @@ use super::damage::{ValueOwner, described, is_of_value};
 use super::reading::{maybe_time, time};
 use super::{Store, StoreError, Writer};
 use crate::fleet::ids::{BuildGroupId, KeyId, ServiceId};
-use crate::fleet::records::{AskedCenter, Key, ListedAddress, StoredService};
+use crate::fleet::records::{AskedCenter, Key, ListedAddress, Lister, StoredService};
+use crate::fleet::targets::ServiceFields;
 use crate::time::iso;
 
 impl Store {
@@ -36,12 +37,15 @@ impl Store {
 
     /// Returns all names that can be read, sorted.
     pub(crate) fn services(&self) -> Result<Vec<StoredService>, StoreError> {
-        let sql = "SELECT id, name, key_id, git_branch FROM service ORDER BY name";
+        let sql = "SELECT id, name, key_id, git_branch, has_fields FROM service ORDER BY name";
         let mut damaged = Vec::new();
         let services = self.query_all("service", sql, [], |row| {
             let id = row.get(0)?;
-            let sound =
-                || Ok(StoredService { id, name: row.get(1)?, place: Some((row.get(2)?, row.get(3)?)) });
+            let has_fields = row.get(4).unwrap_or(false);
+            let sound = || {
+                let place = Some((row.get(2)?, row.get(3)?));
+                Ok(StoredService { id, name: row.get(1)?, has_fields: row.get(4)?, place })
+            };
             match sound() {
                 Ok(service) => Ok(Some(service)),
                 Err(error) if is_of_value(&error) => {
@@ -49,7 +53,7 @@ impl Store {
                     let owner = row.get(2).map_or(ValueOwner::Service(id), ValueOwner::Key);
                     damaged.push((owner, described("service", row, &error)));
                     // The other values can be restored from the name.
-                    Ok(row.get(1).ok().map(|name| StoredService { id, name, place: None }))
+                    Ok(row.get(1).ok().map(|name| StoredService { id, name, has_fields, place: None }))
                 }
                 Err(error) => Err(error),
             }
@@ -63,19 +67,17 @@ impl Store {
         let sql = "SELECT service_id, address, center, listed_at, unlisted_at FROM listing
                    ORDER BY service_id, position, address";
         let owner = |row: &Row<'_>| Ok(ValueOwner::Service(row.get(0)?));
-        let mut centers: HashSet<Arc<str>> = HashSet::new();
+        // There are few centers, and many addresses of each.
+        let mut listers: HashMap<Arc<str>, Lister> = HashMap::new();
         self.query_readable("listing", sql, [], owner, |row| {
             let unlisted_at = maybe_time(row, 4)?;
             let center: Arc<str> = row.get(2)?;
-            // The centers are few, and each has many addresses.
-            let center = centers.get(&center).cloned().unwrap_or_else(|| {
-                centers.insert(Arc::clone(&center));
-                center
-            });
+            let lister = listers.entry(Arc::clone(&center)).or_insert(Lister::Center(center)).clone();
             Ok(ListedAddress {
                 service: row.get(0)?,
                 address: row.get(1)?,
-                center,
+                lister,
+                facts: None,
                 listed_at: time(row, 3)?,
                 listed: unlisted_at.is_none(),
                 unlisted_at,
@@ -119,6 +121,14 @@ impl Store {
     }
 }
 
+/// Returns a stored name for a message: that of a target's fields as it is shown elsewhere.
+pub(super) fn shown_name(stored: String) -> String {
+    match ServiceFields::from_stored(&stored) {
+        Some(fields) => fields.to_string(),
+        None => stored,
+    }
+}
+
 impl Writer<'_> {
     pub(super) fn insert_key(&self, id: KeyId, key: &Key) -> rusqlite::Result<()> {
         self.run(
@@ -136,16 +146,18 @@ impl Writer<'_> {
 
     pub(super) fn upsert_service(
         &self,
-        id: ServiceId,
-        name: &str,
+        (id, name): (ServiceId, &str),
         key: KeyId,
         branch: &str,
+        has_fields: bool,
         seen_at: DateTime<Utc>,
     ) -> rusqlite::Result<()> {
         self.run(
-            "INSERT INTO service (id, name, key_id, git_branch, first_seen_at) VALUES (?1, ?2, ?3, ?4, ?5)
-                 ON CONFLICT (name) DO UPDATE SET key_id = excluded.key_id, git_branch = excluded.git_branch",
-            params![id, name, key, branch, iso(seen_at)],
+            "INSERT INTO service (id, name, key_id, git_branch, has_fields, first_seen_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                 ON CONFLICT (name) DO UPDATE SET key_id = excluded.key_id, git_branch = excluded.git_branch,
+                     has_fields = excluded.has_fields",
+            params![id, name, key, branch, has_fields, iso(seen_at)],
         )
     }
 
@@ -237,6 +249,7 @@ impl Writer<'_> {
         }
         for sql in [
             "DELETE FROM listing WHERE service_id IN (SELECT id FROM service WHERE key_id = ?1)",
+            "DELETE FROM target WHERE service_id IN (SELECT id FROM service WHERE key_id = ?1)",
             "DELETE FROM service WHERE key_id = ?1",
             "DELETE FROM address WHERE key_id = ?1",
             "DELETE FROM replicas WHERE key_id = ?1",

@@ -20,6 +20,7 @@ mod reason;
 mod rows;
 mod runs;
 mod schedules;
+mod targets;
 mod upgrade;
 mod waiting;
 mod writer;
@@ -71,6 +72,7 @@ const MIGRATIONS: &[Migration] = &[
     Sql(include_str!("migrations/0014_file_bytes.sql")),
     Sql(include_str!("migrations/0015_clock_jump.sql")),
     Sql(include_str!("migrations/0016_mixture.sql")),
+    Sql(include_str!("migrations/0017_targets.sql")),
 ];
 
 /// A connection to the database.

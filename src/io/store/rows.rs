@@ -7,6 +7,7 @@ use rusqlite::{Error, Row as SqlRow, params};
 
 use super::damage::ValueOwner;
 use super::ids::HIGHEST_ID;
+use super::keys::shown_name;
 use super::reading::{fingerprint, maybe_time, row_owner, time};
 use super::{Store, StoreError, Writer};
 use crate::coverage::Coverage;
@@ -95,7 +96,7 @@ impl Store {
             Ok(LatestFile {
                 row: row.get(0)?,
                 key: row.get(1)?,
-                service: row.get::<_, Option<String>>(2)?.unwrap_or_default(),
+                service: shown_name(row.get::<_, Option<String>>(2)?.unwrap_or_default()),
                 build_group: row.get(3)?,
                 path: row.get(4)?,
                 bytes: row.get(5)?,

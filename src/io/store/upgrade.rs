@@ -18,6 +18,7 @@ const CHANGES: &[(usize, &str)] = &[
     (14, "the size of each stored profile is remembered"),
     (15, "jumps of the clock are remembered"),
     (16, "counts that may be those of several processes are marked"),
+    (17, "sources of targets are remembered"),
 ];
 
 /// The database of an earlier release.

@@ -75,15 +75,25 @@ impl<'a> Writer<'a> {
             Change::KeyMended(id, key) => self.mend_key(*id, key),
             Change::KeyDropped(key, at) => self.drop_key(*key, *at),
             Change::NeverPulledForgotten(key) => self.forget_key(*key),
-            Change::Service { id, name, key, branch, seen_at } => {
-                self.upsert_service(*id, name, *key, branch, *seen_at)
+            Change::Service { id, name, key, branch, has_fields, seen_at } => {
+                self.upsert_service((*id, name), *key, branch, *has_fields, *seen_at)
             }
-            Change::CentersAsked { urls, at } => self.set_asked_centers(urls, *at),
+            Change::ListersAsked { centers, sources, at } => {
+                self.set_asked_centers(centers, *at)?;
+                self.set_asked_sources(sources, *at)
+            }
             Change::CenterListed { url, at } => self.set_center_listed(url, *at),
             Change::Listed { service, address, center, position, at } => {
                 self.upsert_listing(*service, address, center, *position, *at)
             }
             Change::Unlisted { service, address, at } => self.end_listing(*service, address, *at),
+            Change::SourceListed { name, at } => self.set_source_listed(name, *at),
+            Change::TargetListed { source, service, address, facts, position, at } => {
+                self.upsert_target(source, (*service, address), facts, *position, *at)
+            }
+            Change::TargetUnlisted { source, service, address, at } => {
+                self.end_target(source, *service, address, *at)
+            }
             Change::Unfinished(key) => self.set_unfinished(*key),
             Change::Schedule(key, row) => self.set_schedule(*key, row),
             Change::Address { key, address, state } => self.set_address_state(*key, address, state),

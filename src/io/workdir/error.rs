@@ -83,6 +83,15 @@ pub(crate) enum WorkdirError {
         /// The file.
         path: PathBuf,
     },
+    /// Somebody else can write what decides which programs are run.
+    #[error("user {owner} can write {:?} (mode {mode:o}), or its group or others can", path.display())]
+    WrittenByOthers {
+        /// The configuration, a folder on the way to it, or a link there.
+        path: PathBuf,
+        /// User id of its owner.
+        owner: u32,
+        mode: u32,
+    },
     /// The file system refused.
     #[error("{action} {:?}", path.display())]
     Io {
@@ -107,9 +116,11 @@ impl WorkdirError {
             Self::Link { .. } | Self::LinkOfOther { .. } | Self::NoFolder { .. } | Self::Leftover { .. } => {
                 true
             }
-            Self::Busy { .. } | Self::Foreign { .. } | Self::OtherOwner { .. } | Self::TooLarge { .. } => {
-                false
-            }
+            Self::Busy { .. }
+            | Self::Foreign { .. }
+            | Self::OtherOwner { .. }
+            | Self::TooLarge { .. }
+            | Self::WrittenByOthers { .. } => false,
         }
     }
 

@@ -27,6 +27,7 @@ mod profiles;
 mod scratch;
 pub(crate) mod site;
 mod sweep;
+mod writers;
 
 use std::fs;
 use std::io::Read as _;
@@ -167,6 +168,11 @@ impl Workdir {
             return Err(WorkdirError::TooLarge { path });
         }
         Ok(Some((path, text)))
+    }
+
+    /// Fails where anybody but this user and root can write the configuration, or replace it.
+    pub(crate) fn check_writers_of_configuration(&self) -> Result<(), WorkdirError> {
+        writers::check(&self.root.join(CONFIGURATION), self.rules.caller)
     }
 
     /// Returns the kind of network file system that the root is on, if it is on one.

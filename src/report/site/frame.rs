@@ -104,13 +104,19 @@ impl<'s> ServiceRow<'s> {
 
     /// Returns the words in which the search looks.
     pub(super) fn words(&self) -> String {
-        let Service { name, also, env, region, app, branch, commit, state, .. } = self.service;
-        let words = [name, env, region, app, branch, commit, &state.text].into_iter().chain(also);
+        let Service { name, also, targets, env, region, app, branch, commit, state, .. } = self.service;
+        let words = [name, env, region, app, branch, commit, &state.text];
+        let words = words.into_iter().chain(also).chain(targets);
         printable(&words.map(String::as_str).collect::<Vec<_>>().join(" ")).to_lowercase()
     }
 
     pub(super) fn pulled(&self) -> Option<Moment> {
         self.service.last_pull.map(Moment)
+    }
+
+    /// Returns the sources of targets that list the service, in one line.
+    pub(super) fn targets(&self) -> String {
+        printable(&self.service.targets.join(" ")).into_owned()
     }
 
     pub(super) fn errors(&self) -> Vec<String> {

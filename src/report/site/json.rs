@@ -42,6 +42,8 @@ pub(super) struct LatestJson<'s> {
 struct ServiceJson<'s> {
     service: &'s str,
     also: &'s [String],
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    targets: &'s [String],
     env: &'s str,
     region: &'s str,
     app: &'s str,
@@ -80,6 +82,7 @@ impl<'s> ServiceJson<'s> {
         let Service {
             name,
             also,
+            targets,
             env,
             region,
             app: of,
@@ -100,6 +103,7 @@ impl<'s> ServiceJson<'s> {
         Self {
             service: name,
             also,
+            targets,
             env,
             region,
             app: of,

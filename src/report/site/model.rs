@@ -21,6 +21,8 @@ pub(crate) struct Service {
     pub name: String,
     /// Other registered names of the same service.
     pub also: Vec<String>,
+    /// Names of the sources of targets that list it.
+    pub targets: Vec<String>,
     /// Empty when the name fits no pattern. So are region, branch and commit.
     pub env: String,
     pub region: String,

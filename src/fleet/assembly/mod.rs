@@ -1,6 +1,9 @@
-//! The assembly of the fleet: the lists of the centers, laid over what is known from before.
+//! The assembly of the fleet: the lists of the centers and of the sources of targets, laid over what is known from
+//! before.
 //!
 //! The database learns of a fleet by its changes, which `pull` carries out and `list` drops.
+
+mod sources;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -11,9 +14,14 @@ use super::center_list::{CenterList, ListedService};
 use super::change::Change;
 use super::ids::{IdSource, KeyId, ServiceId};
 use super::key_entry::{KeyEntry, Listing, ServiceName};
-use super::records::{AddressStates, AskedCenter, Key, ListedAddress, Replicas, ScheduleRow, StoredService};
+use super::records::{
+    AddressStates, AskedCenter, Key, KnownSource, ListedAddress, Lister, Replicas, ScheduleRow, StoredService,
+};
 use super::services::{Fleet, SilentCenter, UnaskedCenter};
+use super::targets::ServiceFields;
 use crate::names::Naming;
+
+pub(crate) use sources::SourceAnswer;
 
 /// The answer of one center.
 #[derive(Debug)]
@@ -24,6 +32,20 @@ pub(crate) struct CenterAnswer {
     pub answer: Option<Result<CenterList, String>>,
 }
 
+/// The answers of all that list addresses.
+#[derive(Debug, Default)]
+pub(crate) struct Answers {
+    pub(crate) centers: Vec<CenterAnswer>,
+    /// In the order given: of two sources that list one address under different keys, the first counts.
+    pub(crate) sources: Vec<SourceAnswer>,
+}
+
+impl From<Vec<CenterAnswer>> for Answers {
+    fn from(centers: Vec<CenterAnswer>) -> Self {
+        Self { centers, sources: Vec::new() }
+    }
+}
+
 /// The keys, names and addresses of the database.
 #[derive(Debug, Default)]
 pub(crate) struct StoredFleet {
@@ -32,6 +54,7 @@ pub(crate) struct StoredFleet {
     pub(crate) listings: Vec<ListedAddress>,
     pub(crate) centers: HashMap<String, DateTime<Utc>>,
     pub(crate) asked: HashMap<String, AskedCenter>,
+    pub(crate) sources: BTreeMap<String, KnownSource>,
     pub(crate) schedules: HashMap<KeyId, ScheduleRow>,
     pub(crate) replicas: HashMap<KeyId, Replicas>,
     pub(crate) states: AddressStates,
@@ -43,18 +66,17 @@ impl StoredFleet {
         self.services.binary_search_by(|service| service.name.as_str().cmp(name)).is_ok()
     }
 
-    /// Returns answers without asking: the last list of each center that the last pull without names asked. Without
-    /// such a pull, the last list of every center counts.
+    /// Returns answers without asking: the last list of each center and source that the last pull without names asked.
+    /// Without such a pull, the last list of every one counts.
     #[must_use]
-    pub(crate) fn without_asking(&self) -> Vec<CenterAnswer> {
-        let is_latest = |url: &&String| {
-            self.asked.is_empty() || self.asked.get(*url).is_some_and(|asked| asked.is_latest)
-        };
-        self.centers
-            .keys()
-            .filter(is_latest)
-            .map(|url| CenterAnswer { url: url.clone(), answer: None })
-            .collect()
+    pub(crate) fn without_asking(&self) -> Answers {
+        let no_pull = self.asked.is_empty() && self.sources.values().all(|source| source.asked_at.is_none());
+        let is_latest = |url: &&String| no_pull || self.asked.get(*url).is_some_and(|asked| asked.is_latest);
+        let centers = self.centers.keys().filter(is_latest);
+        let centers = centers.map(|url| CenterAnswer { url: url.clone(), answer: None }).collect();
+        let sources = self.sources.iter().filter(|(_, source)| no_pull || source.is_latest);
+        let sources = sources.map(|(name, _)| SourceAnswer { name: name.clone(), answer: None }).collect();
+        Answers { centers, sources }
     }
 }
 
@@ -63,12 +85,13 @@ impl Fleet {
     #[must_use]
     pub(crate) fn assemble(
         known: StoredFleet,
-        heard: Vec<CenterAnswer>,
+        answers: Answers,
         naming: &Naming,
         ids: &IdSource,
         now: DateTime<Utc>,
     ) -> Self {
-        let StoredFleet { keys, services, listings, centers, asked, schedules, replicas, states } = known;
+        let StoredFleet { keys, services, listings, centers, asked, sources, schedules, replicas, states } =
+            known;
         let (mut key_ids, mut unreadable) = (HashMap::with_capacity(keys.len()), HashSet::new());
         for (id, key) in keys {
             match key {
@@ -83,6 +106,7 @@ impl Fleet {
             key_ids,
             unreadable,
             members: BTreeMap::new(),
+            with_fields: HashSet::new(),
             changes: Vec::new(),
             silent: Vec::new(),
             cut: Vec::new(),
@@ -90,29 +114,44 @@ impl Fleet {
         for service in services {
             assembly.known_service(service);
         }
-        let mut listed_before: HashMap<Arc<str>, Vec<ListedAddress>> = HashMap::new();
+        let mut listed_before: HashMap<Lister, Vec<ListedAddress>> = HashMap::new();
         for listing in listings {
-            listed_before.entry(Arc::clone(&listing.center)).or_default().push(listing);
+            listed_before.entry(listing.lister.clone()).or_default().push(listing);
         }
-        for (center, listings) in &listed_before {
-            let last_heard = centers.get(&**center).copied();
-            assembly.remember(listings, last_heard);
+        let last_listed = |lister: &Lister| match lister {
+            Lister::Center(url) => centers.get(&**url).copied(),
+            Lister::Targets(name) => sources.get(&**name).and_then(|source| source.last_listed_at),
+        };
+        for (lister, listings) in &listed_before {
+            assembly.remember(listings, last_listed(lister));
         }
-        for answer in heard {
-            let before = listed_before.remove(&*answer.url).unwrap_or_default();
-            let last_heard = centers.get(&answer.url).copied();
-            assembly.heard(answer, &before, last_heard);
+        for answer in answers.centers {
+            let lister = Lister::Center(answer.url.as_str().into());
+            let before = listed_before.remove(&lister).unwrap_or_default();
+            assembly.heard(answer, &before, last_listed(&lister));
         }
-        let mut unasked = BTreeMap::new();
-        for (url, before) in listed_before {
-            let since = asked.get(&*url).map(|asked| asked.asked_at).or_else(|| centers.get(&*url).copied());
-            if let Some(since) = since
+        let order: Vec<String> = answers.sources.iter().map(|answer| answer.name.clone()).collect();
+        let (lists, failed_sources) =
+            assembly.sources_answered(answers.sources, &sources, &mut listed_before);
+        let (mut unasked, mut unasked_sources) = (BTreeMap::new(), BTreeMap::new());
+        for (lister, before) in listed_before {
+            let asked_at = match &lister {
+                Lister::Center(url) => asked.get(&**url).map(|asked| asked.asked_at),
+                Lister::Targets(name) => sources.get(&**name).and_then(|source| source.asked_at),
+            };
+            if let Some(since) = asked_at.or_else(|| last_listed(&lister))
                 && let services @ 1.. = assembly.unasked(&before, since)
             {
-                unasked.insert((*url).to_owned(), UnaskedCenter { since, services });
+                let (all, name) = match &lister {
+                    Lister::Center(url) => (&mut unasked, url),
+                    Lister::Targets(name) => (&mut unasked_sources, name),
+                };
+                all.insert((**name).to_owned(), UnaskedCenter { since, services });
             }
         }
-        Self { unasked, ..assembly.finish(schedules, &replicas, states) }
+        assembly.settle(&order);
+        let fleet = assembly.finish(schedules, &replicas, states);
+        Self { unasked, unasked_sources, failed_sources, sources: lists, ..fleet }
     }
 }
 
@@ -123,8 +162,10 @@ struct Assembly<'a> {
     key_ids: HashMap<Key, KeyId>,
     /// Keys whose stored env, region, app or commit cannot be read.
     unreadable: HashSet<KeyId>,
-    /// The names with their keys. A `ServiceName` gets its own name only at the end.
+    /// The stored names with their keys. A `ServiceName` gets the name that is shown only at the end.
     members: BTreeMap<String, (KeyId, ServiceName)>,
+    /// Members whose stored names hold fields.
+    with_fields: HashSet<ServiceId>,
     changes: Vec<Change>,
     silent: Vec<SilentCenter>,
     cut: Vec<(String, String)>,
@@ -133,8 +174,18 @@ struct Assembly<'a> {
 impl Assembly<'_> {
     /// Parses a stored name again, because the configuration may have changed since it was stored.
     fn known_service(&mut self, service: StoredService) {
-        let parsed = self.naming.parse(&service.name);
-        let (key, branch) = (Key::from_parsed(&parsed), parsed.branch);
+        let fields = ServiceFields::from_stored(&service.name).filter(|_| service.has_fields);
+        let has_fields = fields.is_some();
+        let (key, branch) = match fields {
+            Some(fields) => (fields.key(), fields.branch),
+            None => {
+                let parsed = self.naming.parse(&service.name);
+                (Key::from_parsed(&parsed), parsed.branch)
+            }
+        };
+        if has_fields {
+            self.with_fields.insert(service.id);
+        }
         let stood = service.place.as_ref().map(|(key, _)| *key);
         if let Some(id) = stood.filter(|id| self.unreadable.contains(id) && !self.key_ids.contains_key(&key))
         {
@@ -150,6 +201,7 @@ impl Assembly<'_> {
                 name: service.name.clone(),
                 key: key_id,
                 branch: branch.clone(),
+                has_fields,
                 seen_at: self.now,
             });
         }
@@ -195,7 +247,8 @@ impl Assembly<'_> {
             member.listings.reserve_exact(1);
             member.listings.push(Listing {
                 assumed: true,
-                ..Listing::new(Arc::clone(&listing.address), &listing.center, listing.listed_at)
+                facts: listing.facts.clone(),
+                ..Listing::new(Arc::clone(&listing.address), &listing.lister, listing.listed_at)
             });
         }
     }
@@ -253,7 +306,7 @@ impl Assembly<'_> {
         self.changes.push(Change::CenterListed { url: url.to_owned(), at: now });
         let mut stood: HashMap<(ServiceId, &str), &ListedAddress> =
             before.iter().map(|listing| ((listing.service, &*listing.address), listing)).collect();
-        let center: Arc<str> = url.into();
+        let center = Lister::Center(url.into());
         for ListedService { name, addresses } in listed {
             let service = self.service(name);
             if let Some((_, member)) = self.members.get_mut(name) {
@@ -304,12 +357,19 @@ impl Assembly<'_> {
         let id = self.ids.service();
         let parsed = self.naming.parse(name);
         let (key, branch) = (Key::from_parsed(&parsed), parsed.branch);
-        let key_id = self.key_id(&key);
+        self.add_member(id, name, &key, branch, false);
+        id
+    }
+
+    /// Adds a name that is not known.
+    fn add_member(&mut self, id: ServiceId, name: &str, key: &Key, branch: String, has_fields: bool) {
+        let key_id = self.key_id(key);
         self.changes.push(Change::Service {
             id,
             name: name.to_owned(),
             key: key_id,
             branch: branch.clone(),
+            has_fields,
             seen_at: self.now,
         });
         let member = ServiceName {
@@ -321,7 +381,6 @@ impl Assembly<'_> {
             not_asked_since: None,
         };
         self.members.insert(name.to_owned(), (key_id, member));
-        id
     }
 
     fn finish(
@@ -333,8 +392,10 @@ impl Assembly<'_> {
         let mut keys: HashMap<KeyId, Key> = self.key_ids.into_iter().map(|(key, id)| (id, key)).collect();
         let mut indices: HashMap<KeyId, usize> = HashMap::with_capacity(keys.len());
         let mut entries: Vec<KeyEntry> = Vec::with_capacity(keys.len());
-        for (name, (id, member)) in self.members {
-            let member = ServiceName { name, ..member };
+        for (stored, (id, member)) in self.members {
+            let fields =
+                ServiceFields::from_stored(&stored).filter(|_| self.with_fields.contains(&member.id));
+            let member = ServiceName { name: fields.map_or(stored, |fields| fields.to_string()), ..member };
             if let Some(index) = indices.get(&id) {
                 entries[*index].members.push(member);
                 continue;
@@ -350,8 +411,10 @@ impl Assembly<'_> {
                 came_in: false,
             });
         }
+        for entry in &mut entries {
+            entry.members.sort_by(|a, b| a.name.cmp(&b.name));
+        }
         entries.sort_unstable_by(|a, b| a.key.cmp(&b.key));
-        let Self { changes, silent, cut, .. } = self;
-        Fleet { entries, changes, silent, cut, unasked: BTreeMap::new() }
+        Fleet { entries, changes: self.changes, silent: self.silent, cut: self.cut, ..Fleet::default() }
     }
 }

@@ -1,0 +1,145 @@
+//! `--targets` and `[[targets]]`: the sources of targets of a run, and what there is to say of them.
+
+use std::fmt::Write as _;
+
+use anyhow::Result;
+use clap::{Args, ValueHint};
+
+use crate::collect::fleet::{GivenSource, read_sources};
+use crate::commands::{Context, fail, show, warn};
+use crate::config::{SourceInput, TargetSource, doubled_name};
+use crate::exit::{EarlyEnd, ExitCode};
+use crate::fleet::services::{FailedSource, Fleet};
+use crate::fleet::targets::TargetList;
+use crate::io::store::Store;
+use crate::io::targets::SourceBounds;
+use crate::names::in_message;
+
+/// The option `--targets`.
+#[derive(Args, Debug)]
+pub(crate) struct TargetArgs {
+    /// Ask the processes that FILE lists, a Prometheus `file_sd` list or what `kubectl get pods -o json` prints; - is
+    /// standard input; may be given several times.
+    ///
+    /// Replaces the sources of the configuration ([[targets]]). No center is asked beside them unless one is named. A
+    /// source is remembered under NAME [default: the path, or stdin].
+    #[arg(long, value_name = "[NAME=]FILE", value_hint = ValueHint::AnyPath)]
+    targets: Vec<TargetSource>,
+}
+
+impl Context {
+    /// Returns the context of a run that is given these sources of targets, or else those of the configuration.
+    ///
+    /// Where no center is named and a source is given or known to the root, no center is asked.
+    pub(crate) fn with_targets(&self, args: &TargetArgs) -> Result<Self> {
+        let given = &args.targets;
+        if let Some(name) = doubled_name(given) {
+            return Err(EarlyEnd::Refused(format!(
+                "two sources of targets are \"{}\"; --targets NAME=FILE tells them apart, and standard input is read once",
+                in_message(name)
+            ))
+            .into());
+        }
+        if given.iter().filter(|source| source.input == SourceInput::Stdin).count() > 1 {
+            return Err(
+                EarlyEnd::Usage("standard input is one source of targets, and can be read once").into()
+            );
+        }
+        let sources = if given.is_empty() { self.config.targets.clone() } else { given.clone() };
+        let knows_sources = || {
+            let store = Store::open_read_only(&self.workdir.database());
+            store.and_then(|store| store.knows_sources()).unwrap_or(false)
+        };
+        let has_other_sources = self.named_centers.is_empty() && (!sources.is_empty() || knows_sources());
+        let centers = if has_other_sources { Vec::new() } else { self.centers.clone() };
+        Ok(Self { centers, sources, ..self.clone() })
+    }
+
+    /// Fails where a command is to be run, and somebody else could have written it.
+    pub(crate) fn check_commands(&self) -> Result<()> {
+        if self.sources.iter().all(|source| !matches!(source.input, SourceInput::Command(_))) {
+            return Ok(());
+        }
+        self.workdir.check_writers_of_configuration().map_err(|error| {
+            let refused = format!(
+                "a command of [[targets]] is run only where nobody but this user and root can write the configuration: \
+                 {error}; chmod go-w, or --targets FILE in place of the command"
+            );
+            EarlyEnd::Refused(refused).into()
+        })
+    }
+}
+
+/// Tells of sources that gave no list and of entries that are not asked; with `--verbose`, of all that was passed over.
+/// `stands_in` says what becomes of the last list of a source.
+pub(crate) fn tell_sources(fleet: &Fleet, stands_in: &str, context: &Context) {
+    for FailedSource { name, message, last_heard } in &fleet.failed_sources {
+        let before = match last_heard {
+            Some(at) => format!("{stands_in} {}", show::moment(*at, context.now())),
+            None => "it listed nothing before".to_owned(),
+        };
+        warn(format_args!("targets \"{}\": {message}; {before}", in_message(name)));
+    }
+    for (name, list) in &fleet.sources {
+        tell_list(name, list, context);
+    }
+}
+
+fn tell_list(name: &str, list: &TargetList, context: &Context) {
+    let name = in_message(name);
+    for bad in &list.bad {
+        fail(format_args!("targets \"{name}\": {bad}; it is left out"));
+    }
+    let more = list.bad_count - list.bad.len();
+    if more > 0 {
+        fail(format_args!("targets \"{name}\": and {} more left out", show::count(more, "entries")));
+    }
+    if !list.passed_over.is_empty() {
+        let mut said = String::new();
+        for (reason, number) in &list.passed_over {
+            let _ = write!(said, "{}{number} {}", if said.is_empty() { "" } else { ", " }, reason.phrase());
+        }
+        context.explain(format_args!("targets \"{name}\": pods that are no targets: {said}"));
+    }
+    if !list.unknown_labels.is_empty() {
+        let labels: Vec<_> = list.unknown_labels.iter().map(|label| in_message(label)).collect();
+        context.explain(format_args!(
+            "targets \"{name}\": labels without a meaning here: {}",
+            labels.join(", ")
+        ));
+    }
+}
+
+/// Tells that `prune` removes nothing from sources of targets. A file that was given is read, to say how much it lists.
+pub(crate) fn tell_nothing_to_remove(
+    args: &TargetArgs,
+    bounds: SourceBounds<'_>,
+    context: &Context,
+) -> ExitCode {
+    let mut code = ExitCode::Done;
+    for answer in read_sources(GivenSource::begin(&args.targets, bounds), || bounds) {
+        let name = in_message(&answer.name).into_owned();
+        match answer.answer {
+            Some(Ok(list)) => {
+                let number = show::count(list.targets.len(), "targets");
+                context.tell(format_args!("targets \"{name}\": {number}; there is nothing to remove"));
+                tell_list(&answer.name, &list, context);
+                if list.bad_count > 0 {
+                    code = ExitCode::Partly;
+                }
+            }
+            Some(Err(message)) => {
+                warn(format_args!("targets \"{name}\": {message}"));
+                code = ExitCode::Partly;
+            }
+            None => {}
+        }
+    }
+    if context.centers.is_empty() {
+        context.tell(
+            "no center is named, and this root has sources of targets: what left them is offline by itself, and there \
+             is nothing to remove",
+        );
+    }
+    code
+}

@@ -1,0 +1,516 @@
+//! The lists of sources of targets, laid over the known services.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use super::Assembly;
+use crate::fleet::change::Change;
+use crate::fleet::ids::{KeyId, ServiceId};
+use crate::fleet::key_entry::Listing;
+use crate::fleet::records::{Key, KnownSource, ListedAddress, Lister};
+use crate::fleet::services::FailedSource;
+use crate::fleet::targets::{AgentKind, ServiceFields, Target, TargetList, TargetService, known_commit};
+use crate::names::ParsedName;
+
+/// The answer of one source of targets.
+#[derive(Debug)]
+pub(crate) struct SourceAnswer {
+    pub(crate) name: String,
+    /// Its list; `None` where it was not read, so that its last list counts.
+    pub(crate) answer: Option<Result<TargetList, String>>,
+}
+
+impl ServiceFields {
+    pub(super) fn key(&self) -> Key {
+        let Self { env, region, app, branch: _, commit } = self.clone();
+        Key { env, region, app, commit }
+    }
+}
+
+/// Commits by environment, region and app.
+type CommitsByApp = HashMap<[String; 3], BTreeSet<String>>;
+
+fn app_of(fields: &ServiceFields) -> [String; 3] {
+    [&fields.env, &fields.region, &fields.app].map(String::to_owned)
+}
+
+/// Returns why a target is not asked.
+fn why_left_out(target: &Target) -> Option<String> {
+    match (&target.service, &target.facts.agent) {
+        (TargetService::Fields(fields), _) if fields.app.is_empty() => {
+            Some("it names neither a service nor an app".to_owned())
+        }
+        (_, Some(AgentKind::Coverport | AgentKind::Raw { .. })) => {
+            Some("this release asks agents of goc alone".to_owned())
+        }
+        _ => None,
+    }
+}
+
+impl Assembly<'_> {
+    /// Takes in the answers of sources; returns the lists without their targets, and the sources that gave none.
+    pub(super) fn sources_answered(
+        &mut self,
+        answers: Vec<SourceAnswer>,
+        known: &BTreeMap<String, KnownSource>,
+        listed_before: &mut HashMap<Lister, Vec<ListedAddress>>,
+    ) -> (Vec<(String, TargetList)>, Vec<FailedSource>) {
+        let (mut lists, mut failed) = (Vec::new(), Vec::new());
+        for SourceAnswer { name, answer } in answers {
+            let lister = Lister::Targets(name.as_str().into());
+            let before = listed_before.remove(&lister).unwrap_or_default();
+            if let Some(Ok(list)) = answer {
+                lists.push((name, self.source_listed(&lister, list, &before)));
+                continue;
+            }
+            let stood: Vec<&ListedAddress> = before.iter().filter(|listing| listing.listed).collect();
+            self.assume(&stood);
+            if let Some(Err(message)) = answer {
+                let last_heard = known.get(&name).and_then(|source| source.last_listed_at);
+                failed.push(FailedSource { name, message, last_heard });
+            }
+        }
+        (lists, failed)
+    }
+
+    /// Takes in the list of a source; returns it without its targets.
+    fn source_listed(
+        &mut self,
+        lister: &Lister,
+        mut list: TargetList,
+        before: &[ListedAddress],
+    ) -> TargetList {
+        let now = self.now;
+        let source = lister.targets().unwrap_or_default().to_owned();
+        self.changes.push(Change::SourceListed { name: source.clone(), at: now });
+        let mut targets = Vec::with_capacity(list.targets.len());
+        for target in std::mem::take(&mut list.targets) {
+            match why_left_out(&target) {
+                Some(reason) => list.reject(&target.address, reason),
+                None => targets.push(target),
+            }
+        }
+        let names = self.names_of(&targets);
+        let mut stood: HashMap<(ServiceId, &str), &ListedAddress> =
+            before.iter().map(|listing| ((listing.service, &*listing.address), listing)).collect();
+        let mut seen = HashSet::new();
+        for (position, (Target { address, facts, .. }, name)) in targets.iter().zip(&names).enumerate() {
+            let service = self.service(name);
+            if !seen.insert((service, address)) {
+                continue;
+            }
+            let known = stood.remove(&(service, address.as_str())).filter(|listing| listing.listed);
+            let listed_at = known.map_or(now, |listing| listing.listed_at);
+            let facts = match known.and_then(|listing| listing.facts.as_ref()) {
+                Some(known) if **known == *facts => Arc::clone(known),
+                _ => {
+                    let facts = Arc::new(facts.clone());
+                    self.changes.push(Change::TargetListed {
+                        source: source.clone(),
+                        service,
+                        address: address.clone(),
+                        facts: Arc::clone(&facts),
+                        position,
+                        at: listed_at,
+                    });
+                    facts
+                }
+            };
+            let listing = Listing::new(address.as_str().into(), lister, listed_at);
+            let (_, member) = self.members.get_mut(name).expect("made above");
+            member.listings.push(Listing { facts: Some(facts), ..listing });
+            member.last_seen = Some(now);
+        }
+        for ((service, address), listing) in stood {
+            if listing.listed {
+                let (source, address) = (source.clone(), address.to_owned());
+                self.changes.push(Change::TargetUnlisted { source, service, address, at: now });
+            }
+        }
+        list
+    }
+
+    /// Returns the stored name of the service of each target; makes those known that are not.
+    fn names_of(&mut self, targets: &[Target]) -> Vec<String> {
+        let services: HashSet<&TargetService> = targets.iter().map(|target| &target.service).collect();
+        let mut services: Vec<(ServiceFields, &TargetService)> =
+            services.into_iter().filter_map(|service| Some((self.fields_of(service)?, service))).collect();
+        // The longest commit first: it is the one that shorter spellings of it in this list mean.
+        services.sort_unstable_by(|(a, _), (b, _)| (b.commit.len(), a).cmp(&(a.commit.len(), b)));
+        let mut commits = self.commits_of(services.iter().map(|(fields, _)| fields));
+        let mut names: HashMap<&TargetService, String> = HashMap::new();
+        for (fields, service) in &services {
+            let known = commits.entry(app_of(fields)).or_default();
+            let meant = known_commit(&fields.commit, known.iter().map(String::as_str));
+            let meant = meant.filter(|_| !fields.commit.is_empty()).unwrap_or(&fields.commit).to_owned();
+            known.insert(meant.clone());
+            let name = match service {
+                TargetService::Name(name) if meant == fields.commit => name.clone(),
+                _ => self.name_of_fields(&ServiceFields { commit: meant, ..fields.clone() }),
+            };
+            names.insert(service, name);
+        }
+        let name = |target: &Target| match (&target.service, names.get(&target.service)) {
+            (_, Some(name)) | (TargetService::Name(name), None) => name.clone(),
+            (TargetService::Fields(_), None) => unreachable!("fields have a name"),
+        };
+        targets.iter().map(name).collect()
+    }
+
+    /// Returns the fields of a service; `None` for a name that has none.
+    fn fields_of(&self, service: &TargetService) -> Option<ServiceFields> {
+        match service {
+            TargetService::Fields(fields) => Some(fields.clone()),
+            TargetService::Name(name) => {
+                let parsed = self.naming.parse(name);
+                let is_parsed = parsed.is_parsed();
+                let ParsedName { env, region, app, branch, commit, .. } = parsed;
+                is_parsed.then_some(ServiceFields { env, region, app, branch, commit })
+            }
+        }
+    }
+
+    /// Returns the known commits of each environment, region and app of these fields.
+    fn commits_of<'f>(&self, fields: impl Iterator<Item = &'f ServiceFields>) -> CommitsByApp {
+        let mut commits: CommitsByApp = fields.map(|fields| (app_of(fields), BTreeSet::new())).collect();
+        for Key { env, region, app, commit } in self.key_ids.keys() {
+            if let Some(known) = commits.get_mut(&[env, region, app].map(String::to_owned)) {
+                known.insert(commit.clone());
+            }
+        }
+        commits
+    }
+
+    /// Returns the stored name of a service of these fields: the name that is shown where it reads as the very fields,
+    /// so that a center's service of that name is the same one.
+    fn name_of_fields(&mut self, fields: &ServiceFields) -> String {
+        let shown = fields.to_string();
+        let parsed = self.naming.parse(&shown);
+        let key = fields.key();
+        if parsed.is_parsed() && Key::from_parsed(&parsed) == key && parsed.branch == fields.branch {
+            return shown;
+        }
+        let stored = fields.stored();
+        // Somebody may have registered a name of this very form at a center.
+        let known = self.members.get(&stored).map(|(_, member)| member.id);
+        let id = known.unwrap_or_else(|| self.ids.service());
+        if self.with_fields.insert(id) {
+            self.add_member(id, &stored, &key, fields.branch.clone(), true);
+        }
+        stored
+    }
+
+    /// Lets an address that a source of targets lists stand under one key, where centers or other sources list it under
+    /// others: the source that stands first in `order` counts, and after all sources the centers, whose lists keep what
+    /// is long gone. What is listed now counts before what was listed when its lister was last heard.
+    pub(super) fn settle(&mut self, order: &[String]) {
+        let rank = |listing: &Listing| {
+            let place = listing.lister.targets().map(|name| order.iter().position(|known| known == name));
+            (listing.assumed, place.map_or(usize::MAX, |place| place.unwrap_or(usize::MAX - 1)))
+        };
+        let mut first: HashMap<Arc<str>, ((bool, usize), KeyId, Lister)> = HashMap::new();
+        let listings = self.members.values().flat_map(|(_, member)| &member.listings);
+        let from_sources: HashSet<Arc<str>> = listings
+            .filter(|listing| listing.lister.targets().is_some())
+            .map(|listing| Arc::clone(&listing.address))
+            .collect();
+        if from_sources.is_empty() {
+            return;
+        }
+        for (key, member) in self.members.values() {
+            for listing in member.listings.iter().filter(|listing| from_sources.contains(&listing.address)) {
+                let rank = rank(listing);
+                let best = first.entry(Arc::clone(&listing.address));
+                let best = best.or_insert_with(|| (rank, *key, listing.lister.clone()));
+                if rank < best.0 {
+                    *best = (rank, *key, listing.lister.clone());
+                }
+            }
+        }
+        for (key, member) in self.members.values_mut() {
+            member.listings.retain(|listing| {
+                let best = first.get(&listing.address);
+                best.is_none_or(|(_, best_key, lister)| best_key == key || *lister == listing.lister)
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fleet::assembly::{Answers, CenterAnswer, StoredFleet};
+    use crate::fleet::center_list::{CenterList, ListedService};
+    use crate::fleet::fixtures::at;
+    use crate::fleet::ids::{HighestIds, IdSource};
+    use crate::fleet::records::StoredService;
+    use crate::fleet::services::Fleet;
+    use crate::fleet::targets::{TargetLimits, Template, read};
+    use crate::names::Naming;
+
+    /// A group of `file_sd` with one address and these labels.
+    fn group(address: &str, labels: &[(&str, &str)]) -> serde_json::Value {
+        let labels: serde_json::Map<String, serde_json::Value> =
+            labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect();
+        serde_json::json!({ "targets": [address], "labels": labels })
+    }
+
+    fn listed(name: &str, groups: &[serde_json::Value]) -> SourceAnswer {
+        let json = serde_json::json!(groups).to_string();
+        let limits = TargetLimits { max_bytes: 1 << 20, max_targets: 100 };
+        let list = read(json.as_bytes(), &Template::default(), limits).unwrap();
+        SourceAnswer { name: name.to_owned(), answer: Some(Ok(list)) }
+    }
+
+    fn center(name: &str, addresses: &[&str]) -> CenterAnswer {
+        let addresses = addresses.iter().map(|address| (*address).to_owned()).collect();
+        let services = vec![ListedService { name: name.to_owned(), addresses }];
+        CenterAnswer { url: "http://center".to_owned(), answer: Some(Ok(CenterList { services, cut: None })) }
+    }
+
+    fn assemble(known: StoredFleet, answers: Answers) -> Fleet {
+        let highest = HighestIds { key: 100, service: 100, ..HighestIds::default() };
+        Fleet::assemble(known, answers, &Naming::default(), &IdSource::after(highest), at(0))
+    }
+
+    fn from_sources(sources: Vec<SourceAnswer>) -> Fleet {
+        assemble(StoredFleet::default(), Answers { centers: Vec::new(), sources })
+    }
+
+    /// Names, keys and addresses of a fleet, in words such as `echo_1234567 (||echo|1234567): http://a`.
+    fn shown(fleet: &Fleet) -> Vec<String> {
+        let member = |entry: &crate::fleet::key_entry::KeyEntry| -> Vec<String> {
+            let Key { env, region, app, commit } = &entry.key;
+            let line = |member: &crate::fleet::key_entry::ServiceName| {
+                let addresses: Vec<&str> = member.addresses().map(|listing| &*listing.address).collect();
+                format!("{} ({env}|{region}|{app}|{commit}): {}", member.name, addresses.join(" "))
+            };
+            entry.members.iter().map(line).collect()
+        };
+        fleet.entries.iter().flat_map(member).collect()
+    }
+
+    const ECHO: &str = "staging_th_echo_master_845820727e";
+    const FIELDS: [(&str, &str); 5] = [
+        ("env", "staging"),
+        ("region", "th"),
+        ("app", "echo"),
+        ("branch", "master"),
+        ("commit", "845820727e"),
+    ];
+
+    #[test]
+    fn a_name_is_read_and_fields_are_stored_as_given() {
+        let fleet = from_sources(vec![listed(
+            "x",
+            &[
+                group("a:1", &[("service", ECHO)]),
+                group("b:1", &[("app", "echo"), ("commit", "1234567")]),
+                group(
+                    "c:1",
+                    &[
+                        ("env", "a_b"),
+                        ("region", "c"),
+                        ("app", "d"),
+                        ("branch", "f/x"),
+                        ("commit", "1234567"),
+                    ],
+                ),
+                group("d:1", &[("service", "echo")]),
+                group("e:1", &[("env", "staging"), ("app", "echo")]),
+            ],
+        )]);
+        assert_eq!(
+            shown(&fleet),
+            [
+                "echo (||echo|): http://d:1",
+                "echo_1234567 (||echo|1234567): http://b:1",
+                "a_b_c_d_f/x_1234567 (a_b|c|d|1234567): http://c:1",
+                "staging_echo (staging||echo|): http://e:1",
+                "staging_th_echo_master_845820727e (staging|th|echo|845820727e): http://a:1",
+            ]
+        );
+        assert!(!fleet.is_partial());
+    }
+
+    #[test]
+    fn fields_and_a_name_that_reads_as_them_are_one_service_which_a_center_may_list_too() {
+        let sources = vec![listed("x", &[group("a:1", &FIELDS), group("b:1", &[("service", ECHO)])])];
+        let answers = Answers { centers: vec![center(ECHO, &["http://a:1", "http://c:1"])], sources };
+        let fleet = assemble(StoredFleet::default(), answers);
+        let line = format!("{ECHO} (staging|th|echo|845820727e): http://a:1 http://c:1 http://b:1");
+        assert_eq!(shown(&fleet), [line]);
+    }
+
+    #[test]
+    fn fields_whose_name_reads_as_others_are_apart_from_those() {
+        // The name of both is a_b_c_d_1234567, which a center registered as env a.
+        let given = [("env", "a_b"), ("region", "c"), ("app", "d"), ("commit", "1234567")];
+        let sources = vec![listed("x", &[group("a:1", &given)])];
+        let answers = Answers { centers: vec![center("a_b_c_d_1234567", &["http://b:1"])], sources };
+        let fleet = assemble(StoredFleet::default(), answers);
+        assert_eq!(
+            shown(&fleet),
+            ["a_b_c_d_1234567 (a|b|c|1234567): http://b:1", "a_b_c_d_1234567 (a_b|c|d|1234567): http://a:1"]
+        );
+    }
+
+    #[test]
+    fn a_short_commit_is_the_longer_one_that_is_known_or_listed_beside_it() {
+        let fields = |commit: &'static str| {
+            let mut fields = FIELDS;
+            fields[4].1 = commit;
+            fields
+        };
+        let short = "staging_th_echo_master_8458207";
+        let list = || {
+            vec![listed(
+                "x",
+                &[
+                    group("a:1", &fields("8458207")),
+                    group("b:1", &[("service", short)]),
+                    group("c:1", &fields("84582072")),
+                ],
+            )]
+        };
+        let fleet = assemble(
+            StoredFleet::default(),
+            Answers { centers: vec![center(ECHO, &["http://d:1"])], sources: list() },
+        );
+        let all = format!("{ECHO} (staging|th|echo|845820727e): http://d:1 http://a:1 http://b:1 http://c:1");
+        assert_eq!(shown(&fleet), [all]);
+        let fleet = from_sources(list());
+        let all =
+            "staging_th_echo_master_84582072 (staging|th|echo|84582072): http://a:1 http://b:1 http://c:1";
+        assert_eq!(shown(&fleet), [all]);
+        // Another app is another matter.
+        let other = listed("x", &[group("a:1", &[("app", "echo"), ("commit", "8458207")])]);
+        let answers = Answers { centers: vec![center(ECHO, &["http://d:1"])], sources: vec![other] };
+        assert_eq!(
+            shown(&assemble(StoredFleet::default(), answers))[0],
+            "echo_8458207 (||echo|8458207): http://a:1"
+        );
+    }
+
+    #[test]
+    fn an_address_counts_once_under_the_source_that_stands_first() {
+        let app = |app| [("app", app)];
+        let sources = || {
+            vec![
+                listed("x", &[group("a:1", &app("one"))]),
+                listed("y", &[group("a:1", &app("two")), group("b:1", &app("two"))]),
+            ]
+        };
+        let fleet = from_sources(sources());
+        assert_eq!(shown(&fleet), ["one (||one|): http://a:1", "two (||two|): http://b:1"]);
+        let centers = vec![center(ECHO, &["http://a:1", "http://b:1", "http://c:1"])];
+        let fleet = assemble(StoredFleet::default(), Answers { centers, sources: sources() });
+        assert_eq!(shown(&fleet)[2], format!("{ECHO} (staging|th|echo|845820727e): http://c:1"));
+        // Both sources of one key: one address.
+        let fleet = from_sources(vec![
+            listed("x", &[group("a:1", &app("one"))]),
+            listed("y", &[group("A:1", &app("one"))]),
+        ]);
+        assert_eq!(shown(&fleet), ["one (||one|): http://a:1"]);
+        assert_eq!(fleet.entries[0].sources_of("http://a:1").len(), 2);
+    }
+
+    /// A fleet of which the database knows that source `x` lists `http://a:1` and `http://b:1` of `echo`, by fields.
+    fn known() -> StoredFleet {
+        let service = crate::fleet::ids::ServiceId(1);
+        let fields = ServiceFields { app: "echo".to_owned(), ..ServiceFields::default() };
+        let address = |host: &str| ListedAddress {
+            service,
+            address: format!("http://{host}:1").into(),
+            lister: Lister::Targets("x".into()),
+            facts: Some(Arc::default()),
+            listed_at: at(-10),
+            listed: true,
+            unlisted_at: None,
+        };
+        let source = KnownSource { asked_at: Some(at(-5)), is_latest: true, last_listed_at: Some(at(-5)) };
+        StoredFleet {
+            keys: vec![(KeyId(1), Some(fields.key()))],
+            services: vec![StoredService {
+                id: service,
+                name: fields.stored(),
+                has_fields: true,
+                place: Some((KeyId(1), String::new())),
+            }],
+            listings: vec![address("a"), address("b")],
+            sources: [("x".to_owned(), source)].into(),
+            ..StoredFleet::default()
+        }
+    }
+
+    #[test]
+    fn what_left_the_list_is_offline_and_what_stays_keeps_its_time() {
+        let sources = vec![listed("x", &[group("b:1", &[("app", "echo")])])];
+        let fleet = assemble(known(), Answers { centers: Vec::new(), sources });
+        assert_eq!(shown(&fleet), ["echo (||echo|): http://b:1"]);
+        assert_eq!(fleet.entries[0].listed_at("http://b:1"), Some(at(-10)));
+        let changes = format!("{:?}", fleet.changes);
+        assert!(changes.contains("TargetUnlisted") && !changes.contains("TargetListed {"), "{changes}");
+        // Only a list without entries empties a source.
+        let emptied = assemble(known(), Answers { centers: Vec::new(), sources: vec![listed("x", &[])] });
+        assert_eq!(shown(&emptied), ["echo (||echo|): "]);
+        assert_eq!(format!("{:?}", emptied.changes).matches("TargetUnlisted").count(), 2);
+    }
+
+    #[test]
+    fn the_last_list_stands_in_for_a_source_that_failed() {
+        let failed = SourceAnswer { name: "x".to_owned(), answer: Some(Err("it is empty".to_owned())) };
+        let fleet = assemble(known(), Answers { centers: Vec::new(), sources: vec![failed] });
+        assert_eq!(shown(&fleet), ["echo (||echo|): http://a:1 http://b:1"]);
+        assert!(fleet.entries[0].is_assumed("http://a:1") && fleet.is_partial() && fleet.changes.is_empty());
+        assert_eq!(fleet.failed_sources[0].last_heard, Some(at(-5)));
+    }
+
+    #[test]
+    fn a_source_that_a_run_was_not_given_is_not_judged() {
+        let answers = Answers { centers: Vec::new(), sources: vec![listed("y", &[])] };
+        let fleet = assemble(known(), answers);
+        assert_eq!(shown(&fleet), ["echo (||echo|): "]);
+        assert_eq!(fleet.entries[0].members[0].not_asked_since, Some(at(-5)));
+        assert_eq!((fleet.unasked_sources["x"].services, fleet.changes.len()), (1, 1));
+        // Without asking anybody, the sources of the last pull count.
+        let fleet = assemble(known(), known().without_asking());
+        assert_eq!(shown(&fleet), ["echo (||echo|): http://a:1 http://b:1"]);
+        assert!(!fleet.is_partial());
+    }
+
+    #[test]
+    fn what_is_told_of_a_target_is_remembered_when_it_changes() {
+        let with_pod = group("a:1", &[("app", "echo"), ("pod", "echo-0")]);
+        let sources = vec![listed("x", &[with_pod, group("b:1", &[("app", "echo")])])];
+        let fleet = assemble(known(), Answers { centers: Vec::new(), sources });
+        let told: Vec<&Change> =
+            fleet.changes.iter().filter(|change| matches!(change, Change::TargetListed { .. })).collect();
+        let [Change::TargetListed { address, facts, at: since, .. }] = told[..] else { panic!("{told:?}") };
+        assert_eq!((address.as_str(), facts.pod.as_deref(), *since), ("http://a:1", Some("echo-0"), at(-10)));
+    }
+
+    #[test]
+    fn a_target_that_cannot_be_asked_is_left_out_with_its_reason() {
+        let fleet = from_sources(vec![listed(
+            "x",
+            &[
+                group("a:1", &[("env", "staging")]),
+                group("b:1", &[("app", "echo"), ("agent", "coverport")]),
+                group("c:1", &[("app", "echo"), ("agent", "goc")]),
+            ],
+        )]);
+        assert_eq!(shown(&fleet), ["echo (||echo|): http://c:1"]);
+        let (name, list) = &fleet.sources[0];
+        let bad: Vec<String> = list.bad.iter().map(ToString::to_string).collect();
+        assert_eq!((name.as_str(), list.bad_count), ("x", 2));
+        assert_eq!(
+            bad,
+            [
+                "\"http://a:1\": it names neither a service nor an app",
+                "\"http://b:1\": this release asks agents of goc alone",
+            ]
+        );
+        assert!(fleet.is_partial());
+    }
+}

@@ -1,0 +1,128 @@
+//! Sources of targets, and the addresses that they list.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Row, params};
+
+use super::damage::ValueOwner;
+use super::reading::{maybe_time, time, unknown};
+use super::{Store, StoreError, Writer};
+use crate::fleet::ids::ServiceId;
+use crate::fleet::records::{KnownSource, ListedAddress, Lister};
+use crate::fleet::targets::{AgentKind, TargetFacts};
+use crate::time::iso;
+
+impl Store {
+    /// Tells whether a pull was ever given a source of targets.
+    pub(crate) fn knows_sources(&self) -> Result<bool, StoreError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM target_source)";
+        self.connection.query_row(sql, [], |row| row.get(0)).map_err(self.failed())
+    }
+
+    /// Returns the sources of targets by name.
+    pub(crate) fn target_sources(&self) -> Result<BTreeMap<String, KnownSource>, StoreError> {
+        let sql = "SELECT name, asked_at, is_latest, last_listed_at FROM target_source";
+        let read = |row: &Row<'_>| {
+            let (asked_at, last_listed_at) = (maybe_time(row, 1)?, maybe_time(row, 3)?);
+            Ok((row.get(0)?, KnownSource { asked_at, is_latest: row.get(2)?, last_listed_at }))
+        };
+        let sources = self.query_readable("target_source", sql, [], |_| Ok(ValueOwner::Nobody), read)?;
+        Ok(sources.into_iter().collect())
+    }
+
+    /// Returns the addresses that sources list or listed, in the order in which they were listed.
+    pub(crate) fn targets(&self) -> Result<Vec<ListedAddress>, StoreError> {
+        let sql = "SELECT service_id, source, address, listed_at, unlisted_at, agent, meta_path, counters_path, pod, uid,
+                          restarts
+                   FROM target ORDER BY source, position, address";
+        let owner = |row: &Row<'_>| Ok(ValueOwner::Service(row.get(0)?));
+        let mut listers: HashMap<Arc<str>, Lister> = HashMap::new();
+        self.query_readable("target", sql, [], owner, |row| {
+            let source: Arc<str> = row.get(1)?;
+            let lister = listers.entry(Arc::clone(&source)).or_insert(Lister::Targets(source)).clone();
+            let unlisted_at = maybe_time(row, 4)?;
+            Ok(ListedAddress {
+                service: row.get(0)?,
+                address: row.get(2)?,
+                lister,
+                facts: Some(Arc::new(facts(row)?)),
+                listed_at: time(row, 3)?,
+                listed: unlisted_at.is_none(),
+                unlisted_at,
+            })
+        })
+    }
+}
+
+/// Reads the facts of a target, from the column of its agent on.
+fn facts(row: &Row<'_>) -> rusqlite::Result<TargetFacts> {
+    let agent: Option<String> = row.get(5)?;
+    let agent = match agent.as_deref() {
+        None => None,
+        Some("goc") => Some(AgentKind::Goc),
+        Some("coverport") => Some(AgentKind::Coverport),
+        Some("raw") => Some(AgentKind::Raw { meta: row.get(6)?, counters: row.get(7)? }),
+        Some(other) => return Err(unknown(5, other)),
+    };
+    Ok(TargetFacts { agent, pod: row.get(8)?, uid: row.get(9)?, restarts: row.get(10)? })
+}
+
+impl Writer<'_> {
+    /// Replaces the sources that the latest pull without names was given.
+    pub(super) fn set_asked_sources(&self, names: &[String], at: DateTime<Utc>) -> rusqlite::Result<()> {
+        self.run("UPDATE target_source SET is_latest = 0 WHERE is_latest", params![])?;
+        names.iter().try_for_each(|name| {
+            self.run(
+                "INSERT INTO target_source (name, asked_at, is_latest) VALUES (?1, ?2, 1)
+                     ON CONFLICT (name) DO UPDATE SET asked_at = excluded.asked_at, is_latest = 1",
+                params![name, iso(at)],
+            )
+        })
+    }
+
+    pub(super) fn set_source_listed(&self, name: &str, at: DateTime<Utc>) -> rusqlite::Result<()> {
+        self.run(
+            "INSERT INTO target_source (name, last_listed_at) VALUES (?1, ?2)
+                 ON CONFLICT (name) DO UPDATE SET last_listed_at = excluded.last_listed_at",
+            params![name, iso(at)],
+        )
+    }
+
+    pub(super) fn upsert_target(
+        &self,
+        source: &str,
+        (service, address): (ServiceId, &str),
+        facts: &TargetFacts,
+        position: usize,
+        at: DateTime<Utc>,
+    ) -> rusqlite::Result<()> {
+        let TargetFacts { agent, pod, uid, restarts } = facts;
+        let (agent, meta, counters) = match agent {
+            None => (None, None, None),
+            Some(AgentKind::Goc) => (Some("goc"), None, None),
+            Some(AgentKind::Coverport) => (Some("coverport"), None, None),
+            Some(AgentKind::Raw { meta, counters }) => (Some("raw"), Some(meta), Some(counters)),
+        };
+        self.run(
+            "INSERT OR REPLACE INTO target (source, service_id, address, position, listed_at, agent, meta_path,
+                                            counters_path, pod, uid, restarts)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            params![source, service, address, position, iso(at), agent, meta, counters, pod, uid, restarts],
+        )
+    }
+
+    pub(super) fn end_target(
+        &self,
+        source: &str,
+        service: ServiceId,
+        address: &str,
+        at: DateTime<Utc>,
+    ) -> rusqlite::Result<()> {
+        self.run(
+            "UPDATE target SET unlisted_at = ?4 WHERE source = ?1 AND service_id = ?2 AND address = ?3",
+            params![source, service, address, iso(at)],
+        )
+    }
+}

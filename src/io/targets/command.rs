@@ -1,0 +1,152 @@
+//! A command that prints a list of targets. It leads a group of processes, which is ended as a whole.
+
+use std::fmt;
+use std::io::{self, Read};
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags};
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use super::SourceError;
+use super::patience::{Patience, STOP_CHECK};
+use crate::io::process::{spawn, wait_for};
+use crate::names::in_message;
+
+/// Bytes of its messages that are kept, from the end.
+const MESSAGE_BYTES: usize = 4096;
+/// Interval in which the end of a command is looked for that has closed its output.
+const END_CHECK: Duration = Duration::from_millis(10);
+
+/// A command that ended with a failure.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    program: String,
+    status: ExitStatus,
+    /// The last line of its messages.
+    message: Option<String>,
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "\"{}\" ended with {}", in_message(&self.program), self.status)?;
+        self.message.as_ref().map_or(Ok(()), |message| write!(out, ": {}", in_message(message)))
+    }
+}
+
+/// A command at work. Reading gives what it prints. One that is dropped before its end is killed.
+pub(super) struct Running<'a> {
+    program: &'a str,
+    child: Child,
+    /// `None` after its end.
+    stdout: Option<ChildStdout>,
+    stderr: Option<ChildStderr>,
+    /// The end of its messages.
+    messages: Vec<u8>,
+    has_ended: bool,
+    patience: &'a Patience<'a>,
+}
+
+impl<'a> Running<'a> {
+    /// Starts a program with its arguments, in the environment of this one and without input.
+    pub(super) fn start(command: &'a [String], patience: &'a Patience<'a>) -> Result<Self, SourceError> {
+        let (program, arguments) = command.split_first().expect("a command names its program");
+        #[expect(clippy::disallowed_methods, reason = "this adapter runs what the configuration names")]
+        let mut starting = Command::new(program);
+        starting.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        starting.process_group(0);
+        let mut child = spawn(&mut starting)
+            .map_err(|reason| SourceError::NotStarted { program: program.clone(), reason })?;
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        Ok(Self { program, child, stdout, stderr, messages: Vec::new(), has_ended: false, patience })
+    }
+
+    /// Tells whether all that it printed was read.
+    pub(super) fn is_at_end(&self) -> bool {
+        self.stdout.is_none()
+    }
+
+    /// Waits for its end, and fails if it failed.
+    pub(super) fn finish(mut self) -> Result<(), SourceError> {
+        let status = self.wait().map_err(|error| self.patience.reason(error))?;
+        if status.success() {
+            return Ok(());
+        }
+        let messages = String::from_utf8_lossy(&self.messages);
+        let last = messages.lines().rev().map(str::trim).find(|line| !line.is_empty()).map(str::to_owned);
+        Err(SourceError::Failed(Ended { program: self.program.to_owned(), status, message: last }))
+    }
+
+    fn wait(&mut self) -> io::Result<ExitStatus> {
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                self.has_ended = true;
+                // As much as a pipe holds; a program that it left behind may go on to write.
+                for _ in 0..16 {
+                    self.turn(Duration::ZERO)?;
+                }
+                return Ok(status);
+            }
+            let wait = self.patience.wait(END_CHECK)?;
+            self.turn(wait)?;
+        }
+    }
+
+    /// Waits until it prints something, and keeps its messages; tells whether output and messages were there.
+    fn turn(&mut self, wait: Duration) -> io::Result<(bool, bool)> {
+        let stdout = self.stdout.as_ref().map(|pipe| PollFd::new(pipe, PollFlags::IN));
+        let stderr = self.stderr.as_ref().map(|pipe| PollFd::new(pipe, PollFlags::IN));
+        let is_open = [&stdout, &stderr].map(Option::is_some);
+        let mut polled: Vec<PollFd<'_>> = [stdout, stderr].into_iter().flatten().collect();
+        wait_for(&mut polled, wait)?;
+        let mut polled = polled.iter();
+        let [output, message] = is_open
+            .map(|is_open| is_open && polled.next().is_some_and(|polled| !polled.revents().is_empty()));
+        if message {
+            self.listen();
+        }
+        Ok((output, message))
+    }
+
+    /// Keeps the next part of its messages.
+    fn listen(&mut self) {
+        let mut part = [0; MESSAGE_BYTES];
+        match self.stderr.as_mut().map_or(Ok(0), |stderr| stderr.read(&mut part)) {
+            Ok(0) | Err(_) => self.stderr = None,
+            Ok(len) => {
+                self.messages.extend_from_slice(&part[..len]);
+                let surplus = self.messages.len().saturating_sub(MESSAGE_BYTES);
+                self.messages.drain(..surplus);
+            }
+        }
+    }
+}
+
+impl Read for Running<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            if self.is_at_end() {
+                return Ok(0);
+            }
+            let wait = self.patience.wait(STOP_CHECK)?;
+            if self.turn(wait)?.0 {
+                let len = self.stdout.as_mut().map_or(Ok(0), |stdout| stdout.read(buffer))?;
+                if len == 0 {
+                    self.stdout = None;
+                }
+                return Ok(len);
+            }
+        }
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            // The command was not waited for, so its process id is no other program's.
+            let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
+            let _ = self.child.wait();
+        }
+    }
+}

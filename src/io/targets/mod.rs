@@ -1,0 +1,234 @@
+//! Sources of targets: standard input, files, and commands. Their text is read as it comes, within bounds of time and size.
+
+mod command;
+mod patience;
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::fs::OFlags;
+
+use crate::config::{SourceInput, TargetSource};
+use crate::fleet::targets::{TargetLimits, TargetList, TargetsError, Template, read};
+use crate::io::signals::Signals;
+use command::{Ended, Running};
+use patience::{Patience, Patient};
+
+/// A source that gave no list.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SourceError {
+    #[error("cannot read {:?}: {reason}", path.display())]
+    Unreadable { path: PathBuf, reason: io::Error },
+    #[error("cannot start {program:?}: {reason}")]
+    NotStarted { program: String, reason: io::Error },
+    /// The command ended with a failure, whatever it printed.
+    #[error("{0}")]
+    Failed(Ended),
+    #[error("nothing was complete after {}", humantime::format_duration(*.0))]
+    TimedOut(Duration),
+    #[error("a signal ended this run")]
+    Stopped,
+    #[error("{0}")]
+    List(#[from] TargetsError),
+}
+
+/// The bounds within which sources are read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SourceBounds<'a> {
+    /// Time that the run has left; `None` without a deadline.
+    pub(crate) time_left: Option<Duration>,
+    pub(crate) signals: &'a Signals,
+    pub(crate) max_targets: usize,
+}
+
+impl SourceBounds<'_> {
+    fn limits(&self) -> TargetLimits {
+        TargetLimits { max_bytes: TargetLimits::MAX_BYTES, max_targets: self.max_targets }
+    }
+}
+
+/// Reads the list of a source.
+pub(crate) fn list(source: &TargetSource, bounds: SourceBounds<'_>) -> Result<TargetList, SourceError> {
+    let TargetSource { input, deadline, template, .. } = source;
+    let within = match input {
+        SourceInput::Stdin => bounds.time_left,
+        _ => Some(bounds.time_left.map_or(*deadline, |left| left.min(*deadline))),
+    };
+    let patience = Patience::new(within, bounds.signals);
+    match input {
+        SourceInput::Stdin => {
+            patience.blame(read(Patient::new(rustix::stdio::stdin(), &patience), template, bounds.limits()))
+        }
+        SourceInput::File(path) => from_file(path, template, &patience, bounds.limits()),
+        SourceInput::Command(command) => from_command(command, template, &patience, bounds.limits()),
+    }
+}
+
+fn from_file(
+    path: &Path,
+    template: &Template,
+    patience: &Patience<'_>,
+    limits: TargetLimits,
+) -> Result<TargetList, SourceError> {
+    let file = open(path).map_err(|reason| SourceError::Unreadable { path: path.to_owned(), reason })?;
+    patience.blame(read(Patient::new(file, patience), template, limits))
+}
+
+/// Opens a file. Opening a pipe, such as that of `<(kubectl ...)` in a shell, does not wait for its other end.
+fn open(path: &Path) -> io::Result<File> {
+    let flags = OFlags::NONBLOCK.bits().cast_signed();
+    OpenOptions::new().read(true).custom_flags(flags).open(path)
+}
+
+fn from_command(
+    command: &[String],
+    template: &Template,
+    patience: &Patience<'_>,
+    limits: TargetLimits,
+) -> Result<TargetList, SourceError> {
+    let mut running = Running::start(command, patience)?;
+    let listed = read(&mut running, template, limits);
+    if running.is_at_end() {
+        // Text that ends early is the fault of a command that failed, whose own message says more.
+        running.finish()?;
+    }
+    patience.blame(listed)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::Write as _;
+    use std::process::Command;
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::io::clock::Stopwatch;
+
+    const LIST: &str = r#"[{"targets": ["a:1", "b:2"]}]"#;
+
+    fn source(input: SourceInput) -> TargetSource {
+        let template = Template::default();
+        TargetSource { name: "x".to_owned(), input, deadline: Duration::from_secs(20), template }
+    }
+
+    fn shell(script: &str) -> TargetSource {
+        source(SourceInput::Command(["sh", "-c", script].map(str::to_owned).to_vec()))
+    }
+
+    fn read_within(source: &TargetSource, time_left: Option<Duration>) -> Result<usize, String> {
+        let bounds = SourceBounds { time_left, signals: &Signals::default(), max_targets: 10 };
+        list(source, bounds).map(|list| list.targets.len()).map_err(|error| error.to_string())
+    }
+
+    fn read_all(source: &TargetSource) -> Result<usize, String> {
+        read_within(source, None)
+    }
+
+    #[test]
+    fn a_command_is_run_without_a_shell_and_its_list_is_read() {
+        let echo =
+            |text: &str| source(SourceInput::Command(["printf", "%s", text].map(str::to_owned).to_vec()));
+        assert_eq!(read_all(&echo(LIST)), Ok(2));
+        assert_eq!(read_all(&shell(&format!("cat /dev/stdin; echo '{LIST}'"))), Ok(2), "stdin is empty");
+        let spelled = read_all(&echo("$HOME; [] > x")).unwrap_err();
+        assert!(spelled.starts_with("no list of targets: "), "{spelled}");
+    }
+
+    #[test]
+    fn a_command_that_fails_is_told_by_its_status_and_the_last_line_of_its_messages() {
+        let failed = |script: &str| read_all(&shell(script)).unwrap_err();
+        assert_eq!(
+            failed("echo one >&2; printf 'no \\033[31maccess\\n\\n' >&2; exit 3"),
+            "\"sh\" ended with exit status: 3: no \\u{1b}[31maccess"
+        );
+        // A list that is whole does not count either.
+        assert_eq!(failed(&format!("echo '{LIST}'; exit 1")), "\"sh\" ended with exit status: 1");
+        assert_eq!(failed("kill -9 $$"), "\"sh\" ended with signal: 9 (SIGKILL)");
+        assert_eq!(failed("true"), "it is empty");
+        let many = failed("i=0; while [ $i -lt 20000 ]; do echo line $i; i=$((i+1)); done >&2; exit 1");
+        assert_eq!(many, "\"sh\" ended with exit status: 1: line 19999");
+        let missing =
+            read_all(&source(SourceInput::Command(vec!["/nowhere/kubectl".to_owned()]))).unwrap_err();
+        assert!(missing.starts_with("cannot start \"/nowhere/kubectl\": No such file"), "{missing}");
+    }
+
+    #[test]
+    fn a_command_is_ended_with_all_that_it_started_when_its_time_is_over() {
+        let home = TempDir::new().unwrap();
+        let pid = home.path().join("pid");
+        let script = format!("sleep 600 & echo $! > {}; echo '['; sleep 600", pid.display());
+        let started = Stopwatch::start();
+        let hung = TargetSource { deadline: Duration::from_millis(500), ..shell(&script) };
+        assert_eq!(read_all(&hung), Err("nothing was complete after 500ms".to_owned()));
+        assert_eq!(
+            read_within(&shell("sleep 600"), Some(Duration::ZERO)),
+            Err("nothing was complete after 0s".to_owned())
+        );
+        assert!(started.elapsed() < Duration::from_secs(60));
+        #[expect(clippy::disallowed_methods, reason = "a file of a test")]
+        let pid = fs::read_to_string(&pid).unwrap();
+        let gone = || {
+            !Path::new("/proc").join(pid.trim()).exists()
+                || procfs::process::Process::new(pid.trim().parse().unwrap())
+                    .and_then(|process| process.stat())
+                    .is_ok_and(|stat| stat.state == 'Z')
+        };
+        assert!((0..1000).any(|_| {
+            let _ = crate::io::clock::wait(Duration::from_millis(10), &Signals::default());
+            gone()
+        }));
+    }
+
+    #[test]
+    fn a_command_that_closed_its_output_and_hangs_is_ended_too() {
+        let hung = TargetSource {
+            deadline: Duration::from_millis(500),
+            ..shell(&format!("echo '{LIST}'; exec >&- 2>&-; sleep 600"))
+        };
+        assert_eq!(read_all(&hung), Err("nothing was complete after 500ms".to_owned()));
+    }
+
+    #[test]
+    fn output_without_end_is_broken_off() {
+        let endless = read_all(&shell("yes '['")).unwrap_err();
+        assert!(endless.starts_with("no list of targets: "), "{endless}");
+    }
+
+    #[test]
+    fn a_file_is_read_also_where_it_is_a_pipe() {
+        let home = TempDir::new().unwrap();
+        let path = home.path().join("targets.json");
+        let file = source(SourceInput::File(path.clone()));
+        let missing = read_all(&file).unwrap_err();
+        assert!(
+            missing.starts_with("cannot read ")
+                && missing.ends_with("No such file or directory (os error 2)")
+        );
+        #[expect(clippy::disallowed_methods, reason = "a file of a test")]
+        fs::write(&path, LIST).unwrap();
+        assert_eq!(read_all(&file), Ok(2));
+        let folder = read_all(&source(SourceInput::File(home.path().to_owned()))).unwrap_err();
+        assert!(folder.contains("Is a directory"), "{folder}");
+
+        let pipe = home.path().join("pipe");
+        #[expect(clippy::disallowed_methods, reason = "a pipe of a test")]
+        let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+        assert!(made.success());
+        let from_pipe = source(SourceInput::File(pipe.clone()));
+        let nobody = TargetSource { deadline: Duration::from_millis(100), ..from_pipe.clone() };
+        assert_eq!(read_all(&nobody), Err("nothing was complete after 100ms".to_owned()));
+        std::thread::scope(|scope| {
+            #[expect(clippy::disallowed_methods, reason = "the other end of a pipe of a test")]
+            scope.spawn(|| {
+                let mut writer = OpenOptions::new().write(true).open(&pipe).unwrap();
+                writer.write_all(LIST.as_bytes()).unwrap();
+            });
+            assert_eq!(read_all(&from_pipe), Ok(2));
+        });
+    }
+}

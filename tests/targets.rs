@@ -1,0 +1,393 @@
+//! Targets: processes that no center lists, from files, standard input and commands.
+
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+
+use crate::harness::{ECHO, MAIN_BLOCK, Output, PING_BLOCK, World, echo, make_script, output_of};
+use crate::sim::Agent;
+
+/// Starts an echo process that registers nowhere, and whose first block was executed once.
+fn process() -> Agent {
+    let agent = Agent::start(&echo());
+    agent.hit(&[MAIN_BLOCK], 1);
+    agent
+}
+
+/// Host and port of a process.
+fn place(agent: &Agent) -> String {
+    agent.url().trim_start_matches("http://").to_owned()
+}
+
+/// A group of Prometheus' `file_sd` with these processes.
+fn group(agents: &[&Agent], labels: &Value) -> Value {
+    let targets: Vec<String> = agents.iter().map(|agent| place(agent)).collect();
+    json!({ "targets": targets, "labels": labels })
+}
+
+impl World {
+    /// Writes a file beside the root.
+    fn list_targets(&self, name: &str, list: &Value) -> PathBuf {
+        let path = self.home().join(name);
+        fs::write(&path, list.to_string()).unwrap();
+        path
+    }
+
+    /// Runs the binary where no center is named.
+    fn run_alone(&self, arguments: &[&str]) -> Output {
+        output_of(self.command(arguments).env_remove("GOC_CENTER"))
+    }
+
+    /// Runs the binary with text on its standard input, where no center is named.
+    fn run_with_input(&self, arguments: &[&str], input: &str) -> Output {
+        let mut command = self.command(arguments);
+        command.env_remove("GOC_CENTER").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        let ended = child.wait_with_output().unwrap();
+        Output {
+            code: ended.status.code().unwrap(),
+            stdout: String::from_utf8(ended.stdout).unwrap(),
+            stderr: String::from_utf8(ended.stderr).unwrap(),
+        }
+    }
+
+    /// Lists services by name with their states, where no center is named.
+    fn states(&self, arguments: &[&str]) -> Vec<String> {
+        let arguments = [&["list", "--format", "json"], arguments].concat();
+        let output = self.run_alone(&arguments);
+        let lines = output.json();
+        let line = |line: &Value| {
+            format!(
+                "{} {} {}",
+                line["service"].as_str().unwrap(),
+                line["state"].as_str().unwrap(),
+                line["replicas"]["up"]
+            )
+        };
+        lines[0].as_array().unwrap().iter().map(line).collect()
+    }
+}
+
+const LABELS: [(&str, &str); 5] = [
+    ("env", "staging"),
+    ("region", "th"),
+    ("app", "apa_goc_echoserver"),
+    ("branch", "master"),
+    ("commit", "845820727e"),
+];
+
+fn labels() -> Value {
+    Value::Object(LABELS.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect())
+}
+
+#[test]
+fn processes_of_a_file_are_pulled_listed_and_reported_without_any_center() {
+    let world = World::new();
+    let agents = [process(), process()];
+    agents[1].hit(&[PING_BLOCK], 3);
+    let file = world.list_targets("targets.json", &json!([group(&[&agents[0], &agents[1]], &labels())]));
+    let output = world.run_alone(&["pull", "--targets", file.to_str().unwrap()]).assert_code(0);
+    assert_eq!(output.stderr, "");
+    assert_eq!(world.echo_counts().iter().sum::<u64>(), 5);
+    assert_eq!(world.run_alone(&["total", "echoserver"]).assert_code(0).stdout, "30.0\n");
+    assert_eq!(world.states(&["--targets", "targets.json"]), [format!("{ECHO} ok 2")]);
+    world.run_alone(&["report", "--all", "--format", "site", "-o", "site"]).assert_code(0);
+    let site: Value =
+        serde_json::from_slice(&fs::read(world.home().join("site/index.json")).unwrap()).unwrap();
+    assert_eq!(site["services"][0]["targets"], json!([file.to_str().unwrap()]));
+    // Without the option nobody is asked, and what was listed last is shown.
+    assert_eq!(world.states(&[]), [format!("{ECHO} ok 2")]);
+    let again = world.run_alone(&["pull", "--force"]).assert_code(0);
+    assert_eq!((again.stderr.as_str(), agents[0].pulls()), ("", 2));
+    assert_eq!(world.center.list_requests(), 0);
+    world.assert_consistent();
+}
+
+#[test]
+fn standard_input_and_several_files_are_sources_with_names() {
+    let world = World::new();
+    let (one, two) = (process(), process());
+    let first = json!([group(&[&one], &json!({"app": "one"}))]).to_string();
+    world.list_targets("two.json", &json!([group(&[&two], &json!({"service": ECHO}))]));
+    let sources = ["--targets", "-", "--targets", "second=two.json"];
+    world.run_with_input(&[&["pull"], &sources[..]].concat(), &first).assert_code(0);
+    let names: String =
+        world.query("SELECT group_concat(name, ' ') FROM (SELECT name FROM target_source ORDER BY name)");
+    assert_eq!(names, "second stdin");
+    assert_eq!(world.states(&["--offline"]), ["one ok 1".to_owned(), format!("{ECHO} ok 1")]);
+    let listed = world.run_with_input(&[&["list"], &sources[..]].concat(), &first).assert_code(0);
+    assert!(listed.stdout.lines().next().unwrap().contains("TARGETS"), "{}", listed.stdout);
+    assert!(listed.stdout.contains("stdin") && listed.stdout.contains("second"), "{}", listed.stdout);
+    for (arguments, message) in [
+        (&["pull", "--targets", "-", "--targets", "x=-"][..], "can be read once"),
+        (&["list", "--targets", "x=a", "--targets", "x=b"], "two sources of targets are \"x\""),
+        (&["prune", "--targets", ""], "expected FILE, NAME=FILE, or - for stdin"),
+        (&["list", "--offline", "--targets", "a"], "cannot be used with"),
+    ] {
+        world.run_alone(arguments).assert_code(2).assert_stderr_contains(message);
+    }
+}
+
+#[test]
+fn standard_input_that_does_not_end_is_left_at_the_deadline_and_holds_no_lock() {
+    let world = World::new();
+    let agent = process();
+    let mut command = world.command(&["pull", "--targets", "-", "--deadline", "3s"]);
+    command.env_remove("GOC_CENTER").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut waiting = command.spawn().unwrap();
+    // The other run is not kept from the lock.
+    let file = world.list_targets("x.json", &json!([group(&[&agent], &labels())]));
+    world.run_alone(&["pull", "--targets", file.to_str().unwrap()]).assert_code(0);
+    assert_eq!(waiting.try_wait().unwrap(), None, "the run with standard input waits for it");
+    let input = waiting.stdin.take();
+    let ended = waiting.wait_with_output().unwrap();
+    drop(input);
+    let stderr = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(3), "{stderr}");
+    assert!(
+        stderr.contains("targets \"stdin\": nothing was complete after 3s; it listed nothing before"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn what_left_the_list_is_offline_and_other_sources_are_not_judged() {
+    let world = World::new();
+    let (one, two, three) = (process(), process(), process());
+    let service = |app: &str| json!({"app": app, "commit": "1234567"});
+    world.list_targets("a.json", &json!([group(&[&one], &service("one")), group(&[&two], &service("two"))]));
+    world.list_targets("b.json", &json!([group(&[&three], &service("three"))]));
+    world.run_alone(&["pull", "--targets", "a.json", "--targets", "b.json"]).assert_code(0);
+    world.list_targets("a.json", &json!([group(&[&one], &service("one"))]));
+    world.run_alone(&["pull", "--force", "--targets", "a.json"]).assert_code(0);
+    let expected = ["one_1234567 ok 1", "three_1234567 offline 0", "two_1234567 offline 0"];
+    assert_eq!(world.states(&["--offline"]), expected);
+    let listed = world.run_alone(&["list", "--targets", "a.json"]).assert_code(0);
+    let three = listed.stdout.lines().find(|line| line.contains("three")).unwrap();
+    assert!(three.contains("offline, not asked since"), "{three}");
+    let two = listed.stdout.lines().find(|line| line.contains("two")).unwrap();
+    assert!(!two.contains("not asked"), "{two}");
+    let offline = world.run_alone(&["list", "--offline"]).assert_code(0);
+    offline.assert_stderr_contains("targets \"b.json\": not asked since ");
+    // A list without entries empties the source; the stored data stays.
+    world.list_targets("a.json", &json!([]));
+    world.run_alone(&["pull", "--targets", "a.json"]).assert_code(0);
+    assert_eq!(world.states(&["one", "--offline"]), ["one_1234567 offline 0"]);
+    assert_eq!(world.run_alone(&["total", "one"]).assert_code(0).stdout, "20.0\n");
+}
+
+#[test]
+fn a_failed_source_stands_by_its_last_list() {
+    let world = World::new();
+    let agents = [process(), process()];
+    let file = world.list_targets("x.json", &json!([group(&[&agents[0], &agents[1]], &labels())]));
+    let pull = || world.run_alone(&["pull", "--force", "--targets", "x=x.json"]);
+    pull().assert_code(0);
+    agents[1].kill();
+    for (text, message) in [
+        ("", "targets \"x\": it is empty; pulling the addresses it listed "),
+        ("[{", "targets \"x\": no list of targets: EOF"),
+        ("{\"kind\": \"Status\"}", "an object of kind \"Status\" without \"items\""),
+    ] {
+        fs::write(&file, text).unwrap();
+        agents[0].hit(&[PING_BLOCK], 1);
+        let before = agents[0].pulls();
+        pull().assert_code(3).assert_stderr_contains(message);
+        assert_eq!(agents[0].pulls(), before + 1);
+    }
+    fs::remove_file(&file).unwrap();
+    let json = world.run_alone(&["pull", "--targets", "x=x.json", "--format", "json"]).assert_code(3).json();
+    assert_eq!(json.last().unwrap()["summary"]["failed_sources"], json!(["x"]));
+    let listed = world.run_alone(&["list", "--targets", "x=x.json"]).assert_code(3);
+    listed.assert_stderr_contains("No such file or directory (os error 2); showing what it listed ");
+    let metrics =
+        world.run_alone(&["list", "--targets", "x=x.json", "--format", "prometheus"]).assert_code(3);
+    assert!(metrics.stdout.contains("goc_watchdog_targets_up{targets=\"x\"} 0\n"), "{}", metrics.stdout);
+    assert!(metrics.stdout.contains(",targets=\"x\"} 2\n"), "{}", metrics.stdout);
+    world.assert_consistent();
+}
+
+#[test]
+fn one_bad_entry_costs_the_others_nothing() {
+    let world = World::new();
+    let agent = process();
+    let targets = json!([
+        {"targets": ["b\u{1b}[31m:0"], "labels": labels()},
+        {"targets": ["c:1"], "labels": {"env": "staging"}},
+        {"targets": ["d:1"], "labels": {"app": "x", "agent": "raw"}},
+        group(&[&agent], &labels()),
+    ]);
+    world.list_targets("x.json", &targets);
+    let output = world.run_alone(&["pull", "--targets", "x.json"]).assert_code(3);
+    for line in [
+        "targets \"x.json\": \"b\\u{1b}[31m:0\": it holds white space or a control character; it is left out",
+        "targets \"x.json\": \"http://c:1\": it names neither a service nor an app; it is left out",
+        "targets \"x.json\": \"d:1\": an agent raw needs both labels, meta and counters; it is left out",
+    ] {
+        assert!(output.stderr.contains(line), "{line}\n{}", output.stderr);
+    }
+    assert_eq!(world.echo_counts().iter().sum::<u64>(), 1);
+}
+
+#[test]
+fn pods_of_kubectl_are_targets_by_their_annotations_and_ports() {
+    let world = World::new();
+    let agent = process();
+    let (host, port) =
+        place(&agent).rsplit_once(':').map(|(host, port)| (host.to_owned(), port.to_owned())).unwrap();
+    let pod = |name: &str, phase: &str, annotations: Value| {
+        json!({
+            "kind": "Pod",
+            "metadata": {"name": name, "namespace": "staging", "uid": "u", "annotations": annotations,
+                         "labels": {"region": "th", "app.kubernetes.io/name": "apa_goc_echoserver", "branch": "master"}},
+            "spec": {"containers": [{"name": "main"}]},
+            "status": {"phase": phase, "podIP": host, "containerStatuses": [{"name": "main", "restartCount": 2}]},
+        })
+    };
+    let annotations =
+        json!({"goc-watchdog/port": port, "goc-watchdog/commit": "845820727e", "goc-watchdog/x": "y"});
+    let pods = json!({"kind": "List", "items": [
+        pod("echo-0", "Running", annotations.clone()),
+        pod("echo-1", "Pending", annotations),
+        pod("other", "Running", json!({})),
+    ]});
+    let output =
+        world.run_with_input(&["pull", "-v", "--targets", "kube=-"], &pods.to_string()).assert_code(0);
+    assert!(
+        output.stderr.contains(
+            "targets \"kube\": pods that are no targets: 1 without an annotation goc-watchdog/... or a port named \
+             coverage, 1 not running"
+        ),
+        "{}",
+        output.stderr
+    );
+    output.assert_stderr_contains("targets \"kube\": labels without a meaning here: goc-watchdog/x");
+    assert_eq!(world.states(&["--offline"]), [format!("{ECHO} ok 1")]);
+    let facts: String = world.query("SELECT pod || ' ' || uid || ' ' || restarts FROM target");
+    assert_eq!(facts, "echo-0 u 2");
+    let explained = world.run_alone(&["list", "--offline", "--explain", "echoserver"]).assert_code(0);
+    assert!(explained.stdout.contains("listed by targets \"kube\""), "{}", explained.stdout);
+}
+
+#[test]
+fn a_center_and_sources_that_list_one_address_count_it_once() {
+    let (world, agents) = World::with_covered_echo();
+    world.list_targets("x.json", &json!([group(&[&agents[0]], &labels())]));
+    world.list_targets("y.json", &json!([group(&[&agents[0]], &json!({"app": "other"}))]));
+    let sources = ["--targets", "x.json", "--targets", "y.json"];
+    world.run(&[&["pull"], &sources[..]].concat()).assert_code(0);
+    assert_eq!((agents[0].pulls(), world.echo_counts().iter().sum::<u64>()), (1, 1));
+    assert_eq!(world.row_count(), 1);
+    let json = world.run(&[&["list", "--format", "json"], &sources[..]].concat()).assert_code(0).json();
+    assert_eq!(json[0][1]["replicas"], json!({"up": 1, "known": 1}));
+}
+
+#[test]
+fn an_address_by_hand_needs_no_center() {
+    let world = World::new();
+    let agent = process();
+    let pull = || world.run_alone(&["pull", ECHO, "--address", &agent.url()]);
+    let output = pull().assert_code(0);
+    assert_eq!((output.stderr.as_str(), world.echo_counts().iter().sum::<u64>()), ("", 1));
+    agent.hit(&[PING_BLOCK], 1);
+    pull().assert_code(0);
+    assert_eq!(world.echo_counts().iter().sum::<u64>(), 2);
+    // A center that is named has to answer.
+    world
+        .run_alone(&["pull", ECHO, "--address", &agent.url(), "--center", "http://127.0.0.1:1"])
+        .assert_code(3);
+}
+
+#[test]
+fn prune_has_nothing_to_remove_from_targets_and_says_so() {
+    let world = World::new();
+    let agent = process();
+    world.list_targets("x.json", &json!([group(&[&agent], &labels())]));
+    world.run_alone(&["pull", "--targets", "x.json"]).assert_code(0);
+    agent.kill();
+    for arguments in
+        [&["prune", "--targets", "x.json"][..], &["prune", "--dry-run", "--targets", "x.json"], &["prune"]]
+    {
+        let output = world.run_alone(arguments).assert_code(0);
+        assert!(output.stderr.contains("there is nothing to remove"), "{arguments:?} {}", output.stderr);
+        assert_eq!(
+            output.stderr.contains("targets \"x.json\": 1 target;"),
+            arguments.len() > 1,
+            "{}",
+            output.stderr
+        );
+    }
+    assert_eq!(world.states(&["--offline"]), [format!("{ECHO} ok 1")]);
+    world.run_alone(&["prune", "--targets", "nosuch.json"]).assert_code(3);
+}
+
+#[test]
+fn a_configured_command_lists_targets_where_only_its_user_can_have_written_it() {
+    let world = World::new();
+    let agent = process();
+    let list = world.list_targets("x.json", &json!([group(&[&agent], &labels())]));
+    let script = world.home().join("list");
+    make_script(
+        &script,
+        &format!("echo \"$@\" >> {}/arguments; cat {}", world.home().display(), list.display()),
+    );
+    world.configure(&format!(
+        "[[targets]]\nname = \"kube\"\ncommand = [{:?}, \"get pods\", \"$HOME\"]\n",
+        script.display().to_string()
+    ));
+    let config = world.root().join("goc-watchdog.toml");
+    let set_mode = |mode| fs::set_permissions(&config, fs::Permissions::from_mode(mode)).unwrap();
+    for folder in [world.home(), &world.root()] {
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    for mode in [0o664, 0o646] {
+        set_mode(mode);
+        for arguments in [&["pull"][..], &["pull", "--dry-run"], &["list"]] {
+            let output = world.run_alone(arguments).assert_code(2);
+            output.assert_stderr_contains(
+                "is run only where nobody but this user and root can write the configuration",
+            );
+        }
+    }
+    assert!(!world.home().join("arguments").exists());
+    // What replaces the command, or does not run it, needs no such care.
+    world.run_alone(&["pull", "--targets", "x.json"]).assert_code(0);
+    assert_eq!(world.states(&["--offline"]), [format!("{ECHO} ok 1")]);
+    set_mode(0o644);
+    world.run_alone(&["pull", "--force"]).assert_code(0);
+    assert_eq!(world.states(&[]), [format!("{ECHO} ok 1")]);
+    world.run_alone(&["prune"]).assert_code(0);
+    assert_eq!(
+        fs::read_to_string(world.home().join("arguments")).unwrap(),
+        "get pods $HOME\nget pods $HOME\n"
+    );
+    make_script(&script, "printf 'x\\n\\033[31mno access\\n' >&2; exit 1");
+    let output = world.run_alone(&["pull", "--force"]).assert_code(3);
+    output.assert_stderr_contains(
+        "ended with exit status: 1: \\u{1b}[31mno access; pulling the addresses it listed ",
+    );
+    assert_eq!(agent.pulls(), 3);
+}
+
+#[test]
+fn a_command_that_hangs_is_ended_with_its_children() {
+    let world = World::new();
+    let script = world.home().join("list");
+    make_script(&script, "sleep 987654 & sleep 987654");
+    world.configure(&format!(
+        "[[targets]]\nname = \"kube\"\ncommand = [{:?}]\ndeadline = \"300ms\"\n",
+        script.display().to_string()
+    ));
+    for folder in [world.home(), &world.root(), &world.root().join("goc-watchdog.toml")] {
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let output = world.run_alone(&["pull"]).assert_code(3);
+    output.assert_stderr_contains(
+        "targets \"kube\": nothing was complete after 300ms; it listed nothing before",
+    );
+}
