@@ -20,17 +20,18 @@ use crate::harness::service::Service;
 use crate::harness::source::{Source, project_path};
 use crate::harness::units::unit_values;
 use crate::harness::users::{NOBODY, SERVICE_USER};
-use crate::harness::{ECHO, Output, World, has_program, output_of};
+use crate::harness::{ECHO, MAIN_BLOCK, Output, World, echo, has_program, make_script, output_of};
 use crate::sim::{Agent, Program};
 
 /// The examples that a person adapts; [`each_example_says_what_to_change`] compares the list with the folder.
-const EXAMPLES: [&str; 13] = [
+const EXAMPLES: [&str; 14] = [
     "ci/github-actions.yml",
     "ci/gitlab-ci.yml",
     "crontab",
     "kubernetes/Dockerfile",
     "kubernetes/cronjob.yaml",
     "kubernetes/deployment.yaml",
+    "kubernetes/targets.yaml",
     "kubernetes/volumes.yaml",
     "site/crontab",
     "site/nginx.conf",
@@ -572,6 +573,9 @@ fn calls_that_other_properties_forbid_are_told_from_those_that_they_allow() {
 const MANIFESTS: [&str; 3] =
     ["kubernetes/cronjob.yaml", "kubernetes/deployment.yaml", "kubernetes/volumes.yaml"];
 
+/// The manifest of a pull from the pods that kubectl lists, which needs no center.
+const PODS_MANIFEST: &str = "kubernetes/targets.yaml";
+
 /// Returns the documents of a YAML file.
 #[track_caller]
 fn yaml(name: &str) -> Vec<Value> {
@@ -655,7 +659,7 @@ fn kubernetes_accepts_the_manifests() {
     if !has_program(&["kubernetes-validate", "--version"]) {
         return;
     }
-    let files = MANIFESTS.map(|name| project_path("examples/") + name);
+    let files = MANIFESTS.into_iter().chain([PODS_MANIFEST]).map(|name| project_path("examples/") + name);
     output_of(Command::new("kubernetes-validate").arg("--strict").args(files)).assert_code(0);
 }
 
@@ -755,6 +759,77 @@ fn the_cron_jobs_run_one_at_a_time_on_a_root_that_one_node_has() {
         world.run(&words(&container["args"])).assert_code(0);
     }
     assert_eq!(world.run(&["total", ECHO]).assert_code(0).stdout, "20.0\n");
+}
+
+/// Returns the object of this kind in the manifest of a pull from pods.
+fn of_pods(kind: &str) -> Value {
+    let mut all = yaml(PODS_MANIFEST).into_iter();
+    all.find(|object| object["kind"] == kind).unwrap_or_else(|| panic!("no {kind}"))
+}
+
+#[test]
+fn the_pull_from_pods_may_list_them_and_only_kubectl_has_the_token_for_it() {
+    let pod = of_pods("CronJob")["spec"]["jobTemplate"]["spec"]["template"]["spec"].clone();
+    let account = of_pods("ServiceAccount")["metadata"]["name"].clone();
+    assert_eq!(
+        (&pod["serviceAccountName"], &of_pods("RoleBinding")["subjects"][0]["name"]),
+        (&account, &account)
+    );
+    assert_eq!(of_pods("RoleBinding")["roleRef"]["name"], of_pods("Role")["metadata"]["name"]);
+    let rule = &of_pods("Role")["rules"][0];
+    assert_eq!((words(&rule["resources"]), words(&rule["verbs"])), (vec!["pods"], vec!["get", "list"]));
+    let mounts = |container: &Value| -> BTreeSet<String> {
+        list(&container["volumeMounts"])
+            .iter()
+            .map(|mount| mount["name"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert!(mounts(&pod["initContainers"][0]).contains("token"));
+    assert!(!mounts(&pod["containers"][0]).contains("token"));
+    assert_eq!(pod["automountServiceAccountToken"], false);
+    let claim = mount_path(&pod, "goc-watchdog-root");
+    assert_eq!(pod["containers"][0]["env"][0]["value"], *claim);
+    manifest("PersistentVolumeClaim", "goc-watchdog-root");
+}
+
+#[test]
+fn the_pull_from_pods_asks_those_that_kubectl_lists_and_no_center() {
+    let world = World::new();
+    let agent = Agent::start(&echo());
+    agent.hit(&[MAIN_BLOCK], 1);
+    let url = agent.url();
+    let (host, port) = url.trim_start_matches("http://").rsplit_once(':').unwrap();
+    let pods = serde_json::json!({"kind": "List", "items": [{
+        "kind": "Pod",
+        "metadata": {
+            "name": "echoserver-0", "namespace": "staging",
+            "labels": {"app.kubernetes.io/name": "echoserver", "region": "th", "branch": "master"},
+            "annotations": {"goc-watchdog/commit": "845820727e"},
+        },
+        "spec": {"containers": [{"name": "a", "ports": [
+            {"name": "coverage", "containerPort": port.parse::<u16>().unwrap()},
+        ]}]},
+        "status": {"phase": "Running", "podIP": host},
+    }]});
+    fs::write(world.home().join("pods"), pods.to_string()).unwrap();
+    let pod = of_pods("CronJob")["spec"]["jobTemplate"]["spec"]["template"]["spec"].clone();
+    let here = |word: &str| word.replace("/targets/", &format!("{}/", world.home().display()));
+    let command: Vec<String> = words(&pod["initContainers"][0]["command"]).into_iter().map(here).collect();
+    let command: Vec<&str> = command.iter().map(String::as_str).collect();
+    let mut write_pods = shell(&world, &command);
+    let kubectl = world.home().join("bin/kubectl");
+    make_script(&kubectl, &format!("cat {}", world.home().join("pods").display()));
+    output_of(&mut write_pods).assert_code(0);
+    let arguments: Vec<String> = words(&pod["containers"][0]["args"]).into_iter().map(here).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let pulled = output_of(world.command(&arguments).env_remove("GOC_CENTER")).assert_code(0);
+    assert_eq!((pulled.stderr.as_str(), world.center.list_requests()), ("", 0));
+    assert_eq!(
+        world.run(&["total", "staging_th_echoserver_master_845820727e"]).assert_code(0).stdout,
+        "20.0\n"
+    );
+    make_script(&kubectl, "echo forbidden >&2; exit 1");
+    output_of(&mut shell(&world, &command)).assert_code(1);
 }
 
 #[test]
