@@ -137,7 +137,7 @@ fn standard_input_and_several_files_are_sources_with_names() {
 fn standard_input_that_does_not_end_is_left_at_the_deadline_and_holds_no_lock() {
     let world = World::new();
     let agent = process();
-    let mut command = world.command(&["pull", "--targets", "-", "--deadline", "3s"]);
+    let mut command = world.command(&["pull", "--targets", "-", "--deadline", "6s"]);
     command.env_remove("GOC_CENTER").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut waiting = command.spawn().unwrap();
     // The other run is not kept from the lock.

@@ -62,8 +62,8 @@ impl Context {
         }
         self.workdir.check_writers_of_configuration().map_err(|error| {
             let refused = format!(
-                "a command of [[targets]] is run only where nobody but this user and root can write the configuration: \
-                 {error}; chmod go-w, or --targets FILE in place of the command"
+                "a command of [[targets]] is run only where nobody but this user and root can write the configuration, and \
+                 {error}; take the right to write from its group and others (chmod go-w), or use --targets FILE"
             );
             EarlyEnd::Refused(refused).into()
         })

@@ -38,7 +38,8 @@ pub(crate) enum SourceError {
 /// The bounds within which sources are read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SourceBounds<'a> {
-    /// Time that the run has left; `None` without a deadline.
+    /// Time that the run has left; `None` without a deadline. A source may take half of it: the other half is for the
+    /// addresses that it listed last.
     pub(crate) time_left: Option<Duration>,
     pub(crate) signals: &'a Signals,
     pub(crate) max_targets: usize,
@@ -53,9 +54,10 @@ impl SourceBounds<'_> {
 /// Reads the list of a source.
 pub(crate) fn list(source: &TargetSource, bounds: SourceBounds<'_>) -> Result<TargetList, SourceError> {
     let TargetSource { input, deadline, template, .. } = source;
+    let half = bounds.time_left.map(|left| left / 2);
     let within = match input {
-        SourceInput::Stdin => bounds.time_left,
-        _ => Some(bounds.time_left.map_or(*deadline, |left| left.min(*deadline))),
+        SourceInput::Stdin => half,
+        _ => Some(half.map_or(*deadline, |half| half.min(*deadline))),
     };
     let patience = Patience::new(within, bounds.signals);
     match input {

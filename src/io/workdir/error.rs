@@ -84,7 +84,7 @@ pub(crate) enum WorkdirError {
         path: PathBuf,
     },
     /// Somebody else can write what decides which programs are run.
-    #[error("user {owner} can write {:?} (mode {mode:o}), or its group or others can", path.display())]
+    #[error("{:?} belongs to user {owner} and has mode {mode:o}", path.display())]
     WrittenByOthers {
         /// The configuration, a folder on the way to it, or a link there.
         path: PathBuf,
