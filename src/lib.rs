@@ -7,6 +7,7 @@
 // The pure core.
 mod access;
 mod address;
+mod agent_files;
 pub mod code;
 pub mod config;
 mod coverage;

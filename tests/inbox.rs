@@ -194,7 +194,7 @@ fn files_that_are_no_snapshots_are_moved_aside_with_their_reason_and_stop_nothin
     // Each copy names another host, since a file with the head of a known snapshot is not even read.
     let of_host = |name: &str| text.replacen("\"host_name\":\"", &format!("\"host_name\":\"{name}"), 1);
     fs::write(inbox.join("html.snapshot"), "<html>").unwrap();
-    fs::write(inbox.join("newer.snapshot"), text.replace("snapshot 1\n", "snapshot 2\n")).unwrap();
+    fs::write(inbox.join("odd.snapshot"), text.replace("snapshot 1\n", "snapshot 0\n")).unwrap();
     fs::write(inbox.join("altered.snapshot"), of_host("a").replace(" 0\n", " 9\n")).unwrap();
     fs::write(inbox.join("cut.snapshot"), &of_host("b")[..text.len() - 9]).unwrap();
     fs::write(inbox.join("headless.snapshot"), &text[..40]).unwrap();
@@ -222,8 +222,8 @@ fn files_that_are_no_snapshots_are_moved_aside_with_their_reason_and_stop_nothin
     };
     assert_eq!(reason_for("html.snapshot"), "it is not a snapshot of goc-watchdog\n");
     assert_eq!(
-        reason_for("newer.snapshot"),
-        "its format has version 2, and this release reads version 1 alone\n"
+        reason_for("odd.snapshot"),
+        "its format has version 0, and this release reads the versions 1 and 2\n"
     );
     assert_eq!(reason_for("altered.snapshot"), "its profile does not match its head\n");
     assert_eq!(reason_for("cut.snapshot"), "it is cut short\n");

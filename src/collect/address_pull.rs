@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard};
 use crate::collect::open_key::OpenKey;
 use crate::collect::run::PullRun;
 use crate::fleet::key_entry::KeyEntry;
+use crate::fleet::targets::{AgentKind, TargetFacts};
 use crate::io::store::Store;
 use crate::parallel::lock;
 
@@ -47,6 +48,26 @@ impl<'g> AddressPull<'g> {
         }
     }
 
+    /// Returns the kind of the agent, where a source of targets tells it.
+    pub(crate) fn told_kind(&self) -> Option<AgentKind> {
+        self.keys.iter().find_map(|key| key.entry.told_kind(self.address))
+    }
+
+    /// Returns the uid of the pod, where a source of targets tells it.
+    pub(crate) fn uid(&self) -> Option<String> {
+        self.facts().find_map(|facts| facts.uid.clone())
+    }
+
+    /// Returns the number of restarts of the container, where a source of targets tells it.
+    pub(crate) fn restarts(&self) -> Option<u64> {
+        self.facts().find_map(|facts| facts.restarts)
+    }
+
+    fn facts(&self) -> impl Iterator<Item = &TargetFacts> {
+        self.keys.iter().flat_map(|key| key.entry.facts_of(self.address))
+    }
+
+    /// Notes that the address failed.
     pub(crate) fn note_failure(&self, error: &str) {
         for key in &self.keys {
             key.lock().state.failed.insert(self.address.to_owned(), error.to_owned());

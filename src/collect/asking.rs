@@ -6,57 +6,138 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::collect::address_pull::{AddressPull, KeyHandle};
+use crate::collect::binary_answer;
 use crate::collect::fault::FaultScope;
-use crate::collect::run::PulledAnswer;
+use crate::collect::run::{GROWTH, PulledAnswer, StoreMessage};
 use crate::collect::taking_in::{StoredCounts, take_in};
+use crate::fleet::change::Change;
 use crate::fleet::key_state::AddressAnswer;
 use crate::fleet::records::{LastAnswer, Life};
+use crate::fleet::targets::AgentKind;
 use crate::io::center::{HttpError, IncomingAnswer};
+use crate::names::in_message;
 use crate::profile::{AnswerDigest, Fingerprint, PreviousAnswer, Template};
 
 /// The open life of an address, with the digest of its last answer.
-struct KnownAnswer<'g> {
-    key: KeyHandle<'g>,
-    life: Life,
+pub(crate) struct KnownAnswer<'g> {
+    pub(crate) key: KeyHandle<'g>,
+    pub(crate) life: Life,
     build: Fingerprint,
     fraction: String,
-    answer_digest: AnswerDigest,
+    /// As it is stored.
+    pub(crate) answer_digest: Vec<u8>,
 }
 
 /// Asks an address and takes in its answer.
 pub(crate) fn ask(pull: &AddressPull<'_>) -> anyhow::Result<()> {
+    let asked = match pull.told_kind() {
+        Some(AgentKind::Goc) => ask_for_text(pull)?,
+        Some(kind) => binary_answer::ask(pull, &kind)?,
+        None => ask_unknown(pull)?,
+    };
+    if let Err(error) = asked {
+        pull.note_failure(&error.to_string());
+    }
+    Ok(())
+}
+
+/// Asks an address of which nobody tells the kind of its agent: as the agent that was found there last, else for text,
+/// the answer to which shows the other kinds, too.
+fn ask_unknown(pull: &AddressPull<'_>) -> anyhow::Result<Result<(), HttpError>> {
+    let (run, address) = (pull.run, pull.address);
+    let ask_coverport = || binary_answer::ask(pull, &AgentKind::Coverport);
+    let is_of_another_kind =
+        |asked: &Result<(), HttpError>| asked.as_ref().is_err_and(HttpError::is_of_another_kind);
+    let was_coverport = run.is_coverport(address);
+    if was_coverport {
+        let asked = ask_coverport()?;
+        if !is_of_another_kind(&asked) {
+            return Ok(asked);
+        }
+    }
+    let asked = match ask_for_text(pull)? {
+        Err(HttpError::Coverport) => ask_coverport()?,
+        asked => {
+            if asked.is_ok() {
+                run.note_kind(address, false);
+            }
+            return Ok(asked);
+        }
+    };
+    if !is_of_another_kind(&asked) {
+        run.note_kind(address, true);
+    }
+    Ok(asked)
+}
+
+/// Asks an address for a text profile, and takes in what it answers; returns why that failed.
+fn ask_for_text(pull: &AddressPull<'_>) -> anyhow::Result<Result<(), HttpError>> {
     let known = known_answer(pull)?;
+    // The last answer of this life may have been no text.
+    let digest = known.as_ref().and_then(|known| AnswerDigest::decode(&known.answer_digest));
+    let known = known.zip(digest);
     let incoming = pull.run.client.profile(pull.address).and_then(|mut incoming| {
         let is_repeated = match &known {
-            Some(known) => incoming.repeats(&known.answer_digest)?,
+            Some((_, digest)) => incoming.repeats(digest)?,
             None => false,
         };
         Ok((incoming, is_repeated))
     });
+    if let Ok((incoming, _)) = &incoming
+        && incoming.is_by_post()
+    {
+        tell_growing(pull);
+    }
     let incoming = match (incoming, &known) {
-        (Ok((incoming, true)), Some(known)) => {
+        (Ok((incoming, true)), Some((known, _))) => {
             note_repeated(pull, known, incoming.bytes());
-            return Ok(());
+            return Ok(Ok(()));
         }
         (Ok((incoming, _)), _) => incoming,
-        (Err(error), _) => {
-            pull.note_failure(&error.to_string());
-            return Ok(());
-        }
+        (Err(error), _) => return Ok(Err(error)),
     };
     let templates = known_templates(pull)?;
     let (answer, counts) = read_on(pull, incoming, known.as_ref(), &templates)?;
     match answer {
-        Ok(answer) => take_in(pull, answer, counts, &templates),
-        Err(error) => {
-            pull.note_failure(&error.to_string());
-            Ok(())
-        }
+        Ok(answer) => take_in(pull, answer, counts, &templates).map(Ok),
+        Err(error) => Ok(Err(error)),
+    }
+}
+
+/// Says once in the life of a root that counters which an agent adds up anew for each answer are too high.
+///
+/// Such an agent (goverage) allows POST alone, as an agent of goc may, and has no fraction, as one of goc has.
+fn tell_growing(pull: &AddressPull<'_>) {
+    let run = pull.run;
+    if run.is_growth_told.load(Ordering::Relaxed)
+        || !matches!(run.client.fraction(pull.address), Ok(None))
+        || run.is_growth_told.swap(true, Ordering::Relaxed)
+    {
+        return;
+    }
+    let note = format!(
+        "the agent at \"{}\" answers to POST alone and has no fraction, as goverage, whose counts grow with each pull: \
+         the covered set is exact, hits are not (this is said once)",
+        in_message(pull.address)
+    );
+    pull.keys[0].lock().state.notes.insert(note);
+    run.send(StoreMessage::Changes(None, vec![Change::Told(GROWTH, run.now)]));
+}
+
+/// Asks an address again, in the way in which it was asked a moment ago.
+pub(crate) fn ask_again(
+    pull: &AddressPull<'_>,
+    kind: &AgentKind,
+    templates: &[Arc<Template>],
+) -> anyhow::Result<Result<PulledAnswer, HttpError>> {
+    match kind {
+        AgentKind::Goc => Ok(pull.run.ask(pull.address, templates)),
+        kind => binary_answer::ask_again(pull, kind),
     }
 }
 
 /// Returns the open life of the address, if a repeated answer certainly continues it.
-fn known_answer<'g>(pull: &AddressPull<'g>) -> anyhow::Result<Option<KnownAnswer<'g>>> {
+pub(crate) fn known_answer<'g>(pull: &AddressPull<'g>) -> anyhow::Result<Option<KnownAnswer<'g>>> {
     let (run, store) = (pull.run, pull.store);
     let Some(key) = pull.only_key() else { return Ok(None) };
     let mut open = key.lock();
@@ -76,12 +157,11 @@ fn known_answer<'g>(pull: &AddressPull<'g>) -> anyhow::Result<Option<KnownAnswer
     let Some(LastAnswer { fraction, answer_digest }) = store.last_answer(life.id)? else {
         return Ok(None);
     };
-    let Some(answer_digest) = AnswerDigest::decode(&answer_digest) else { return Ok(None) };
     Ok(Some(KnownAnswer { key, life, build, fraction, answer_digest }))
 }
 
 /// Notes that an address repeated its last answer.
-fn note_repeated(pull: &AddressPull<'_>, known: &KnownAnswer<'_>, bytes: u64) {
+pub(crate) fn note_repeated(pull: &AddressPull<'_>, known: &KnownAnswer<'_>, bytes: u64) {
     pull.run.bytes.fetch_add(bytes, Ordering::Relaxed);
     let state = &mut known.key.lock().state;
     state.bytes += bytes;
@@ -129,11 +209,11 @@ fn known_templates(pull: &AddressPull<'_>) -> anyhow::Result<Vec<Arc<Template>>>
 fn read_on(
     pull: &AddressPull<'_>,
     incoming: IncomingAnswer<'_>,
-    known: Option<&KnownAnswer<'_>>,
+    known: Option<&(KnownAnswer<'_>, AnswerDigest)>,
     templates: &[Arc<Template>],
 ) -> anyhow::Result<(Result<PulledAnswer, HttpError>, Option<StoredCounts>)> {
     let (run, store) = (pull.run, pull.store);
-    let Some(known) = known.filter(|_| incoming.recognised_any()) else {
+    let Some((known, digest)) = known.filter(|_| incoming.recognised_any()) else {
         return Ok((run.read(pull.address, incoming, templates, None), None));
     };
     let life = known.life.id;
@@ -150,7 +230,7 @@ fn read_on(
         }
         Err(error) => return Err(error),
     };
-    match PreviousAnswer::new(&known.answer_digest, &template, &counts) {
+    match PreviousAnswer::new(digest, &template, &counts) {
         Some(last) => Ok((
             run.read(pull.address, incoming, templates, Some(&last)),
             Some(StoredCounts { life, counts }),

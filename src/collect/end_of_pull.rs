@@ -133,6 +133,8 @@ impl EndOfPull<'_> {
             quarantined: quarantined.map(report).collect(),
             elsewhere: elsewhere.collect(),
             faults: state.faults,
+            notes: state.notes,
+            left_out: state.left_out,
             ..KeyResult::empty(self.key.entry)
         }
     }

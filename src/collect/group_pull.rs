@@ -9,6 +9,7 @@ use std::sync::{Mutex, OnceLock};
 
 use crate::collect::address_pull::{AddressPull, KeyHandle};
 use crate::collect::asking::ask;
+use crate::collect::binary_answer;
 use crate::collect::end_of_pull::EndOfPull;
 use crate::collect::fault::FaultScope;
 use crate::collect::open_key::OpenKey;
@@ -18,6 +19,7 @@ use crate::fleet::address_states::PeekedFraction;
 use crate::fleet::change::Change;
 use crate::fleet::plan::{AddressGroup, GroupAddress};
 use crate::fleet::pulled_key::PulledKey;
+use crate::fleet::targets::AgentKind;
 use crate::fleet::votes::OtherKeys;
 use crate::io::store::Store;
 use crate::parallel::lock;
@@ -57,7 +59,13 @@ pub(crate) fn peek(group: &AddressGroup<'_>, run: &PullRun<'_>) -> Option<Peeked
             return None;
         }
         let entries = || keys.iter().map(|&key| group.keys[key].entry);
-        match run.client.fraction(address) {
+        let found = || run.is_coverport(address).then_some(AgentKind::Coverport);
+        let kind = entries().find_map(|entry| entry.told_kind(address)).or_else(found);
+        let fraction = match kind {
+            None | Some(AgentKind::Goc) => run.client.fraction(address),
+            Some(kind) => binary_answer::peek(run.client, address, &kind).map(Some),
+        };
+        match fraction {
             Ok(None) => {}
             Ok(Some(fraction)) => {
                 if entries().any(|entry| entry.state(address).is_moved_to(&fraction)) {

@@ -12,8 +12,9 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use chrono::{DateTime, Utc};
 
 use crate::address::host_and_port;
+use crate::collect::binary_answer::{WholeAnswer, whole_answer_at};
 use crate::fleet::snapshot::{LONGEST_NAME, Process, SnapshotHead};
-use crate::io::center::{Client, RequestOptions};
+use crate::io::center::{Client, HttpError, RequestOptions};
 use crate::io::host::{self, Listener};
 use crate::io::{clock, workdir};
 use crate::names::in_message;
@@ -68,9 +69,19 @@ fn leave(request: &SnapshotRequest) -> Result<LeftSnapshot> {
     // Only listeners of this host can be looked up.
     let is_here = asked.is_none_or(|ip| ip.is_loopback() || addresses.contains(&ip));
     let listener = || host::listener(port).filter(|_| is_here);
-    let ProcessAnswer { service, profile, captured_at, process } = ask(request, &address, port, listener)?;
-    let mut text = Vec::new();
-    profile::write(profile.mode, &profile.build, &profile.counts, &mut text)?;
+    let ProcessAnswer { service, data, captured_at, process } = ask(request, &address, port, listener)?;
+    let (profile, mut content, meta_bytes) = match data {
+        Data::Text(profile) => {
+            let mut text = Vec::new();
+            profile::write(profile.mode, &profile.build, &profile.counts, &mut text)?;
+            (profile, text, None)
+        }
+        Data::Binary(WholeAnswer { profile, mut meta, counters }) => {
+            let meta_bytes = meta.len() as u64;
+            meta.extend(counters);
+            (profile, meta, Some(meta_bytes))
+        }
+    };
 
     if let Some(ip) = asked.filter(|ip| !addresses.contains(ip)) {
         addresses.insert(0, ip);
@@ -87,17 +98,24 @@ fn leave(request: &SnapshotRequest) -> Result<LeftSnapshot> {
         captured_at,
         profile_bytes: 0,
         profile_sha256: String::new(),
+        meta_bytes,
     }
-    .with_profile(&text);
-    text.splice(..0, head.lines().into_bytes());
-    let path = workdir::inbox::leave(&request.folder, &head.file_name(), &text)?;
+    .with_profile(&content);
+    content.splice(..0, head.lines().into_bytes());
+    let path = workdir::inbox::leave(&request.folder, &head.file_name(), &content)?;
     Ok(LeftSnapshot { path, head, profile })
+}
+
+/// The data of one process.
+enum Data {
+    Text(Profile),
+    Binary(WholeAnswer),
 }
 
 /// The answer of one process.
 struct ProcessAnswer {
     service: String,
-    profile: Profile,
+    data: Data,
     captured_at: DateTime<Utc>,
     /// The process; `None` if it is on another host or belongs to another user.
     process: Option<Listener>,
@@ -119,18 +137,25 @@ fn ask(
             0 => service_at(port, given, before.as_ref())?,
             _ => service_of_successor(port, given, before.as_ref())?,
         };
-        let pulled = client.profile(address).and_then(|mut incoming| incoming.parse(&[], None, 0));
-        let parsed = pulled.with_context(|| format!("profile from \"{}\"", in_message(address)))?;
+        let pulled = data_at(&client, address);
+        let data = pulled.with_context(|| format!("profile from \"{}\"", in_message(address)))?;
         let captured_at = clock::now();
         let after = listener();
         if is_answer_of(before.as_ref(), after.as_ref()) {
-            return Ok(ProcessAnswer { service, profile: parsed.profile, captured_at, process: before });
+            return Ok(ProcessAnswer { service, data, captured_at, process: before });
         }
         tries += 1;
         if tries == TRIES {
             bail!("another process took port {port} while it was asked");
         }
         before = after;
+    }
+}
+
+fn data_at(client: &Client, address: &str) -> Result<Data, HttpError> {
+    match client.profile(address).and_then(|mut incoming| incoming.parse(&[], None, 0)) {
+        Err(HttpError::Coverport) => whole_answer_at(client, address).map(Data::Binary),
+        answer => answer.map(|answer| Data::Text(answer.profile)),
     }
 }
 
@@ -182,9 +207,12 @@ fn port() -> Result<u16> {
     let listened: Vec<u16> = told.iter().copied().filter(|port| host::is_listened_at(*port)).collect();
     match (&listened[..], &told[..], files.first()) {
         ([port], ..) | ([], [port], _) => Ok(*port),
+        ([], [], None) if host::is_listened_at(host::coverage_port()) => Ok(host::coverage_port()),
         ([], [], None) => bail!(
-            "no *_profile_listen_addr lies here or beside a program that runs, as goc writes it where it may: \
-             name the process with --address http://127.0.0.1:PORT (goc build --agentport fixes the port)"
+            "no *_profile_listen_addr lies here or beside a program that runs, as goc writes it where it may, and nothing \
+             listens at port {} (COVERAGE_PORT): name the process with --address http://127.0.0.1:PORT (goc build \
+             --agentport fixes the port)",
+            host::coverage_port()
         ),
         ([], [], Some(file)) => {
             bail!(

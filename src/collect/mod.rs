@@ -2,6 +2,7 @@
 
 pub(crate) mod address_pull;
 pub(crate) mod asking;
+pub(crate) mod binary_answer;
 pub(crate) mod end_of_pull;
 pub(crate) mod fault;
 pub(crate) mod fleet;

@@ -1,17 +1,21 @@
 //! A key whose stored state was read, with the structures for comparing answers and their memory.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::collect::binary_answer::KnownMeta;
 use crate::collect::fault::FaultScope;
 use crate::collect::run::{PullRun, StoreMessage};
 use crate::fleet::assignment::Assignment;
 use crate::fleet::build_group::BuildGroupStatus;
 use crate::fleet::change::Change;
-use crate::fleet::ids::{KeyId, StructureId};
+use crate::fleet::ids::{KeyId, LifeId, StructureId};
 use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::key_state::{BuildRef, KeyState};
+use crate::fleet::process::Process;
 use crate::io::store::Store;
 use crate::memory::Reservation;
+use crate::profile::gocover::{Meta, MetaHash};
 use crate::profile::{Build, Template};
 
 /// Number of build groups set aside with which an unknown build is compared, the newest first.
@@ -24,6 +28,12 @@ pub(crate) struct OpenKey {
     /// Memory of structures and answers that are kept until the pull of the key ends.
     kept: Vec<Reservation>,
     is_loaded: bool,
+    /// Metas that processes of the key served.
+    metas: Vec<KnownMeta>,
+    /// Hashes whose stored metas were read.
+    read_metas: Vec<MetaHash>,
+    /// Processes of lives as they were stored before this run; `None`: not read yet.
+    processes: Option<HashMap<LifeId, Process>>,
 }
 
 impl OpenKey {
@@ -35,6 +45,56 @@ impl OpenKey {
             return Ok(Self::default());
         }
         Ok(Self { state: KeyState::new(build_groups, store.lives(entry.id)?), ..Self::default() })
+    }
+
+    /// Reads which processes the lives of the key are of, where that was not done yet.
+    pub(crate) fn load_processes(&mut self, key: KeyId, store: &Store) -> anyhow::Result<()> {
+        if self.processes.is_none() {
+            self.processes = Some(store.processes(key)?);
+        }
+        Ok(())
+    }
+
+    /// Returns the process of a life, where its agent told it.
+    pub(crate) fn process(&self, life: LifeId) -> Option<&Process> {
+        self.processes.as_ref()?.get(&life)
+    }
+
+    /// Tells whether a life may be that of a process.
+    pub(crate) fn may_be_of(&self, life: LifeId, process: Option<&Process>) -> bool {
+        let known = self.process(life).zip(process);
+        known.is_none_or(|(known, process)| known.may_be(process))
+    }
+
+    /// Returns the only meta of this hash that processes of the key served; `None` where there is none, or several.
+    pub(crate) fn meta(
+        &mut self,
+        hash: MetaHash,
+        key: KeyId,
+        run: &PullRun<'_>,
+        store: &Store,
+    ) -> anyhow::Result<Option<KnownMeta>> {
+        if !self.read_metas.contains(&hash) {
+            self.read_metas.push(hash);
+            for (sha256, data) in store.metas(key, hash)? {
+                // A damaged one is asked for again.
+                if let Ok(meta) = Meta::from_bytes(&data, run.client.limits())
+                    && meta.sha256() == sha256
+                {
+                    self.kept.push(run.memory.keep(meta.heap_bytes() as u64));
+                    self.learn_meta(KnownMeta::new(&meta, &run.rules.agent_files));
+                }
+            }
+        }
+        let mut found = self.metas.iter().filter(|known| known.hash() == hash);
+        Ok(found.next().filter(|_| found.next().is_none()).cloned())
+    }
+
+    /// Notes a meta that a process of the key served.
+    pub(crate) fn learn_meta(&mut self, meta: KnownMeta) {
+        if self.metas.iter().all(|known| known.sha256 != meta.sha256) {
+            self.metas.push(meta);
+        }
     }
 
     /// Keeps memory until the pull of the key ends.

@@ -38,6 +38,10 @@ pub(crate) struct KeyResult {
     pub(crate) next_due: Option<DateTime<Utc>>,
     /// Faults on this side that concern only this key.
     pub(crate) faults: BTreeSet<String>,
+    /// What people should know of the key, and no fault.
+    pub(crate) notes: BTreeSet<String>,
+    /// Files of agents that were left out, for the first time.
+    pub(crate) left_out: BTreeSet<String>,
 }
 
 impl KeyResult {
@@ -80,6 +84,8 @@ impl KeyResult {
             pending: None,
             next_due: entry.schedule.schedule.next_due,
             faults: BTreeSet::new(),
+            notes: BTreeSet::new(),
+            left_out: BTreeSet::new(),
         }
     }
 }

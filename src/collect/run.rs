@@ -13,9 +13,11 @@ use crate::collect::outcome::KeyResult;
 use crate::fleet::build_group::StructureIds;
 use crate::fleet::change::Change;
 use crate::fleet::ids::{IdSource, KeyId, LifeId, StructureId};
+use crate::fleet::process::Process;
 use crate::fleet::pull_rules::PullRules;
 use crate::fleet::records::Life;
 use crate::fleet::snapshot::{ClockDoubt, LifeTimes};
+use crate::fleet::targets::AgentKind;
 use crate::io::center::{Client, HttpError, IncomingAnswer};
 use crate::io::clock::Deadline;
 use crate::io::signals::Signals;
@@ -23,10 +25,13 @@ use crate::io::store::{Numbering, ProfileNumbers, Store, StoreError};
 use crate::io::workdir::LockedWorkdir;
 use crate::memory::{Memory, MemoryExhausted, Reservation};
 use crate::parallel::lock;
-use crate::profile::{Build, ParsedAnswer, PreviousAnswer, Template, encode_build};
+use crate::profile::{Build, ParsedAnswer, PreviousAnswer, Profile, Template, encode_build};
 
 /// Number of messages that may wait for the thread that writes. More would only fill memory.
 pub(crate) const WAITING_MESSAGES: usize = 64;
+
+/// The topic of the message about agents whose counts grow with each pull.
+pub(crate) const GROWTH: &str = "growing counts";
 
 /// A message to the thread that writes.
 pub(crate) enum StoreMessage {
@@ -41,10 +46,20 @@ pub(crate) enum StoreMessage {
 
 /// A complete answer.
 pub(crate) struct PulledAnswer {
-    pub(crate) parsed: ParsedAnswer,
+    pub(crate) profile: Profile,
+    /// How to read its build faster next time, where it was not known.
+    pub(crate) template: Option<Arc<Template>>,
+    /// To know the same answer by when it comes again, encoded, where that is possible.
+    pub(crate) digest: Option<Vec<u8>>,
+    /// What a peek compares, where that is not the fraction of hit blocks.
+    pub(crate) fraction: Option<String>,
+    /// The process, where its agent tells it.
+    pub(crate) process: Option<Process>,
+    /// The kind of the agent that gave it.
+    pub(crate) kind: AgentKind,
     /// The reserved memory of the answer.
     pub(crate) reservation: Option<Reservation>,
-    /// Size of the text.
+    /// Size of the answer.
     pub(crate) bytes: u64,
 }
 
@@ -71,6 +86,10 @@ pub(crate) struct PullRun<'a> {
     pub(crate) templates: Mutex<HashMap<StructureId, Weak<Template>>>,
     /// Stored structures that cannot be read.
     pub(crate) damaged: Mutex<HashSet<StructureId>>,
+    /// Addresses at which agents of the kind coverport were found.
+    coverport: Mutex<HashSet<String>>,
+    /// The message about agents whose counts grow with each pull was given.
+    pub(crate) is_growth_told: AtomicBool,
 }
 
 /// The adapters that a pull works with, and its times.
@@ -121,6 +140,8 @@ impl<'a> PullRun<'a> {
             structures: Mutex::new(store.structures()?),
             templates: Mutex::default(),
             damaged: Mutex::default(),
+            coverport: Mutex::new(store.coverport_addresses()?),
+            is_growth_told: AtomicBool::new(store.is_told(GROWTH)?),
         })
     }
 }
@@ -136,6 +157,24 @@ impl PullRun<'_> {
         let Life { id, opened_at, pulled_at, closed_at, is_mixture, .. } = *life;
         let is_from_before_jump = self.last_before_jump.is_some_and(|last| id <= last);
         LifeTimes { opened_at, pulled_at, closed_at, is_from_before_jump, is_mixture }
+    }
+
+    /// Tells whether an agent of the kind coverport was found at an address.
+    pub(crate) fn is_coverport(&self, address: &str) -> bool {
+        lock(&self.coverport).contains(address)
+    }
+
+    /// Remembers which kind of agent answers at an address.
+    pub(crate) fn note_kind(&self, address: &str, is_coverport: bool) {
+        let mut known = lock(&self.coverport);
+        let is_new = match is_coverport {
+            true => known.insert(address.to_owned()),
+            false => known.remove(address),
+        };
+        if is_new {
+            let found = Change::AgentFound { address: address.to_owned(), is_coverport };
+            self.send(StoreMessage::Changes(None, vec![found]));
+        }
     }
 
     pub(crate) fn is_stopped(&self) -> bool {
@@ -180,7 +219,17 @@ impl PullRun<'_> {
         reservation.iter_mut().for_each(Reservation::decoded);
         let bytes = incoming.bytes();
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        Ok(PulledAnswer { parsed, reservation, bytes })
+        let ParsedAnswer { profile, template, answer_digest } = parsed;
+        Ok(PulledAnswer {
+            profile,
+            template: template.map(Arc::new),
+            digest: answer_digest.map(|digest| digest.encode()),
+            fraction: None,
+            process: None,
+            kind: AgentKind::Goc,
+            reservation,
+            bytes,
+        })
     }
 
     /// Returns the id of a structure. A new structure is stored.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::collect::address_pull::{AddressPull, KeyHandle};
+use crate::collect::asking::ask_again;
 use crate::collect::run::{PulledAnswer, StoreMessage};
 use crate::fleet::assignment::{self, AnswerBuild};
 use crate::fleet::build_group::{self, Claim};
@@ -16,7 +17,7 @@ use crate::fleet::life::{
 use crate::fleet::records::{LastAnswer, Life};
 use crate::fleet::snapshot::{self, LifeTimes, ResumedLife};
 use crate::memory::Reservation;
-use crate::profile::{Build, ParsedAnswer, Profile, Template, hit_fraction};
+use crate::profile::{Build, Profile, Template, hit_fraction};
 
 /// The stored counters of an open life.
 pub(crate) struct StoredCounts {
@@ -58,7 +59,7 @@ pub(crate) fn take_in(
     let Some(assigned) = assign_steadily(pull, answer, counts, templates)? else { return Ok(()) };
     let AssignedAnswer { mut answer, assignment, stored, learned_bytes } = assigned;
     let reservation = answer.reservation.take();
-    let known = life_of(pull, &answer.parsed.profile, &assignment, stored)?;
+    let known = life_of(pull, &answer, &assignment, stored)?;
     let key = assignment.key;
     send(pull, answer, &assignment, known)?;
     if let Some(mut reservation) = reservation.filter(|_| learned_bytes > 0) {
@@ -79,10 +80,10 @@ fn assign_steadily<'g>(
     let mut was_asked_again = false;
     let mut learned_bytes = 0;
     loop {
-        let template = answer.parsed.template.take().map(Arc::new);
+        let template = answer.template.take();
         learned_bytes += template.as_ref().map_or(0, |template| template.heap_bytes());
-        let profile = &answer.parsed.profile;
-        let Some(assignment) = assign(pull, profile, template.as_ref())? else {
+        let profile = &answer.profile;
+        let Some(assignment) = assign(pull, &answer, template.as_ref())? else {
             let build = profile.build.fingerprint().short();
             pull.note_failure(&format!(
                 "answers as build {build}, which is not the one known here, and no center lists it now"
@@ -97,7 +98,7 @@ fn assign_steadily<'g>(
             // for it.
             answer.reservation.iter_mut().for_each(Reservation::keep_all);
             // A counter that fell can be noise of one reading, so a second reading decides.
-            if let Ok(again) = pull.run.ask(pull.address, templates) {
+            if let Ok(again) = ask_again(pull, &answer.kind, templates)? {
                 answer = again;
                 continue;
             }
@@ -109,10 +110,11 @@ fn assign_steadily<'g>(
 /// Decides to which key and build group an answer belongs; `None` if it is not taken in.
 fn assign<'g>(
     pull: &AddressPull<'g>,
-    profile: &Profile,
+    answer: &PulledAnswer,
     template: Option<&Arc<Template>>,
 ) -> anyhow::Result<Option<BuildAssignment<'g>>> {
     let (run, store) = (pull.run, pull.store);
+    let PulledAnswer { profile, process, .. } = answer;
     let structure = run.intern(&profile.build, template)?;
     let build_ref = (structure, profile.build.fingerprint());
     let owner = match pull.only_key() {
@@ -121,6 +123,9 @@ fn assign<'g>(
     };
     let (key, is_decided) = (owner.unwrap_or(pull.keys[0]), owner.is_some());
     let mut open = key.lock();
+    if process.is_some() {
+        open.load_processes(key.entry.id, store)?;
+    }
     if !is_decided {
         open.state.mark_undecided(build_ref);
     }
@@ -139,9 +144,10 @@ fn assign<'g>(
     }
     let is_of_it = |known: &&Life| {
         (known.build_group, known.structure, known.mode) == (build_group, structure, profile.mode)
+            && open.may_be_of(known.id, process.as_ref())
     };
-    let open = open.state.open_at(pull.address).find(is_of_it).cloned();
-    Ok(Some(BuildAssignment { key, is_decided, index, build_group, structure, open }))
+    let life = open.state.open_at(pull.address).find(is_of_it).cloned();
+    Ok(Some(BuildAssignment { key, is_decided, index, build_group, structure, open: life }))
 }
 
 /// Returns the key to which a process at a shared address belongs.
@@ -178,12 +184,12 @@ fn stored_counts(
 /// Finds the stored life that an answer may go on with, closed ones that may be the same, and the mixture of its address.
 fn life_of(
     pull: &AddressPull<'_>,
-    profile: &Profile,
+    answer: &PulledAnswer,
     assignment: &BuildAssignment<'_>,
     stored: Option<Vec<u64>>,
 ) -> anyhow::Result<KnownLives> {
     let (run, store) = (pull.run, pull.store);
-    let Profile { mode, counts: answered, .. } = profile;
+    let PulledAnswer { profile: Profile { mode, counts: answered, .. }, process, .. } = answer;
     let doubt = &run.doubt;
     let is_of_it = |known: &Life| {
         (known.build_group, known.structure, known.mode)
@@ -205,7 +211,12 @@ fn life_of(
         None => None,
     };
     if may_be_of_another {
-        let here: Vec<Life> = assignment.key.lock().state.at(pull.address).cloned().collect();
+        // A life of another process does not go on, whatever its counters.
+        let here: Vec<Life> = {
+            let open = assignment.key.lock();
+            let here = open.state.at(pull.address);
+            here.filter(|known| open.may_be_of(known.id, process.as_ref())).cloned().collect()
+        };
         let times: Vec<LifeTimes> = here.iter().map(|known| run.life_times(known)).collect();
         let counts_of = |index: usize| match &here[index] {
             known if is_of_it(known) => counts_of(known),
@@ -233,17 +244,15 @@ fn send(
     let &AddressPull { address, run, .. } = pull;
     let &BuildAssignment { key, build_group, structure, .. } = assignment;
     let id = key.entry.id;
-    let ParsedAnswer { profile: Profile { mode, build, counts: answered }, answer_digest, .. } =
-        answer.parsed;
-    let fraction = hit_fraction(&answered);
-    let to_remember =
-        answer_digest.map(|digest| LastAnswer { fraction: fraction.clone(), answer_digest: digest.encode() });
+    let PulledAnswer { profile: Profile { mode, build, counts: answered }, digest, process, .. } = answer;
+    let fraction = answer.fraction.unwrap_or_else(|| hit_fraction(&answered));
+    let to_remember = digest.map(|answer_digest| LastAnswer { fraction: fraction.clone(), answer_digest });
     let decision = decide_life(mode, known.previous.as_ref(), answered);
     let rivals = &known.rivals(&decision);
     let closed = ended_lives(pull, &decision);
     let at = run.now;
     let decided = DecidedAnswer { address, build_group, structure, mode, at, to_remember, rivals };
-    let LifeChanges { life, changes: more, remembered } =
+    let LifeChanges { life, changes: mut more, remembered } =
         life::changes(&decision, decided, || run.ids.life());
     if let Some(remembered) = remembered.filter(|_| pull.keys.len() == 1) {
         // The change is sent by itself, because the counters are the same and no row has to be decided.
@@ -251,6 +260,13 @@ fn send(
     }
     note_elsewhere(pull, key, &build);
     let mut open = key.lock();
+    if let Some(process) = process.filter(|process| open.process(life) != Some(process)) {
+        let process = Change::ProcessOf(life, process);
+        match more.is_empty() {
+            true => run.send(StoreMessage::Changes(Some(id), vec![process])),
+            false => more.push(process),
+        }
+    }
     let state = &mut open.state;
     let has_moved = !closed.is_empty() || !more.is_empty();
     let pulled = &mut state.build_groups[assignment.index];

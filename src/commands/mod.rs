@@ -125,7 +125,8 @@ impl Context {
     /// Returns the options of requests to centers and listed addresses.
     pub(crate) fn request_options(&self) -> RequestOptions {
         let (centers, host_addresses) = (self.centers.clone(), host::addresses());
-        RequestOptions { centers, host_addresses, ..RequestOptions::from_config(&self.config.pull) }
+        let ca = self.config.tls.ca.as_ref().map(|file| self.workdir.root().join(file));
+        RequestOptions { ca, centers, host_addresses, ..RequestOptions::from_config(&self.config.pull) }
     }
 
     pub(crate) fn now(&self) -> DateTime<Utc> {

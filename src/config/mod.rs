@@ -37,6 +37,7 @@ pub use pull::PullConfig;
 pub(crate) use targets::{SourceInput, TargetSource, doubled_name};
 pub(crate) use units::{parse_duration, parse_size};
 
+use crate::agent_files::AgentFiles;
 use crate::names::Naming;
 use apps::AppTable;
 use fault::Fault;
@@ -67,6 +68,8 @@ pub struct Config {
     pub git: GitConfig,
     /// Access of users to the files of the root.
     pub files: FilesConfig,
+    /// Settings of encrypted connections.
+    pub(crate) tls: TlsConfig,
 }
 
 /// Access of users to the files of the root.
@@ -75,6 +78,15 @@ pub struct Config {
 pub struct FilesConfig {
     /// The group may write new files, whatever the umask says.
     pub(crate) group_write: bool,
+}
+
+/// Settings of encrypted connections to centers and processes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct TlsConfig {
+    /// File with the certificates of the authorities to trust, in place of those of the system.
+    #[serde(deserialize_with = "file")]
+    pub(crate) ca: Option<PathBuf>,
 }
 
 /// The file with all its keys and tables.
@@ -91,12 +103,15 @@ struct ConfigFile {
     inbox: Vec<PathBuf>,
     #[serde(deserialize_with = "inbox_owners")]
     inbox_owners: Option<Vec<InboxOwner>>,
+    #[serde(deserialize_with = "agent_files")]
+    agent_files: AgentFiles,
     apps: BTreeMap<String, Table<AppTable>>,
     naming: Table<NamingTable>,
     pull: Table<PullConfig>,
     prune: Table<PruneConfig>,
     git: Table<GitConfig>,
     files: Table<FilesConfig>,
+    tls: Table<TlsConfig>,
 }
 
 #[derive(Default, Deserialize)]
@@ -131,10 +146,11 @@ impl Config {
             inbox_owners: file.inbox_owners,
             naming,
             apps,
-            pull: file.pull.0,
+            pull: PullConfig { agent_files: file.agent_files, ..file.pull.0 },
             prune: file.prune.0,
             git: file.git.0,
             files: file.files.0,
+            tls: file.tls.0,
         })
     }
 }
@@ -167,6 +183,20 @@ fn refuse_both_centers(document: &DeTable) -> Result<(), Fault> {
 }
 
 const A_URL: &str = "a URL that starts with http:// or https://, such as \"http://127.0.0.1:7777\"";
+#[derive(Deserialize)]
+struct GlobText(#[serde(deserialize_with = "glob_text")] String);
+
+fn glob_text<'de, D: Deserializer<'de>>(value: D) -> Result<String, D::Error> {
+    text(value, A_GLOB, |glob| AgentFiles::new([glob]).map(|_| glob.to_owned()))
+}
+
+fn agent_files<'de, D: Deserializer<'de>>(value: D) -> Result<AgentFiles, D::Error> {
+    let globs: Vec<GlobText> = list(value)?;
+    AgentFiles::new(globs.iter().map(|GlobText(glob)| glob.as_str())).map_err(D::Error::custom)
+}
+
+const A_GLOB: &str = "a glob in quotes, such as \"*/coverage/coverage_server.go\"";
+const A_FILE: &str = "the path of a file in quotes";
 const A_FOLDER: &str = "the path of a folder in quotes";
 
 #[derive(Deserialize)]
@@ -191,6 +221,11 @@ fn folder<'de, D: Deserializer<'de>>(value: D) -> Result<PathBuf, D::Error> {
     text(value, A_FOLDER, parse)
 }
 
+fn file<'de, D: Deserializer<'de>>(value: D) -> Result<Option<PathBuf>, D::Error> {
+    let parse = |path: &str| if path.is_empty() { Err(expected(A_FILE)) } else { Ok(PathBuf::from(path)) };
+    text(value, A_FILE, parse).map(Some)
+}
+
 fn folders<'de, D: Deserializer<'de>>(value: D) -> Result<Vec<PathBuf>, D::Error> {
     list(value).map(|folders| folders.into_iter().map(|FolderPath(folder)| folder).collect())
 }
@@ -209,6 +244,14 @@ mod tests {
         assert_eq!(config.pull, PullConfig::default());
         assert_eq!(config.prune, PruneConfig::default());
         assert!(config.centers.is_empty() && config.apps.is_empty());
+    }
+
+    #[test]
+    fn files_of_agents_and_authorities_are_read() {
+        let text = "agent_files = [\"*/agent.go\"]\n[tls]\nca = \"/etc/ssl/own.pem\"\n";
+        let config = Config::parse(text, "goc-watchdog.toml").unwrap();
+        assert_eq!(config.pull.agent_files, AgentFiles::new(["*/agent.go"]).unwrap());
+        assert_eq!(config.tls.ca, Some(PathBuf::from("/etc/ssl/own.pem")));
     }
 
     #[test]
@@ -295,6 +338,7 @@ mod tests {
             policy: AddressPolicy::allowing(&["169.254.10.0/24".to_owned()]).unwrap(),
             row_at_least_every: seconds(12 * 3600),
             fold_after: seconds(3 * 24 * 3600),
+            agent_files: AgentFiles::default(),
         };
         assert_eq!(config.pull, expected);
         let expected = PruneConfig {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::addresses::AddressPolicy;
 use super::values::{above_zero, duration, durations, expected, ping_url, size, text, whole};
+use crate::agent_files::AgentFiles;
 use crate::fleet::pull_rules::{ChangeRule, PullRules};
 use crate::fleet::schedule::{PullWaits, RetryWaits, Waits};
 use crate::ping::PingUrl;
@@ -83,6 +84,9 @@ pub struct PullConfig {
     /// Closed lives are folded into one when so old.
     #[serde(deserialize_with = "duration")]
     pub(crate) fold_after: Duration,
+    /// The files of agents, which stand in the file outside of this table.
+    #[serde(skip)]
+    pub(crate) agent_files: AgentFiles,
 }
 
 impl Default for PullConfig {
@@ -112,6 +116,7 @@ impl Default for PullConfig {
             policy: AddressPolicy::default(),
             row_at_least_every: Duration::from_secs(24 * 3600),
             fold_after: Duration::from_secs(7 * 24 * 3600),
+            agent_files: AgentFiles::default(),
         }
     }
 }
@@ -126,6 +131,7 @@ impl PullConfig {
             steps: self.steps.clone(),
             retry: self.retry.clone(),
             row_at_least_every: self.row_at_least_every,
+            agent_files: self.agent_files.clone(),
         }
     }
 

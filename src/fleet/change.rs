@@ -7,12 +7,14 @@ use chrono::{DateTime, Utc};
 use super::build_group::BuildGroupStatus;
 use super::ids::{BuildGroupId, KeyId, LifeId, RowId, ServiceId, StructureId};
 use super::liveness::Suspicion;
+use super::process::Process;
 use super::records::LastAnswer;
 use super::records::{AddressState, Key, Replicas, ScheduleRow};
 use super::row::NewRow;
 use super::snapshot::ClockJump;
 use super::targets::TargetFacts;
 use super::tombstone::Tombstone;
+use crate::profile::gocover::MetaHash;
 use crate::profile::{Fingerprint, Mode};
 
 /// A change of stored records.
@@ -86,6 +88,26 @@ pub(crate) enum Change {
         fingerprint: Fingerprint,
         /// The structure as [`crate::profile::encode_build`] writes it.
         data: Vec<u8>,
+    },
+    /// A meta that was not known, or is served by another service, too.
+    Meta {
+        /// Of its content.
+        sha256: Fingerprint,
+        /// By which counters name it.
+        hash: MetaHash,
+        /// The structure of its build.
+        structure: StructureId,
+        /// As the agent sent it.
+        data: Vec<u8>,
+    },
+    /// The process of a generation.
+    ProcessOf(LifeId, Process),
+    /// The kind of the agent at an address is another than before.
+    AgentFound {
+        /// In its normal form.
+        address: String,
+        /// The agent is of the kind coverport, else of goc.
+        is_coverport: bool,
     },
     /// A structure whose stored value was damaged, as [`crate::profile::encode_build`] writes it.
     StructureMended(StructureId, Vec<u8>),

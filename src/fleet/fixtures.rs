@@ -31,6 +31,7 @@ pub(crate) fn rules() -> PullRules {
         adopt_by_hand: None,
         steps: PullWaits::default(),
         retry: RetryWaits::default(),
+        agent_files: crate::agent_files::AgentFiles::default(),
         row_at_least_every: Duration::from_secs(24 * 3600),
     }
 }

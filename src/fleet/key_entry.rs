@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use super::ids::{KeyId, ServiceId};
 use super::records::{AddressState, Key, Lister, Replicas, ScheduleRow};
 use super::row::Row;
-use super::targets::TargetFacts;
+use super::targets::{AgentKind, TargetFacts};
 use crate::address::normal_form;
 
 /// An address that is listed under a name.
@@ -107,6 +107,16 @@ impl KeyEntry {
     #[must_use]
     pub(crate) fn sources_of(&self, address: &str) -> BTreeSet<String> {
         self.places_of(address).filter_map(|listing| listing.lister.targets().map(str::to_owned)).collect()
+    }
+
+    /// Returns what sources of targets tell of the process at an address.
+    pub(crate) fn facts_of<'a>(&'a self, address: &'a str) -> impl Iterator<Item = &'a TargetFacts> {
+        self.places_of(address).filter_map(|listing| listing.facts.as_deref())
+    }
+
+    /// Returns the kind of the agent at an address, where a source of targets tells it.
+    pub(crate) fn told_kind(&self, address: &str) -> Option<AgentKind> {
+        self.facts_of(address).find_map(|facts| facts.agent.clone())
     }
 
     fn places_of<'a>(&'a self, address: &'a str) -> impl Iterator<Item = &'a Listing> {

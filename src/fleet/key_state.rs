@@ -31,6 +31,10 @@ pub(crate) struct KeyState {
     pub(crate) touched: bool,
     /// Stored values of the key that cannot be read.
     pub(crate) faults: BTreeSet<String>,
+    /// What people should know of the key, and no fault.
+    pub(crate) notes: BTreeSet<String>,
+    /// Files of agents that were left out of what their programs counted.
+    pub(crate) left_out: BTreeSet<String>,
     /// Number of lives that ended.
     pub(crate) restarted: usize,
     pub(crate) bytes: u64,

@@ -24,6 +24,7 @@ pub(crate) mod pending;
 pub(crate) mod pick;
 pub(crate) mod plan;
 pub(crate) mod probe;
+pub(crate) mod process;
 #[cfg_attr(not(test), expect(dead_code, reason = "taking a GOCOVERDIR folder in will use it"))]
 pub(crate) mod process_snapshots;
 pub(crate) mod pull_rules;

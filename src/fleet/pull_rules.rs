@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::agent_files::AgentFiles;
+
 use super::schedule::{PullWaits, RetryWaits};
 
 /// The kind of change of a service's coverage that begins a new row.
@@ -37,4 +39,6 @@ pub(crate) struct PullRules {
     pub(crate) steps: PullWaits,
     pub(crate) retry: RetryWaits,
     pub(crate) row_at_least_every: Duration,
+    /// Files that agents of Go's binary data count of themselves.
+    pub(crate) agent_files: AgentFiles,
 }

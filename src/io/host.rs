@@ -17,6 +17,8 @@ use rustix::process::{Resource, getrlimit};
 
 /// Environment variable with the name under which a process built by goc registers.
 const SERVICE: &str = "GOC_SERVICE_NAME";
+/// Environment variable with the port of an agent of Go's binary coverage data.
+const COVERAGE_PORT: &str = "COVERAGE_PORT";
 /// Suffix of the path of a program for the file into which goc writes its address.
 const ADDRESS_FILE: &str = "_profile_listen_addr";
 
@@ -48,6 +50,15 @@ pub(crate) fn own_service() -> Option<String> {
 
 fn service_in(value: Option<OsString>) -> Option<String> {
     value?.into_string().ok().filter(|name| !name.is_empty())
+}
+
+/// Returns the first port that an agent of Go's binary coverage data tries, as its environment tells it, which may also
+/// be that of this process.
+#[must_use]
+pub(crate) fn coverage_port() -> u16 {
+    const DEFAULT: u16 = 53_700;
+    let told = std::env::var_os(COVERAGE_PORT).and_then(|port| port.to_str()?.parse().ok());
+    told.filter(|port| *port > 0).unwrap_or(DEFAULT)
 }
 
 /// Returns the addresses of this host. Those that other hosts can reach come first.

@@ -12,6 +12,7 @@ mod limits;
 mod lines;
 mod merge;
 mod parse;
+mod part;
 mod places;
 mod reader;
 mod template;
@@ -23,6 +24,7 @@ pub(crate) use codec::{decode_build, decode_counts, encode_build, encode_counts}
 pub use limits::{Limits, ParseError, ReadError};
 pub(crate) use merge::mix;
 pub use merge::{BuildConflict, ProfileSum};
+pub(crate) use part::PartOfBuild;
 pub(crate) use reader::{AnswerReader, ParsedAnswer, PreviousAnswer};
 pub use reader::{parse, read};
 pub use template::Template;

@@ -72,6 +72,21 @@ impl Template {
         Some(Self { build: Arc::new(build), tails, lines })
     }
 
+    /// Makes the template of a build that no text has taught: its lines stand in the order of the build.
+    #[must_use]
+    pub(crate) fn for_build(build: &Arc<Build>) -> Self {
+        let mut tails = Vec::with_capacity(build.blocks.len() * 18);
+        let line = |(block, place): (&Block, u32)| {
+            push_tail(&mut tails, block);
+            TemplateLine {
+                tail_end: u32::try_from(tails.len()).expect("a meta has fewer than 2^32 bytes"),
+                block: place,
+            }
+        };
+        let lines = build.blocks.iter().zip(0..).map(line).collect();
+        Self { build: Arc::clone(build), tails, lines }
+    }
+
     /// Returns the build of the template.
     #[must_use]
     pub fn build(&self) -> &Arc<Build> {

@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use anyhow::Result;
 
+use crate::collect::binary_answer::profile_at;
 use crate::fleet::probe::{BuildMatch, ProbeResult, ProbeTarget};
 use crate::fleet::records::Key;
-use crate::io::center::{Client, ProbeEffort};
+use crate::fleet::targets::AgentKind;
+use crate::io::center::{Client, HttpError, ProbeEffort};
 use crate::io::clock::{self, Deadline};
 use crate::io::signals::Signals;
 use crate::io::store::{Store, StoreError};
@@ -144,7 +146,13 @@ impl Prober<'_> {
 
     /// Returns the build that an address serves; `None` if its profile cannot be read.
     fn build_at(&self, address: &str) -> Option<Arc<Build>> {
-        let mut incoming = self.patient.profile(address).ok()?;
+        let mut incoming = match self.patient.profile(address) {
+            Ok(incoming) => incoming,
+            Err(HttpError::Coverport) => {
+                return Some(profile_at(&self.patient, address, &AgentKind::Coverport).ok()?.build);
+            }
+            Err(_) => return None,
+        };
         // The digest is not used, so it needs no random seed.
         let parsed = incoming.parse(&[], None, 0).ok()?;
         Some(parsed.profile.build)

@@ -6,6 +6,7 @@
 
 mod agent;
 mod center;
+mod coverport;
 mod fleet;
 mod http;
 mod port;
@@ -15,6 +16,7 @@ mod proxy;
 pub(crate) use agent::Agent;
 pub(crate) use agent::Behaviour;
 pub(crate) use center::{Center, RemovalBehaviour};
+pub(crate) use coverport::{BinaryProgram, Coverport};
 pub(crate) use fleet::{FleetSize, SimulatedFleet};
 pub(crate) use http::{AfterAnswer, Request, Server, sized};
 pub(crate) use port::ReservedPort;

@@ -219,6 +219,8 @@ fn head_of(file: &InboxFile, owners: Option<&[InboxOwner]>) -> Result<(SnapshotH
     match snapshot::read_head(&text) {
         Ok((head, start)) => Ok((head, start as u64)),
         Err(error @ BadSnapshot::Cut) => Err(WhyRefused::Unfinished(error.to_string())),
+        // The next release may be installed at any time.
+        Err(error @ BadSnapshot::FromTheFuture { .. }) => Err(WhyRefused::Stuck(error.to_string())),
         Err(error) => Err(WhyRefused::Bad(error.to_string())),
     }
 }

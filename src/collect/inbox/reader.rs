@@ -2,7 +2,8 @@
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
-use std::io::{self, Seek as _, SeekFrom};
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
@@ -13,6 +14,7 @@ use super::{
     InboxContents, InboxOutcome, RefusedFile, Snapshot, SnapshotOutcome, SnapshotResult, WhyRefused,
     explained, open, refuse, shown,
 };
+use crate::collect::binary_answer::KnownMeta;
 use crate::collect::fault::FaultScope;
 use crate::collect::open_key::OpenKey;
 use crate::collect::run::{PullRun, StoreMessage};
@@ -23,10 +25,11 @@ use crate::fleet::change::Change;
 use crate::fleet::ids::{BuildGroupId, StructureId};
 use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::services::Fleet;
-use crate::fleet::snapshot::HashingReader;
+use crate::fleet::snapshot::{HashingReader, SnapshotHead};
 use crate::io::store::{Store, Writer};
 use crate::memory::MemoryExhausted;
 use crate::names::Naming;
+use crate::profile::gocover::{CounterFile, DataError, Meta};
 use crate::profile::{AnswerReader, Limits, ParsedAnswer, Profile, ReadError, Template};
 
 /// Number of snapshots that are committed together.
@@ -223,6 +226,9 @@ impl InboxReader<'_, '_, '_> {
         }
         opened.seek(SeekFrom::Start(*start)).map_err(stuck)?;
         let mut checked = HashingReader::new(opened);
+        if let Some(meta_bytes) = head.meta_bytes {
+            return self.read_binary(checked, head, meta_bytes);
+        }
         let mut reader = AnswerReader::new(&mut checked, self.limits, Vec::new());
         // The head of the snapshot has its length and digest.
         reader.trust_end();
@@ -243,6 +249,42 @@ impl InboxReader<'_, '_, '_> {
             }
             Ok(parsed) => Ok(parsed),
         }
+    }
+}
+
+impl InboxReader<'_, '_, '_> {
+    /// Reads a snapshot that holds a meta and counters.
+    fn read_binary(
+        &self,
+        mut checked: HashingReader<File>,
+        head: &SnapshotHead,
+        meta_bytes: u64,
+    ) -> Result<ParsedAnswer, WhyRefused> {
+        let stuck = |error: io::Error| WhyRefused::Stuck(error.to_string());
+        let bad = |error: DataError| WhyRefused::Bad(error.to_string());
+        let mut reservation = self.run.memory.reader(false);
+        reservation.grow_to(head.profile_bytes).map_err(|error| match error {
+            MemoryExhausted::TooLarge { .. } => WhyRefused::Bad(error.to_string()),
+            MemoryExhausted::Crowded { .. } => WhyRefused::Stuck(error.to_string()),
+        })?;
+        let mut bytes = Vec::new();
+        // The head may lie about a size that nobody has memory for.
+        (&mut checked).take(head.profile_bytes).read_to_end(&mut bytes).map_err(stuck)?;
+        if !checked.is_whole(head) {
+            return Err(WhyRefused::Unfinished(
+                "its profile is not the one that its head tells of".to_owned(),
+            ));
+        }
+        let split = usize::try_from(meta_bytes).ok().and_then(|at| bytes.split_at_checked(at));
+        let (meta, counters) = split.ok_or_else(|| WhyRefused::Bad("its meta is cut short".to_owned()))?;
+        let meta = Meta::from_bytes(meta, self.limits).map_err(bad)?;
+        let counters = CounterFile::from_bytes(counters).map_err(bad)?;
+        if counters.hash() != meta.hash() {
+            return Err(WhyRefused::Bad("its counters are of another program than its meta".to_owned()));
+        }
+        let profile = KnownMeta::new(&meta, &self.run.rules.agent_files).profile(&counters).map_err(bad)?;
+        let template = Some(Template::for_build(&profile.build));
+        Ok(ParsedAnswer { profile, template, answer_digest: None })
     }
 }
 

@@ -227,6 +227,9 @@ fn tell_troubles((entry, pulled): &(&KeyEntry, &KeyResult), context: &Context) {
         };
         say(Level::Warning, &message);
     }
+    for note in &pulled.notes {
+        warn(format_args!("{name}: {note}"));
+    }
     if !context.is_quiet {
         tell_news(&name, pulled, context);
     }
@@ -247,6 +250,10 @@ fn tell_news(name: &str, pulled: &KeyResult, context: &Context) {
     }
     if context.is_verbose && pulled.outcome != KeyOutcome::NotDue {
         inform(format_args!("{name}: pulled, {}", pulled.reason));
+        for file in &pulled.left_out {
+            let file = in_message(file);
+            inform(format_args!("{name}: \"{file}\" is a file of its agent and left out (agent_files)"));
+        }
         for (address, other) in &pulled.elsewhere {
             inform(format_args!(
                 "{name}: \"{}\" is a process of {} now",

@@ -6,9 +6,11 @@ use std::io::{self, Write};
 use anyhow::{Context as _, Result, anyhow, bail};
 
 use super::{PullArgs, fleet_to_read};
+use crate::collect::binary_answer::write_profile_at;
 use crate::commands::Context;
 use crate::exit::{EarlyEnd, ExitCode};
 use crate::fleet::pick::pick;
+use crate::fleet::targets::AgentKind;
 use crate::io::center::Client;
 use crate::io::workdir::{self, FillError};
 use crate::names::{in_message, printable};
@@ -16,23 +18,26 @@ use crate::names::{in_message, printable};
 /// Copies a profile to the output. No lock is taken and nothing is stored.
 pub(crate) fn run(args: &PullArgs, context: &Context, client: &Client) -> Result<ExitCode> {
     let addresses = match (&args.address, &args.services[..]) {
-        (Some(address), _) => vec![address.clone()],
+        (Some(address), _) => vec![(address.clone(), None)],
         (None, [service]) => addresses_of(service, args, context, client)?,
         (None, _) => {
             bail!(EarlyEnd::Usage("--raw needs one SERVICE, or --address URL; see goc-watchdog pull --help"))
         }
     };
     let mut last_error = anyhow!("no center lists \"{}\"", in_message(&args.services.join(" ")));
-    for address in addresses {
+    for (address, kind) in addresses {
+        let kind = kind.as_ref();
         let pulled = match &args.output {
-            Some(path) => match workdir::write_whole(path, |out| client.raw(&address, out)) {
-                Err(FillError::Workdir(error)) => return Err(error.into()),
-                Err(FillError::Content(error)) => Err(error),
-                Ok(pulled) => Ok(pulled),
-            },
+            Some(path) => {
+                match workdir::write_whole(path, |out| write_profile_at(client, &address, kind, out)) {
+                    Err(FillError::Workdir(error)) => return Err(error.into()),
+                    Err(FillError::Content(error)) => Err(error),
+                    Ok(pulled) => Ok(pulled),
+                }
+            }
             None if context.environment.stdout_is_terminal => {
                 let mut out = EscapingWriter::new(io::stdout().lock());
-                let pulled = client.raw(&address, &mut out);
+                let pulled = write_profile_at(client, &address, kind, &mut out);
                 if out.finish()? {
                     super::super::warn(
                         "control characters are shown escaped at a terminal; -o FILE or a pipe has the profile as it is",
@@ -40,10 +45,10 @@ pub(crate) fn run(args: &PullArgs, context: &Context, client: &Client) -> Result
                 }
                 pulled
             }
-            None => client.raw(&address, &mut io::stdout().lock()),
+            None => write_profile_at(client, &address, kind, &mut io::stdout().lock()),
         };
         match pulled {
-            Ok(_) => return Ok(ExitCode::Done),
+            Ok(()) => return Ok(ExitCode::Done),
             // Bytes are already written, so no other address may follow.
             Err(error) if args.output.is_none() => {
                 return Err(error).with_context(|| format!("profile from \"{}\"", in_message(&address)));
@@ -114,9 +119,20 @@ impl<W: Write> Write for EscapingWriter<W> {
     }
 }
 
-fn addresses_of(service: &str, args: &PullArgs, context: &Context, client: &Client) -> Result<Vec<String>> {
+/// Returns the addresses of a service, each with the kind of its agent, if it is known.
+fn addresses_of(
+    service: &str,
+    args: &PullArgs,
+    context: &Context,
+    client: &Client,
+) -> Result<Vec<(String, Option<AgentKind>)>> {
     let fleet = fleet_to_read(args, context, client)?;
-    Ok(pick(service, &fleet.entries)?.addresses())
+    let entry = pick(service, &fleet.entries)?;
+    let with_kind = |address: String| {
+        let kind = entry.told_kind(&address);
+        (address, kind)
+    };
+    Ok(entry.addresses().into_iter().map(with_kind).collect())
 }
 
 #[cfg(test)]

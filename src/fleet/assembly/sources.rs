@@ -9,7 +9,7 @@ use crate::fleet::ids::{KeyId, ServiceId};
 use crate::fleet::key_entry::Listing;
 use crate::fleet::records::{Key, KnownSource, ListedAddress, Lister};
 use crate::fleet::services::FailedSource;
-use crate::fleet::targets::{AgentKind, ServiceFields, Target, TargetList, TargetService, known_commit};
+use crate::fleet::targets::{ServiceFields, Target, TargetList, TargetService, known_commit};
 use crate::names::ParsedName;
 
 /// The answer of one source of targets.
@@ -36,12 +36,9 @@ fn app_of(fields: &ServiceFields) -> [String; 3] {
 
 /// Returns why a target is not asked.
 fn why_left_out(target: &Target) -> Option<String> {
-    match (&target.service, &target.facts.agent) {
-        (TargetService::Fields(fields), _) if fields.app.is_empty() => {
+    match &target.service {
+        TargetService::Fields(fields) if fields.app.is_empty() => {
             Some("it names neither a service nor an app".to_owned())
-        }
-        (_, Some(AgentKind::Coverport | AgentKind::Raw { .. })) => {
-            Some("this release asks agents of goc alone".to_owned())
         }
         _ => None,
     }
@@ -500,17 +497,11 @@ mod tests {
                 group("c:1", &[("app", "echo"), ("agent", "goc")]),
             ],
         )]);
-        assert_eq!(shown(&fleet), ["echo (||echo|): http://c:1"]);
+        assert_eq!(shown(&fleet), ["echo (||echo|): http://b:1 http://c:1"]);
         let (name, list) = &fleet.sources[0];
         let bad: Vec<String> = list.bad.iter().map(ToString::to_string).collect();
-        assert_eq!((name.as_str(), list.bad_count), ("x", 2));
-        assert_eq!(
-            bad,
-            [
-                "\"http://a:1\": it names neither a service nor an app",
-                "\"http://b:1\": this release asks agents of goc alone",
-            ]
-        );
+        assert_eq!((name.as_str(), list.bad_count), ("x", 1));
+        assert_eq!(bad, ["\"http://a:1\": it names neither a service nor an app"]);
         assert!(fleet.is_partial());
     }
 }

@@ -1,8 +1,8 @@
 //! Snapshots: files with the last data of a process, which `pull --to-inbox` writes and a later pull takes in.
 //!
-//! A snapshot is a line with the format and its version, a line of JSON about the process (the head), and the profile
-//! in canonical form. The head has the length and the hash of the profile, so that a file that is still being copied is
-//! recognised.
+//! A snapshot is a line with the format and its version, a line of JSON about the process (the head), and the profile: in
+//! version 1 as text in canonical form, in version 2 as a meta with its counters behind it, as Go writes them. The head
+//! has the length and the hash of the profile, so that a file that is still being copied is recognised.
 
 mod placing;
 
@@ -21,7 +21,10 @@ use sha2::{Digest, Sha256};
 pub(crate) const SUFFIX: &str = ".snapshot";
 /// The first line without its version.
 const FORMAT: &str = "goc-watchdog snapshot ";
-const VERSION: u32 = 1;
+/// Version of a snapshot with a text profile.
+const TEXT: u32 = 1;
+/// Version of a snapshot with Go's binary coverage data.
+const BINARY: u32 = 2;
 /// Largest size in bytes of both lines together. A pod has a few addresses, not thousands.
 pub(crate) const LONGEST_HEAD: usize = 64 << 10;
 /// Largest length in bytes of a service's name.
@@ -45,10 +48,13 @@ pub(crate) struct SnapshotHead {
     pub process: Option<Process>,
     /// Time at which the profile was read, by the clock of that host.
     pub captured_at: DateTime<Utc>,
-    /// Size of the profile's text.
+    /// Size of the profile.
     pub profile_bytes: u64,
-    /// SHA-256 of the profile's text, in hex.
+    /// SHA-256 of the profile, in hex.
     pub profile_sha256: String,
+    /// Size of the meta, behind which the counters stand; `None`: the profile is text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub meta_bytes: Option<u64>,
 }
 
 /// The identity of a process on its host.
@@ -69,11 +75,19 @@ pub(crate) enum BadSnapshot {
     /// The file was written by another program.
     #[error("it is not a snapshot of goc-watchdog")]
     NotOurs,
-    /// The file was written by another release.
-    #[error("its format has version {found}, and this release reads version {VERSION} alone")]
+    /// The version is that of no release.
+    #[error("its format has version {found}, and this release reads the versions {TEXT} and {BINARY}")]
     OtherVersion {
         /// The version in the file.
         found: String,
+    },
+    /// The file was written by a newer release.
+    #[error(
+        "its format has version {found}, which a newer release of goc-watchdog reads; this one reads the versions {TEXT} and {BINARY}"
+    )]
+    FromTheFuture {
+        /// The version.
+        found: u32,
     },
     /// The second line is not a valid head.
     #[error("its head is wrong: {0}")]
@@ -103,6 +117,9 @@ impl SnapshotHead {
             _ if self.port == 0 => Some("it names no port"),
             _ if !is_host_name(&self.host_name) => Some("its host has a name that no host has"),
             _ if !are_times => Some("a time is not of this age"),
+            _ if self.meta_bytes.is_some_and(|bytes| bytes > self.profile_bytes) => {
+                Some("its meta is longer than all of it")
+            }
             _ => None,
         }
     }
@@ -111,7 +128,8 @@ impl SnapshotHead {
     #[must_use]
     pub(crate) fn lines(&self) -> String {
         let json = serde_json::to_string(self).expect("a head is made of texts and numbers");
-        format!("{FORMAT}{VERSION}\n{json}\n")
+        let version = if self.meta_bytes.is_some() { BINARY } else { TEXT };
+        format!("{FORMAT}{version}\n{json}\n")
     }
 
     /// Returns the identity of a snapshot: a hash of service, process and profile, without the time.
@@ -167,9 +185,12 @@ pub(crate) fn read_head(text: &[u8]) -> Result<(SnapshotHead, usize), BadSnapsho
     };
     let line = String::from_utf8_lossy(&text[..first]);
     let Some(version) = line.strip_prefix(FORMAT) else { return Err(BadSnapshot::NotOurs) };
-    if version != VERSION.to_string() {
-        return Err(BadSnapshot::OtherVersion { found: version.chars().take(20).collect() });
-    }
+    let is_binary = match version.parse() {
+        Ok(TEXT) => false,
+        Ok(BINARY) => true,
+        Ok(found) if found > BINARY => return Err(BadSnapshot::FromTheFuture { found }),
+        _ => return Err(BadSnapshot::OtherVersion { found: version.chars().take(20).collect() }),
+    };
     let Some(second) = end_of(first + 1) else {
         return Err(if is_too_long {
             BadSnapshot::Head("it is too long".to_owned())
@@ -181,6 +202,9 @@ pub(crate) fn read_head(text: &[u8]) -> Result<(SnapshotHead, usize), BadSnapsho
         .map_err(|error| BadSnapshot::Head(error.to_string()))?;
     match head.fault() {
         Some(fault) => Err(BadSnapshot::Head(fault.to_owned())),
+        None if head.meta_bytes.is_some() != is_binary => {
+            Err(BadSnapshot::Head("its version is not that of its profile".to_owned()))
+        }
         None => Ok((head, second + 1)),
     }
 }
@@ -244,6 +268,7 @@ pub(crate) mod tests {
             captured_at: at(30),
             profile_bytes: 0,
             profile_sha256: String::new(),
+            meta_bytes: None,
         }
     }
 
@@ -282,9 +307,14 @@ pub(crate) mod tests {
         assert_eq!(said(b"mode: count\n"), "it is not a snapshot of goc-watchdog");
         assert_eq!(said(b"goc-watchdog reminder"), "it is not a snapshot of goc-watchdog");
         assert_eq!(
-            said(b"goc-watchdog snapshot 2\n{}\n"),
-            "its format has version 2, and this release reads version 1 alone"
+            said(b"goc-watchdog snapshot 0\n{}\n"),
+            "its format has version 0, and this release reads the versions 1 and 2"
         );
+        assert_eq!(read_head(b"goc-watchdog snapshot 3\n{}\n"), Err(BadSnapshot::FromTheFuture { found: 3 }));
+        let text = head().lines().replacen(" 1\n", " 2\n", 1);
+        assert_eq!(said(text.as_bytes()), "its head is wrong: its version is not that of its profile");
+        let long = SnapshotHead { meta_bytes: Some(9), ..head() }.lines();
+        assert_eq!(said(long.as_bytes()), "its head is wrong: its meta is longer than all of it");
         assert!(said(b"goc-watchdog snapshot 1\n{}\n").starts_with("its head is wrong: missing field"));
         let endless = [b"goc-watchdog snapshot 1\n".as_slice(), &vec![b'x'; LONGEST_HEAD]].concat();
         assert_eq!(said(&endless), "its head is wrong: it is too long");

@@ -3,10 +3,11 @@
 use std::io::{self, Read, Write};
 use std::sync::{Arc, Mutex};
 
-use ureq::http::Response;
+use ureq::http::{HeaderMap, Response};
 use ureq::{Agent, Body, BodyReader};
 
 use super::Client;
+use super::coverage::AgentHeaders;
 use super::dial::AddressOfCenter;
 use super::error::{HttpError, excerpt, transport};
 use crate::address::base_url;
@@ -19,6 +20,8 @@ pub(crate) struct IncomingAnswer<'a> {
     /// The reader of the body; `None` only while the value is dropped.
     reader: Option<AnswerReader<BodyReader<'static>>>,
     buffers: &'a Buffers,
+    /// The agent allowed nothing but POST.
+    is_by_post: bool,
 }
 
 impl IncomingAnswer<'_> {
@@ -35,6 +38,12 @@ impl IncomingAnswer<'_> {
         seed: u64,
     ) -> Result<ParsedAnswer, HttpError> {
         self.reader().parse(known, last, seed).map_err(HttpError::from)
+    }
+
+    /// Tells whether the agent allowed nothing but POST.
+    #[must_use]
+    pub(crate) fn is_by_post(&self) -> bool {
+        self.is_by_post
     }
 
     /// Limits the decoded data by this reservation.
@@ -94,19 +103,19 @@ impl Buffers {
 impl Client {
     /// Asks the process at `address` for its profile.
     pub(crate) fn profile(&self, address: &str) -> Result<IncomingAnswer<'_>, HttpError> {
-        let AnswerBody { body, is_sized } = self.open(address)?;
+        let AnswerBody { body, is_sized, is_by_post } = self.open(address)?;
         let mut reader = AnswerReader::new(body, self.options.limits, self.buffers.take());
         if is_sized {
             reader.trust_end();
         }
-        Ok(IncomingAnswer { reader: Some(reader), buffers: &self.buffers })
+        Ok(IncomingAnswer { reader: Some(reader), buffers: &self.buffers, is_by_post })
     }
 
     /// Copies the profile of the process at `address` unchanged to `out`, and returns its size.
     ///
     /// Fails as reading it from [`Self::profile`] does, after the bytes before the failure were written.
     pub(crate) fn raw(&self, address: &str, out: &mut impl Write) -> Result<u64, HttpError> {
-        let AnswerBody { body, is_sized } = self.open(address)?;
+        let AnswerBody { body, is_sized, .. } = self.open(address)?;
         let mut tee = TeeReader { inner: CountingReader { inner: body, bytes: 0 }, out, failed: None };
         let mut reader = AnswerReader::new(&mut tee, self.options.limits, Vec::new());
         if is_sized {
@@ -161,31 +170,50 @@ impl Client {
             answer = self.bounded(agent.get(&url)).call();
         }
         let mut response = answer.map_err(|e| transport(&e))?;
-        if response.status() == 405 {
+        let is_coverport = |response: &Response<Body>| AgentHeaders::read(response.headers()).is_coverport;
+        if response.status() != 200 && is_coverport(&response) {
+            return Err(HttpError::Coverport);
+        }
+        let is_by_post = response.status() == 405;
+        if is_by_post {
             response = self
                 .bounded(agent.post(&url))
                 .content_type("application/json")
                 .send("{}")
                 .map_err(|e| transport(&e))?;
         }
-        let status = response.status().as_u16();
-        if status != 200 {
-            let location = response.headers().get("location").and_then(|to| to.to_str().ok());
-            let body = match location.filter(|_| (300..400).contains(&status)) {
-                Some(to) => format!("redirects are not followed, this one goes to {to}"),
-                None => self.text(response).map(|text| excerpt(&text)).unwrap_or_default(),
-            };
-            return Err(HttpError::Status { status, body });
+        if response.status() != 200 {
+            return Err(match self.shows_coverport(&base) {
+                true => HttpError::Coverport,
+                false => status_error(self, response),
+            });
         }
         let headers = response.headers();
-        if let Some(encoding) = headers.get("content-encoding").filter(|encoding| *encoding != "identity") {
-            return Err(HttpError::Encoded(String::from_utf8_lossy(encoding.as_bytes()).into_owned()));
-        }
+        refuse_encoded(headers)?;
         if !headers.contains_key("content-length") && !headers.contains_key("transfer-encoding") {
             return Err(HttpError::NoFraming);
         }
         let is_sized = headers.contains_key("content-length") && !headers.contains_key("transfer-encoding");
-        Ok(AnswerBody { body: response.into_body().into_reader(), is_sized })
+        Ok(AnswerBody { body: response.into_body().into_reader(), is_sized, is_by_post })
+    }
+}
+
+/// Returns the error of an answer whose status is not 200.
+pub(super) fn status_error(client: &Client, response: Response<Body>) -> HttpError {
+    let status = response.status().as_u16();
+    let location = response.headers().get("location").and_then(|to| to.to_str().ok());
+    let body = match location.filter(|_| (300..400).contains(&status)) {
+        Some(to) => format!("redirects are not followed, this one goes to {to}"),
+        None => client.text(response).map(|text| excerpt(&text)).unwrap_or_default(),
+    };
+    HttpError::Status { status, body }
+}
+
+/// Refuses an answer that is compressed, which was not asked for.
+pub(super) fn refuse_encoded(headers: &HeaderMap) -> Result<(), HttpError> {
+    match headers.get("content-encoding").filter(|encoding| *encoding != "identity") {
+        Some(encoding) => Err(HttpError::Encoded(String::from_utf8_lossy(encoding.as_bytes()).into_owned())),
+        None => Ok(()),
     }
 }
 
@@ -220,6 +248,7 @@ struct AnswerBody {
     /// The head tells the length, so that an early end fails the reading. An agent that breaks off while it sends chunks
     /// may end them as if the answer were complete.
     is_sized: bool,
+    is_by_post: bool,
 }
 
 /// A reader that copies the bytes that it reads. A failure to write ends the reading, and is distinguished from a

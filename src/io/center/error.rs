@@ -1,12 +1,14 @@
 //! The errors of requests.
 
 use std::io;
+use std::path::PathBuf;
 
 use ureq::Timeout;
 
 use crate::address::BadAddress;
 use crate::fleet::center_list::ListCut;
 use crate::memory::MemoryExhausted;
+use crate::profile::gocover::DataError;
 use crate::profile::{ParseError, ReadError};
 
 /// A request failed, or its answer is not the expected one.
@@ -15,6 +17,14 @@ pub(crate) enum HttpError {
     /// The address cannot be dialled.
     #[error(transparent)]
     Address(#[from] BadAddress),
+    /// The authorities to trust cannot be read.
+    #[error("{}: {reason} (ca in [tls])", path.display())]
+    Authorities {
+        /// The file.
+        path: PathBuf,
+        /// A clause.
+        reason: String,
+    },
     /// No connection.
     #[error("no connection: {0}")]
     Unreachable(String),
@@ -44,6 +54,26 @@ pub(crate) enum HttpError {
     /// The answer is complete, and not the one of a goc center.
     #[error("not a goc center: {0}")]
     NotACenter(String),
+    /// The agent serves Go's binary coverage data, and no text.
+    #[error("serves Go's binary coverage data, as agents of the kind coverport do, and no text profile")]
+    Coverport,
+    /// The agent can give no counters of its program.
+    #[error("answered {status}: {way}")]
+    NoCounters {
+        /// HTTP status.
+        status: u16,
+        /// The reason and the next step.
+        way: &'static str,
+    },
+    /// The answer is complete, and no JSON of an agent of the kind coverport.
+    #[error("not the JSON in which agents of the kind coverport answer: {0}")]
+    NotCoverage(String),
+    /// The answer holds no coverage data of Go, or damaged data.
+    #[error("bad coverage data: {0}")]
+    Data(#[from] DataError),
+    /// The answer does not fit together.
+    #[error("{0}")]
+    Contradiction(&'static str),
     /// The center lists more than the limits allow.
     #[error("{0}")]
     ListTooLong(ListCut),
@@ -59,6 +89,13 @@ pub(crate) enum HttpError {
     /// The output failed to take the profile.
     #[error("cannot write the profile: {0}")]
     Output(io::Error),
+}
+
+impl HttpError {
+    /// Tells that something answers at the address, but not as an agent of the kind that was asked.
+    pub(crate) fn is_of_another_kind(&self) -> bool {
+        matches!(self, Self::Status { .. } | Self::NotCoverage(_) | Self::Coverport)
+    }
 }
 
 impl From<ReadError> for HttpError {

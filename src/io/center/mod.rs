@@ -5,6 +5,8 @@
 //! read to its framed end.
 
 mod answer;
+mod coverage;
+mod coverage_json;
 mod dial;
 mod error;
 mod list;
@@ -15,11 +17,14 @@ mod raw;
 mod registry;
 
 pub(crate) use answer::IncomingAnswer;
+pub(crate) use coverage::{AgentHeaders, Coverage};
 pub(crate) use error::HttpError;
 pub(crate) use options::RequestOptions;
 pub(crate) use probe::ProbeEffort;
 
+use std::fs;
 use std::io::Read as _;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,22 +32,40 @@ use answer::Buffers;
 use dial::{AddressFilter, TargetCheck};
 use error::transport;
 use ureq::http::Response;
-use ureq::tls::{RootCerts, TlsConfig};
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::unversioned::transport::{Connector as _, DefaultConnector};
 use ureq::{Agent, Body, Proxy, RequestBuilder};
 
 use crate::address::BadAddress;
 use crate::io::clock::Deadline;
-use crate::profile::ParseError;
+use crate::profile::{Limits, ParseError};
 
-/// Returns the trusted authorities: those of the system, or those of the public web if it has none, as in an empty
+/// Returns the trusted authorities: those of the file, if one is configured, else those of the system, or those of the public web if it has none, as in an empty
 /// image.
-fn authorities() -> RootCerts {
+#[expect(clippy::disallowed_methods, reason = "a file of the user, outside of the root")]
+fn authorities(file: Option<&Path>) -> Result<RootCerts, HttpError> {
+    if let Some(path) = file {
+        let unreadable = |reason| HttpError::Authorities { path: path.to_owned(), reason };
+        let text = fs::read(path).map_err(|error| unreadable(error.to_string()))?;
+        let items: Result<Vec<PemItem<'_>>, ureq::Error> = parse_pem(&text).collect();
+        let certificate = |item| match item {
+            PemItem::Certificate(certificate) => Some(certificate),
+            _ => None,
+        };
+        let items = items.map_err(|error| unreadable(error.to_string()))?;
+        let certificates: Vec<Certificate<'_>> = items.into_iter().filter_map(certificate).collect();
+        if certificates.is_empty() {
+            return Err(unreadable(
+                "it holds no certificate between -----BEGIN CERTIFICATE----- lines".to_owned(),
+            ));
+        }
+        return Ok(RootCerts::new_with_certs(&certificates));
+    }
     let store = openssl_probe::probe();
-    match store.cert_file.is_some() || !store.cert_dir.is_empty() {
+    Ok(match store.cert_file.is_some() || !store.cert_dir.is_empty() {
         true => RootCerts::PlatformVerifier,
         false => RootCerts::WebPki,
-    }
+    })
 }
 
 /// Speaks HTTP to centers and agents; shared by threads.
@@ -58,7 +81,7 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Prepares connections; sends nothing yet. Fails if the proxy is no URL.
+    /// Prepares connections; sends nothing yet. Fails if the proxy is no URL, or the authorities cannot be read.
     pub(crate) fn new(options: &RequestOptions) -> Result<Self, HttpError> {
         let proxy = match &options.proxy {
             Some(url) => Some(Proxy::new(url).map_err(|_| BadAddress {
@@ -68,12 +91,13 @@ impl Client {
             })?),
             None => None,
         };
+        let authorities = authorities(options.ca.as_deref())?;
         let config = |whole: Duration| {
             Agent::config_builder()
                 .http_status_as_error(false)
                 .max_redirects(0)
                 .proxy(proxy.clone())
-                .tls_config(TlsConfig::builder().root_certs(authorities()).build())
+                .tls_config(TlsConfig::builder().root_certs(authorities.clone()).build())
                 .user_agent(concat!("goc-watchdog/", env!("CARGO_PKG_VERSION")))
                 .accept_encoding("identity")
                 .max_idle_connections(options.concurrency)
@@ -104,6 +128,11 @@ impl Client {
     #[must_use]
     pub(crate) fn until(&self, deadline: Deadline) -> Self {
         Self { deadline, ..self.clone() }
+    }
+
+    /// Returns the bounds of an answer.
+    pub(crate) fn limits(&self) -> Limits {
+        self.options.limits
     }
 
     /// Lets a request to a listed address end with the deadline.

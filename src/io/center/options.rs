@@ -1,6 +1,7 @@
 //! Options of requests.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::list::ListLimits;
@@ -24,6 +25,8 @@ pub(crate) struct RequestOptions {
     pub list_limits: ListLimits,
     /// Proxy from the configuration; those of the environment are never used.
     pub proxy: Option<String>,
+    /// File with the authorities to trust in place of those of the system.
+    pub ca: Option<PathBuf>,
     /// Host names that this host cannot resolve are left to the proxy.
     pub proxy_resolves: bool,
     /// Rules for addresses that may be dialled.
@@ -53,6 +56,7 @@ impl RequestOptions {
                 ..Limits::default()
             },
             proxy: config.proxy.clone(),
+            ca: None,
             proxy_resolves: config.proxy_resolves,
             policy: config.policy.clone(),
             centers: Vec::new(),

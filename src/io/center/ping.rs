@@ -24,6 +24,7 @@ impl Client {
             limits: Limits::default(),
             list_limits: ListLimits { max_names: 0, max_addresses: 0 },
             proxy,
+            ca: None,
             proxy_resolves: false,
             policy,
             centers: Vec::new(),

@@ -1,7 +1,8 @@
 //! The probe: one attempt to find out whether an agent answers at an address, with the meaning of each failure.
 //!
-//! The first bytes of an answer are enough to recognise an agent: a fraction, or the mode line of a profile. A failure
-//! after them (a limit, a cut, a line that does not parse, contradictory framing) does not count against it.
+//! The first bytes of an answer are enough to recognise an agent (a fraction, the mode line of a profile, the first keys
+//! of the JSON with Go's binary data), or a header is. A failure after them (a limit, a cut, a line that does not parse,
+//! contradictory framing) does not count against it.
 
 use std::io::{self, Read};
 
@@ -11,6 +12,7 @@ use ureq::{Agent, Body, Timeout};
 
 use super::Client;
 use super::answer::fraction_of;
+use super::coverage::AgentHeaders;
 use super::dial::{AddressFilter, TargetCheck, UnresolvedName};
 use super::error::{HttpError, transport};
 use super::raw::RecordingConnector;
@@ -22,7 +24,11 @@ const COVERAGE: &str = "/v1/cover/coverage";
 const PROFILE: &str = "/v1/cover/profile";
 /// The first bytes of each profile.
 const MODE: &[u8] = b"mode: ";
-/// Length of the start of an answer, enough for a fraction and for the mode line of a profile.
+/// Path of Go's binary coverage data, without the part that makes it long.
+const BINARY: &str = "/coverage?nometa=1";
+/// Keys of which the JSON with that data begins with one or two.
+const BINARY_KEYS: [&str; 3] = ["\"meta_filename\"", "\"counters_filename\"", "\"counters_data\""];
+/// Length of the start of an answer, enough for a fraction, for the mode line of a profile and for the first keys.
 const HEAD_BYTES: usize = 64;
 
 /// The cost that an attempt may have.
@@ -38,12 +44,15 @@ pub(crate) enum ProbeEffort {
 struct AnswerStart {
     status: u16,
     bytes: Vec<u8>,
+    /// A header says that an agent of the kind coverport answers, whatever the path and the status.
+    is_coverport: bool,
 }
 
 impl AnswerStart {
     /// Reads until the answer can be recognised, even if it breaks off or never ends.
     fn read(response: Response<Body>) -> Result<Self, ureq::Error> {
         let status = response.status().as_u16();
+        let is_coverport = AgentHeaders::read(response.headers()).is_coverport;
         let mut body = response.into_body().into_reader();
         let mut bytes = vec![0; HEAD_BYTES];
         let mut length = 0;
@@ -56,22 +65,30 @@ impl AnswerStart {
             }
         }
         bytes.truncate(length);
-        Ok(Self { status, bytes })
+        Ok(Self { status, bytes, is_coverport })
     }
 
     fn is_fraction(&self) -> bool {
-        self.status == 200 && fraction_of(&self.bytes).is_some()
+        self.is_coverport || (self.status == 200 && fraction_of(&self.bytes).is_some())
     }
 
     fn is_profile(&self) -> bool {
-        self.bytes.starts_with(MODE)
+        self.is_coverport || self.bytes.starts_with(MODE)
+    }
+
+    /// Tells whether it is the JSON with Go's binary coverage data.
+    fn is_binary(&self) -> bool {
+        let start = String::from_utf8_lossy(&self.bytes);
+        let is_json = self.status == 200 && start.trim_start().starts_with('{');
+        self.is_coverport || (is_json && BINARY_KEYS.iter().any(|key| start.contains(key)))
     }
 }
 
 impl Client {
     /// Connects to an address and finds out whether an agent answers there.
     ///
-    /// An agent gives its fraction of hit blocks; one that lacks this call gives its profile.
+    /// An agent of goc gives its fraction of hit blocks; one that lacks this call gives its profile. An agent of Go's binary
+    /// data shows itself by a header, or by that data.
     #[must_use]
     pub(crate) fn probe(&self, address: &str, effort: ProbeEffort) -> ProbeFinding {
         let base = match base_url(address) {
@@ -92,6 +109,11 @@ impl Client {
         let profile = match self.head(&base, PROFILE) {
             Ok(head) if head.is_profile() => return ProbeFinding::alive(),
             Ok(head) => {
+                // Something speaks HTTP there, so that two more requests take no time.
+                let binary = || self.head(&base, BINARY).is_ok_and(|head| head.is_binary());
+                if self.shows_coverport(&base) || binary() {
+                    return ProbeFinding::alive();
+                }
                 ProbeFinding { finding: Finding::Silent, detail: format!("answered {}", head.status) }
             }
             Err(error) => self.failure(&error),
@@ -129,7 +151,10 @@ impl Client {
             TargetCheck(filter.clone()).chain(DefaultConnector::default()).chain(recorder.clone());
         // The request fails as before; the recorder has the bytes that came.
         let _ = ask(&Agent::with_parts(self.agent.config().clone(), connector, filter));
-        recorder.answer().map(|(status, bytes)| AnswerStart { status, bytes }).ok_or(error)
+        recorder
+            .answer()
+            .map(|(status, bytes)| AnswerStart { status, bytes, is_coverport: false })
+            .ok_or(error)
     }
 
     fn failure(&self, error: &ureq::Error) -> ProbeFinding {

@@ -7,6 +7,7 @@
 
 mod address_spellings;
 mod address_states;
+mod agents;
 mod builds;
 mod damage;
 mod diff;
@@ -73,6 +74,7 @@ const MIGRATIONS: &[Migration] = &[
     Sql(include_str!("migrations/0015_clock_jump.sql")),
     Sql(include_str!("migrations/0016_mixture.sql")),
     Sql(include_str!("migrations/0017_targets.sql")),
+    Sql(include_str!("migrations/0018_agents.sql")),
 ];
 
 /// A connection to the database.

@@ -19,6 +19,7 @@ const CHANGES: &[(usize, &str)] = &[
     (15, "jumps of the clock are remembered"),
     (16, "counts that may be those of several processes are marked"),
     (17, "sources of targets are remembered"),
+    (18, "agents that serve Go's binary coverage data are remembered, with their programs and processes"),
 ];
 
 /// The database of an earlier release.

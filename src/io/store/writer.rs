@@ -104,7 +104,15 @@ impl<'a> Writer<'a> {
             Change::TombstoneRemoved(tombstone) => self.delete_tombstone(tombstone),
             Change::Structure { id, fingerprint, data } => self.insert_structure(*id, fingerprint, data),
             Change::StructureMended(id, data) => self.mend_structure(*id, data),
-            Change::StructuresSwept => self.delete_unused_structures(),
+            Change::StructuresSwept => {
+                self.delete_unused_structures()?;
+                self.delete_unused_agents()
+            }
+            Change::Meta { sha256, hash, structure, data } => {
+                self.insert_meta(sha256, *hash, *structure, data)
+            }
+            Change::ProcessOf(generation, process) => self.set_process(*generation, process),
+            Change::AgentFound { address, is_coverport } => self.set_coverport(address, *is_coverport),
             Change::BuildGroup { id, key, at } => self.insert_build_group(*id, *key, *at),
             Change::BuildGroupStatus(id, status) => self.set_build_group_status(*id, *status),
             Change::StructureMoved { structure, from, to } => self.move_structure(*structure, *from, *to),

@@ -61,6 +61,38 @@ impl<'a> CounterFile<'a> {
         self.functions
     }
 
+    /// Returns how many counters are above zero; it grows whenever something is executed for the first time.
+    ///
+    /// No meta is needed, so that it is not known whether the counters fit one.
+    pub fn hits(&self) -> Result<u64, DataError> {
+        match self.header.flavour {
+            CounterFlavour::Uleb => self.hits_by(ByteReader::uleb),
+            CounterFlavour::RawLittleEndian => self.hits_by(|input| input.u32().map(u64::from)),
+            CounterFlavour::RawBigEndian => self.hits_by(|input| input.u32_big_endian().map(u64::from)),
+        }
+    }
+
+    fn hits_by(
+        &self,
+        number: impl Fn(&mut ByteReader<'a>) -> Result<u64, DataFault>,
+    ) -> Result<u64, DataError> {
+        let mut input = ByteReader::new(self.records, self.head_bytes);
+        let mut hits = 0;
+        let mut count = || -> Result<u64, DataFault> {
+            for _ in 0..self.functions {
+                let counters = number(&mut input)?;
+                number(&mut input)?;
+                number(&mut input)?;
+                for _ in 0..counters {
+                    hits += u64::from(number(&mut input)? > 0);
+                }
+            }
+            Ok(hits)
+        };
+        let counted = count();
+        counted.map_err(|fault| fault.at(input.offset()))
+    }
+
     /// Returns a count for each block of `meta`, in its order.
     ///
     /// The caller chooses the meta (see [`super::find_meta`]); the hashes are not compared here. In `set` mode counts
@@ -123,6 +155,20 @@ impl<'a> CounterFile<'a> {
             }
         }
         input.end().map_err(|fault| fault.at(input.offset()))
+    }
+
+    /// Returns this file without the command line of its process; `file` are the bytes that it was read from.
+    #[must_use]
+    pub fn without_arguments(&self, file: &[u8]) -> Vec<u8> {
+        // One string, which is empty, no arguments, and a zero that fills up to a multiple of 4 bytes.
+        const NOTHING: [u8; 4] = [1, 0, 0, 0];
+        let mut out = file[..COUNTER_HEADER_BYTES].to_vec();
+        out.extend_from_slice(&self.functions.to_le_bytes());
+        out.extend([2_u32, 2].map(u32::to_le_bytes).concat());
+        out.extend(NOTHING);
+        out.extend_from_slice(self.records);
+        out.extend_from_slice(&file[file.len() - FOOTER_BYTES..]);
+        out
     }
 
     /// Returns all that tells one state of a process from another: flavour, number of records, and their bytes.
@@ -197,6 +243,31 @@ mod tests {
     };
     use crate::profile::tests::{FUZZ_SEED, fuzz_rounds, modes};
     use crate::profile::{Block, Limits};
+
+    #[test]
+    fn a_file_without_its_arguments_says_the_same() {
+        let bytes =
+            counter_bytes(&[(0, 0, vec![5]), (1, 0, vec![6, 7])], &[("argv0", "./svc --token=s3cret")]);
+        let file = CounterFile::from_bytes(&bytes).unwrap();
+        let without = file.without_arguments(&bytes);
+        assert!(!without.windows(6).any(|part| part == b"s3cret"));
+        let read = CounterFile::from_bytes(&without).unwrap();
+        assert_eq!((read.hash(), read.state()), (file.hash(), file.state()));
+    }
+
+    #[test]
+    fn counters_above_zero_are_counted_without_a_meta() {
+        let bytes = counter_bytes(&[(0, 0, vec![5, 0]), (1, 0, vec![6, 7, 0])], &[]);
+        assert_eq!(CounterFile::from_bytes(&bytes).unwrap().hits(), Ok(3));
+        let raw = CounterFile::from_bytes(RAW_COUNTERS).unwrap();
+        let uleb = CounterFile::from_bytes(COUNT_COUNTERS).unwrap();
+        assert_eq!(raw.hits(), uleb.hits());
+        let claims = counter_bytes(&[(0, 0, vec![5])], &[]);
+        let mut more = claims.clone();
+        let at = claims.len() - FOOTER_BYTES - 4;
+        more[at] = 90;
+        assert!(CounterFile::from_bytes(&more).unwrap().hits().is_err());
+    }
 
     fn meta(bytes: &[u8]) -> Meta {
         Meta::from_bytes(bytes, Limits::default()).unwrap()

@@ -1,0 +1,349 @@
+//! Asks an address for Go's binary coverage data, and reads what it answers.
+//!
+//! The counters alone are asked for first. They are named by the hash of a meta, and only a meta that this service served
+//! before is used for them: the hash is nobody's proof.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use crate::agent_files::AgentFiles;
+use crate::collect::address_pull::AddressPull;
+use crate::collect::asking::{KnownAnswer, known_answer, note_repeated};
+use crate::collect::run::{PulledAnswer, StoreMessage};
+use crate::collect::taking_in::take_in;
+use crate::fleet::change::Change;
+use crate::fleet::process::Process;
+use crate::fleet::targets::AgentKind;
+use crate::io::center::{AgentHeaders, Client, Coverage, HttpError};
+use crate::memory::{MemoryExhausted, Reservation};
+use crate::names::in_message;
+use crate::profile::gocover::{CounterFile, DataError, Meta, MetaBuild, MetaHash, RecordsDigest};
+use crate::profile::{self, Build, Fingerprint, PartOfBuild, Profile, Template};
+
+/// A meta that a service served.
+#[derive(Clone)]
+pub(crate) struct KnownMeta {
+    pub(crate) sha256: Fingerprint,
+    build: Arc<MetaBuild>,
+    /// What is left without the files of agents, where they are among its own.
+    part: Option<Arc<PartOfBuild>>,
+}
+
+impl KnownMeta {
+    /// Sorts the blocks of a meta.
+    pub(crate) fn new(meta: &Meta, agent_files: &AgentFiles) -> Self {
+        let build = Arc::new(MetaBuild::from_meta(meta));
+        let part = PartOfBuild::new(build.build(), |name| agent_files.fits(name)).map(Arc::new);
+        Self { sha256: meta.sha256(), build, part }
+    }
+
+    /// Returns the hash by which counters name it.
+    pub(crate) fn hash(&self) -> MetaHash {
+        self.build.hash()
+    }
+
+    fn build(&self) -> &Arc<Build> {
+        self.part.as_ref().map_or(self.build.build(), |part| part.build())
+    }
+
+    /// Returns the files that are left out.
+    fn left_out(&self) -> impl Iterator<Item = &str> {
+        let files = self.part.as_ref().map(|_| self.build.build().files());
+        let names = files.into_iter().flatten().map(|file| file.name);
+        names.filter(|name| self.build().find(name).is_none())
+    }
+
+    /// Returns the profile of counters of this meta.
+    pub(crate) fn profile(&self, file: &CounterFile<'_>) -> Result<Profile, DataError> {
+        let mut counts = Vec::new();
+        self.build.counts_into(file, &mut counts)?;
+        if let Some(part) = &self.part {
+            counts = part.counts(&counts);
+        }
+        Ok(Profile { mode: self.build.mode(), build: Arc::clone(self.build()), counts })
+    }
+}
+
+/// Asks an address for Go's binary coverage data, and takes in what it answers; returns why that failed.
+pub(crate) fn ask(pull: &AddressPull<'_>, kind: &AgentKind) -> anyhow::Result<Result<(), HttpError>> {
+    let known = known_answer(pull)?;
+    let memory = &pull.run.memory;
+    let read = match read_unless_repeated(pull, kind, known.as_ref(), memory.reader(false))? {
+        // Once more, while nothing else is read.
+        Err(HttpError::Memory(MemoryExhausted::Crowded { .. })) => {
+            read_unless_repeated(pull, kind, known.as_ref(), memory.reader(true))?
+        }
+        read => read,
+    };
+    match read {
+        Ok(Some(answer)) => take_in(pull, answer, None, &[]).map(Ok),
+        Ok(None) => Ok(Ok(())),
+        Err(error) => Ok(Err(error)),
+    }
+}
+
+/// Asks an address again, whose answer was read a moment ago.
+pub(crate) fn ask_again(
+    pull: &AddressPull<'_>,
+    kind: &AgentKind,
+) -> anyhow::Result<Result<PulledAnswer, HttpError>> {
+    let mut reservation = pull.run.memory.reader(false);
+    match request(pull.run.client, pull.address, kind, false, Some(&mut reservation)) {
+        Ok(coverage) => read(pull, kind, coverage, reservation),
+        Err(error) => Ok(Err(error)),
+    }
+}
+
+/// Asks for the counters, and decodes them; `None`, and it is noted, where they are those of the last answer.
+fn read_unless_repeated(
+    pull: &AddressPull<'_>,
+    kind: &AgentKind,
+    known: Option<&KnownAnswer<'_>>,
+    mut reservation: Reservation,
+) -> anyhow::Result<Result<Option<PulledAnswer>, HttpError>> {
+    let coverage = match request(pull.run.client, pull.address, kind, false, Some(&mut reservation)) {
+        Ok(coverage) => coverage,
+        Err(error) => return Ok(Err(error)),
+    };
+    match known {
+        Some(known) if is_repeated(pull, known, &coverage)? => {
+            note_repeated(pull, known, coverage.bytes);
+            Ok(Ok(None))
+        }
+        _ => Ok(read(pull, kind, coverage, reservation)?.map(Some)),
+    }
+}
+
+/// Tells whether the process that answered last answers the same.
+fn is_repeated(pull: &AddressPull<'_>, known: &KnownAnswer<'_>, coverage: &Coverage) -> anyhow::Result<bool> {
+    let Some(digest) = RecordsDigest::decode(&known.answer_digest) else { return Ok(false) };
+    if !CounterFile::from_bytes(&coverage.counters).is_ok_and(|file| digest.is_of(&file)) {
+        return Ok(false);
+    }
+    let mut open = known.key.lock();
+    open.load_processes(known.key.entry.id, pull.store)?;
+    let process = open.process(known.life.id);
+    Ok(process.is_some_and(|process| *process == of_answer(pull, coverage, process.meta)))
+}
+
+/// Sends the requests of a kind of agent.
+fn request(
+    client: &Client,
+    address: &str,
+    kind: &AgentKind,
+    with_meta: bool,
+    mut reservation: Option<&mut Reservation>,
+) -> Result<Coverage, HttpError> {
+    match kind {
+        AgentKind::Goc | AgentKind::Coverport => client.coverport(address, with_meta, reservation),
+        AgentKind::Raw { meta, counters } => {
+            let (headers, counters) = client.coverage_file(address, counters, reservation.as_deref_mut())?;
+            let mut coverage = Coverage { headers, meta: None, bytes: counters.len() as u64, counters };
+            if with_meta {
+                let (_, meta) = client.coverage_file(address, meta, reservation)?;
+                coverage.bytes += meta.len() as u64;
+                coverage.meta = Some(meta);
+            }
+            Ok(coverage)
+        }
+    }
+}
+
+/// Reads an answer; asks for the meta where the service has served none that the counters are of.
+fn read(
+    pull: &AddressPull<'_>,
+    kind: &AgentKind,
+    mut coverage: Coverage,
+    mut reservation: Reservation,
+) -> anyhow::Result<Result<PulledAnswer, HttpError>> {
+    let file = match CounterFile::from_bytes(&coverage.counters) {
+        Ok(file) => file,
+        Err(error) => return Ok(Err(error.into())),
+    };
+    for key in &pull.keys {
+        let meta = key.lock().meta(file.hash(), key.entry.id, pull.run, pull.store)?;
+        // Counters that do not fit are of another meta with this hash.
+        if let Some(meta) = meta
+            && let Ok(counted) = Counted::new(&meta, &coverage, pull, &mut reservation)
+        {
+            return Ok(Ok(counted.into_answer(kind, None, reservation)));
+        }
+    }
+    let mut bytes = coverage.bytes;
+    if coverage.meta.is_none() {
+        coverage = match request(pull.run.client, pull.address, kind, true, Some(&mut reservation)) {
+            Ok(coverage) => coverage,
+            Err(error) => return Ok(Err(error)),
+        };
+        bytes += coverage.bytes;
+    }
+    let meta = match whole_meta(&mut coverage, pull.run.client) {
+        Ok(meta) => meta,
+        Err(error) => return Ok(Err(error)),
+    };
+    if let Err(error) = reservation.grow_to(coverage.bytes + meta.meta.heap_bytes() as u64) {
+        return Ok(Err(error.into()));
+    }
+    let (known, template) = learn(pull, meta)?;
+    coverage.bytes = bytes;
+    Ok(Counted::new(&known, &coverage, pull, &mut reservation)
+        .map(|counted| counted.into_answer(kind, Some(template), reservation)))
+}
+
+/// A meta with the bytes that it was read from.
+struct WholeMeta {
+    meta: Meta,
+    bytes: Vec<u8>,
+}
+
+/// Takes the meta of an answer, which has to be that of its counters.
+fn whole_meta(coverage: &mut Coverage, client: &Client) -> Result<WholeMeta, HttpError> {
+    let Some(bytes) = coverage.meta.take() else {
+        return Err(HttpError::Contradiction(
+            "answered without a meta, which its counters need: ask whoever wrote the agent for \"meta_data\"",
+        ));
+    };
+    let meta = Meta::from_bytes(&bytes, client.limits())?;
+    if CounterFile::from_bytes(&coverage.counters)?.hash() != meta.hash() {
+        return Err(HttpError::Contradiction(
+            "its counters are of another program than its meta: it was replaced while it was asked, or its agent mixes \
+             two programs",
+        ));
+    }
+    Ok(WholeMeta { meta, bytes })
+}
+
+/// Makes a meta known for the keys of an address.
+fn learn(pull: &AddressPull<'_>, whole: WholeMeta) -> anyhow::Result<(KnownMeta, Arc<Template>)> {
+    let WholeMeta { meta, bytes } = whole;
+    let (sha256, hash) = (meta.sha256(), meta.hash());
+    let known = KnownMeta::new(&meta, &pull.run.rules.agent_files);
+    drop(meta);
+    let template = Arc::new(Template::for_build(known.build()));
+    let structure = pull.run.intern(known.build(), Some(&template))?;
+    let is_twin = pull.store.has_other_meta(hash, &sha256)?;
+    pull.run.send(StoreMessage::Changes(None, vec![Change::Meta { sha256, hash, structure, data: bytes }]));
+    for key in &pull.keys {
+        let mut open = key.lock();
+        if is_twin {
+            open.state.notes.insert(format!(
+                "the program at \"{}\" has the hash of another one, {hash}; they are two builds",
+                in_message(pull.address)
+            ));
+        }
+        open.state.left_out.extend(known.left_out().map(str::to_owned));
+        open.learn_meta(known.clone());
+    }
+    Ok((known, template))
+}
+
+/// The counters of an answer in the order of its build.
+struct Counted {
+    profile: Profile,
+    digest: Vec<u8>,
+    fraction: String,
+    process: Process,
+    bytes: u64,
+}
+
+impl Counted {
+    fn new(
+        meta: &KnownMeta,
+        coverage: &Coverage,
+        pull: &AddressPull<'_>,
+        reservation: &mut Reservation,
+    ) -> Result<Self, HttpError> {
+        let file = CounterFile::from_bytes(&coverage.counters)?;
+        let blocks = meta.build.build().blocks().len();
+        reservation.grow_to((coverage.counters.len() + 2 * blocks * size_of::<u64>()) as u64)?;
+        Ok(Self {
+            profile: meta.profile(&file)?,
+            digest: RecordsDigest::new(pull.run.seed, &file).encode(),
+            fraction: hits(&file)?,
+            process: of_answer(pull, coverage, meta.sha256),
+            bytes: coverage.bytes,
+        })
+    }
+
+    fn into_answer(
+        self,
+        kind: &AgentKind,
+        template: Option<Arc<Template>>,
+        mut reservation: Reservation,
+    ) -> PulledAnswer {
+        reservation.decoded();
+        let Self { profile, digest, fraction, process, bytes } = self;
+        PulledAnswer {
+            profile,
+            template,
+            digest: Some(digest),
+            fraction: Some(fraction),
+            process: Some(process),
+            kind: kind.clone(),
+            reservation: Some(reservation),
+            bytes,
+        }
+    }
+}
+
+/// Returns what tells that a process has executed something new, as the fraction of an agent of goc does.
+pub(crate) fn hits(file: &CounterFile<'_>) -> Result<String, HttpError> {
+    Ok(format!("{} hit", file.hits()?))
+}
+
+/// Returns the process that answered.
+fn of_answer(pull: &AddressPull<'_>, coverage: &Coverage, meta: Fingerprint) -> Process {
+    let AgentHeaders { pid, .. } = coverage.headers;
+    Process { meta, pid, uid: pull.uid(), restarts: pull.restarts() }
+}
+
+/// Asks an address for what tells whether its process has executed something new.
+pub(crate) fn peek(client: &Client, address: &str, kind: &AgentKind) -> Result<String, HttpError> {
+    let coverage = request(client, address, kind, false, None)?;
+    hits(&CounterFile::from_bytes(&coverage.counters)?)
+}
+
+/// Writes the profile of the process at an address: the text of its agent as it comes, else a text of its counters.
+/// `told_kind` is the kind of the agent, if it is known.
+pub(crate) fn write_profile_at(
+    client: &Client,
+    address: &str,
+    told_kind: Option<&AgentKind>,
+    out: &mut impl Write,
+) -> Result<(), HttpError> {
+    let kind = match told_kind {
+        None | Some(AgentKind::Goc) => match client.raw(address, out) {
+            // Only the head of the answer was read, so nothing is written yet.
+            Err(HttpError::Coverport) => &AgentKind::Coverport,
+            written => return written.map(drop),
+        },
+        Some(kind) => kind,
+    };
+    let profile = profile_at(client, address, kind)?;
+    profile::write(profile.mode, &profile.build, &profile.counts, out).map_err(HttpError::Output)
+}
+
+/// A whole answer, decoded, and the files that it is made of.
+pub(crate) struct WholeAnswer {
+    pub(crate) profile: Profile,
+    pub(crate) meta: Vec<u8>,
+    /// Without the arguments of the process, which may hold secrets.
+    pub(crate) counters: Vec<u8>,
+}
+
+/// Asks an address for a whole answer; for those who store nothing.
+pub(crate) fn whole_answer_at(client: &Client, address: &str) -> Result<WholeAnswer, HttpError> {
+    let mut coverage = request(client, address, &AgentKind::Coverport, true, None)?;
+    let WholeMeta { meta, bytes } = whole_meta(&mut coverage, client)?;
+    let file = CounterFile::from_bytes(&coverage.counters)?;
+    let profile = KnownMeta::new(&meta, &AgentFiles::default()).profile(&file)?;
+    Ok(WholeAnswer { profile, meta: bytes, counters: file.without_arguments(&coverage.counters) })
+}
+
+/// Asks an address for a whole answer, and decodes it; for those who store nothing.
+pub(crate) fn profile_at(client: &Client, address: &str, kind: &AgentKind) -> Result<Profile, HttpError> {
+    let mut coverage = request(client, address, kind, true, None)?;
+    let WholeMeta { meta, .. } = whole_meta(&mut coverage, client)?;
+    let file = CounterFile::from_bytes(&coverage.counters)?;
+    Ok(KnownMeta::new(&meta, &AgentFiles::none()).profile(&file)?)
+}

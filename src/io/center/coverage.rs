@@ -1,0 +1,213 @@
+//! Agents that serve Go's binary coverage data: JSON of the kind *coverport*, or the files themselves below two paths.
+
+use std::io::Read as _;
+
+use ureq::Body;
+use ureq::http::{HeaderMap, Response};
+
+use super::Client;
+use super::answer::{refuse_encoded, status_error};
+use super::coverage_json::{self, CoverageJson, JsonFault};
+use super::error::{HttpError, transport};
+use crate::address::base_url;
+use crate::memory::Reservation;
+use crate::profile::ParseError;
+
+/// The mark of an agent of the kind coverport, on any path and whatever the status.
+const SERVER: &str = "x-art-coverage-server";
+const COMMIT: &str = "x-art-coverage-source-commit";
+const SOURCE_URL: &str = "x-art-coverage-source-url";
+const BINARY: &str = "x-art-coverage-binary";
+const PID: &str = "x-art-coverage-pid";
+/// Longest header that is kept.
+const LONGEST_HEADER: usize = 1 << 10;
+
+/// What an agent says of its process in headers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct AgentHeaders {
+    /// The agent shows that it is of the kind coverport.
+    pub(crate) is_coverport: bool,
+    pub(crate) commit: Option<String>,
+    pub(crate) source_url: Option<String>,
+    pub(crate) binary: Option<String>,
+    pub(crate) pid: Option<u32>,
+}
+
+impl AgentHeaders {
+    /// Reads the headers of any answer. One that is empty is absent.
+    pub(super) fn read(headers: &HeaderMap) -> Self {
+        let text = |name| {
+            let value = headers.get(name)?.to_str().ok()?.trim();
+            (!value.is_empty() && value.len() <= LONGEST_HEADER).then(|| value.to_owned())
+        };
+        Self {
+            is_coverport: text(SERVER).is_some_and(|value| value == "1"),
+            commit: text(COMMIT),
+            source_url: text(SOURCE_URL),
+            binary: text(BINARY),
+            pid: text(PID).and_then(|pid| pid.parse().ok()),
+        }
+    }
+}
+
+/// An answer with Go's binary coverage data, not decoded yet.
+#[derive(Debug)]
+pub(crate) struct Coverage {
+    pub(crate) headers: AgentHeaders,
+    /// `None` where it was not asked for, or the agent sent none.
+    pub(crate) meta: Option<Vec<u8>>,
+    pub(crate) counters: Vec<u8>,
+    /// Size of the answer.
+    pub(crate) bytes: u64,
+}
+
+impl Client {
+    /// Asks an agent of the kind coverport for its counters, and for its meta with them if `with_meta`.
+    pub(crate) fn coverport(
+        &self,
+        address: &str,
+        with_meta: bool,
+        reservation: Option<&mut Reservation>,
+    ) -> Result<Coverage, HttpError> {
+        let base = base_url(address)?;
+        let query = if with_meta { "" } else { "?nometa=1" };
+        let (mut headers, response) = self.get_from_agent(&format!("{base}/coverage{query}"))?;
+        let max_bytes = self.options.limits.max_bytes;
+        let body = response.into_body().into_reader();
+        let (json, bytes) = coverage_json::read(body, max_bytes, reservation).map_err(HttpError::from)?;
+        let CoverageJson { meta, counters, counters_name } = json;
+        headers.pid = headers.pid.or_else(|| pid_in(&counters_name));
+        Ok(Coverage { headers, meta: Some(meta).filter(|meta| !meta.is_empty()), counters, bytes })
+    }
+
+    /// Asks for a file of Go's binary coverage data below a path of an agent.
+    pub(crate) fn coverage_file(
+        &self,
+        address: &str,
+        path: &str,
+        reservation: Option<&mut Reservation>,
+    ) -> Result<(AgentHeaders, Vec<u8>), HttpError> {
+        let base = base_url(address)?;
+        let (headers, response) = self.get_from_agent(&format!("{}{path}", base.trim_end_matches('/')))?;
+        let file = self.file(response, reservation)?;
+        Ok((headers, file))
+    }
+
+    fn get_from_agent(&self, url: &str) -> Result<(AgentHeaders, Response<Body>), HttpError> {
+        let response = self.bounded(self.agent.get(url)).call().map_err(|error| transport(&error))?;
+        let headers = AgentHeaders::read(response.headers());
+        if response.status() == 200 {
+            refuse_encoded(response.headers())?;
+            return Ok((headers, response));
+        }
+        Err(match status_error(self, response) {
+            HttpError::Status { status, body } if headers.is_coverport => refusal(status, body),
+            error => error,
+        })
+    }
+
+    fn file(
+        &self,
+        response: Response<Body>,
+        mut reservation: Option<&mut Reservation>,
+    ) -> Result<Vec<u8>, HttpError> {
+        const READ_AT_ONCE: u64 = 256 << 10;
+        let limit = self.options.limits.max_bytes;
+        let mut body = response.into_body().into_reader();
+        let mut file = Vec::new();
+        loop {
+            let length = file.len() as u64;
+            if length > limit {
+                return Err(ParseError::TooLong { limit }.into());
+            }
+            if let Some(reservation) = &mut reservation {
+                reservation.grow_to(length + READ_AT_ONCE)?;
+            }
+            let mut piece = (&mut body).take(READ_AT_ONCE.min(limit + 1 - length));
+            if piece.read_to_end(&mut file).map_err(|error| transport(&error.into()))? == 0 {
+                return Ok(file);
+            }
+        }
+    }
+
+    /// Tells whether an agent of the kind coverport shows itself on a path that it need not know.
+    pub(super) fn shows_coverport(&self, base: &str) -> bool {
+        let answer = self.bounded(self.agent.head(format!("{base}/"))).call();
+        answer.is_ok_and(|response| AgentHeaders::read(response.headers()).is_coverport)
+    }
+}
+
+impl From<JsonFault> for HttpError {
+    fn from(fault: JsonFault) -> Self {
+        match fault {
+            JsonFault::Io(error) => transport(&error.into()),
+            JsonFault::Memory(error) => error.into(),
+            JsonFault::TooLong(limit) => ParseError::TooLong { limit }.into(),
+            syntax @ JsonFault::Syntax(..) => HttpError::NotCoverage(syntax.to_string()),
+        }
+    }
+}
+
+/// Returns what an agent said instead of coverage data, with the next step where that is known.
+fn refusal(status: u16, said: String) -> HttpError {
+    let way = if said.contains("-covermode=") {
+        "its program counts in another mode than atomic, so that its counters can be read at its end alone: build it \
+         with go build -cover -covermode=atomic"
+    } else if said.contains("no meta-data available") {
+        "its program was built without -cover: build it with go build -cover -covermode=atomic"
+    } else {
+        return HttpError::Status { status, body: said };
+    };
+    HttpError::NoCounters { status, way }
+}
+
+/// Returns the process id in the name of a counter file, `covcounters.HASH.PID.TIME`.
+fn pid_in(name: &str) -> Option<u32> {
+    let (rest, _) = name.strip_prefix("covcounters.")?.rsplit_once('.')?;
+    rest.rsplit_once('.')?.1.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn empty_headers_are_absent_ones() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in
+            [(SERVER, "1"), (COMMIT, ""), (BINARY, " "), (PID, "17"), (SOURCE_URL, "https://x")]
+        {
+            headers.insert(name, value.parse().unwrap());
+        }
+        let expected = AgentHeaders {
+            is_coverport: true,
+            source_url: Some("https://x".to_owned()),
+            pid: Some(17),
+            ..AgentHeaders::default()
+        };
+        assert_eq!(AgentHeaders::read(&headers), expected);
+        assert_eq!(AgentHeaders::read(&HeaderMap::new()), AgentHeaders::default());
+    }
+
+    #[test]
+    fn the_process_is_told_by_the_name_of_the_counters_too() {
+        let name = "covcounters.02000000000000002829394659209d70.19614.1795924465675318441";
+        assert_eq!(pid_in(name), Some(19614));
+        for other in ["", "covcounters.1.2", "covcounters.a.x.2", "covmeta.a.1.2"] {
+            assert_eq!(pid_in(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_program_that_cannot_be_read_is_told_with_what_to_do() {
+        let said =
+            "Failed to collect counters: WriteCounters invoked for program built with -covermode=count (p…";
+        let error = refusal(500, said.to_owned()).to_string();
+        assert!(error.ends_with("build it with go build -cover -covermode=atomic"), "{error}");
+        let said =
+            "Failed to collect metadata: error: no meta-data available (binary not built with -cover?)";
+        let error = refusal(500, said.to_owned()).to_string();
+        assert!(error.contains("without -cover"), "{error}");
+        assert_eq!(refusal(503, "busy".to_owned()).to_string(), "answered 503: \"busy\"");
+    }
+}

@@ -1,0 +1,102 @@
+//! Agents that serve Go's binary coverage data: their kinds, the metas of their programs, and the processes of lives.
+
+use std::collections::{HashMap, HashSet};
+
+use rusqlite::{Row, params};
+
+use super::damage::ValueOwner;
+use super::reading::{fingerprint, key_owner};
+use super::{Store, StoreError, Writer};
+use crate::fleet::ids::{KeyId, LifeId, StructureId};
+use crate::fleet::process::Process;
+use crate::profile::Fingerprint;
+use crate::profile::gocover::MetaHash;
+
+/// The word for agents of the kind coverport.
+const COVERPORT: &str = "coverport";
+
+impl Store {
+    /// Returns the addresses at which agents of the kind coverport were found.
+    pub(crate) fn coverport_addresses(&self) -> Result<HashSet<String>, StoreError> {
+        let sql = "SELECT address FROM agent WHERE kind = ?1";
+        let owner = |row: &Row<'_>| Ok(ValueOwner::Address(row.get(0)?));
+        Ok(self.query_readable("agent", sql, [COVERPORT], owner, |row| row.get(0))?.into_iter().collect())
+    }
+
+    /// Returns the metas of this hash that processes of a key had, each with its SHA-256.
+    pub(crate) fn metas(
+        &self,
+        key: KeyId,
+        hash: MetaHash,
+    ) -> Result<Vec<(Fingerprint, Vec<u8>)>, StoreError> {
+        let sql = "SELECT ?2, sha256, data FROM meta
+                   WHERE hash = ?1 AND sha256 IN (
+                       SELECT process.meta FROM edition
+                       JOIN generation ON generation.edition_id = edition.id
+                       JOIN process ON process.generation_id = generation.id WHERE edition.key_id = ?2)";
+        let read = |row: &Row<'_>| Ok((fingerprint(row, 1)?, row.get(2)?));
+        self.query_readable("meta", sql, params![hash.as_bytes(), key], key_owner, read)
+    }
+
+    /// Tells whether a meta of this hash and another content is stored.
+    pub(crate) fn has_other_meta(&self, hash: MetaHash, sha256: &Fingerprint) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM meta WHERE hash = ?1 AND sha256 <> ?2 LIMIT 1";
+        let bound = params![hash.as_bytes(), sha256.as_bytes()];
+        Ok(!self.query_all("meta", sql, bound, |row| row.get::<_, i64>(0))?.is_empty())
+    }
+
+    /// Returns the processes of the lives of a key, where agents told them.
+    pub(crate) fn processes(&self, key: KeyId) -> Result<HashMap<LifeId, Process>, StoreError> {
+        let sql = "SELECT edition.key_id, generation.id, meta, pid, uid, restarts FROM edition
+                   JOIN generation ON generation.edition_id = edition.id
+                   JOIN process ON process.generation_id = generation.id WHERE edition.key_id = ?1";
+        let processes = self.query_readable("process", sql, [key], key_owner, |row| {
+            let process = Process {
+                meta: fingerprint(row, 2)?,
+                pid: row.get(3)?,
+                uid: row.get(4)?,
+                restarts: row.get::<_, Option<i64>>(5)?.and_then(|restarts| restarts.try_into().ok()),
+            };
+            Ok((row.get(1)?, process))
+        })?;
+        Ok(processes.into_iter().collect())
+    }
+}
+
+impl Writer<'_> {
+    pub(super) fn set_coverport(&self, address: &str, is_coverport: bool) -> rusqlite::Result<()> {
+        match is_coverport {
+            true => self.run(
+                "INSERT OR REPLACE INTO agent (address, kind) VALUES (?1, ?2)",
+                params![address, COVERPORT],
+            ),
+            false => self.run("DELETE FROM agent WHERE address = ?1", params![address]),
+        }
+    }
+
+    pub(super) fn insert_meta(
+        &self,
+        sha256: &Fingerprint,
+        hash: MetaHash,
+        structure: StructureId,
+        data: &[u8],
+    ) -> rusqlite::Result<()> {
+        self.run(
+            "INSERT OR REPLACE INTO meta (sha256, hash, structure_id, data) VALUES (?1, ?2, ?3, ?4)",
+            params![sha256.as_bytes(), hash.as_bytes(), structure, data],
+        )
+    }
+
+    pub(super) fn set_process(&self, life: LifeId, process: &Process) -> rusqlite::Result<()> {
+        let Process { meta, pid, uid, restarts } = process;
+        let restarts = restarts.and_then(|restarts| i64::try_from(restarts).ok());
+        self.run(
+            "INSERT OR REPLACE INTO process (generation_id, meta, pid, uid, restarts) VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![life, meta.as_bytes(), pid, uid, restarts],
+        )
+    }
+
+    pub(super) fn delete_unused_agents(&self) -> rusqlite::Result<()> {
+        self.run("DELETE FROM agent WHERE address NOT IN (SELECT address FROM address)", params![])
+    }
+}

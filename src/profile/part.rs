@@ -1,0 +1,63 @@
+//! A build without some of its files.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::Build;
+
+/// A build without some of its files, and where the counts of those that are left stand among all.
+#[derive(Clone, Debug)]
+pub(crate) struct PartOfBuild {
+    build: Arc<Build>,
+    /// Of neighbouring files.
+    ranges: Vec<Range<usize>>,
+}
+
+impl PartOfBuild {
+    /// Leaves files out; `None` where none would be, or none would be left.
+    pub(crate) fn new(whole: &Build, is_left_out: impl Fn(&str) -> bool) -> Option<Self> {
+        let (mut names, mut first, mut blocks) = (Vec::new(), vec![0], Vec::new());
+        let mut ranges: Vec<Range<usize>> = Vec::new();
+        for file in whole.files().filter(|file| !is_left_out(file.name)) {
+            names.push(file.name.into());
+            blocks.extend_from_slice(file.blocks);
+            first.push(u32::try_from(blocks.len()).expect("fewer than in the whole"));
+            match ranges.last_mut().filter(|range| range.end == file.range.0) {
+                Some(range) => range.end = file.range.1,
+                None => ranges.push(file.range.0..file.range.1),
+            }
+        }
+        if names.is_empty() || names.len() == whole.file_count() {
+            return None;
+        }
+        Some(Self { build: Arc::new(Build::from_sorted(names, first, blocks)), ranges })
+    }
+
+    /// Returns the build that is left.
+    pub(crate) fn build(&self) -> &Arc<Build> {
+        &self.build
+    }
+
+    /// Returns the counts that are left of those of the whole build.
+    pub(crate) fn counts(&self, whole: &[u64]) -> Vec<u64> {
+        self.ranges.iter().flat_map(|range| &whole[range.clone()]).copied().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::profile;
+    use super::*;
+
+    #[test]
+    fn files_are_left_out_with_their_counts() {
+        let whole =
+            profile("mode: set\na.go:1.1,2.2 1 1\nb.go:1.1,2.2 1 2\nb.go:3.1,4.2 1 3\nc.go:1.1,2.2 1 4\n");
+        let part = |left_out: &str| PartOfBuild::new(&whole.build, |name| left_out.contains(name));
+        let expected = profile("mode: set\na.go:1.1,2.2 1 1\nc.go:1.1,2.2 1 4\n");
+        let without_b = part("b.go").unwrap();
+        assert_eq!((without_b.build(), without_b.counts(&whole.counts)), (&expected.build, expected.counts));
+        assert_eq!(part("a.go").unwrap().counts(&whole.counts), [2, 3, 4]);
+        assert!(part("d.go").is_none() && part("a.go b.go c.go").is_none());
+    }
+}

@@ -1,0 +1,538 @@
+//! Agents that serve Go's binary coverage data: their counters are stored as those of goc are, and nothing is lost.
+
+use std::fs;
+use std::io::Write as _;
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::harness::{ECHO, Output, World, profile_of};
+use crate::sim::{AfterAnswer, Agent, Behaviour, BinaryProgram, Coverport, Program, Request, Server, sized};
+
+const PROGRAM: &str = "example.com/apa/echo/main.go:10.13,12.2 2\n\
+    example.com/apa/echo/main.go:14.30,16.2 1\n\
+    example.com/apa/echo/handlers/ping.go:8.40,10.2 1\n\
+    example.com/apa/echo/handlers/mirror.go:9.42,11.16 2\n\
+    example.com/apa/echo/handlers/mirror.go:14.2,15.12 3\n\
+    example.com/apa/echo/handlers/mirror.go:11.16,13.3 1\n";
+/// The same files with other blocks.
+const REBUILT: &str = "example.com/apa/echo/main.go:10.13,12.2 2\n\
+    example.com/apa/echo/main.go:15.30,18.2 4\n\
+    example.com/apa/echo/handlers/ping.go:8.40,10.2 1\n";
+
+/// The recorded answers of an unmodified coverport server, as bodies, and what Go makes of the whole one.
+const RECORDED: [&str; 2] = [
+    include_str!("fixtures/gocover/coverport-wire/coverage-nometa.txt"),
+    include_str!("fixtures/gocover/coverport-wire/coverage.txt"),
+];
+const RECORDED_TEXT: &str = include_str!("fixtures/gocover/coverport-wire/textfmt.txt");
+
+fn program() -> BinaryProgram {
+    BinaryProgram::from_profile(PROGRAM)
+}
+
+/// A world with so many processes of [`program`] under [`ECHO`].
+fn world_with(replicas: usize) -> (World, Vec<Coverport>) {
+    let world = World::new();
+    let start = |_| {
+        let agent = Coverport::start(&program());
+        world.center.register_url(ECHO, &agent.url());
+        agent
+    };
+    let agents = (0..replicas).map(start).collect();
+    (world, agents)
+}
+
+/// Returns the part of a recording behind its headers.
+fn body(recording: &str) -> &[u8] {
+    let start = recording.find("\n\n200\n").unwrap() + "\n\n200\n".len();
+    let (_, body) = recording[start..].split_once("\n\n").unwrap();
+    body.as_bytes()
+}
+
+#[test]
+fn counters_of_replicas_are_added_and_a_repull_adds_nothing() {
+    let (world, agents) = world_with(2);
+    agents[0].hit(&[0], 3);
+    agents[1].hit(&[0, 4], 2);
+    world.pull(0);
+    // Canonical order: mirror 9, 11, 14, ping, main 10, 14.
+    assert_eq!(world.echo_counts(), [0, 0, 2, 0, 5, 0]);
+    let digest = || world.query::<String>("SELECT group_concat(hex(counts) || pulled_at) FROM generation");
+    let before = digest();
+    world.pull(0);
+    assert_eq!((world.echo_counts(), world.row_count(), digest()), (vec![0, 0, 2, 0, 5, 0], 1, before));
+    agents[1].hit(&[0], 1);
+    world.pull(0);
+    assert_eq!(world.query::<i64>("SELECT count(*) FROM generation"), 2);
+    agents[1].hit(&[5], 1);
+    world.pull(0);
+    assert_eq!(world.echo_counts(), [0, 1, 2, 0, 6, 0]);
+    world.assert_consistent();
+    assert!(world.latest_text("apa_goc_echoserver").starts_with("mode: atomic\n"));
+}
+
+#[test]
+fn the_meta_comes_once_and_counters_alone_after_it() {
+    let (world, agents) = world_with(1);
+    for times in 1..4 {
+        agents[0].hit(&[0], times);
+        world.pull(0);
+        let peeks = usize::try_from(times).unwrap();
+        assert_eq!(agents[0].requests(), (peeks, 1));
+    }
+    // A replica that is new uses the meta that its service served.
+    let other = Coverport::start(&program());
+    world.center.register_url(ECHO, &other.url());
+    other.hit(&[2], 1);
+    world.pull(0);
+    assert_eq!((other.requests(), world.echo_counts()), ((1, 0), vec![0, 0, 0, 1, 6, 0]));
+    // Another service does not: the hash of a meta is nobody's proof.
+    let stranger = Coverport::start(&program());
+    world.center.register_url("staging_th_shop_main_0123456789", &stranger.url());
+    world.pull(0);
+    assert_eq!(stranger.requests(), (1, 1));
+    assert_eq!(world.query::<i64>("SELECT count(*) FROM meta"), 1);
+}
+
+#[test]
+fn the_kind_is_found_out_remembered_and_asked_anew() {
+    let (world, agents) = world_with(1);
+    agents[0].hit(&[0], 1);
+    world.pull(0);
+    assert_eq!(
+        world.query::<String>("SELECT address || ' ' || kind FROM agent"),
+        agents[0].url() + " coverport"
+    );
+    // An agent that shows nothing is known by what was found before.
+    agents[0].hide_headers();
+    agents[0].hit(&[2], 1);
+    world.pull(0);
+    assert_eq!(world.echo_counts(), [0, 0, 0, 1, 1, 0]);
+
+    // A process of goc takes the address.
+    let address = agents[0].url().trim_start_matches("http://").parse().unwrap();
+    agents[0].kill();
+    let goc = Agent::start_at(address, &Program::from_profile(PROGRAM));
+    goc.hit(&[4], 1);
+    world.pull(0);
+    assert_eq!(world.echo_counts(), [0, 0, 1, 1, 1, 0]);
+    assert_eq!(world.query::<i64>("SELECT count(*) FROM agent"), 0);
+}
+
+#[test]
+fn another_process_id_is_another_life_whatever_its_counters() {
+    let (world, agents) = world_with(1);
+    agents[0].hit(&[0], 2);
+    world.pull(0);
+    agents[0].restart();
+    // Its counters are above those of the process before, which text alone could not tell from growth.
+    agents[0].hit(&[0, 2], 3);
+    world.pull(0);
+    assert_eq!(world.echo_counts(), [0, 0, 0, 3, 5, 0]);
+    assert_eq!(world.query::<i64>("SELECT count(*) FROM generation WHERE closed_at IS NOT NULL"), 1);
+    // In a container the id is the same, and fallen counters tell.
+    agents[0].restart_with_same_pid();
+    agents[0].hit(&[5], 1);
+    world.pull(0);
+    assert_eq!(world.echo_counts(), [0, 1, 0, 3, 5, 0]);
+    world.assert_consistent();
+}
+
+#[test]
+fn another_program_under_the_same_process_id_is_another_build() {
+    let (world, agents) = world_with(3);
+    for agent in &agents {
+        agent.hit(&[0], 1);
+    }
+    world.pull(0);
+    agents[0].run(&BinaryProgram::from_profile(REBUILT));
+    agents[0].hit(&[1], 1);
+    let output = world.pull(3);
+    assert!(
+        output.stderr.contains("which contradicts the one shown; its data is set aside"),
+        "{}",
+        output.stderr
+    );
+    assert_eq!(world.echo_counts(), [0, 0, 0, 0, 3, 0]);
+    // All of them are of the new build now, which takes the place of the old one.
+    for agent in &agents[1..] {
+        agent.run(&BinaryProgram::from_profile(REBUILT));
+    }
+    let output = world.pull(0);
+    assert!(output.stderr.contains(" replaced build "), "{}", output.stderr);
+    assert_eq!(profile_of(&world.latest_text("apa_goc_echoserver")).counts, [0, 0, 1]);
+}
+
+#[test]
+fn two_metas_of_one_hash_are_two_builds_and_it_is_said() {
+    let (world, agents) = world_with(1);
+    agents[0].hit(&[0], 1);
+    world.pull(0);
+    let twin =
+        BinaryProgram::from_profile("example.com/apa/echo/other.go:1.1,2.2 1\n").with_hash_of(&program());
+    let other = Coverport::start(&twin);
+    world.center.register_url("staging_th_other_main_0123456789", &other.url());
+    other.hit(&[0], 1);
+    let output = world.pull(0);
+    assert!(output.stderr.contains("has the hash of another one, "), "{}", output.stderr);
+    assert_eq!(world.query::<i64>("SELECT count(*) FROM meta"), 2);
+    assert_eq!(world.latest_text("other"), "mode: atomic\nexample.com/apa/echo/other.go:1.1,2.2 1 1\n");
+    assert_eq!(world.echo_counts(), [0, 0, 0, 0, 1, 0]);
+}
+
+#[test]
+fn recorded_answers_of_coverport_give_what_go_makes_of_them() {
+    let (world, agents) = world_with(1);
+    agents[0].record(body(RECORDED[0]), body(RECORDED[1]));
+    let raw = world.run(&["pull", "--raw", "--address", &agents[0].url()]).assert_code(0);
+    assert_eq!(profile_of(&raw.stdout), profile_of(RECORDED_TEXT));
+    let output = world.pull(0);
+    assert_eq!(output.stderr, "");
+    // The file of the agent is left out of what is stored.
+    let own: Vec<&str> = RECORDED_TEXT.lines().filter(|line| !line.contains("coverage_server.go")).collect();
+    assert_eq!(profile_of(&world.latest_text("apa_goc_echoserver")), profile_of(&(own.join("\n") + "\n")));
+    // The arguments of the process are in its counters, and nowhere here.
+    assert!(!fs::read(world.root().join("sqlite.db")).unwrap().windows(5).any(|bytes| bytes == b"argv0"));
+}
+
+#[test]
+fn files_of_agents_are_left_out_unless_the_configuration_says_otherwise() {
+    let (world, agents) = world_with(1);
+    agents[0].record(body(RECORDED[0]), body(RECORDED[1]));
+    let output = world.run(&["pull", "--force", "-v"]).assert_code(0);
+    let said =
+        "\"example.com/cp/coverage/coverage_server.go\" is a file of its agent and left out (agent_files)";
+    assert!(output.stderr.contains(said), "{}", output.stderr);
+    let output = world.run(&["pull", "--force", "-v"]).assert_code(0);
+    assert!(!output.stderr.contains("left out"), "said once: {}", output.stderr);
+
+    let (world, agents) = world_with(1);
+    world.configure("agent_files = []\n");
+    agents[0].record(body(RECORDED[0]), body(RECORDED[1]));
+    world.pull(0);
+    assert_eq!(profile_of(&world.latest_text("apa_goc_echoserver")), profile_of(RECORDED_TEXT));
+}
+
+#[test]
+fn a_named_address_is_pulled_under_its_service() {
+    let (world, agents) = world_with(1);
+    let pod = Coverport::start(&program());
+    agents[0].hit(&[0], 1);
+    pod.hit(&[2], 4);
+    world.pull(0);
+    world.run(&["pull", ECHO, "--address", &pod.url()]).assert_code(0);
+    assert_eq!(world.echo_counts(), [0, 0, 0, 4, 1, 0]);
+}
+
+#[test]
+fn a_service_is_due_when_a_peek_finds_something_new() {
+    let (world, agents) = world_with(1);
+    agents[0].hit(&[0], 1);
+    world.pull(0);
+    agents[0].hit(&[0], 5);
+    world.run(&["pull"]).assert_code(0);
+    assert_eq!(
+        (agents[0].requests(), world.echo_counts()),
+        ((2, 1), vec![0, 0, 0, 0, 1, 0]),
+        "only counts moved"
+    );
+    agents[0].hit(&[3], 1);
+    world.run(&["pull"]).assert_code(0);
+    assert_eq!((agents[0].requests(), world.echo_counts()), ((4, 1), vec![1, 0, 0, 0, 6, 0]));
+}
+
+/// Pulls two replicas, the second of which behaves so, and returns the message about it.
+#[track_caller]
+fn fault_of(behaviour: Behaviour, options: &[&str]) -> String {
+    let (world, agents) = world_with(2);
+    agents[0].hit(&[0], 1);
+    agents[1].hit(&[2], 1);
+    world.pull(0);
+    agents[0].hit(&[3], 1);
+    agents[1].hit(&[4], 1);
+    agents[1].behave(behaviour);
+    let output = world.run(&[&["pull", "--force", "-q"], options].concat()).assert_code(3);
+    assert_eq!(world.echo_counts(), [1, 0, 0, 1, 1, 0]);
+    world.assert_consistent();
+    let prefix = format!("goc-watchdog: {ECHO}: profile from \"{}\": ", agents[1].url());
+    let fault = output.stderr.lines().find_map(|line| line.strip_prefix(&prefix)).expect(&output.stderr);
+    fault.split_once("; kept the previous data, next try ").expect(fault).0.to_owned()
+}
+
+#[test]
+fn bad_answers_are_named_and_change_nothing() {
+    let hung = fault_of(Behaviour::Hang, &["--read-timeout", "2s"]);
+    assert_eq!(hung, "timed out (connected, then silent)");
+    let drip = Behaviour::Drip(Duration::from_millis(100));
+    assert_eq!(fault_of(drip, &["--timeout", "2s"]), "timed out (the whole answer took too long)");
+    for cut in [1, 3, 60, 300] {
+        let fault = fault_of(Behaviour::CutBefore(cut), &[]);
+        assert!(fault.starts_with("the answer was cut short: "), "{cut}: {fault}");
+    }
+    let of_body = |body: &str| fault_of(Behaviour::Body(body.as_bytes().to_vec()), &[]);
+    let json = "not the JSON in which agents of the kind coverport answer: ";
+    assert!(of_body("<html>Sign in</html>").starts_with(json));
+    assert!(of_body("").starts_with(json));
+    assert_eq!(of_body(r#"{"counters_data":"!"}"#), format!("{json}at byte 20: not base64"));
+    let fault = of_body(r#"{"counters_data":"AGN3bQEAAAA="}"#);
+    assert!(fault.starts_with("bad coverage data: cut short: "), "{fault}");
+    let fault = of_body(r#"{"counters_data":"f0VMRgEBAQA="}"#);
+    assert!(fault.starts_with("bad coverage data: no coverage data of Go: "), "{fault}");
+}
+
+#[test]
+fn a_program_that_cannot_be_read_is_told_with_the_next_step() {
+    for (recording, expected) in [
+        (
+            include_str!("fixtures/gocover/coverport-wire/coverage-count-mode.txt"),
+            "answered 500: its program counts in another mode than atomic, so that its counters can be read at its end \
+             alone: build it with go build -cover -covermode=atomic",
+        ),
+        (
+            include_str!("fixtures/gocover/coverport-wire/coverage-not-instrumented.txt"),
+            "answered 500: its program was built without -cover: build it with go build -cover -covermode=atomic",
+        ),
+    ] {
+        let said = recording.rsplit_once("\n\n").unwrap();
+        let said = if said.1.is_empty() { said.0.rsplit_once("\n\n").unwrap().1 } else { said.1 };
+        let status = Behaviour::Status("500 Internal Server Error", said);
+        assert_eq!(fault_of(status, &[]), expected);
+    }
+}
+
+#[test]
+fn an_answer_beyond_the_limit_is_refused() {
+    let (world, agents) = world_with(1);
+    agents[0].hit(&[0], 1);
+    let output = world.run(&["pull", "--force", "--max-body", "100"]).assert_code(3);
+    assert!(
+        output.stderr.contains("more than 100 bytes, the limit for one answer (--max-body)"),
+        "{}",
+        output.stderr
+    );
+}
+
+#[test]
+fn an_agent_of_go_binary_data_is_alive_for_prune() {
+    for (hides, broken) in [(false, false), (true, false), (false, true)] {
+        let (world, agents) = world_with(1);
+        world.configure("[prune]\npauses = [\"1ms\"]\nrecheck = [\"0s\"]\n");
+        agents[0].hit(&[0], 1);
+        world.pull(0);
+        if hides {
+            agents[0].hide_headers();
+        }
+        if broken {
+            agents[0].behave(Behaviour::Status("500 Internal Server Error", "no"));
+        }
+        world.run(&["prune", "--force"]).assert_code(0);
+        assert_eq!(world.center.removals(), [""; 0], "{hides} {broken}");
+    }
+    let (world, agents) = world_with(1);
+    world.configure(
+        "[prune]\npauses = [\"1ms\"]\nrecheck = [\"0s\"]\nconfirm_runs = 1\nconfirm_over = \"0s\"\n",
+    );
+    world.pull(0);
+    agents[0].kill();
+    world.run(&["prune", "--force"]).assert_code(0);
+    let removed = format!("application/json {{\"address\":[\"{}\"]}}", agents[0].url());
+    assert_eq!(world.center.removals(), [removed]);
+}
+
+/// Writes a list of targets, and returns the option that names it.
+fn targets(world: &World, groups: &serde_json::Value) -> [String; 2] {
+    let path = world.home().join("targets.json");
+    fs::write(&path, groups.to_string()).unwrap();
+    ["--targets".to_owned(), path.display().to_string()]
+}
+
+fn pull_targets(world: &World, groups: &serde_json::Value, code: i32) -> Output {
+    let [option, path] = targets(world, groups);
+    world.run(&["pull", "--force", &option, &path]).assert_code(code)
+}
+
+#[test]
+fn a_label_tells_the_kind_and_files_below_two_paths_are_pulled() {
+    let world = World::new();
+    let agent = Coverport::start(&program());
+    agent.hide_headers();
+    agent.hit(&[0], 1);
+    let address = agent.url().trim_start_matches("http://").to_owned();
+    let labels = |labels: serde_json::Value| json!([{"targets": [address], "labels": labels}]);
+    let unknown = pull_targets(&world, &labels(json!({"service": ECHO})), 3);
+    assert!(unknown.stderr.contains("answered 404"), "{}", unknown.stderr);
+    pull_targets(&world, &labels(json!({"service": ECHO, "agent": "coverport"})), 0);
+    assert_eq!(world.echo_counts(), [0, 0, 0, 0, 1, 0]);
+
+    agent.hit(&[2], 4);
+    let raw = labels(json!({"service": ECHO, "agent": "raw", "meta": "/meta", "counters": "/counters"}));
+    let before = agent.requests();
+    pull_targets(&world, &raw, 0);
+    assert_eq!(world.echo_counts(), [0, 0, 0, 4, 1, 0]);
+    assert_eq!(agent.requests(), (before.0 + 1, before.1), "the meta is known");
+    // The same counters again change nothing.
+    let stored = || world.query::<String>("SELECT group_concat(hex(counts) || pulled_at) FROM generation");
+    let counts = stored();
+    pull_targets(&world, &raw, 0);
+    assert_eq!(stored(), counts);
+
+    let [option, path] = targets(&world, &raw);
+    let text = world.run(&["pull", "--raw", ECHO, &option, &path]).assert_code(0);
+    assert_eq!(profile_of(&text.stdout).counts, [0, 0, 0, 4, 1, 0]);
+
+    let other = World::new();
+    pull_targets(&other, &raw, 0);
+    assert_eq!(other.echo_counts(), [0, 0, 0, 4, 1, 0]);
+    let swapped = labels(json!({"service": ECHO, "agent": "raw", "meta": "/counters", "counters": "/meta"}));
+    let output = pull_targets(&other, &swapped, 3);
+    assert!(
+        output.stderr.contains("bad coverage data: covmeta data where covcounters data was expected"),
+        "{}",
+        output.stderr
+    );
+}
+
+/// A pod as `kubectl get pods -o json` prints it.
+fn pod(agent: &Coverport, uid: &str, restarts: u32) -> serde_json::Value {
+    let address = agent.url();
+    let (ip, port) = address.trim_start_matches("http://").split_once(':').unwrap();
+    let port: u16 = port.parse().unwrap();
+    json!({"kind": "List", "items": [{
+        "kind": "Pod",
+        "metadata": {"name": "echo-0", "namespace": "staging", "uid": uid,
+                     "annotations": {"goc-watchdog/service": ECHO, "goc-watchdog/port": port.to_string()}},
+        "spec": {"containers": [{"name": "echo", "ports": [{"name": "coverage", "containerPort": port}]}]},
+        "status": {"phase": "Running", "podIP": ip,
+                   "containerStatuses": [{"name": "echo", "restartCount": restarts}]},
+    }]})
+}
+
+#[test]
+fn another_pod_or_a_restart_of_its_container_is_another_process_though_its_id_is_the_same() {
+    let world = World::new();
+    world.configure("[pull]\nchange = \"counts\"\n");
+    let agent = Coverport::start(&program());
+    agent.hit(&[0], 1);
+    pull_targets(&world, &pod(&agent, "uid-1", 0), 0);
+    // Counters above those before.
+    agent.hit(&[0], 1);
+    pull_targets(&world, &pod(&agent, "uid-1", 0), 0);
+    assert_eq!(world.echo_counts(), [0, 0, 0, 0, 2, 0]);
+    pull_targets(&world, &pod(&agent, "uid-1", 1), 0);
+    assert_eq!(world.echo_counts(), [0, 0, 0, 0, 4, 0]);
+    pull_targets(&world, &pod(&agent, "uid-2", 1), 0);
+    assert_eq!(world.echo_counts(), [0, 0, 0, 0, 6, 0]);
+    assert_eq!(world.query::<i64>("SELECT count(*) FROM generation WHERE closed_at IS NULL"), 1);
+}
+
+/// Leaves a snapshot of a process in the inbox of the root, as the hook in its pod does.
+fn leave_snapshot(world: &World, agent: &Coverport) -> PathBuf {
+    let inbox = world.root().join("inbox");
+    fs::create_dir_all(&inbox).unwrap();
+    let inbox_name = inbox.display().to_string();
+    let options = ["--service", ECHO, "--address", &agent.url(), "--strict"];
+    world.run(&[&["pull", "--to-inbox", &inbox_name], &options[..]].concat()).assert_code(0);
+    let mut files: Vec<PathBuf> = fs::read_dir(inbox).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|end| end == "snapshot"));
+    files.pop().unwrap()
+}
+
+#[test]
+fn the_last_data_of_a_pod_counts_once_and_its_arguments_stay_with_it() {
+    let (world, agents) = world_with(1);
+    agents[0].hit(&[0], 2);
+    world.pull(0);
+    agents[0].hit(&[0, 3], 1);
+    let snapshot = fs::read(leave_snapshot(&world, &agents[0])).unwrap();
+    assert!(snapshot.starts_with(b"goc-watchdog snapshot 2\n"));
+    assert!(!snapshot.windows(6).any(|part| part == b"s3cret"));
+    agents[0].kill();
+    world.run(&["pull"]).assert_code(3);
+    assert_eq!(world.echo_counts(), [1, 0, 0, 0, 3, 0]);
+    assert_eq!(world.query::<i64>("SELECT count(*) FROM generation"), 1);
+}
+
+#[test]
+fn a_snapshot_of_a_process_that_was_never_pulled_is_taken_in() {
+    let (world, agents) = world_with(1);
+    agents[0].hit(&[2], 4);
+    leave_snapshot(&world, &agents[0]);
+    agents[0].kill();
+    world.run(&["pull"]).assert_code(3);
+    assert_eq!(world.echo_counts(), [0, 0, 0, 4, 0, 0]);
+}
+
+#[test]
+fn a_snapshot_from_the_future_waits() {
+    let (world, agents) = world_with(1);
+    agents[0].hit(&[2], 4);
+    let path = leave_snapshot(&world, &agents[0]);
+    let content = fs::read(&path).unwrap();
+    let later = [b"goc-watchdog snapshot 3\n", &content[b"goc-watchdog snapshot 2\n".len()..]].concat();
+    fs::write(&path, later).unwrap();
+    let output = world.run(&["pull"]).assert_code(3);
+    let said = "its format has version 3, which a newer release of goc-watchdog reads";
+    assert!(output.stderr.contains(said), "{}", output.stderr);
+    assert!(path.exists());
+    // The newer release is there.
+    fs::write(&path, content).unwrap();
+    world.run(&["pull"]).assert_code(0);
+    assert!(!path.exists());
+}
+
+#[test]
+fn a_damaged_snapshot_of_binary_data_is_set_aside_by_name() {
+    let (world, agents) = world_with(1);
+    agents[0].hit(&[2], 4);
+    let path = leave_snapshot(&world, &agents[0]);
+    let content = fs::read(&path).unwrap();
+    let head_end = content.iter().enumerate().filter(|(_, byte)| **byte == b'\n').nth(1).unwrap().0;
+    let head: serde_json::Value =
+        serde_json::from_slice(&content[b"goc-watchdog snapshot 2\n".len()..head_end]).unwrap();
+    let mut other = head.clone();
+    other["meta_bytes"] = (head["meta_bytes"].as_u64().unwrap() - 1).into();
+    let text = [b"goc-watchdog snapshot 2\n".as_slice(), other.to_string().as_bytes(), &content[head_end..]]
+        .concat();
+    fs::write(&path, text).unwrap();
+    let output = world.run(&["pull"]).assert_code(3);
+    assert!(output.stderr.contains("cut short: "), "{}", output.stderr);
+    assert!(output.stderr.contains("moved to \"bad\" beside it"), "{}", output.stderr);
+}
+
+/// The recorded answers of goverage: counts that grow with each pull, by POST alone.
+const GOVERAGE: [&str; 2] = [
+    include_str!("fixtures/gocover/goverage-wire/post-1.txt"),
+    include_str!("fixtures/gocover/goverage-wire/post-2.txt"),
+];
+
+#[test]
+fn recorded_answers_of_goverage_are_taken_and_that_their_counts_grow_is_said_once() {
+    let (world, _) = world_with(0);
+    let recorded = Arc::new(Mutex::new(0));
+    let answer = {
+        let recorded = Arc::clone(&recorded);
+        move |request: &Request, stream: &mut TcpStream| {
+            let text = GOVERAGE[*recorded.lock().unwrap()].rsplit_once("\n\n").unwrap().1;
+            let answer = match (&*request.path, &*request.method) {
+                ("/v1/cover/profile", "POST") => sized("200 OK", "", text.as_bytes()),
+                ("/v1/cover/profile", _) => sized("405 Method Not Allowed", "", b""),
+                _ => sized("404 Not Found", "", b"404 page not found\n"),
+            };
+            stream.write_all(&answer)?;
+            Ok(AfterAnswer::KeepAlive)
+        }
+    };
+    let server = Server::start(([127, 0, 0, 1], 0).into(), Arc::new(answer)).unwrap();
+    world.center.register_url(ECHO, &format!("http://{}", server.address()));
+    let output = world.pull(0);
+    assert_eq!(output.stderr.matches("(this is said once)").count(), 1, "{}", output.stderr);
+    assert_eq!(world.echo_counts(), [3, 0, 3, 1]);
+    *recorded.lock().unwrap() = 1;
+    let output = world.pull(0);
+    assert_eq!(output.stderr, "");
+    assert_eq!(world.query::<i64>("SELECT count(*) FROM generation"), 1);
+}
