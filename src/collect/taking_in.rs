@@ -231,6 +231,11 @@ fn life_of(
     }
     let open = assignment.open.clone().zip(stored);
     let previous = open.map(|(life, counts)| StoredLife { life, counts });
+    let is_read_after = |mixture: &StoredLife| {
+        let of = |known: &StoredLife| run.life_times(&known.life);
+        previous.as_ref().is_some_and(|previous| doubt.is_read_after(&of(previous), &of(mixture)))
+    };
+    let mixture = mixture.filter(|mixture| !is_read_after(mixture));
     Ok(KnownLives { previous, mixture, ..KnownLives::default() })
 }
 

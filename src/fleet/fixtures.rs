@@ -178,6 +178,7 @@ pub(crate) fn words(changes: &[Change]) -> Vec<String> {
         Change::LifeOpened { id, answer, .. } => format!("opened {}{}", id.0, known(answer.is_some())),
         Change::LifeMoved { id, answer, .. } => format!("moved {}{}", id.0, known(answer.is_some())),
         Change::LifeReopened(id) => format!("reopened {}", id.0),
+        Change::LifeClosed(id, _) => format!("closed {}", id.0),
         Change::LifeMixed(id) => format!("mixed {}", id.0),
         Change::LifeFolded(id) => format!("folded {}", id.0),
         Change::AnswerRemembered(id, _) => format!("remembered {}", id.0),

@@ -81,26 +81,28 @@ pub(crate) fn may_be_of_another(
     !goes_on || doubt.concerns_closed(here)
 }
 
-/// Lives whose counts may be in part those of the life that an answer is of: the mixture of its address, and lives of
-/// which any may be the one that goes on, too.
+/// Lives that may hold counts of the life to which an answer belongs: the mixture of its address, and further lives that
+/// the answer may go on with.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct RivalLives {
     pub(crate) lives: Vec<Life>,
-    /// Counters of all of them together, but for those that the answer brings.
+    /// The counters that they keep together, without those that the answer has now.
     pub(crate) counts: Vec<u64>,
 }
 
 impl RivalLives {
-    /// Returns the changes that combine these lives into one life with their counters.
-    fn changes(&self, mode: Mode) -> Vec<Change> {
+    /// Returns the changes that combine these lives into one life with their counters. A mixture that grows is closed
+    /// anew, because it stays for as long as a life that stood beside it then.
+    fn changes(&self, mode: Mode, now: DateTime<Utc>) -> Vec<Change> {
         let Some((&Life { id, pulled_at: at, is_mixture, .. }, gone)) = self.lives.split_first() else {
             return Vec::new();
         };
         let counts = encode_counts(&self.counts);
         let moved = Change::LifeMoved { id, mode, at, counts, answer: None };
         let mixed = (!is_mixture).then_some(Change::LifeMixed(id));
+        let closed = (!is_mixture || !gone.is_empty()).then_some(Change::LifeClosed(id, now));
         let folded = gone.iter().map(|gone| Change::LifeFolded(gone.id));
-        [moved].into_iter().chain(mixed).chain(folded).collect()
+        [moved].into_iter().chain(mixed).chain(closed).chain(folded).collect()
     }
 }
 
@@ -204,7 +206,7 @@ pub(crate) fn changes(
             id
         }
     };
-    changes.extend(rivals.changes(mode));
+    changes.extend(rivals.changes(mode, at));
     LifeChanges { life, changes, remembered }
 }
 
@@ -313,8 +315,9 @@ mod tests {
     fn lives_that_may_be_the_same_are_left_as_one_beside_it() {
         let lives = vec![life(4, 1, 1, "a"), life(5, 1, 1, "a"), life(6, 1, 1, "a")];
         let rivals = RivalLives { lives, counts: vec![1, 0] };
-        let changes =
-            ["moved 7 known", "moved 4", "mixed 4", "folded 5", "folded 6"].map(str::to_owned).to_vec();
+        let changes = ["moved 7 known", "moved 4", "mixed 4", "closed 4", "folded 5", "folded 6"]
+            .map(str::to_owned)
+            .to_vec();
         assert_eq!(changed(&continues(&[2, 0], true, true), &rivals), (7, changes, vec![]));
     }
 

@@ -164,7 +164,7 @@ pub(crate) struct Replicas {
     pub pulled_at: DateTime<Utc>,
 }
 
-/// The life of one process, without its counters.
+/// Counters at one address, without the counts: the life of one process, a mixture of several, or the sum of closed ones.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Life {
     pub id: LifeId,
@@ -182,7 +182,7 @@ pub(crate) struct Life {
     pub pulled_at: DateTime<Utc>,
     /// Time at which it was found to have ended.
     pub closed_at: Option<DateTime<Utc>>,
-    /// Its counts may be those of several processes at its address, of which each may have a life of its own beside it.
+    /// Its counts may belong to several processes of this address, which may have lives of their own, too.
     pub is_mixture: bool,
 }
 

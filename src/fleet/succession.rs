@@ -35,7 +35,9 @@ pub(crate) fn served(
     let is_unasked = |address: &str| !key.asked.contains(address) && entry.state(address).retry.failures == 0;
     let unasked: HashSet<&str> =
         listed.iter().map(String::as_str).filter(|address| is_unasked(address)).collect();
-    let of_it = |known: &&Life| known.build_group == build_group.id && Some(known.structure) != silent;
+    let of_it = |known: &&Life| {
+        known.build_group == build_group.id && Some(known.structure) != silent && !known.is_mixture
+    };
     for known in state.lives.iter().filter(of_it) {
         let Some(address) = known.address.as_deref() else { continue };
         before.entry(address).or_default().push(known.structure);

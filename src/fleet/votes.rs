@@ -113,7 +113,9 @@ fn last_answers(state: &KeyState) -> HashMap<&str, AnsweredBuild> {
     for open in state.lives.iter().filter(|known| known.closed_at.is_none()) {
         let Some(address) = open.address.as_deref() else { continue };
         let tells = |known: &&Life| {
-            known.address.as_deref() == Some(address) && answer_of(known).is_some_and(|it| it.build != silent)
+            !known.is_mixture
+                && known.address.as_deref() == Some(address)
+                && answer_of(known).is_some_and(|it| it.build != silent)
         };
         let answer = match answer_of(open) {
             Some(answer) if answer.build == silent => {

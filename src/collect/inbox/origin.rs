@@ -79,10 +79,14 @@ impl SnapshotOrigin<'_, '_> {
                 && (known.build_group, known.structure, known.mode)
                     == (self.build_group, self.structure, self.mode)
         };
-        let of_it: Vec<usize> =
-            (0..open_key.state.lives.len()).filter(|&index| is_of_it(&open_key.state.lives[index])).collect();
         let counts_of =
-            |known: &Life| store.counts(known.id, counts.len())?.context("counters of a life are gone");
+            |known: &Life| store.counts(known.id, counts.len())?.context("the counters of a life are gone");
+        // A mixture that cannot be read says nothing about the snapshot, and stays as it is.
+        let is_readable = |known: &Life| !known.is_mixture || counts_of(known).is_ok();
+        let lives_of_key = &open_key.state.lives;
+        let of_it: Vec<usize> = (0..lives_of_key.len())
+            .filter(|&index| is_of_it(&lives_of_key[index]) && is_readable(&lives_of_key[index]))
+            .collect();
         let lives: Vec<LifeTimes> =
             of_it.iter().map(|&index| run.life_times(&open_key.state.lives[index])).collect();
         let capture = SnapshotCounts {
@@ -133,7 +137,7 @@ impl SnapshotOrigin<'_, '_> {
             .state
             .lives
             .iter()
-            .filter(|known| here(known))
+            .filter(|known| here(known) && !known.is_mixture)
             .all(|known| known.pulled_at <= captured_at);
         let mut changes = Vec::new();
         if is_newest {

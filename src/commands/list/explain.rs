@@ -78,7 +78,7 @@ impl ExplainedBuildGroup {
             is_chosen,
             fingerprints: build_group.structures.iter().map(|(_, fingerprint)| fingerprint.short()).collect(),
             open,
-            closed: of_it().count() - open - folded,
+            closed: of_it().filter(|known| !known.is_mixture).count() - open - folded,
             folded,
         }
     }

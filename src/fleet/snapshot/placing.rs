@@ -30,7 +30,7 @@ pub(crate) struct LifeTimes {
     pub closed_at: Option<DateTime<Utc>>,
     /// The clock of this machine went back after it was first stored, so its times may be later than the true ones.
     pub is_from_before_jump: bool,
-    /// Its counts may be those of several processes, of which each may have a life of its own beside it.
+    /// Its counts may belong to several processes of this address, which may have lives of their own, too.
     pub is_mixture: bool,
 }
 
@@ -85,14 +85,21 @@ impl ClockDoubt {
     /// Tells whether an answer that goes on with the open life may also go on with a closed one of these lives.
     #[must_use]
     pub(crate) fn concerns_closed(&self, mut lives: impl Iterator<Item = LifeTimes>) -> bool {
-        lives.any(|life| life.closed_at.is_some() && self.concerns_life(&life))
+        lives.any(|life| life.closed_at.is_some() && !life.is_mixture && self.concerns_life(&life))
     }
 
     /// Tells whether a time of the snapshot or of these lives is in doubt, so that only counters decide.
     #[must_use]
     pub(crate) fn concerns_any(&self, capture: &SnapshotCounts<'_>, lives: &[LifeTimes]) -> bool {
         [capture.captured_at].into_iter().chain(capture.started_at).any(|time| self.concerns(time))
-            || lives.iter().any(|life| self.concerns_life(life))
+            || lives.iter().any(|life| !life.is_mixture && self.concerns_life(life))
+    }
+
+    /// Tells whether a life was read after a mixture last grew, so that the mixture has none of its later counts.
+    #[must_use]
+    pub(crate) fn is_read_after(&self, life: &LifeTimes, mixture: &LifeTimes) -> bool {
+        let is_later = mixture.closed_at.is_some_and(|grew_at| life.pulled_at > grew_at + SLACK);
+        is_later && !self.concerns_life(life) && !self.concerns_life(mixture)
     }
 }
 
@@ -117,7 +124,7 @@ pub(crate) enum SnapshotPlace {
     JoinsSum(Vec<u64>),
     /// The snapshot is a life of its own with these counters.
     Own(Vec<u64>),
-    /// The snapshot may be of any process, and has counted this beside all that is stored, which becomes a mixture.
+    /// The snapshot may be of any process. Its counts beyond all stored ones are stored as a mixture.
     Mixture(Vec<u64>),
 }
 
@@ -141,8 +148,8 @@ pub(crate) fn may_be_in_sum(capture: &SnapshotCounts<'_>, last_at: DateTime<Utc>
 /// Finds the place of a snapshot among all lives of its address and build.
 ///
 /// `sum` has the counters of the lives that were folded, where the snapshot may be of one of them. `counts_of` returns
-/// the counters of the life with an index; where times can be trusted it is asked only for lives that they allow, so
-/// that of a crash loop with thousands of lives few are decoded, one at a time.
+/// the counters of the life with an index; where times can be trusted it is asked only for lives that they allow and for
+/// the mixture, so that of a crash loop with thousands of lives few are decoded, one at a time.
 pub(crate) fn place<E>(
     mode: Mode,
     lives: &[LifeTimes],
@@ -168,7 +175,9 @@ pub(crate) fn place<E>(
     };
     let grown = match &place {
         SnapshotPlace::Known | SnapshotPlace::Mixture(_) => return Ok(Placement { place, mixture: None }),
-        SnapshotPlace::Joins(joined, _) if *joined == index => return Ok(Placement { place, mixture: None }),
+        SnapshotPlace::Joins(joined, _) if lives[*joined].is_mixture => {
+            return Ok(Placement { place, mixture: None });
+        }
         SnapshotPlace::Joins(joined, counts) => beyond(counts, &counts_of(*joined)?),
         SnapshotPlace::JoinsSum(counts) => beyond(counts, sum.unwrap_or_default()),
         SnapshotPlace::Own(counts) => counts.clone(),
@@ -261,7 +270,7 @@ fn place_by_counters<E>(
         let then = counts_of(index)?;
         rest = beyond(&rest, &then);
         if life.is_mixture {
-            mixture = Some((index, then));
+            mixture.get_or_insert((index, then));
         } else if let Verdict::Continues(counts) = judge(mode, &then, counts) {
             continued.push((index, counts));
         }
@@ -778,13 +787,20 @@ mod tests {
             self.has_running_process_in_mixture = false;
             let (times, counts): (Vec<LifeTimes>, Vec<Vec<u64>>) = self.lives().into_iter().unzip();
             let doubt = ClockDoubt::new(at(now), self.jumps.clone());
+            let mixture = times.iter().find(|life| life.is_mixture);
+            let is_read_after = |life: &LifeTimes| {
+                life.closed_at.is_none() && mixture.is_some_and(|mixture| doubt.is_read_after(life, mixture))
+            };
+            let shrinks = !times.iter().any(is_read_after);
             let open = self.lives.iter_mut().find(|life| life.closed.is_none());
             if let Some(open) = open {
                 match judge(Mode::Count, &open.counts, answered) {
                     Verdict::Continues(counts) if !doubt.concerns_closed(times.iter().copied()) => {
                         let grown = beyond(&counts, &open.counts);
                         (open.pulled, open.counts, open.process) = (now, counts, self.process);
-                        self.shrink_mixture(&grown);
+                        if shrinks {
+                            self.shrink_mixture(&grown);
+                        }
                         return;
                     }
                     _ => open.closed = Some(now),
@@ -803,7 +819,7 @@ mod tests {
                 if let [first, ..] = others[..] {
                     let mixture = self.lives.iter().position(|life| life.is_mixture).unwrap_or(first);
                     let mixture = &mut self.lives[mixture];
-                    mixture.is_mixture = true;
+                    (mixture.is_mixture, mixture.closed) = (true, Some(now));
                     mixture.counts.iter_mut().zip(&rest).for_each(|(count, rest)| *count += rest);
                 }
                 let life = &mut self.lives[index];
@@ -816,7 +832,9 @@ mod tests {
             } else {
                 let (counts, process) = (answered.to_vec(), self.process);
                 let (opened, pulled, closed, is_from_before_jump) = (now, now, None, false);
-                self.shrink_mixture(&counts);
+                if shrinks {
+                    self.shrink_mixture(&counts);
+                }
                 let is_mixture = false;
                 self.lives.push(Stored {
                     opened,
@@ -872,7 +890,8 @@ mod tests {
                     self.has_running_process_in_mixture |= life.is_mixture && left.process == self.process;
                 }
                 SnapshotPlace::Own(counts) => {
-                    let is_newest = self.lives.iter().all(|life| life.pulled <= left.captured);
+                    let is_newest =
+                        self.lives.iter().all(|life| life.is_mixture || life.pulled <= left.captured);
                     if is_newest {
                         let open = self.lives.iter_mut().filter(|life| life.closed.is_none());
                         open.for_each(|life| life.closed = Some(captured));

@@ -37,7 +37,8 @@ impl Store {
     /// Returns at most `limit` lives that were closed before `until`, sorted by build group and structure, so
     /// that lives that fold into one sum follow each other.
     ///
-    /// A mixture stays until all lives go that its counts may belong to: those that stood beside it at its address.
+    /// A mixture is not folded while a life that may own some of its counts is not folded: each that was stored when the
+    /// mixture last grew.
     pub(crate) fn closed_before(&self, until: DateTime<Utc>, limit: usize) -> Result<Vec<Life>, StoreError> {
         let sql =
             "SELECT id, edition_id, structure_id, address, mode, opened_at, pulled_at, closed_at, is_mixture
