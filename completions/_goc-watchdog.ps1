@@ -48,7 +48,7 @@ Register-ArgumentCompleter -Native -CommandName 'goc-watchdog' -ScriptBlock {
             [CompletionResult]::new('--service', '--service', [CompletionResultType]::ParameterName, 'With --to-inbox: the registered name of the process [default: `GOC_SERVICE_NAME`, in this environment or in that of the process]')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'With --raw: write to this file, which is replaced as a whole')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'With --raw: write to this file, which is replaced as a whole')
-            [CompletionResult]::new('--adopt', '--adopt', [CompletionResultType]::ParameterName, 'Show the build with this fingerprint for SERVICE from now on')
+            [CompletionResult]::new('--adopt', '--adopt', [CompletionResultType]::ParameterName, 'Adopt the build with this fingerprint: SERVICE shows its coverage from now on')
             [CompletionResult]::new('--change', '--change', [CompletionResultType]::ParameterName, 'Kind of change that stores a new row')
             [CompletionResult]::new('--jitter', '--jitter', [CompletionResultType]::ParameterName, 'Wait a random time up to this before the run, so that many machines do not pull at the same moment')
             [CompletionResult]::new('--wait', '--wait', [CompletionResultType]::ParameterName, 'Wait while another run holds the lock, up to this time, or without a limit if no time is given; without --wait the run ends with exit code 4')
@@ -194,7 +194,7 @@ Register-ArgumentCompleter -Native -CommandName 'goc-watchdog' -ScriptBlock {
             break
         }
         'goc-watchdog;history' {
-            [CompletionResult]::new('--commit', '--commit', [CompletionResultType]::ParameterName, 'Show only rows of the commit that begins with this')
+            [CompletionResult]::new('--commit', '--commit', [CompletionResultType]::ParameterName, 'Show only rows of commits that begin with this')
             [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'Show only the newest N rows')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Form of the output')
             [CompletionResult]::new('--root', '--root', [CompletionResultType]::ParameterName, 'Work directory: database, stored profiles, configuration')

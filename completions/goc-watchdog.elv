@@ -44,7 +44,7 @@ set edit:completion:arg-completer[goc-watchdog] = {|@words|
             cand --service 'With --to-inbox: the registered name of the process [default: `GOC_SERVICE_NAME`, in this environment or in that of the process]'
             cand -o 'With --raw: write to this file, which is replaced as a whole'
             cand --output 'With --raw: write to this file, which is replaced as a whole'
-            cand --adopt 'Show the build with this fingerprint for SERVICE from now on'
+            cand --adopt 'Adopt the build with this fingerprint: SERVICE shows its coverage from now on'
             cand --change 'Kind of change that stores a new row'
             cand --jitter 'Wait a random time up to this before the run, so that many machines do not pull at the same moment'
             cand --wait 'Wait while another run holds the lock, up to this time, or without a limit if no time is given; without --wait the run ends with exit code 4'
@@ -185,7 +185,7 @@ set edit:completion:arg-completer[goc-watchdog] = {|@words|
             cand --version 'Print version'
         }
         &'goc-watchdog;history'= {
-            cand --commit 'Show only rows of the commit that begins with this'
+            cand --commit 'Show only rows of commits that begin with this'
             cand --limit 'Show only the newest N rows'
             cand --format 'Form of the output'
             cand --root 'Work directory: database, stored profiles, configuration'

@@ -45,7 +45,7 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l addre
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l to-inbox -d 'Save the profile of the process on this host in DIR, for a later pull; a hook for the end of a pod' -r -F
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l service -d 'With --to-inbox: the registered name of the process [default: `GOC_SERVICE_NAME`, in this environment or in that of the process]' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -s o -l output -d 'With --raw: write to this file, which is replaced as a whole' -r -F
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l adopt -d 'Show the build with this fingerprint for SERVICE from now on' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l adopt -d 'Adopt the build with this fingerprint: SERVICE shows its coverage from now on' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l change -d 'Kind of change that stores a new row' -r -f -a "covered\t'A block became covered'
 counts\t'Any counter moved'"
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l jitter -d 'Wait a random time up to this before the run, so that many machines do not pull at the same moment' -r
@@ -181,7 +181,7 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -s q -l
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -s v -l verbose -d 'Print more, such as the reason why each service was or was not pulled'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -s V -l version -d 'Print version'
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand history" -l commit -d 'Show only rows of the commit that begins with this' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand history" -l commit -d 'Show only rows of commits that begin with this' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand history" -l limit -d 'Show only the newest N rows' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand history" -l format -d 'Form of the output' -r -f -a "text\t'Text for people'
 json\t'JSON for scripts; the command\'s man page describes the fields'"

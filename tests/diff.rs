@@ -172,7 +172,7 @@ fn the_base_is_chosen_and_named() {
     service
         .report(&["--base", "previous"])
         .assert_code(1)
-        .assert_stderr_contains("nothing is stored of a commit before");
+        .assert_stderr_contains("no data is stored for a commit before");
     service
         .report(&["--base=--output=x"])
         .assert_code(1)
@@ -258,7 +258,7 @@ fn the_previous_commit_on_a_branch_is_an_ancestor_whenever_it_was_stored() {
     world
         .run(&["report", &name(&first), "--base", "previous"])
         .assert_code(1)
-        .assert_stderr_contains("nothing is stored of a commit before");
+        .assert_stderr_contains("no data is stored for a commit before");
 }
 
 #[test]

@@ -25,7 +25,7 @@ pub struct HistoryArgs {
     /// Full name of the service, or any part of it that fits only one app in one environment and region.
     service: String,
 
-    /// Show only rows of the commit that begins with this.
+    /// Show only rows of commits that begin with this.
     #[arg(long, value_name = "COMMIT")]
     commit: Option<String>,
 
@@ -55,7 +55,7 @@ pub(crate) fn run(args: &HistoryArgs, context: &Context) -> Result<ExitCode> {
     let shown = &lines.collect::<Result<Vec<HistoryLine>>>()?;
     super::tell_damages(&store);
     if rows.is_empty() && !commit.is_empty() {
-        bail!("nothing is stored of {} at commit \"{}\"", in_message(&app.app), in_message(&commit));
+        bail!("no data is stored for {} at commit \"{}\"", in_message(&app.app), in_message(&commit));
     }
     match args.format {
         Format::Json => show::print_json(&shown.iter().map(HistoryLine::object).collect::<Vec<_>>())?,

@@ -1,6 +1,7 @@
 //! The events of a run: the command that started it tells of each at once, because a later error may end the run.
 
 use crate::collect::mending::MendingOutcome;
+use crate::io::store::Damage;
 use crate::io::workdir::{Swept, WorkdirError};
 
 /// An event of a run.
@@ -15,6 +16,8 @@ pub(crate) enum PruneEvent<'e> {
     Swept(&'e Swept),
     /// Scratch files could not be removed.
     ScratchLeft(&'e [WorkdirError]),
+    /// Stored values could not be read.
+    Damaged(&'e [Damage]),
     /// Stored profiles were looked at.
     Mended(&'e MendingOutcome),
 }

@@ -1,5 +1,5 @@
-//! A run after its probes: the lists of the centers and the stored history are seen to under the lock, and removed
-//! addresses are watched beyond it.
+//! A run after its probes: it changes the lists of the centers and deletes old history under the lock, and watches
+//! removed addresses until after the lock is released.
 
 use std::sync::mpsc::Sender;
 use std::time::Duration;
@@ -35,8 +35,8 @@ pub(crate) struct PruneRun<'a> {
 }
 
 impl PruneRun<'_> {
-    /// Does what the lock is needed for, and goes on to watch removed addresses when the lock is let go. Without a round
-    /// of probes, the lists of the centers are let alone.
+    /// Changes the lists of the centers and deletes old history under the lock, and watches removed addresses until after
+    /// the lock is released. Without a round of probes, the lists are left as they are.
     pub(crate) fn carry_out(
         &self,
         round: Option<&ProbeRound>,
@@ -44,7 +44,7 @@ impl PruneRun<'_> {
         store: Store,
     ) -> Result<PruneOutcome> {
         let work = move |locked: &LockedWorkdir, removed: &Sender<Vec<Tombstone>>| {
-            // The database is closed before the lock is let go.
+            // The database is closed before the lock is released.
             let store = store;
             self.work(round, locked, &store, removed)
         };
@@ -77,6 +77,7 @@ impl PruneRun<'_> {
             outcome.mended = self.mend(store, locked)?;
         }
         outcome.damages = store.damages();
+        on_event(PruneEvent::Damaged(&outcome.damages));
         Ok(outcome)
     }
 

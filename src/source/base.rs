@@ -98,7 +98,7 @@ pub(super) fn choose(
     let (merge_base, conclusion) = match choice {
         BaseChoice::Previous => {
             return previous_commit(at, rows)?.ok_or_else(|| {
-                anyhow!("nothing is stored of a commit before {commit}, so it has no previous one")
+                anyhow!("no data is stored for a commit before {commit}, so it has no previous one")
             });
         }
         BaseChoice::Parent => return parent(at, reader),

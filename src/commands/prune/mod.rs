@@ -272,6 +272,7 @@ fn tell_event(event: &PruneEvent<'_>, context: &Context) {
         PruneEvent::WaitsForReaders => tell_short_wait("reports are being read", context),
         PruneEvent::Swept(swept) => tell_swept(swept),
         PruneEvent::ScratchLeft(left) => tell_left(left),
+        PruneEvent::Damaged(damages) => damages.iter().for_each(fail),
         PruneEvent::Mended(mended) => tell_mended(mended, &context.workdir),
     }
 }

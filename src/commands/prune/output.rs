@@ -143,7 +143,9 @@ pub(crate) fn print(
     started: &Stopwatch,
     context: &Context,
 ) -> Result<()> {
-    done.damages.iter().for_each(fail);
+    if is_dry_run {
+        done.damages.iter().for_each(fail);
+    }
     let lines = done.lists.as_ref().map(|lists| lines(lists, is_dry_run)).unwrap_or_default();
     if let Some(lists) = &done.lists {
         troubles(lists, &lines, context);

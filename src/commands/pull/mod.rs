@@ -70,7 +70,7 @@ pub struct PullArgs {
 
     /// Save the profile of the process on this host in DIR, for a later pull; a hook for the end of a pod.
     ///
-    /// The command writes only to DIR, and the exit code is 0 unless --strict is given. The process is the one for
+    /// The command writes only to DIR, and without --strict the exit code is always 0. The process is the one for
     /// which goc wrote a `*_profile_listen_addr`, or that of --address.
     #[arg(long, value_name = "DIR", conflicts_with_all = [
         "services", "force", "raw", "output", "adopt", "dry_run", "no_peek", "change", "jitter", "wait", "ping",
@@ -91,7 +91,7 @@ pub struct PullArgs {
     #[arg(short, long, value_name = "FILE", requires = "raw")]
     output: Option<PathBuf>,
 
-    /// Show the build with this fingerprint for SERVICE from now on.
+    /// Adopt the build with this fingerprint: SERVICE shows its coverage from now on.
     #[arg(long, value_name = "FINGERPRINT", requires = "services")]
     adopt: Option<String>,
 
