@@ -218,6 +218,21 @@ fn files_of_agents_are_left_out_unless_the_configuration_says_otherwise() {
 }
 
 #[test]
+fn what_an_agent_tells_of_its_program_is_shown_and_another_commit_is_named() {
+    let (world, agents) = world_with(1);
+    agents[0].tell_commit("845820727e1f0a0c4b5d6e7f8091a2b3c4d5e6f7");
+    agents[0].hit(&[0], 1);
+    let output = world.run(&["pull", "--force", "-v"]).assert_code(0);
+    let said = "tells program svc, commit 845820727e1f0a0c4b5d6e7f8091a2b3c4d5e6f7";
+    assert!(output.stderr.contains(said), "{}", output.stderr);
+    agents[0].tell_commit("0123456789");
+    agents[0].hit(&[0], 1);
+    let output = world.pull(0);
+    let said = "tells commit 0123456789; its data counts for 845820727e all the same";
+    assert!(output.stderr.contains(said), "{}", output.stderr);
+}
+
+#[test]
 fn a_named_address_is_pulled_under_its_service() {
     let (world, agents) = world_with(1);
     let pod = Coverport::start(&program());
@@ -394,6 +409,26 @@ fn a_label_tells_the_kind_and_files_below_two_paths_are_pulled() {
         "{}",
         output.stderr
     );
+}
+
+#[test]
+fn lists_tell_the_kind_of_each_agent() {
+    let (world, agents) = world_with(1);
+    agents[0].hit(&[0], 1);
+    let goc = world.start(ECHO, &Program::from_profile(PROGRAM));
+    goc.hit(&[1], 1);
+    let kinds = || {
+        let lines = world.run(&["list", "--format", "json"]).assert_code(0).json();
+        let addresses = lines[0][0]["addresses"].as_array().unwrap().clone();
+        addresses.iter().map(|line| line["agent"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(kinds(), [json!(null), json!(null)]);
+    world.pull(0);
+    assert_eq!(kinds(), [json!("coverport"), json!("goc")]);
+    let explained = world.run(&["list", "--explain", ECHO]).assert_code(0);
+    let line = |url: &str| explained.stdout.lines().find(|line| line.contains(url)).unwrap().to_owned();
+    assert!(line(&agents[0].url()).contains("; agent coverport"), "{}", explained.stdout);
+    assert!(!line(&goc.url()).contains("agent"), "{}", explained.stdout);
 }
 
 /// A pod as `kubectl get pods -o json` prints it.

@@ -13,7 +13,7 @@ use crate::collect::run::{PulledAnswer, StoreMessage};
 use crate::collect::taking_in::take_in;
 use crate::fleet::change::Change;
 use crate::fleet::process::Process;
-use crate::fleet::targets::AgentKind;
+use crate::fleet::targets::{AgentKind, tidy_commit};
 use crate::io::center::{AgentHeaders, Client, Coverage, HttpError};
 use crate::memory::{MemoryExhausted, Reservation};
 use crate::names::in_message;
@@ -160,13 +160,15 @@ fn read(
         Ok(file) => file,
         Err(error) => return Ok(Err(error.into())),
     };
+    note_other_commit(pull, &coverage.headers);
     for key in &pull.keys {
         let meta = key.lock().meta(file.hash(), key.entry.id, pull.run, pull.store)?;
-        // Counters that do not fit are of another meta with this hash.
-        if let Some(meta) = meta
-            && let Ok(counted) = Counted::new(&meta, &coverage, pull, &mut reservation)
-        {
-            return Ok(Ok(counted.into_answer(kind, None, reservation)));
+        let Some(meta) = meta else { continue };
+        match Counted::new(&meta, &coverage, pull, &mut reservation) {
+            Ok(counted) => return Ok(Ok(counted.into_answer(kind, None, reservation))),
+            // Counters that do not fit are of another meta with this hash.
+            Err(HttpError::Data(_)) => {}
+            Err(error) => return Ok(Err(error)),
         }
     }
     let mut bytes = coverage.bytes;
@@ -184,10 +186,17 @@ fn read(
     if let Err(error) = reservation.grow_to(coverage.bytes + meta.meta.heap_bytes() as u64) {
         return Ok(Err(error.into()));
     }
-    let (known, template) = learn(pull, meta)?;
+    let WholeMeta { meta, bytes: data } = meta;
+    let known = KnownMeta::new(&meta, &pull.run.rules.agent_files);
+    drop(meta);
     coverage.bytes = bytes;
-    Ok(Counted::new(&known, &coverage, pull, &mut reservation)
-        .map(|counted| counted.into_answer(kind, Some(template), reservation)))
+    match Counted::new(&known, &coverage, pull, &mut reservation) {
+        Ok(counted) => {
+            let template = learn(pull, &known, data, &coverage.headers)?;
+            Ok(Ok(counted.into_answer(kind, Some(template), reservation)))
+        }
+        Err(error) => Ok(Err(error)),
+    }
 }
 
 /// A meta with the bytes that it was read from.
@@ -213,28 +222,55 @@ fn whole_meta(coverage: &mut Coverage, client: &Client) -> Result<WholeMeta, Htt
     Ok(WholeMeta { meta, bytes })
 }
 
-/// Makes a meta known for the keys of an address.
-fn learn(pull: &AddressPull<'_>, whole: WholeMeta) -> anyhow::Result<(KnownMeta, Arc<Template>)> {
-    let WholeMeta { meta, bytes } = whole;
-    let (sha256, hash) = (meta.sha256(), meta.hash());
-    let known = KnownMeta::new(&meta, &pull.run.rules.agent_files);
-    drop(meta);
+/// Makes a meta known for the keys of an address, and returns the template of its build.
+fn learn(
+    pull: &AddressPull<'_>,
+    known: &KnownMeta,
+    data: Vec<u8>,
+    headers: &AgentHeaders,
+) -> anyhow::Result<Arc<Template>> {
+    let (sha256, hash, address) = (known.sha256, known.hash(), in_message(pull.address));
     let template = Arc::new(Template::for_build(known.build()));
     let structure = pull.run.intern(known.build(), Some(&template))?;
     let is_twin = pull.store.has_other_meta(hash, &sha256)?;
-    pull.run.send(StoreMessage::Changes(None, vec![Change::Meta { sha256, hash, structure, data: bytes }]));
+    pull.run.send(StoreMessage::Changes(None, vec![Change::Meta { sha256, hash, structure, data }]));
+    let twin = is_twin.then(|| {
+        format!("the program at \"{address}\" has the hash of another one, {hash}; they are two builds")
+    });
+    let told = told_by(headers).map(|told| format!("\"{address}\" tells {told}"));
+    let left_out =
+        |file| format!("\"{}\" is a file of its agent and left out (agent_files)", in_message(file));
     for key in &pull.keys {
         let mut open = key.lock();
-        if is_twin {
-            open.state.notes.insert(format!(
-                "the program at \"{}\" has the hash of another one, {hash}; they are two builds",
-                in_message(pull.address)
-            ));
-        }
-        open.state.left_out.extend(known.left_out().map(str::to_owned));
+        open.state.notes.extend(twin.clone());
+        open.state.details.extend(told.clone().into_iter().chain(known.left_out().map(left_out)));
         open.learn_meta(known.clone());
     }
-    Ok((known, template))
+    Ok(template)
+}
+
+/// Notes that a program is of another commit than the name of its service says.
+fn note_other_commit(pull: &AddressPull<'_>, headers: &AgentHeaders) {
+    let found = tidy_commit(headers.commit.as_deref().unwrap_or_default());
+    let Some(key) = pull.only_key().filter(|_| !found.is_empty()) else { return };
+    let named = &key.entry.key.commit;
+    if !named.is_empty() && !named.starts_with(&found) && !found.starts_with(named) {
+        let address = in_message(pull.address);
+        let note = format!(
+            "the agent at \"{address}\" tells commit {found}; its data counts for {named} all the same"
+        );
+        key.lock().state.notes.insert(note);
+    }
+}
+
+/// Returns what an agent tells of its program, in words.
+fn told_by(headers: &AgentHeaders) -> Option<String> {
+    let AgentHeaders { commit, source_url, binary, .. } = headers;
+    let parts = [("program", binary), ("commit", commit), ("source", source_url)];
+    let told =
+        parts.iter().filter_map(|(what, value)| Some(format!("{what} {}", in_message(value.as_ref()?))));
+    let told: Vec<String> = told.collect();
+    (!told.is_empty()).then(|| told.join(", "))
 }
 
 /// The counters of an answer in the order of its build.

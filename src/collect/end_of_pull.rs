@@ -134,7 +134,7 @@ impl EndOfPull<'_> {
             elsewhere: elsewhere.collect(),
             faults: state.faults,
             notes: state.notes,
-            left_out: state.left_out,
+            details: state.details,
             ..KeyResult::empty(self.key.entry)
         }
     }

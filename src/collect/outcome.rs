@@ -40,8 +40,8 @@ pub(crate) struct KeyResult {
     pub(crate) faults: BTreeSet<String>,
     /// What people should know of the key, and no fault.
     pub(crate) notes: BTreeSet<String>,
-    /// Files of agents that were left out, for the first time.
-    pub(crate) left_out: BTreeSet<String>,
+    /// Sentences about programs that are new, for those who want to know everything.
+    pub(crate) details: BTreeSet<String>,
 }
 
 impl KeyResult {
@@ -85,7 +85,7 @@ impl KeyResult {
             next_due: entry.schedule.schedule.next_due,
             faults: BTreeSet::new(),
             notes: BTreeSet::new(),
-            left_out: BTreeSet::new(),
+            details: BTreeSet::new(),
         }
     }
 }

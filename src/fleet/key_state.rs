@@ -33,8 +33,8 @@ pub(crate) struct KeyState {
     pub(crate) faults: BTreeSet<String>,
     /// What people should know of the key, and no fault.
     pub(crate) notes: BTreeSet<String>,
-    /// Files of agents that were left out of what their programs counted.
-    pub(crate) left_out: BTreeSet<String>,
+    /// Sentences about programs that are new, for those who want to know everything.
+    pub(crate) details: BTreeSet<String>,
     /// Number of lives that ended.
     pub(crate) restarted: usize,
     pub(crate) bytes: u64,

@@ -11,6 +11,7 @@ use crate::fleet::records::AddressState;
 use crate::fleet::row::Row;
 use crate::fleet::schedule::{self, Due, Waits};
 use crate::fleet::services::Fleet;
+use crate::fleet::targets::AgentKind;
 
 /// The state of addresses across all keys.
 pub(crate) struct AddressHealth {
@@ -20,11 +21,18 @@ pub(crate) struct AddressHealth {
     at_home: HashSet<String>,
     /// The time of each address's last answer to a pull, under any name.
     answers: HashMap<String, DateTime<Utc>>,
+    /// Addresses at which agents of the kind coverport were found.
+    coverport: HashSet<String>,
 }
 
 impl AddressHealth {
-    /// Combines the fleet with the remembered failures of addresses.
-    pub(crate) fn new(fleet: &Fleet, suspicions: HashMap<String, Suspicion>) -> Self {
+    /// Combines the fleet with the remembered failures of addresses, and with the addresses at which agents of the kind
+    /// coverport were found.
+    pub(crate) fn new(
+        fleet: &Fleet,
+        suspicions: HashMap<String, Suspicion>,
+        coverport: HashSet<String>,
+    ) -> Self {
         let is_at_home = |state: &AddressState| state.last_answer_at.is_some() && state.other_build.is_none();
         let at_home = |entry: &KeyEntry| -> Vec<String> {
             entry.addresses().into_iter().filter(|address| is_at_home(&entry.state(address))).collect()
@@ -37,13 +45,24 @@ impl AddressHealth {
             let last = answers.entry(address.clone()).or_insert(at);
             *last = at.max(*last);
         }
-        Self { suspicions, at_home: fleet.entries.iter().flat_map(at_home).collect(), answers }
+        let at_home = fleet.entries.iter().flat_map(at_home).collect();
+        Self { suspicions, at_home, answers, coverport }
     }
 
     /// Tells whether the name of `state` is stale for an address: the address serves another build, and that build
     /// belongs to another of its names.
     pub(crate) fn is_stale(&self, address: &str, state: &AddressState) -> bool {
         state.other_build.is_some() && self.at_home.contains(address)
+    }
+
+    /// Returns the kind of the agent at an address: the one that a list of targets tells, else the one that was found;
+    /// `None` if it never answered.
+    pub(crate) fn agent(&self, entry: &KeyEntry, address: &str) -> Option<&'static str> {
+        let found = || match self.coverport.contains(address) {
+            true => Some(AgentKind::Coverport.word()),
+            false => entry.state(address).last_answer_at.map(|_| AgentKind::Goc.word()),
+        };
+        entry.told_kind(address).map(|kind| kind.word()).or_else(found)
     }
 
     /// Returns the failures of an address, if it did not answer a pull after the last one.

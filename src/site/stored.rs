@@ -54,7 +54,7 @@ fn without_commit(key: &Key) -> Key {
 impl SiteData {
     pub(super) fn read(store: &Store, naming: &Naming, now: DateTime<Utc>) -> Result<Self> {
         let fleet = stored_fleet(store, naming, now)?;
-        let health = AddressHealth::new(&fleet, store.suspicions()?);
+        let health = AddressHealth::new(&fleet, store.suspicions()?, store.coverport_addresses()?);
         let rows = store.rows(&RowFilter { with_dropped: true, ..RowFilter::default() })?;
         let latest = rows.iter().enumerate().filter(|(_, row)| row.is_latest && row.deleted_at.is_none());
         let latest: HashMap<Key, usize> = latest.map(|(at, row)| (row.key.clone(), at)).collect();

@@ -209,6 +209,7 @@ struct Process {
     pid: u32,
     /// The agent names itself in headers.
     has_headers: bool,
+    commit: &'static str,
     always: Behaviour,
     next: VecDeque<Behaviour>,
     /// Requests for counters alone, and for all.
@@ -226,6 +227,7 @@ impl Coverport {
             program: program.clone(),
             pid: 1,
             has_headers: true,
+            commit: "",
             always: Behaviour::Normal,
             next: VecDeque::new(),
             peeks: 0,
@@ -276,6 +278,11 @@ impl Coverport {
         self.process().has_headers = false;
     }
 
+    /// Lets the agent tell the commit of its program.
+    pub(crate) fn tell_commit(&self, commit: &'static str) {
+        self.process().commit = commit;
+    }
+
     /// Answers with recorded bodies: counters alone, and all.
     pub(crate) fn record(&self, without_meta: &[u8], whole: &[u8]) {
         self.process().recorded = Some([without_meta.to_vec(), whole.to_vec()]);
@@ -321,8 +328,8 @@ impl Inner {
         let headers = match process.has_headers {
             true => format!(
                 "X-Art-Coverage-Binary: svc\r\nX-Art-Coverage-Pid: {}\r\nX-Art-Coverage-Server: 1\r\n\
-                 X-Art-Coverage-Source-Commit: \r\nX-Art-Coverage-Source-Url: \r\n",
-                process.pid
+                 X-Art-Coverage-Source-Commit: {}\r\nX-Art-Coverage-Source-Url: \r\n",
+                process.pid, process.commit
             ),
             false => String::new(),
         };

@@ -120,6 +120,7 @@ impl ExplainedService<'_> {
             json!({
                 "address": address,
                 "targets": entry.sources_of(address),
+                "agent": self.health.agent(entry, address),
                 "last_answer": state.last_answer_at.map(show::iso),
                 "failures": state.retry.failures,
                 "next_try": state.retry.next_try.map(show::iso),
@@ -211,6 +212,8 @@ impl ExplainedService<'_> {
             None if state.other_build.is_some() => "answers for another service".to_owned(),
             None => "never answered".to_owned(),
         }];
+        let agent = self.health.agent(self.entry, address).filter(|kind| *kind != "goc");
+        said.extend(agent.map(|kind| format!("agent {kind}")));
         said.extend(
             self.entry
                 .sources_of(address)

@@ -111,7 +111,8 @@ pub(crate) fn run(args: &ListArgs, context: &Context) -> Result<ExitCode> {
     let (fleet, asked) = fleet(args, store.as_ref(), context)?;
     tell_centers(&fleet, asked.is_nobody(), context);
     let suspicions = store.as_ref().map(Store::suspicions).transpose()?.unwrap_or_default();
-    let health = AddressHealth::new(&fleet, suspicions);
+    let coverport = store.as_ref().map(Store::coverport_addresses).transpose()?.unwrap_or_default();
+    let health = AddressHealth::new(&fleet, suspicions, coverport);
     let file = args.output.as_deref();
     match &args.explain {
         Some(service) => {
@@ -383,6 +384,7 @@ fn object(line: &ServiceLine<'_>, context: &Context) -> serde_json::Value {
             "address": *listing.listed_as,
             "center": listing.lister.center().map(metrics::without_credentials),
             "targets": listing.lister.targets(),
+            "agent": health.agent(entry, address),
             "pod": listing.facts.as_ref().and_then(|facts| facts.pod.as_ref()),
             "state": match &state {
                 _ if suspicion.is_some_and(|suspicion| suspicion.is_dead) => "dead",

@@ -250,9 +250,8 @@ fn tell_news(name: &str, pulled: &KeyResult, context: &Context) {
     }
     if context.is_verbose && pulled.outcome != KeyOutcome::NotDue {
         inform(format_args!("{name}: pulled, {}", pulled.reason));
-        for file in &pulled.left_out {
-            let file = in_message(file);
-            inform(format_args!("{name}: \"{file}\" is a file of its agent and left out (agent_files)"));
+        for detail in &pulled.details {
+            inform(format_args!("{name}: {detail}"));
         }
         for (address, other) in &pulled.elsewhere {
             inform(format_args!(

@@ -14,7 +14,7 @@ mod template;
 
 use std::fmt;
 
-pub(crate) use commit::known_commit;
+pub(crate) use commit::{known_commit, tidy_commit};
 pub(crate) use list::TargetList;
 pub(crate) use reading::{TargetLimits, TargetsError, read};
 pub(crate) use template::Template;
@@ -96,4 +96,15 @@ pub(crate) enum AgentKind {
     Coverport,
     /// Go's binary data below two paths, which begin with a slash.
     Raw { meta: String, counters: String },
+}
+
+impl AgentKind {
+    /// Returns the word that stands for it in labels and in output.
+    pub(crate) fn word(&self) -> &'static str {
+        match self {
+            Self::Goc => "goc",
+            Self::Coverport => "coverport",
+            Self::Raw { .. } => "raw",
+        }
+    }
 }
