@@ -9,8 +9,10 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::harness::{ECHO, Output, World, profile_of};
-use crate::sim::{AfterAnswer, Agent, Behaviour, BinaryProgram, Coverport, Program, Request, Server, sized};
+use crate::harness::{ECHO, Output, World, output_of, profile_of};
+use crate::sim::{
+    AfterAnswer, Agent, Behaviour, BinaryProgram, Coverport, Program, Request, ReservedPort, Server, sized,
+};
 
 const PROGRAM: &str = "example.com/apa/echo/main.go:10.13,12.2 2\n\
     example.com/apa/echo/main.go:14.30,16.2 1\n\
@@ -121,6 +123,17 @@ fn the_kind_is_found_out_remembered_and_asked_anew() {
     world.pull(0);
     assert_eq!(world.echo_counts(), [0, 0, 1, 1, 1, 0]);
     assert_eq!(world.query::<i64>("SELECT count(*) FROM agent"), 0);
+}
+
+#[test]
+fn an_agent_is_known_by_its_header_where_its_service_answers_to_any_path() {
+    let (world, agents) = world_with(1);
+    agents[0].answer_all();
+    agents[0].hit(&[0], 1);
+    world.pull(0);
+    assert_eq!(world.echo_counts(), [0, 0, 0, 0, 1, 0]);
+    let raw = world.run(&["pull", "--raw", ECHO]).assert_code(0);
+    assert_eq!(profile_of(&raw.stdout).counts, [0, 0, 0, 0, 1, 0]);
 }
 
 #[test]
@@ -489,6 +502,27 @@ fn the_last_data_of_a_pod_counts_once_and_its_arguments_stay_with_it() {
     world.run(&["pull"]).assert_code(3);
     assert_eq!(world.echo_counts(), [1, 0, 0, 0, 3, 0]);
     assert_eq!(world.query::<i64>("SELECT count(*) FROM generation"), 1);
+}
+
+#[test]
+fn the_hook_finds_an_agent_by_the_port_in_its_environment() {
+    let (world, agents) = world_with(1);
+    agents[0].hit(&[2], 4);
+    let inbox = world.root().join("inbox");
+    fs::create_dir_all(&inbox).unwrap();
+    let hook = |port: &str| {
+        let mut command = world.command(&["pull", "--strict", "--to-inbox"]);
+        command.arg(&inbox).env("COVERAGE_PORT", port).env("GOC_SERVICE_NAME", ECHO);
+        output_of(&mut command)
+    };
+    let closed = ReservedPort::new(([127, 0, 0, 1], 0).into()).unwrap().address().port().to_string();
+    let output = hook(&closed).assert_code(1);
+    let said = format!("nothing listens at port {closed} (COVERAGE_PORT): name the process with --address");
+    assert!(output.stderr.contains(&said), "{}", output.stderr);
+    hook(agents[0].url().rsplit_once(':').unwrap().1).assert_code(0);
+    agents[0].kill();
+    world.run(&["pull"]).assert_code(3);
+    assert_eq!(world.echo_counts(), [0, 0, 0, 4, 0, 0]);
 }
 
 #[test]

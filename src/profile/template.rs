@@ -121,3 +121,31 @@ impl Template {
         &self.tails[start..self.lines[line].tail_end as usize]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::profile::gocover::fixtures::{meta_bytes, packages};
+    use crate::profile::gocover::{Meta, MetaBuild};
+    use crate::profile::{Limits, Mode, decode_build, encode_build, write, write_known};
+
+    proptest! {
+        #[test]
+        fn the_build_of_any_meta_is_stored_and_written_as_that_of_a_text_is(packages in packages()) {
+            let Ok(meta) = Meta::from_bytes(&meta_bytes(Mode::Count, &packages), Limits::default()) else {
+                return Ok(());
+            };
+            let build = Arc::clone(MetaBuild::from_meta(&meta).build());
+            let template = Template::for_build(&build);
+            let stored = decode_build(&encode_build(&template)).unwrap();
+            prop_assert_eq!(stored.build(), &build);
+            let counts: Vec<u64> = (0..).take(build.blocks().len()).collect();
+            let (mut by_build, mut by_template) = (Vec::new(), Vec::new());
+            write(Mode::Count, &build, &counts, &mut by_build).unwrap();
+            write_known(Mode::Count, &template, &counts, &mut by_template).unwrap();
+            prop_assert_eq!(by_build, by_template);
+        }
+    }
+}

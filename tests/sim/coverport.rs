@@ -210,6 +210,8 @@ struct Process {
     /// The agent names itself in headers.
     has_headers: bool,
     commit: &'static str,
+    /// The service answers 200 to any path.
+    answers_all: bool,
     always: Behaviour,
     next: VecDeque<Behaviour>,
     /// Requests for counters alone, and for all.
@@ -228,6 +230,7 @@ impl Coverport {
             pid: 1,
             has_headers: true,
             commit: "",
+            answers_all: false,
             always: Behaviour::Normal,
             next: VecDeque::new(),
             peeks: 0,
@@ -276,6 +279,11 @@ impl Coverport {
     /// Lets the agent say nothing of itself in headers.
     pub(crate) fn hide_headers(&self) {
         self.process().has_headers = false;
+    }
+
+    /// Lets the service behind the agent answer 200 to any path, as a page that routes by itself does.
+    pub(crate) fn answer_all(&self) {
+        self.process().answers_all = true;
     }
 
     /// Lets the agent tell the commit of its program.
@@ -338,10 +346,14 @@ impl Inner {
             "/coverage" | "/meta" => process.pulls += 1,
             "/coverage?nometa=1" | "/counters" => process.peeks += 1,
             _ => {
+                let (status, body): (_, &[u8]) = match process.answers_all {
+                    true => ("200 OK", b"<html>the service</html>"),
+                    false => ("404 Not Found", b"404 page not found\n"),
+                };
                 drop(process);
-                let mut answer = sized("404 Not Found", &headers, b"404 page not found\n");
+                let mut answer = sized(status, &headers, body);
                 if request.method == "HEAD" {
-                    answer.truncate(answer.len() - b"404 page not found\n".len());
+                    answer.truncate(answer.len() - body.len());
                 }
                 stream.write_all(&answer)?;
                 return Ok(AfterAnswer::KeepAlive);

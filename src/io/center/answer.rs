@@ -171,7 +171,8 @@ impl Client {
         }
         let mut response = answer.map_err(|e| transport(&e))?;
         let is_coverport = |response: &Response<Body>| AgentHeaders::read(response.headers()).is_coverport;
-        if response.status() != 200 && is_coverport(&response) {
+        // A program may answer 200 to any path.
+        if is_coverport(&response) {
             return Err(HttpError::Coverport);
         }
         let is_by_post = response.status() == 405;
