@@ -138,8 +138,7 @@ impl Assembly<'_> {
         let mut names: HashMap<&TargetService, String> = HashMap::new();
         for (fields, service) in &services {
             let known = commits.entry(app_of(fields)).or_default();
-            let meant = known_commit(&fields.commit, known.iter().map(String::as_str));
-            let meant = meant.filter(|_| !fields.commit.is_empty()).unwrap_or(&fields.commit).to_owned();
+            let meant = known_commit(&fields.commit, known).unwrap_or(&fields.commit).to_owned();
             known.insert(meant.clone());
             let name = match service {
                 TargetService::Name(name) if meant == fields.commit => name.clone(),

@@ -1,5 +1,8 @@
 //! Commits of targets, which may be abbreviated.
 
+use std::collections::BTreeSet;
+use std::ops::Bound;
+
 use crate::names::is_commit;
 
 /// Returns a commit in lower case; `''` for a text that is none.
@@ -11,20 +14,20 @@ pub(crate) fn tidy_commit(text: &str) -> String {
 ///
 /// Of several known ones that begin it, the longest is meant. Where several begin with it, none of them is: counts of
 /// one commit must not become those of another.
-pub(crate) fn known_commit<'a>(commit: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let (mut longer, mut is_ambiguous, mut shorter) = (None, false, None::<&str>);
-    for known in known.into_iter().filter(|known| !known.is_empty()) {
-        if known == commit {
-            return Some(known);
-        }
-        if known.starts_with(commit) {
-            is_ambiguous |= longer.is_some_and(|other| other != known);
-            longer = Some(known);
-        } else if commit.starts_with(known) && shorter.is_none_or(|other| other.len() < known.len()) {
-            shorter = Some(known);
-        }
+pub(crate) fn known_commit<'k>(commit: &str, known: &'k BTreeSet<String>) -> Option<&'k str> {
+    if commit.is_empty() {
+        return None;
     }
-    longer.filter(|_| !is_ambiguous).or(shorter)
+    let mut longer = known
+        .range::<str, _>((Bound::Included(commit), Bound::Unbounded))
+        .take_while(|known| known.starts_with(commit));
+    match (longer.next(), longer.next()) {
+        (Some(same), _) if same == commit => return Some(same),
+        (Some(only), None) => return Some(only),
+        _ => {}
+    }
+    let beginnings = (1..commit.len()).rev().filter_map(|end| commit.get(..end));
+    beginnings.filter_map(|beginning| known.get(beginning)).map(String::as_str).next()
 }
 
 #[cfg(test)]
@@ -51,7 +54,8 @@ mod tests {
 
     #[test]
     fn a_commit_is_the_known_one_that_it_abbreviates_or_that_abbreviates_it() {
-        let known = ["845820727e", "8458207aaa", "1234567", "1234567abc", "fedcba9"];
+        let known =
+            ["845820727e", "8458207aaa", "1234567", "1234567abc", "fedcba9"].map(str::to_owned).into();
         for (commit, expected) in [
             ("845820727e", Some("845820727e")),
             ("84582072", Some("845820727e")),
@@ -66,19 +70,22 @@ mod tests {
             ("fedcba98", Some("fedcba9")),
             ("0000000", None),
         ] {
-            assert_eq!(known_commit(commit, known), expected, "{commit}");
-            assert_eq!(known_commit(commit, known.into_iter().rev()), expected, "{commit}");
+            assert_eq!(known_commit(commit, &known), expected, "{commit}");
         }
-        assert_eq!(known_commit("8458207", ["", "845820727e", "845820727e"]), Some("845820727e"));
+        assert_eq!(
+            known_commit("8458207", &["", "845820727e"].map(str::to_owned).into()),
+            Some("845820727e")
+        );
+        assert_eq!(known_commit("", &known), None);
     }
 
     proptest! {
         #[test]
         fn the_known_commit_and_the_given_one_begin_alike(
             commit in "[ab]{7,9}",
-            known in prop::collection::vec("[ab]{7,9}", 0..6),
+            known in prop::collection::btree_set("[ab]{7,9}", 0..6),
         ) {
-            let found = known_commit(&commit, known.iter().map(String::as_str));
+            let found = known_commit(&commit, &known);
             prop_assert!(found.is_none_or(|found| found.starts_with(&commit) || commit.starts_with(found)));
             prop_assert_eq!(found == Some(commit.as_str()), known.contains(&commit));
         }

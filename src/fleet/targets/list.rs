@@ -82,13 +82,12 @@ impl PodReason {
 /// Collects the entries of a list, with its bounds.
 pub(super) struct Collected {
     list: TargetList,
-    seen: HashSet<Target>,
     most: usize,
 }
 
 impl Collected {
     pub(super) fn new(most: usize) -> Self {
-        Self { list: TargetList::default(), seen: HashSet::new(), most }
+        Self { list: TargetList::default(), most }
     }
 
     /// Takes a target in, or an entry that is to be one and cannot be asked. Fails beyond the bound, as a message.
@@ -97,11 +96,7 @@ impl Collected {
             return Err(format!("more than {} targets ([pull] max_addresses)", self.most));
         }
         match target {
-            Ok(target) => {
-                if self.seen.insert(target.clone()) {
-                    self.list.targets.push(target);
-                }
-            }
+            Ok(target) => self.list.targets.push(target),
             Err(reason) => self.list.reject(name, reason),
         }
         Ok(())
@@ -122,7 +117,14 @@ impl Collected {
         }
     }
 
-    pub(super) fn finish(self) -> TargetList {
+    /// Returns the list, without targets that are listed again.
+    pub(super) fn finish(mut self) -> TargetList {
+        let mut seen = HashSet::with_capacity(self.list.targets.len());
+        let is_first: Vec<bool> = self.list.targets.iter().map(|target| seen.insert(target)).collect();
+        drop(seen);
+        let mut is_first = is_first.into_iter();
+        self.list.targets.retain(|_| is_first.next().unwrap_or(true));
+        self.list.targets.shrink_to_fit();
         self.list
     }
 }

@@ -222,14 +222,14 @@ mod tests {
             read(list.as_bytes(), &Template::default(), limits).map(|list| list.targets.len())
         };
         let len = list.len() as u64;
-        // Equal targets are one.
-        assert_eq!(read_with(len, 1000).unwrap(), 3);
+        // Equal targets are one, and each counts for the bound.
+        assert_eq!(read_with(len, 30).unwrap(), 3);
         assert_eq!(
             read_with(len - 1, 1000).unwrap_err().to_string(),
             format!("it is longer than {} bytes", len - 1)
         );
-        let message = read_with(len, 2).unwrap_err().to_string();
-        assert!(message.contains("more than 2 targets ([pull] max_addresses)"), "{message}");
+        let message = read_with(len, 29).unwrap_err().to_string();
+        assert!(message.contains("more than 29 targets ([pull] max_addresses)"), "{message}");
         // Of one group only so many are held in memory.
         let group = format!("[{{\"targets\": [{}]}}]", vec!["\"a:0\""; 100_000].join(","));
         assert!(failed(&group).contains("more than 1000 targets"), "{}", failed(&group));
