@@ -22,6 +22,7 @@ mod docs;
 mod election;
 mod examples;
 mod files;
+mod folders;
 mod forms;
 mod goc;
 mod goc_inbox;

@@ -121,7 +121,7 @@ fn tell_growing(pull: &AddressPull<'_>) {
         in_message(pull.address)
     );
     pull.keys[0].lock().state.notes.insert(note);
-    run.send(StoreMessage::Changes(None, vec![Change::Told(GROWTH, run.now)]));
+    run.send(StoreMessage::Changes(None, vec![Change::Told(GROWTH.to_owned(), run.now)]));
 }
 
 /// Asks an address again, in the way in which it was asked a moment ago.

@@ -42,7 +42,8 @@ impl KnownMeta {
         self.build.hash()
     }
 
-    fn build(&self) -> &Arc<Build> {
+    /// Returns the build, without the files of agents.
+    pub(crate) fn build(&self) -> &Arc<Build> {
         self.part.as_ref().map_or(self.build.build(), |part| part.build())
     }
 

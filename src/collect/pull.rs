@@ -117,7 +117,7 @@ pub(crate) fn remember_told(inputs: &PullInputs<'_>, tidied: &TidiedRoot) -> Res
     }
     let Adapters { locked, store, now, .. } = inputs.adapters;
     let mut writer = store.writer(locked.proof());
-    writer.apply(&Change::Told(OPEN_TO_OTHERS, now))?;
+    writer.apply(&Change::Told(OPEN_TO_OTHERS.to_owned(), now))?;
     Ok(writer.commit()?)
 }
 
@@ -381,6 +381,7 @@ fn maintain(
     let until = fold::until(inputs.config.pull.fold_after, now);
     fold::fold(store, ids, until, |change| Ok(writer.apply(change)?))?;
     writer.apply(&Change::SnapshotsForgotten(now - inbox::REMEMBERED))?;
+    writer.apply(&Change::LeftMetasForgotten(now - inbox::REMEMBERED))?;
     let depth = if request.is_forced { CheckDepth::Content } else { CheckDepth::Size };
     Ok(mend(store, locked, depth, || inputs.is_over(), |change| writer.apply(change)))
 }

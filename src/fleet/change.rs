@@ -22,8 +22,8 @@ use crate::profile::{Fingerprint, Mode};
 pub(crate) enum Change {
     /// A run began.
     RunStarted(DateTime<Utc>),
-    /// A message that is shown only once was shown at this time. The word identifies the message.
-    Told(&'static str, DateTime<Utc>),
+    /// A message that is shown only once was shown at this time. The text identifies the message.
+    Told(String, DateTime<Utc>),
     /// The run ended regularly.
     RunEnded(DateTime<Utc>),
     /// A new key.
@@ -100,6 +100,10 @@ pub(crate) enum Change {
         /// As the agent sent it.
         data: Vec<u8>,
     },
+    /// A meta was left in a folder of a key, or was needed again.
+    MetaLeft { key: KeyId, sha256: Fingerprint, at: DateTime<Utc> },
+    /// Metas that were not left or needed since then are no longer kept for counters that may come.
+    LeftMetasForgotten(DateTime<Utc>),
     /// The process of a generation.
     ProcessOf(LifeId, Process),
     /// The kind of the agent at an address is another than before.

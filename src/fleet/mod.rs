@@ -18,6 +18,7 @@ pub(crate) mod fixtures;
 pub(crate) mod ids;
 pub(crate) mod key_entry;
 pub(crate) mod key_state;
+pub(crate) mod left_process;
 pub(crate) mod life;
 pub(crate) mod liveness;
 pub(crate) mod pending;
@@ -25,7 +26,6 @@ pub(crate) mod pick;
 pub(crate) mod plan;
 pub(crate) mod probe;
 pub(crate) mod process;
-#[cfg_attr(not(test), expect(dead_code, reason = "taking a GOCOVERDIR folder in will use it"))]
 pub(crate) mod process_snapshots;
 pub(crate) mod pull_rules;
 pub(crate) mod pulled_key;

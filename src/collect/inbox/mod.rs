@@ -3,6 +3,9 @@
 //! A snapshot is as untrusted as an answer, and may come late, twice, or after a later one. Its counters and its
 //! identity are committed together before its file is removed, so that a crash in between counts nothing twice.
 
+mod folder;
+mod left_meta;
+mod left_process;
 mod origin;
 mod reader;
 
@@ -19,6 +22,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::config::{Config, InboxOwner};
 use crate::fleet::snapshot::{self, BadSnapshot, SnapshotHead};
 use crate::io::users;
+use crate::io::workdir::data_folder::{DataFolder, data_folders};
 use crate::io::workdir::inbox::{self, InboxFile};
 use crate::io::workdir::{Workdir, WorkdirError};
 use crate::profile::Fingerprint;
@@ -34,9 +38,23 @@ pub(crate) const REMEMBERED: TimeDelta = TimeDelta::days(90);
 pub(crate) struct SnapshotResult {
     /// Path of the file.
     pub(crate) file: String,
-    /// The head of the snapshot; `None` when it cannot be read.
-    pub(crate) head: Option<SnapshotHead>,
+    pub(crate) kind: LeftKind,
+    /// The service as the head or the folder names it; `None` when the head cannot be read.
+    pub(crate) service: Option<String>,
+    /// The time at which the counters were read, as the file tells it.
+    pub(crate) captured_at: Option<DateTime<Utc>>,
     pub(crate) outcome: SnapshotOutcome,
+}
+
+/// The kind of a file in an inbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LeftKind {
+    /// A snapshot that a hook wrote.
+    Snapshot,
+    /// Counters that a process wrote itself.
+    Counters,
+    /// The meta of such counters.
+    Meta,
 }
 
 /// The outcome of a file of an inbox.
@@ -50,6 +68,8 @@ pub(crate) enum SnapshotOutcome {
     OtherBuild(Fingerprint),
     /// The file waits for the next run, because it may still be written.
     Unfinished(String),
+    /// The counters wait for the meta of their program.
+    NoMeta(String),
     /// The file could not be read or not be moved away. The next run tries again.
     Stuck(String),
     /// The file was moved away.
@@ -77,6 +97,8 @@ pub(crate) enum BadInbox {
 pub(crate) struct InboxContents {
     /// The snapshots by service, the oldest data first.
     pub(crate) snapshots: Vec<Snapshot>,
+    /// Folders below the inboxes, to which processes write by themselves.
+    folders: Vec<DataFolder>,
     /// Folders that could not be read.
     pub(crate) bad_inboxes: Vec<BadInbox>,
     /// Files that are not snapshots, or not complete yet.
@@ -93,6 +115,12 @@ pub(crate) struct InboxOutcome {
     pub(crate) waiting: usize,
     /// Reasons for which files could not be removed after they were taken in.
     pub(crate) not_removed: Vec<String>,
+    /// Folders whose files stay because this user may not remove them, each with the error; each is named once.
+    pub(crate) not_emptied: Vec<(PathBuf, String)>,
+    /// Reasons for which folders below an inbox could not be read.
+    pub(crate) bad_folders: Vec<String>,
+    /// Services of which two programs have one hash, each with the hash.
+    pub(crate) twin_metas: Vec<(String, String)>,
     /// An inbox could not be read or not be emptied.
     is_partial: bool,
 }
@@ -104,6 +132,13 @@ impl InboxOutcome {
         use SnapshotOutcome::{Bad, OtherBuild, Stuck};
         let is_trouble = |outcome: &SnapshotOutcome| matches!(outcome, OtherBuild(_) | Stuck(_) | Bad(_));
         self.is_partial || self.waiting > 0 || self.results.iter().any(|result| is_trouble(&result.outcome))
+    }
+}
+
+impl InboxContents {
+    /// Tells whether there is anything that may be taken in.
+    pub(crate) fn has_any(&self) -> bool {
+        !self.snapshots.is_empty() || !self.folders.is_empty()
     }
 }
 
@@ -144,6 +179,9 @@ pub(crate) fn look(
         };
         let owners = config.inbox_owners.as_deref();
         contents.look_into(files, owners, now, is_over);
+        let (folders, failures) = data_folders(&folder, snapshot::SUFFIX);
+        contents.folders.extend(folders);
+        contents.bad_inboxes.extend(failures.into_iter().map(|error| BadInbox::Unreadable(explained(error))));
     }
     contents.snapshots.sort_by_cached_key(|snapshot| {
         (snapshot.head.service.clone(), snapshot.head.captured_at, snapshot.file.path())
@@ -180,6 +218,8 @@ enum WhyRefused {
     Bad(String),
     /// The file is not complete, or not complete yet.
     Unfinished(String),
+    /// The meta that the counters need is not there yet.
+    NoMeta(String),
     /// The file could not be read this time.
     Stuck(String),
 }
@@ -234,7 +274,7 @@ struct RefusedFile {
 
 /// Moves bad files aside; returns the result of each, except for files that another root took meanwhile.
 fn refuse(refusals: Vec<RefusedFile>, now: DateTime<Utc>) -> Vec<SnapshotResult> {
-    let result = |file: &InboxFile, head, outcome| SnapshotResult { file: shown(file), head, outcome };
+    let result = SnapshotResult::of_snapshot;
     let (mut all, mut bad) = (Vec::new(), Vec::new());
     for RefusedFile { file, head, reason } in refusals {
         match reason {
@@ -243,7 +283,9 @@ fn refuse(refusals: Vec<RefusedFile>, now: DateTime<Utc>) -> Vec<SnapshotResult>
             WhyRefused::Unfinished(reason) if file.is_fresh(now) => {
                 all.push(result(&file, head, SnapshotOutcome::Unfinished(reason)));
             }
-            WhyRefused::Unfinished(reason) | WhyRefused::Bad(reason) => bad.push((file, head, reason)),
+            WhyRefused::Unfinished(reason) | WhyRefused::NoMeta(reason) | WhyRefused::Bad(reason) => {
+                bad.push((file, head, reason));
+            }
         }
     }
     let moved = inbox::set_aside(&bad.iter().map(|(file, _, reason)| (file, &**reason)).collect::<Vec<_>>());
@@ -258,6 +300,10 @@ fn refuse(refusals: Vec<RefusedFile>, now: DateTime<Utc>) -> Vec<SnapshotResult>
     all
 }
 
-fn shown(file: &InboxFile) -> String {
-    file.path().display().to_string()
+impl SnapshotResult {
+    fn of_snapshot(file: &InboxFile, head: Option<SnapshotHead>, outcome: SnapshotOutcome) -> Self {
+        let (service, captured_at) = head.map(|head| (head.service, head.captured_at)).unzip();
+        let file = file.path().display().to_string();
+        Self { file, kind: LeftKind::Snapshot, service, captured_at, outcome }
+    }
 }

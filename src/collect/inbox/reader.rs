@@ -9,10 +9,12 @@ use std::sync::mpsc::Receiver;
 
 use anyhow::Result;
 
-use super::origin::{Listings, SnapshotOrigin, address_of, listings};
+use super::folder::FolderReader;
+use super::left_meta::MetaCache;
+use super::origin::{Listings, Pods, SnapshotOrigin, address_of, listings, pods};
 use super::{
     InboxContents, InboxOutcome, RefusedFile, Snapshot, SnapshotOutcome, SnapshotResult, WhyRefused,
-    explained, open, refuse, shown,
+    explained, open, refuse,
 };
 use crate::collect::binary_answer::KnownMeta;
 use crate::collect::fault::FaultScope;
@@ -30,10 +32,10 @@ use crate::io::store::{Store, Writer};
 use crate::memory::MemoryExhausted;
 use crate::names::Naming;
 use crate::profile::gocover::{CounterFile, DataError, Meta};
-use crate::profile::{AnswerReader, Limits, ParsedAnswer, Profile, ReadError, Template};
+use crate::profile::{AnswerReader, Build, Limits, ParsedAnswer, ReadError, Template};
 
 /// Number of snapshots that are committed together.
-const COMMITTED_AT_ONCE: usize = 64;
+pub(super) const COMMITTED_AT_ONCE: usize = 64;
 
 /// Compares snapshots with the stored data and takes them in.
 pub(crate) struct InboxReader<'i, 'a, 'w> {
@@ -52,11 +54,12 @@ pub(crate) struct InboxReader<'i, 'a, 'w> {
 
 /// The services and addresses of the fleet, for the lookup of snapshots. The key of the last snapshot stays open,
 /// because the next one usually belongs to it, too.
-struct KeyCache {
+pub(super) struct KeyCache {
     /// Index in the fleet of each name.
-    entries: HashMap<String, usize>,
+    pub(super) entries: HashMap<String, usize>,
     listings: Listings,
-    open: Option<(usize, OpenKey)>,
+    pub(super) pods: Pods,
+    pub(super) open: Option<(usize, OpenKey)>,
 }
 
 /// The result of handling a snapshot.
@@ -70,19 +73,26 @@ enum TakeInResult {
 impl InboxReader<'_, '_, '_> {
     /// Takes in the snapshots, and marks the keys whose counters changed.
     pub(crate) fn take_in(mut self, contents: InboxContents) -> Result<InboxOutcome> {
-        let InboxContents { snapshots, bad_inboxes, refused: results, waiting } = contents;
-        let is_partial = !bad_inboxes.is_empty();
-        let mut outcome = InboxOutcome { results, waiting, not_removed: Vec::new(), is_partial };
-        if snapshots.is_empty() {
-            return Ok(outcome);
+        if !contents.has_any() {
+            let InboxContents { bad_inboxes, refused: results, waiting, .. } = contents;
+            let is_partial = !bad_inboxes.is_empty();
+            return Ok(InboxOutcome { results, waiting, is_partial, ..InboxOutcome::default() });
         }
-        let mut cache = KeyCache { entries: HashMap::new(), listings: listings(self.store)?, open: None };
+        let InboxContents { snapshots, folders, bad_inboxes, refused: results, waiting } = contents;
+        let is_partial = !bad_inboxes.is_empty();
+        let mut outcome = InboxOutcome { results, waiting, is_partial, ..InboxOutcome::default() };
+        let (listings, pods) = (listings(self.store)?, pods(self.store)?);
+        let mut cache = KeyCache { entries: HashMap::new(), listings, pods, open: None };
         for (index, entry) in self.fleet.entries.iter().enumerate() {
             cache.entries.extend(entry.members.iter().map(|member| (member.name.clone(), index)));
         }
         for snapshots in snapshots.chunks(COMMITTED_AT_ONCE) {
             self.take_in_together(snapshots, &mut cache, &mut outcome)?;
         }
+        let (metas, key) = (MetaCache::default(), None);
+        let folder_reader =
+            FolderReader { reader: &mut self, cache: &mut cache, outcome: &mut outcome, metas, key };
+        folder_reader.take_in(folders)?;
         Ok(outcome)
     }
 
@@ -117,7 +127,7 @@ impl InboxReader<'_, '_, '_> {
                     }
                 },
             };
-            outcome.results.push(SnapshotResult { file: shown(&snapshot.file), head, outcome: of_one });
+            outcome.results.push(SnapshotResult::of_snapshot(&snapshot.file, head, of_one));
         }
         self.writer.commit()?;
         outcome.results.extend(refuse(refused, self.run.now));
@@ -159,9 +169,10 @@ impl InboxReader<'_, '_, '_> {
         if let Some(template) = template {
             open_key.state.templates.push((structure, template));
         }
+        let entry = &self.fleet.entries[index];
+        let build_group = build_group_for(entry, open_key, &profile.build, structure, self.run, self.store)?;
+        self.carry_out()?;
         let entry = &mut self.fleet.entries[index];
-        let build_group = build_group_for(entry, open_key, &profile, structure, self.run, self.store)?;
-        carry_out(self.messages, self.writer)?;
 
         let address = address_of(head, entry, &cache.listings, open_key);
         let at = head.captured_at.min(self.run.now);
@@ -187,7 +198,11 @@ impl InboxReader<'_, '_, '_> {
     }
 
     /// Returns the stored state of a key; `open` keeps the last one.
-    fn open_key<'d>(&self, entry: usize, open: &'d mut Option<(usize, OpenKey)>) -> Result<&'d mut OpenKey> {
+    pub(super) fn open_key<'d>(
+        &self,
+        entry: usize,
+        open: &'d mut Option<(usize, OpenKey)>,
+    ) -> Result<&'d mut OpenKey> {
         let open_key = match open.take() {
             Some((of, open_key)) if of == entry => open_key,
             _ => {
@@ -200,12 +215,22 @@ impl InboxReader<'_, '_, '_> {
     }
 
     /// Adds a name that only the inbox has.
-    fn introduce(&mut self, service: &str, entries: &mut HashMap<String, usize>) -> Result<usize> {
+    pub(super) fn introduce(&mut self, service: &str, entries: &mut HashMap<String, usize>) -> Result<usize> {
         let PullRun { ids, now, .. } = self.run;
         let (index, changes) = self.fleet.add_service(self.naming.parse(service), ids, *now);
         self.writer.apply_all(&changes)?;
         entries.insert(service.to_owned(), index);
         Ok(index)
+    }
+
+    /// Applies the changes that were sent meanwhile.
+    pub(super) fn carry_out(&mut self) -> Result<()> {
+        while let Ok(message) = self.messages.try_recv() {
+            if let StoreMessage::Changes(_, changes) = message {
+                self.writer.apply_all(&changes)?;
+            }
+        }
+        Ok(())
     }
 
     fn read(&self, snapshot: &Snapshot, known: &[Arc<Template>]) -> Result<ParsedAnswer, WhyRefused> {
@@ -288,21 +313,21 @@ impl InboxReader<'_, '_, '_> {
     }
 }
 
-/// Finds the build group of a profile. The first one of a key becomes the current one.
-fn build_group_for(
+/// Finds the build group of a build. The first one of a key becomes the current one.
+pub(super) fn build_group_for(
     entry: &KeyEntry,
     open_key: &mut OpenKey,
-    profile: &Profile,
+    build: &Arc<Build>,
     structure: StructureId,
     run: &PullRun<'_>,
     store: &Store,
 ) -> Result<BuildGroupId> {
-    let build_ref = (structure, profile.build.fingerprint());
+    let build_ref = (structure, build.fingerprint());
     // A late snapshot of a replaced build belongs to the build group of that build.
     let known = open_key.state.build_group_with(structure);
-    let index = known.or_else(|| open_key.state.build_group_of(&profile.build, build_ref, false));
+    let index = known.or_else(|| open_key.state.build_group_of(build, build_ref, false));
     let assignment = index.map_or(Assignment::New { is_undecided: false }, Assignment::Known);
-    let index = open_key.make_room(assignment, entry.id, (&profile.build, build_ref), run, store)?;
+    let index = open_key.make_room(assignment, entry.id, (build, build_ref), run, store)?;
     let id = open_key.state.build_groups[index].id;
     if open_key.state.current().is_none() {
         open_key.state.build_groups[index].status = BuildGroupStatus::Current;
@@ -310,14 +335,4 @@ fn build_group_for(
         run.send(StoreMessage::Changes(Some(entry.id), vec![shown]));
     }
     Ok(id)
-}
-
-/// Applies the changes that were sent meanwhile.
-fn carry_out(messages: &Receiver<StoreMessage>, writer: &mut Writer<'_>) -> Result<()> {
-    while let Ok(message) = messages.try_recv() {
-        if let StoreMessage::Changes(_, changes) = message {
-            writer.apply_all(&changes)?;
-        }
-    }
-    Ok(())
 }

@@ -3,8 +3,10 @@
 use anyhow::{Result, bail};
 
 use crate::address::shown_url;
-use crate::collect::inbox::SnapshotOutcome::{self, Bad, Known, Merged, OtherBuild, Stuck, Unfinished};
-use crate::collect::inbox::{BadInbox, InboxOutcome, SnapshotResult};
+use crate::collect::inbox::SnapshotOutcome::{
+    self, Bad, Known, Merged, NoMeta, OtherBuild, Stuck, Unfinished,
+};
+use crate::collect::inbox::{BadInbox, InboxOutcome, LeftKind, SnapshotResult};
 use crate::collect::outcome::{KeyOutcome, KeyResult, WhyQuarantined};
 use crate::collect::pull::{PullOutcome, TidiedRoot};
 use crate::commands::notices::{tell_cut_lists, tell_left, tell_mended, tell_swept};
@@ -84,6 +86,13 @@ pub(super) fn tell_not_removed(inbox: &InboxOutcome) {
             "{error}; its data is stored and not counted again; let this user write the folder, or remove the file"
         ));
     }
+    for (folder, reason) in &inbox.not_emptied {
+        fail(format_args!(
+            "cannot remove files from {:?}: {reason}; they stay, their data is stored and not counted again; let this \
+             user write the folder (this is said once)",
+            folder.display()
+        ));
+    }
 }
 
 /// Prints each service that is not pulled, with `--verbose`.
@@ -136,6 +145,13 @@ fn tell_inboxes(inbox: &InboxOutcome, context: &Context) {
     for result in well.iter().chain(named) {
         tell_snapshot(result, context);
     }
+    for reason in &inbox.bad_folders {
+        fail(format!("inbox: {reason}"));
+    }
+    for (service, hash) in &inbox.twin_metas {
+        let name = in_message(service);
+        warn(format!("{name}: its program has the hash of another one, {hash}; they are two builds"));
+    }
     if *waiting > 0 {
         let files = show::count(*waiting, "files");
         warn(format!(
@@ -147,44 +163,60 @@ fn tell_inboxes(inbox: &InboxOutcome, context: &Context) {
     }
     let count =
         |is_so: fn(&SnapshotOutcome) -> bool| others.iter().filter(|result| is_so(&result.outcome)).count();
-    let bad = format!("moved to \"bad\" beside them, which keeps the newest {MOST_BAD}");
+    let bad = format!("moved to \"bad\" in the inbox, which keeps the newest {MOST_BAD}");
     let outcomes = [
         (count(|outcome| matches!(outcome, Bad(_))), &*bad),
         (count(|outcome| matches!(outcome, OtherBuild(_))), "of another build and set aside"),
         (count(|outcome| matches!(outcome, Stuck(_))), "tried again"),
         (count(|outcome| matches!(outcome, Unfinished(_))), "perhaps still being written"),
+        (count(|outcome| matches!(outcome, NoMeta(_))), "waiting for their covmeta files"),
     ];
     let outcomes = outcomes.iter().filter(|(number, _)| *number > 0);
     let parts: Vec<String> = outcomes.map(|(number, outcome)| format!("{number} {outcome}")).collect();
     fail(format!("and {} more files of the inbox: {}", others.len(), parts.join(", ")));
 }
 
+/// Returns the place to which bad files are moved.
+fn bad_folder(kind: LeftKind) -> &'static str {
+    match kind {
+        LeftKind::Snapshot => "\"bad\" beside it",
+        LeftKind::Counters | LeftKind::Meta => "\"bad\" in the inbox",
+    }
+}
+
 /// Prints a file of an inbox that was not taken in; with `--verbose`, also one that was.
 fn tell_snapshot(result: &SnapshotResult, context: &Context) {
-    let file = in_message(&result.file);
-    let name = result.head.as_ref().map(|head| in_message(&head.service));
+    let word = match result.kind {
+        LeftKind::Snapshot => "snapshot",
+        LeftKind::Counters | LeftKind::Meta => "coverage file",
+    };
+    let (file, aside) = (in_message(&result.file), bad_folder(result.kind));
+    let name = result.service.as_deref().map(in_message);
     match (&result.outcome, name) {
         (Bad(reason), _) => {
-            fail(format!("snapshot \"{file}\": {reason}; moved to \"bad\" beside it"));
+            fail(format!("{word} \"{file}\": {reason}; moved to {aside}"));
         }
         (Unfinished(reason), _) => {
             warn(format!(
-                "snapshot \"{file}\": {reason}; it may still be written, and the next run tries again"
+                "{word} \"{file}\": {reason}; it may still be written, and the next run tries again"
             ));
         }
+        (NoMeta(reason), _) => {
+            warn(format!("{word} \"{file}\": {reason}; it waits for that file for 7 days"));
+        }
         (Stuck(reason), _) => {
-            fail(format!("snapshot \"{file}\": {reason}; the next run tries again"));
+            fail(format!("{word} \"{file}\": {reason}; the next run tries again"));
         }
         (OtherBuild(build), Some(name)) => {
             let build = build.short();
             fail(format!(
-                "{name}: snapshot \"{file}\" is of build {build}, which contradicts the one shown; its data is set \
+                "{name}: {word} \"{file}\" is of build {build}, which contradicts the one shown; its data is set \
                  aside (to show it: goc-watchdog pull {name} --adopt {build})"
             ));
         }
-        (Merged, Some(name)) => context.explain(format!("{name}: snapshot \"{file}\" was added")),
+        (Merged, Some(name)) => context.explain(format!("{name}: {word} \"{file}\" was added")),
         (_, Some(name)) => {
-            context.explain(format!("{name}: snapshot \"{file}\" has only counts that are stored already"));
+            context.explain(format!("{name}: {word} \"{file}\" has only counts that are stored already"));
         }
         (_, None) => {}
     }

@@ -310,7 +310,7 @@ fn pull(
     let mut sources = collect::pull::gather(inputs, request, sources.given)?;
     messages::tell_bad_inboxes(&sources.inbox.bad_inboxes);
     // An address by hand needs nobody who lists it.
-    let can_go_on = request.address.is_some() || !sources.inbox.snapshots.is_empty();
+    let can_go_on = request.address.is_some() || sources.inbox.has_any();
     messages::tell_silence(&sources.fleet, can_go_on, context)?;
     let started_pull = collect::pull::take_in(inputs, request, &mut sources)?;
     messages::tell_not_removed(&started_pull.inbox);

@@ -220,13 +220,14 @@ fn snapshot_object(snapshot: &SnapshotResult) -> serde_json::Value {
         SnapshotOutcome::Known => ("known", None),
         SnapshotOutcome::OtherBuild(build) => ("set_aside", Some(format!("other build {}", build.short()))),
         SnapshotOutcome::Unfinished(reason) => ("unfinished", Some(reason.clone())),
+        SnapshotOutcome::NoMeta(reason) => ("waiting", Some(reason.clone())),
         SnapshotOutcome::Stuck(reason) => ("stuck", Some(reason.clone())),
         SnapshotOutcome::Bad(reason) => ("bad", Some(reason.clone())),
     };
     json!({
         "snapshot": snapshot.file,
-        "service": snapshot.head.as_ref().map(|head| &head.service),
-        "captured_at": snapshot.head.as_ref().map(|head| show::iso(head.captured_at)),
+        "service": snapshot.service,
+        "captured_at": snapshot.captured_at.map(show::iso),
         "result": result,
         "why": why,
     })

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use chrono::{DateTime, Utc};
 use rusqlite::{Row, params};
 
 use super::damage::ValueOwner;
@@ -11,6 +12,7 @@ use crate::fleet::ids::{KeyId, LifeId, StructureId};
 use crate::fleet::process::Process;
 use crate::profile::Fingerprint;
 use crate::profile::gocover::MetaHash;
+use crate::time::iso;
 
 /// The word for agents of the kind coverport.
 const COVERPORT: &str = "coverport";
@@ -23,7 +25,7 @@ impl Store {
         Ok(self.query_readable("agent", sql, [COVERPORT], owner, |row| row.get(0))?.into_iter().collect())
     }
 
-    /// Returns the metas of this hash that processes of a key had, each with its SHA-256.
+    /// Returns the metas of this hash that processes of a key served or left, each with its SHA-256.
     pub(crate) fn metas(
         &self,
         key: KeyId,
@@ -33,7 +35,8 @@ impl Store {
                    WHERE hash = ?1 AND sha256 IN (
                        SELECT process.meta FROM edition
                        JOIN generation ON generation.edition_id = edition.id
-                       JOIN process ON process.generation_id = generation.id WHERE edition.key_id = ?2)";
+                       JOIN process ON process.generation_id = generation.id WHERE edition.key_id = ?2
+                       UNION SELECT sha256 FROM left_meta WHERE key_id = ?2)";
         let read = |row: &Row<'_>| Ok((fingerprint(row, 1)?, row.get(2)?));
         self.query_readable("meta", sql, params![hash.as_bytes(), key], key_owner, read)
     }
@@ -43,6 +46,13 @@ impl Store {
         let sql = "SELECT 1 FROM meta WHERE hash = ?1 AND sha256 <> ?2 LIMIT 1";
         let bound = params![hash.as_bytes(), sha256.as_bytes()];
         Ok(!self.query_all("meta", sql, bound, |row| row.get::<_, i64>(0))?.is_empty())
+    }
+
+    /// Tells whether a meta that was left for a key is stored.
+    pub(crate) fn has_left_meta(&self, key: KeyId, sha256: &Fingerprint) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM left_meta JOIN meta USING (sha256) WHERE key_id = ?1 AND sha256 = ?2";
+        let bound = params![key, sha256.as_bytes()];
+        Ok(!self.query_all("left_meta", sql, bound, |row| row.get::<_, i64>(0))?.is_empty())
     }
 
     /// Returns the processes of the lives of a key, where agents told them.
@@ -85,6 +95,22 @@ impl Writer<'_> {
             "INSERT OR REPLACE INTO meta (sha256, hash, structure_id, data) VALUES (?1, ?2, ?3, ?4)",
             params![sha256.as_bytes(), hash.as_bytes(), structure, data],
         )
+    }
+
+    pub(super) fn insert_left_meta(
+        &self,
+        key: KeyId,
+        sha256: &Fingerprint,
+        at: DateTime<Utc>,
+    ) -> rusqlite::Result<()> {
+        self.run(
+            "INSERT OR REPLACE INTO left_meta (key_id, sha256, seen_at) VALUES (?1, ?2, ?3)",
+            params![key, sha256.as_bytes(), iso(at)],
+        )
+    }
+
+    pub(super) fn delete_left_metas(&self, before: DateTime<Utc>) -> rusqlite::Result<()> {
+        self.run("DELETE FROM left_meta WHERE seen_at < ?1", params![iso(before)])
     }
 
     pub(super) fn set_process(&self, life: LifeId, process: &Process) -> rusqlite::Result<()> {

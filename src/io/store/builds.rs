@@ -96,7 +96,12 @@ impl Writer<'_> {
     }
 
     pub(super) fn delete_unused_structures(&self) -> rusqlite::Result<()> {
-        self.run("DELETE FROM structure WHERE id NOT IN (SELECT structure_id FROM generation)", params![])
+        // Counters of a meta that was left may still come.
+        self.run(
+            "DELETE FROM structure WHERE id NOT IN (SELECT structure_id FROM generation)
+                 AND id NOT IN (SELECT structure_id FROM meta JOIN left_meta USING (sha256))",
+            params![],
+        )
     }
 
     pub(super) fn insert_build_group(

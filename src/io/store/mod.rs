@@ -75,6 +75,7 @@ const MIGRATIONS: &[Migration] = &[
     Sql(include_str!("migrations/0016_mixture.sql")),
     Sql(include_str!("migrations/0017_targets.sql")),
     Sql(include_str!("migrations/0018_agents.sql")),
+    Sql(include_str!("migrations/0019_left_metas.sql")),
 ];
 
 /// A connection to the database.

@@ -20,6 +20,7 @@ const CHANGES: &[(usize, &str)] = &[
     (16, "counts that may be those of several processes are marked"),
     (17, "sources of targets are remembered"),
     (18, "agents that serve Go's binary coverage data are remembered, with their programs and processes"),
+    (19, "programs whose coverage data was left in an inbox are remembered"),
 ];
 
 /// The database of an earlier release.

@@ -111,6 +111,8 @@ impl<'a> Writer<'a> {
             Change::Meta { sha256, hash, structure, data } => {
                 self.insert_meta(sha256, *hash, *structure, data)
             }
+            Change::MetaLeft { key, sha256, at } => self.insert_left_meta(*key, sha256, *at),
+            Change::LeftMetasForgotten(before) => self.delete_left_metas(*before),
             Change::ProcessOf(generation, process) => self.set_process(*generation, process),
             Change::AgentFound { address, is_coverport } => self.set_coverport(address, *is_coverport),
             Change::BuildGroup { id, key, at } => self.insert_build_group(*id, *key, *at),

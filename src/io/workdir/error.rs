@@ -124,6 +124,12 @@ impl WorkdirError {
         }
     }
 
+    /// Tells whether this user may not do that, so that the next try fails, too.
+    pub(crate) fn is_not_permitted(&self) -> bool {
+        matches!(self, Self::Io { source, .. }
+            if matches!(source.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem))
+    }
+
     /// Tells whether the file, or the folder above it, is missing.
     pub(super) fn is_missing(&self) -> bool {
         matches!(self, Self::Io { source, .. }

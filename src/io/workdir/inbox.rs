@@ -21,7 +21,7 @@ use super::durable::UNFINISHED;
 use super::error::{WorkdirError, io_error};
 
 /// Folder within an inbox for files that cannot be taken in.
-const BAD: &str = "bad";
+pub(super) const BAD: &str = "bad";
 const REASON: &str = ".reason";
 /// Age from which a temporary file counts as left by a writer that was killed.
 const LEFTOVER_AFTER: Duration = Duration::from_secs(24 * 3600);
@@ -85,23 +85,33 @@ pub(crate) fn files(
 #[must_use]
 pub(crate) fn set_aside(files: &[(&InboxFile, &str)]) -> Vec<Result<bool, WorkdirError>> {
     let by_folder = files.chunk_by(|(a, _), (b, _)| a.folder == b.folder);
-    by_folder.flat_map(|files| set_aside_in(&files[0].0.folder, files)).collect()
+    let aside = |files: &[(&InboxFile, &str)]| {
+        let named: Vec<(&OsStr, &str)> = files.iter().map(|(file, reason)| (&*file.name, *reason)).collect();
+        move_aside(&files[0].0.folder, None, &named)
+    };
+    by_folder.flat_map(aside).collect()
 }
 
-fn set_aside_in(folder: &Path, files: &[(&InboxFile, &str)]) -> Vec<Result<bool, WorkdirError>> {
-    let bad = folder.join(BAD);
+/// Moves files out of the folder `from`, or out of the inbox itself, into the folder for bad files of the inbox.
+pub(super) fn move_aside(
+    inbox: &Path,
+    from: Option<&OwnedFd>,
+    files: &[(&OsStr, &str)],
+) -> Vec<Result<bool, WorkdirError>> {
+    let bad = inbox.join(BAD);
     let failed = |error: io::Error| Err(io_error("cannot move into", &bad)(error));
-    let (folder, into) = match open_bad(folder) {
+    let (folder, into) = match open_bad(inbox) {
         Ok(opened) => opened,
         Err(error) => return files.iter().map(|_| failed(errno(&error).into())).collect(),
     };
+    let folder = from.unwrap_or(&folder);
     let surplus = files.len().saturating_sub(MOST_BAD);
     let mut moved_names = BTreeSet::new();
     let mut moved: Vec<Result<bool, WorkdirError>> = Vec::with_capacity(files.len());
-    for (index, (file, reason)) in files.iter().enumerate() {
-        let done = match index < surplus && unlinkat(&folder, &*file.name, AtFlags::empty()).is_ok() {
+    for (index, (name, reason)) in files.iter().enumerate() {
+        let done = match index < surplus && unlinkat(folder, *name, AtFlags::empty()).is_ok() {
             true => Ok(true),
-            false => move_into(&folder, &into, &file.name, reason).map(|name| {
+            false => move_into(folder, &into, name, reason).map(|name| {
                 let was_there = name.is_some();
                 moved_names.extend(name);
                 was_there
@@ -255,7 +265,7 @@ enum Synced {
     No,
 }
 
-fn open_folder(path: &Path) -> io::Result<OwnedFd> {
+pub(super) fn open_folder(path: &Path) -> io::Result<OwnedFd> {
     Ok(rustix::fs::open(path, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?)
 }
 

@@ -8,6 +8,7 @@
 //!   goc-watchdog.tmp/         files that reports are making
 //!   sqlite.db
 //!   inbox/                    snapshots that pods left when they ended
+//!   inbox/<service>[/<pod>]/  Go's coverage data, which processes write there themselves
 //!   <app>/repo/                         git clone, made by its owner
 //!   <app>/repo.fetch/                   commits that were fetched, beside it
 //!   <app>/cov_data/<app>_<N>.cov
@@ -15,6 +16,7 @@
 //!   <app>/cov_data/aside/               such files that no row names
 //! ```
 
+pub(crate) mod data_folder;
 mod database;
 mod durable;
 mod error;

@@ -1,0 +1,480 @@
+//! Takes in Go's coverage data from the folders below the inboxes, each of which may be the `GOCOVERDIR` of a process.
+//!
+//! Folders take turns, so that one with very many files does not keep the others waiting. A failure is that of its folder
+//! or file.
+
+use std::collections::{BinaryHeap, VecDeque};
+use std::fs::File;
+use std::io::Read as _;
+
+use anyhow::Result;
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::left_meta::{FolderMeta, LoadedMeta, MetaCache};
+use super::left_process::{LeftKey, OpenProcess};
+use super::reader::{COMMITTED_AT_ONCE, InboxReader, KeyCache};
+use super::{InboxOutcome, LeftKind, SnapshotOutcome, SnapshotResult, WhyRefused, distrust, explained};
+use crate::collect::fault::FaultScope;
+use crate::fleet::change::Change;
+use crate::fleet::left_process::LeftProcess;
+use crate::io::workdir::WorkdirError;
+use crate::io::workdir::data_folder::{DataFolder, OpenDataFolder};
+use crate::memory::{MemoryExhausted, Reservation};
+use crate::profile::Profile;
+use crate::profile::gocover::{CounterFile, DataError, DataFileName, DataHeader, HEADER_BYTES};
+
+/// Number of counter files that a folder gives before it is another folder's turn.
+const FILES_A_TURN: usize = 1024;
+/// Number of metas of a folder that are looked at.
+const MOST_METAS: usize = 1024;
+/// Time after its last change for which a file that is cut short may still be copied.
+const CUT_WAITS: TimeDelta = TimeDelta::hours(1);
+/// Time for which counters wait for their meta.
+const COUNTERS_WAIT: TimeDelta = TimeDelta::days(7);
+/// Time without any change of a folder after which its metas are removed.
+const QUIET_AFTER: TimeDelta = TimeDelta::days(1);
+
+/// Takes in the files of folders, one folder after another.
+pub(super) struct FolderReader<'r, 'i, 'a, 'w> {
+    pub(super) reader: &'r mut InboxReader<'i, 'a, 'w>,
+    pub(super) cache: &'r mut KeyCache,
+    pub(super) outcome: &'r mut InboxOutcome,
+    pub(super) metas: MetaCache,
+    /// The key of the last folder.
+    pub(super) key: Option<LeftKey>,
+}
+
+/// An open folder with its metas.
+pub(super) struct Folder<'f> {
+    pub(super) names: &'f DataFolder,
+    pub(super) opened: OpenDataFolder<'f>,
+    pub(super) metas: Vec<FolderMeta>,
+    /// Files that are not taken in, each with the reason.
+    pub(super) refused: Vec<(String, WhyRefused)>,
+    /// The error of the last file that this user may not remove.
+    denied: Option<WorkdirError>,
+    /// Identities of files that stay although they are stored.
+    stay: Vec<String>,
+}
+
+/// The names of files in a folder.
+#[derive(Default)]
+struct FolderNames {
+    metas: Vec<String>,
+    /// Sorted, so that files of one process follow each other.
+    counters: Vec<String>,
+    /// Number of counter files that have to wait for the next turn.
+    more: usize,
+}
+
+/// A counter file that was read.
+pub(super) struct LeftCounters {
+    pub(super) name: String,
+    pub(super) pid: u64,
+    pub(super) written_at: DateTime<Utc>,
+    pub(super) identity: String,
+    pub(super) meta: LoadedMeta,
+    pub(super) profile: Profile,
+}
+
+/// The content of a counter file.
+enum ReadCounters {
+    /// The file was taken in before; its identity.
+    Known(String),
+    New(Box<LeftCounters>),
+    /// Another root took the file meanwhile.
+    Gone,
+}
+
+/// A file that is stored, and can be removed.
+struct StoredFile {
+    name: String,
+    /// The identity of a file that was stored before this run.
+    known: Option<String>,
+}
+
+impl FolderReader<'_, '_, '_, '_> {
+    /// Takes in the files of all folders, a part of each at a time.
+    pub(super) fn take_in(mut self, folders: Vec<DataFolder>) -> Result<()> {
+        let mut turns: VecDeque<(DataFolder, Option<String>)> =
+            folders.into_iter().map(|folder| (folder, None)).collect();
+        while let Some((folder, after)) = turns.pop_front() {
+            match self.take_turn(&folder, after.as_deref()) {
+                Ok(None) => {}
+                Ok(Some(after)) => turns.push_back((folder, Some(after))),
+                Err(error) if FaultScope::from_error(&error) == FaultScope::Service => {
+                    self.forget_key();
+                    self.outcome.bad_folders.push(format!("{error:#}"));
+                    self.outcome.is_partial = true;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in files of a folder whose names come after this one. Returns the last name if there are more.
+    fn take_turn(&mut self, names: &DataFolder, after: Option<&str>) -> Result<Option<String>> {
+        let Some(opened) = names.open()? else { return Ok(None) };
+        let FolderNames { metas, counters, more } = FolderNames::read(&opened, after)?;
+        if metas.is_empty() && counters.is_empty() {
+            return Ok(None);
+        }
+        if (self.reader.is_over)() {
+            self.outcome.waiting += counters.len() + more;
+            return Ok(None);
+        }
+        let (refused, stay) = (Vec::new(), Vec::new());
+        let mut folder = Folder { names, opened, metas: Vec::new(), refused, denied: None, stay };
+        self.read_meta_heads(&mut folder, metas);
+        for files in counters.chunks(COMMITTED_AT_ONCE) {
+            self.take_in_together(&mut folder, files)?;
+        }
+        if more == 0 {
+            self.remove_quiet_metas(&mut folder)?;
+        }
+        let refused = std::mem::take(&mut folder.refused);
+        self.refuse(&folder, refused);
+        self.tell_stays(&folder)?;
+        Ok((more > 0).then(|| counters.last().cloned()).flatten())
+    }
+
+    /// Takes in counter files with one commit, and removes them after it.
+    fn take_in_together(&mut self, folder: &mut Folder<'_>, files: &[String]) -> Result<()> {
+        let mut stored = Vec::new();
+        let mut process: Option<OpenProcess> = None;
+        for name in files {
+            if (self.reader.is_over)() {
+                self.outcome.waiting += 1;
+                continue;
+            }
+            match self.read_counters(folder, name)? {
+                Ok(ReadCounters::Gone) => {}
+                Ok(ReadCounters::Known(identity)) => {
+                    stored.push(StoredFile { name: name.clone(), known: Some(identity) });
+                    self.note(folder, name, SnapshotOutcome::Known);
+                }
+                Ok(ReadCounters::New(counters)) => {
+                    if process.as_ref().is_some_and(|process| !process.is_of(&counters)) {
+                        self.store_process(folder, process.take(), &mut stored)?;
+                    }
+                    if let Err(error) = self.add(folder, &mut process, *counters) {
+                        self.note_failure(folder, std::slice::from_ref(name), error)?;
+                    }
+                }
+                Err(reason) => folder.refused.push((name.clone(), reason)),
+            }
+        }
+        self.store_process(folder, process, &mut stored)?;
+        self.reader.writer.commit()?;
+        for file in stored {
+            self.remove(folder, file);
+        }
+        Ok(())
+    }
+
+    /// Adds counters to those of their process, which is opened where it is not open yet.
+    fn add(
+        &mut self,
+        folder: &Folder<'_>,
+        process: &mut Option<OpenProcess>,
+        counters: LeftCounters,
+    ) -> Result<()> {
+        let process = match process {
+            Some(process) => process,
+            None => process.insert(self.open_process(folder, &counters)?),
+        };
+        process.add(self.reader.store, counters)
+    }
+
+    /// Stores what files of a process have brought; their identities are stored with it.
+    fn store_process(
+        &mut self,
+        folder: &Folder<'_>,
+        process: Option<OpenProcess>,
+        stored: &mut Vec<StoredFile>,
+    ) -> Result<()> {
+        let Some(process) = process else { return Ok(()) };
+        let names: Vec<String> = process.file_names().map(str::to_owned).collect();
+        match self.store(&process) {
+            Ok(outcomes) => {
+                for (name, outcome) in names.into_iter().zip(outcomes) {
+                    self.note(folder, &name, outcome);
+                    stored.push(StoredFile { name, known: None });
+                }
+                Ok(())
+            }
+            Err(error) => self.note_failure(folder, &names, error),
+        }
+    }
+
+    /// Notes files that could not be stored, where the failure is that of their service.
+    fn note_failure(&mut self, folder: &Folder<'_>, names: &[String], error: anyhow::Error) -> Result<()> {
+        if FaultScope::from_error(&error) != FaultScope::Service {
+            return Err(error);
+        }
+        // The state of the key may have changed by files that were not taken in.
+        self.forget_key();
+        for name in names {
+            self.note(folder, name, SnapshotOutcome::Stuck(format!("{error:#}")));
+        }
+        Ok(())
+    }
+
+    fn forget_key(&mut self) {
+        self.key = None;
+        self.cache.open = None;
+    }
+
+    fn note(&mut self, folder: &Folder<'_>, name: &str, outcome: SnapshotOutcome) {
+        let (kind, captured_at) = match DataFileName::parse(name) {
+            Some(DataFileName::Counters { written_at, .. }) => {
+                (LeftKind::Counters, Some(time_of(written_at, self.reader.run.now)))
+            }
+            _ => (LeftKind::Meta, None),
+        };
+        let file = folder.opened.path_of(name).display().to_string();
+        let service = Some(folder.names.service.clone());
+        self.outcome.results.push(SnapshotResult { file, kind, service, captured_at, outcome });
+    }
+
+    /// Reads a counter file, and finds its meta.
+    fn read_counters(
+        &mut self,
+        folder: &mut Folder<'_>,
+        name: &str,
+    ) -> Result<Result<ReadCounters, WhyRefused>> {
+        let Some(DataFileName::Counters { tag, pid, written_at }) = DataFileName::parse(name) else {
+            return Ok(Ok(ReadCounters::Gone));
+        };
+        let mut reservation = self.reader.run.memory.reader(false);
+        let bytes = match self.read_file(folder, name, &mut reservation) {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => return Ok(Ok(ReadCounters::Gone)),
+            Err(refused) => return Ok(Err(refused)),
+        };
+        let DataFolder { service, pod, .. } = folder.names;
+        let identity = LeftProcess::file_identity((service, pod.as_deref()), name, &bytes);
+        if self.reader.store.is_taken(&identity)? {
+            return Ok(Ok(ReadCounters::Known(identity)));
+        }
+        let file = match CounterFile::from_bytes(&bytes) {
+            Ok(file) => file,
+            Err(error) => return Ok(Err(refusal(&error))),
+        };
+        let Some(meta) = self.meta_for(folder, tag, file.hash())? else {
+            let reason = format!("the covmeta file of its program, {}, is not there", file.hash());
+            return Ok(Err(WhyRefused::NoMeta(reason)));
+        };
+        let profile = match meta.known.profile(&file) {
+            Ok(profile) => profile,
+            Err(error) => return Ok(Err(refusal(&error))),
+        };
+        let written_at = time_of(written_at, self.reader.run.now);
+        let name = name.to_owned();
+        Ok(Ok(ReadCounters::New(Box::new(LeftCounters { name, pid, written_at, identity, meta, profile }))))
+    }
+
+    /// Reads the whole of a file; `None` if another root took it.
+    pub(super) fn read_file(
+        &self,
+        folder: &Folder<'_>,
+        name: &str,
+        reservation: &mut Reservation,
+    ) -> Result<Option<Vec<u8>>, WhyRefused> {
+        let Some(file) = self.open_file(folder, name)? else { return Ok(None) };
+        let stuck = |error: std::io::Error| WhyRefused::Stuck(error.to_string());
+        let length = file.metadata().map_err(stuck)?.len();
+        if length > self.reader.limits.max_bytes {
+            return Err(WhyRefused::Bad(format!("it has {length} bytes and is larger than --max-body")));
+        }
+        reservation.grow_to(length).map_err(|error| match error {
+            MemoryExhausted::TooLarge { .. } => WhyRefused::Bad(error.to_string()),
+            MemoryExhausted::Crowded { .. } => WhyRefused::Stuck(error.to_string()),
+        })?;
+        let mut bytes = Vec::new();
+        file.take(length).read_to_end(&mut bytes).map_err(stuck)?;
+        Ok(Some(bytes))
+    }
+
+    /// Opens a file, which must belong to a trusted owner; `None` if it is gone.
+    fn open_file(&self, folder: &Folder<'_>, name: &str) -> Result<Option<File>, WhyRefused> {
+        let opened = match folder.opened.open_file(name) {
+            Ok(Some(opened)) => opened,
+            Ok(None) => return Ok(None),
+            Err(None) => return Err(WhyRefused::Bad("it is not a regular file".to_owned())),
+            Err(Some(error)) => return Err(WhyRefused::Stuck(explained(error))),
+        };
+        match distrust(&opened, self.reader.owners) {
+            Some(reason) => Err(WhyRefused::Stuck(reason)),
+            None => Ok(Some(opened)),
+        }
+    }
+
+    /// Reads the heads of metas, which tell by which hash counters name them.
+    fn read_meta_heads(&mut self, folder: &mut Folder<'_>, names: Vec<String>) {
+        for name in names {
+            let mut head = Vec::new();
+            let read = self.open_file(folder, &name).and_then(|opened| {
+                let Some(opened) = opened else { return Ok(false) };
+                let read = opened.take(HEADER_BYTES as u64).read_to_end(&mut head);
+                read.map(|_| true).map_err(|error| WhyRefused::Stuck(error.to_string()))
+            });
+            match read {
+                Ok(false) => {}
+                Ok(true) => match FolderMeta::from_head(&name, DataHeader::from_bytes(&head)) {
+                    Ok(meta) => folder.metas.push(meta),
+                    Err(reason) => folder.refused.push((name, reason)),
+                },
+                Err(reason) => folder.refused.push((name, reason)),
+            }
+        }
+    }
+
+    /// Removes a file that is stored.
+    fn remove(&mut self, folder: &mut Folder<'_>, StoredFile { name, known }: StoredFile) {
+        match folder.opened.remove(&name) {
+            Ok(()) => {}
+            Err(error) if error.is_not_permitted() => {
+                folder.denied = Some(error);
+                folder.stay.extend(known);
+            }
+            Err(error) => {
+                self.outcome.not_removed.push(explained(error));
+                self.outcome.is_partial = true;
+            }
+        }
+    }
+
+    /// Removes the metas of a folder in which nothing has happened for a day. Counters that come later find them in the
+    /// database.
+    fn remove_quiet_metas(&mut self, folder: &mut Folder<'_>) -> Result<()> {
+        let now = self.reader.run.now;
+        let is_quiet = |age: Option<TimeDelta>| age.is_some_and(|age| age > QUIET_AFTER);
+        let entry = self.cache.entries.get(&folder.names.service).copied();
+        // The counters of a service that shows nothing yet may still come, and would make its key anew.
+        let Some(entry) = entry.filter(|_| is_quiet(folder.opened.quiet_for(now))) else { return Ok(()) };
+        if self.reader.open_key(entry, &mut self.cache.open)?.state.current().is_none() {
+            return Ok(());
+        }
+        let old = |meta: &FolderMeta| is_quiet(folder.opened.age(&meta.name, now));
+        let names: Vec<String> =
+            folder.metas.iter().filter(|meta| old(meta)).map(|meta| meta.name.clone()).collect();
+        let mut stored = Vec::new();
+        for name in names {
+            if (self.reader.is_over)() {
+                break;
+            }
+            let identity = folder.opened.state_of(&name).map(|state| {
+                let DataFolder { service, pod, .. } = folder.names;
+                LeftProcess::file_identity((service, pod.as_deref()), &name, state.as_bytes())
+            });
+            let Some(identity) = identity else { continue };
+            if self.reader.store.is_taken(&identity)? {
+                stored.push(StoredFile { name, known: Some(identity) });
+                continue;
+            }
+            let Some(index) = folder.metas.iter().position(|meta| meta.name == name) else { continue };
+            if let Some(meta) = self.load_meta(folder, index)? {
+                self.learn_meta(entry, &meta)?;
+                let taken = Change::SnapshotTaken { identity, at: now };
+                self.reader.writer.apply(&taken)?;
+                stored.push(StoredFile { name, known: None });
+            }
+        }
+        self.reader.writer.commit()?;
+        for file in stored {
+            self.remove(folder, file);
+        }
+        Ok(())
+    }
+
+    /// Moves files to the folder for bad ones that have waited long enough; notes the outcome of each, except for files
+    /// that another root took.
+    fn refuse(&mut self, folder: &Folder<'_>, refused: Vec<(String, WhyRefused)>) {
+        let mut bad = Vec::new();
+        for (name, reason) in refused {
+            let Some(age) = folder.opened.age(&name, self.reader.run.now) else { continue };
+            match reason {
+                WhyRefused::Stuck(reason) => self.note(folder, &name, SnapshotOutcome::Stuck(reason)),
+                WhyRefused::Unfinished(reason) if age < CUT_WAITS => {
+                    self.note(folder, &name, SnapshotOutcome::Unfinished(reason));
+                }
+                WhyRefused::NoMeta(reason) if age < COUNTERS_WAIT => {
+                    self.note(folder, &name, SnapshotOutcome::NoMeta(reason));
+                }
+                WhyRefused::Unfinished(reason) | WhyRefused::NoMeta(reason) | WhyRefused::Bad(reason) => {
+                    bad.push((name, reason));
+                }
+            }
+        }
+        if bad.is_empty() {
+            return;
+        }
+        let files: Vec<(&str, &str)> = bad.iter().map(|(name, reason)| (&**name, &**reason)).collect();
+        let moved = folder.opened.set_aside(&files);
+        for ((name, reason), moved) in bad.iter().zip(moved) {
+            match moved {
+                Ok(true) => self.note(folder, name, SnapshotOutcome::Bad(reason.clone())),
+                Ok(false) => {}
+                Err(error) => {
+                    let reason = format!("{reason}; {}", explained(error));
+                    self.note(folder, name, SnapshotOutcome::Stuck(reason));
+                }
+            }
+        }
+    }
+
+    /// Notes once that files of a folder stay because this user may not remove them, and keeps them remembered.
+    fn tell_stays(&mut self, folder: &Folder<'_>) -> Result<()> {
+        let (store, now) = (self.reader.store, self.reader.run.now);
+        let writer = &mut *self.reader.writer;
+        for identity in &folder.stay {
+            writer.apply(&Change::SnapshotTaken { identity: identity.clone(), at: now })?;
+        }
+        if let Some(denied) = &folder.denied {
+            let topic = format!("files stay in {}", folder.opened.path().display());
+            if !store.is_told(&topic)? {
+                writer.apply(&Change::Told(topic, now))?;
+                let reason = std::error::Error::source(denied).map(ToString::to_string).unwrap_or_default();
+                self.outcome.not_emptied.push((folder.opened.path().to_owned(), reason));
+                self.outcome.is_partial = true;
+            }
+        }
+        Ok(self.reader.writer.commit()?)
+    }
+}
+
+/// Returns the time at which a file was written, as its name tells it, limited to now.
+fn time_of(written_at: u64, now: DateTime<Utc>) -> DateTime<Utc> {
+    i64::try_from(written_at).map_or(now, |nanoseconds| DateTime::from_timestamp_nanos(nanoseconds).min(now))
+}
+
+/// Returns the reason why bytes are refused. A file that is cut short may be whole when its copy is done.
+pub(super) fn refusal(error: &DataError) -> WhyRefused {
+    match error.is_cut() {
+        true => WhyRefused::Unfinished(error.to_string()),
+        false => WhyRefused::Bad(error.to_string()),
+    }
+}
+
+impl FolderNames {
+    /// Reads the names in a folder. Of the counter files after `after` the first are kept, so that any number of names
+    /// takes little memory.
+    fn read(folder: &OpenDataFolder<'_>, after: Option<&str>) -> Result<Self, WorkdirError> {
+        let (mut metas, mut counters, mut more) = (Vec::new(), BinaryHeap::new(), 0);
+        folder.each_name(|name| match DataFileName::parse(name) {
+            Some(DataFileName::Meta { .. }) if metas.len() < MOST_METAS => metas.push(name.to_owned()),
+            Some(DataFileName::Counters { .. }) if after.is_none_or(|after| name > after) => {
+                counters.push(name.to_owned());
+                if counters.len() > FILES_A_TURN {
+                    counters.pop();
+                    more += 1;
+                }
+            }
+            _ => {}
+        })?;
+        metas.sort_unstable();
+        Ok(Self { metas, counters: counters.into_sorted_vec(), more })
+    }
+}

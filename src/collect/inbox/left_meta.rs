@@ -1,0 +1,203 @@
+//! The metas of counters that were left in folders: in the folder, or stored since an earlier run.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Result;
+use sha2::{Digest as _, Sha256};
+
+use super::WhyRefused;
+use super::folder::{Folder, FolderReader, refusal};
+use crate::collect::binary_answer::KnownMeta;
+use crate::fleet::change::Change;
+use crate::fleet::ids::{KeyId, StructureId};
+use crate::memory::Reservation;
+use crate::profile::gocover::{DataError, DataFileName, DataHeader, Meta, MetaHash, find_meta};
+use crate::profile::{Fingerprint, Template};
+
+/// A meta file of a folder, of which the head was read.
+pub(super) struct FolderMeta {
+    pub(super) name: String,
+    hash: MetaHash,
+}
+
+/// A decoded meta.
+#[derive(Clone)]
+pub(super) struct LoadedMeta {
+    pub(super) known: KnownMeta,
+    pub(super) template: Arc<Template>,
+    pub(super) structure: StructureId,
+    /// The bytes it was read from.
+    data: Arc<Vec<u8>>,
+    _memory: Arc<Reservation>,
+}
+
+/// The place that a meta was read from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum MetaSource {
+    File(PathBuf),
+    Stored(KeyId, MetaHash),
+}
+
+/// The meta that was needed last. Counters of one program follow each other, so each is decoded once.
+#[derive(Default)]
+pub(super) struct MetaCache {
+    last: Option<(MetaSource, LoadedMeta)>,
+    /// Metas that are known to be stored for a key.
+    stored: HashSet<(KeyId, Fingerprint)>,
+}
+
+impl FolderMeta {
+    /// Takes the hash from the head of a file.
+    pub(super) fn from_head(name: &str, head: Result<DataHeader, DataError>) -> Result<Self, WhyRefused> {
+        match head {
+            Ok(DataHeader::Meta(header)) => Ok(Self { name: name.to_owned(), hash: header.hash }),
+            Ok(DataHeader::Counters(_)) => {
+                Err(WhyRefused::Bad("covcounters data where covmeta data was expected".to_owned()))
+            }
+            Err(error) => Err(refusal(&error)),
+        }
+    }
+
+    /// Returns the part of its name by which counters name their meta.
+    fn tag(&self) -> &str {
+        match DataFileName::parse(&self.name) {
+            Some(DataFileName::Meta { tag }) => tag,
+            _ => "",
+        }
+    }
+}
+
+impl FolderReader<'_, '_, '_, '_> {
+    /// Finds the meta of counters: in the folder by its hash, else among those that the service left or served before, else
+    /// in the folder by the names of the files.
+    pub(super) fn meta_for(
+        &mut self,
+        folder: &mut Folder<'_>,
+        tag: &str,
+        hash: MetaHash,
+    ) -> Result<Option<LoadedMeta>> {
+        loop {
+            let heads: Vec<(MetaHash, &str)> =
+                folder.metas.iter().map(|meta| (meta.hash, meta.tag())).collect();
+            let found = find_meta(hash, tag, &heads);
+            if found.is_none_or(|index| heads[index].0 != hash)
+                && let Some(meta) = self.stored_meta(&folder.names.service, hash)?
+            {
+                return Ok(Some(meta));
+            }
+            let Some(index) = found else { return Ok(None) };
+            // A meta that cannot be read is refused, and no longer among those of the folder.
+            if let Some(meta) = self.load_meta(folder, index)? {
+                return Ok(Some(meta));
+            }
+        }
+    }
+
+    /// Decodes a meta of a folder. One that cannot be read is refused, and removed from those of the folder.
+    pub(super) fn load_meta(&mut self, folder: &mut Folder<'_>, index: usize) -> Result<Option<LoadedMeta>> {
+        let name = folder.metas[index].name.clone();
+        let source = MetaSource::File(folder.opened.path_of(&name));
+        if let Some(known) = self.metas.from(&source) {
+            return Ok(Some(known));
+        }
+        let mut memory = self.reader.run.memory.reader(false);
+        let refused = match self.read_file(folder, &name, &mut memory) {
+            Ok(Some(data)) => match self.decode(data, source, memory)? {
+                Ok(meta) => return Ok(Some(meta)),
+                Err(refused) => Some(refused),
+            },
+            Ok(None) => None,
+            Err(refused) => Some(refused),
+        };
+        folder.metas.remove(index);
+        folder.refused.extend(refused.map(|refused| (name, refused)));
+        Ok(None)
+    }
+
+    /// Returns the only stored meta of this hash that the service left or served; the hash alone proves nothing.
+    fn stored_meta(&mut self, service: &str, hash: MetaHash) -> Result<Option<LoadedMeta>> {
+        let Some(&entry) = self.cache.entries.get(service) else { return Ok(None) };
+        let key = self.reader.fleet.entries[entry].id;
+        let source = MetaSource::Stored(key, hash);
+        if let Some(known) = self.metas.from(&source) {
+            return Ok(Some(known));
+        }
+        let mut stored = self.reader.store.metas(key, hash)?;
+        let (Some((sha256, data)), true) = (stored.pop(), stored.is_empty()) else { return Ok(None) };
+        if sha256_of(&data) != Some(sha256) {
+            return Ok(None);
+        }
+        let memory = self.reader.run.memory.reader(false);
+        Ok(self.decode(data, source, memory)?.ok())
+    }
+
+    /// Decodes a meta, unless it is the last one that was decoded.
+    fn decode(
+        &mut self,
+        data: Vec<u8>,
+        source: MetaSource,
+        mut memory: Reservation,
+    ) -> Result<Result<LoadedMeta, WhyRefused>> {
+        if let Some((last_source, last)) = &mut self.metas.last
+            && sha256_of(&data) == Some(last.known.sha256)
+        {
+            *last_source = source;
+            return Ok(Ok(last.clone()));
+        }
+        let meta = match Meta::from_bytes(&data, self.reader.limits) {
+            Ok(meta) => meta,
+            Err(error) => return Ok(Err(refusal(&error))),
+        };
+        // The build, its place table and its template take about as much as the meta, each.
+        let bytes = (data.len() + 3 * meta.heap_bytes()) as u64;
+        if let Err(error) = memory.grow_to(bytes) {
+            return Ok(Err(WhyRefused::Stuck(error.to_string())));
+        }
+        let known = KnownMeta::new(&meta, &self.reader.run.rules.agent_files);
+        drop(meta);
+        memory.keep_all();
+        let template = Arc::new(Template::for_build(known.build()));
+        let structure = self.reader.run.intern(known.build(), Some(&template))?;
+        self.reader.carry_out()?;
+        let (data, memory) = (Arc::new(data), Arc::new(memory));
+        let loaded = LoadedMeta { known, template, structure, data, _memory: memory };
+        self.metas.last = Some((source, loaded.clone()));
+        Ok(Ok(loaded))
+    }
+
+    /// Stores a meta for a key, where it is not stored yet, for counters that come without one.
+    pub(super) fn learn_meta(&mut self, entry: usize, meta: &LoadedMeta) -> Result<()> {
+        let entry = &self.reader.fleet.entries[entry];
+        let (key, sha256, hash) = (entry.id, meta.known.sha256, meta.known.hash());
+        if self.metas.stored.contains(&(key, sha256)) {
+            return Ok(());
+        }
+        let (store, at) = (self.reader.store, self.reader.run.now);
+        let mut changes = Vec::new();
+        if !store.has_left_meta(key, &sha256)? {
+            if store.has_other_meta(hash, &sha256)? {
+                let service = entry.members[0].name.clone();
+                self.outcome.twin_metas.push((service, hash.to_string()));
+            }
+            let (structure, data) = (meta.structure, meta.data.to_vec());
+            changes.push(Change::Meta { sha256, hash, structure, data });
+        }
+        changes.push(Change::MetaLeft { key, sha256, at });
+        self.reader.writer.apply_all(&changes)?;
+        self.metas.stored.insert((key, sha256));
+        Ok(())
+    }
+}
+
+impl MetaCache {
+    /// Returns the last meta if it was read from this place.
+    fn from(&self, source: &MetaSource) -> Option<LoadedMeta> {
+        self.last.as_ref().filter(|(last, _)| last == source).map(|(_, meta)| meta.clone())
+    }
+}
+
+fn sha256_of(data: &[u8]) -> Option<Fingerprint> {
+    Fingerprint::from_bytes(&Sha256::digest(data))
+}

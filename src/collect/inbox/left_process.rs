@@ -1,0 +1,425 @@
+//! Stores what processes left in folders: snapshots of one process become its lives, and are never added.
+
+use std::collections::hash_map::DefaultHasher;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{Hash as _, Hasher as _};
+
+use anyhow::{Context as _, Result};
+use chrono::{DateTime, Utc};
+
+use super::SnapshotOutcome;
+use super::folder::{Folder, FolderReader, LeftCounters};
+use super::origin::Pods;
+use super::reader::build_group_for;
+use crate::collect::open_key::OpenKey;
+use crate::fleet::change::Change;
+use crate::fleet::ids::{BuildGroupId, LifeId, StructureId};
+use crate::fleet::left_process::{LeftProcess, exit_owner, is_left};
+use crate::fleet::process::Process;
+use crate::fleet::process_snapshots::ProcessSnapshots;
+use crate::fleet::records::Life;
+use crate::fleet::snapshot::larger;
+use crate::io::store::Store;
+use crate::profile::{Fingerprint, Mode, encode_counts, mix};
+
+/// The lives of a key by the processes that left them, so that one is found among very many.
+pub(super) struct LeftKey {
+    entry: usize,
+    /// Indices among the lives of the key.
+    lives: HashMap<String, Vec<usize>>,
+    /// The processes of pulled lives.
+    pulled: HashMap<LifeId, Process>,
+}
+
+/// A process of which counter files are taken in.
+pub(super) struct OpenProcess {
+    entry: usize,
+    pid: u64,
+    meta: Fingerprint,
+    build: Fingerprint,
+    /// What stands in place of an address for its lives.
+    address: String,
+    /// By which it is remembered that files of it were taken in.
+    identity: String,
+    build_group: BuildGroupId,
+    structure: StructureId,
+    mode: Mode,
+    snapshots: ProcessSnapshots,
+    /// The stored lives, each with a hash of its counters.
+    stored: Vec<(LifeId, u64)>,
+    /// The stored life with what is counted and in none of the others.
+    rest: Option<(LifeId, u64)>,
+    /// Lives of it were folded into the sum of their build.
+    is_folded: bool,
+    /// Pulled lives that may be of this process.
+    pulled: PulledLives,
+    /// Counters that such lives have now.
+    joined: BTreeMap<LifeId, Vec<u64>>,
+    files: Vec<LeftFile>,
+}
+
+/// Pulled lives that may be of a process.
+#[derive(Default)]
+struct PulledLives {
+    /// Of its pod.
+    of_pod: Vec<LifeId>,
+    /// With its process id, at addresses of which no pod is known; at any address where its pod is not known.
+    of_pid: Vec<LifeId>,
+}
+
+/// A counter file that was added to its process.
+struct LeftFile {
+    name: String,
+    identity: String,
+    written_at: DateTime<Utc>,
+    has_moved: bool,
+}
+
+impl OpenProcess {
+    /// Tells whether counters are of this process.
+    pub(super) fn is_of(&self, counters: &LeftCounters) -> bool {
+        (self.pid, self.meta) == (counters.pid, counters.meta.known.sha256)
+    }
+
+    pub(super) fn file_names(&self) -> impl Iterator<Item = &str> {
+        self.files.iter().map(|file| &*file.name)
+    }
+
+    /// Adds the counters of a file: to the pulled life that they go on with, else to the snapshots of the process.
+    pub(super) fn add(&mut self, store: &Store, counters: LeftCounters) -> Result<()> {
+        let LeftCounters { name, written_at, identity, profile, .. } = counters;
+        let counts = profile.counts;
+        let mut owner = None;
+        for lives in [&self.pulled.of_pod, &self.pulled.of_pid] {
+            let counts_of = |index: usize| match self.joined.get(&lives[index]) {
+                Some(joined) => Ok(Some(joined.clone())),
+                None => store.counts(lives[index], counts.len()),
+            };
+            let found = exit_owner(self.mode, lives.len(), &counts, counts_of)?;
+            owner = owner.or(found.map(|found| (lives[found.index], found.counts)));
+            if owner.is_some() {
+                break;
+            }
+        }
+        let has_moved = match owner {
+            Some((life, counts)) => {
+                let has_moved = counts.is_some();
+                self.joined.extend(counts.map(|counts| (life, counts)));
+                has_moved
+            }
+            None => self.snapshots.add(&counts),
+        };
+        self.files.push(LeftFile { name, identity, written_at, has_moved });
+        Ok(())
+    }
+
+    /// Returns the time at which the last of its files was written.
+    fn last_written_at(&self) -> Option<DateTime<Utc>> {
+        self.files.iter().map(|file| file.written_at).max()
+    }
+}
+
+impl FolderReader<'_, '_, '_, '_> {
+    /// Reads what is stored of the process that left these counters. A name that was not known is added.
+    pub(super) fn open_process(
+        &mut self,
+        folder: &Folder<'_>,
+        counters: &LeftCounters,
+    ) -> Result<OpenProcess> {
+        let service = &*folder.names.service;
+        let entry = match self.cache.entries.get(service) {
+            Some(&entry) => entry,
+            None => self.reader.introduce(service, &mut self.cache.entries)?,
+        };
+        let meta = &counters.meta;
+        let (structure, mode, build) = (meta.structure, counters.profile.mode, meta.known.build());
+        self.learn_meta(entry, meta)?;
+        let open_key = self.reader.open_key(entry, &mut self.cache.open)?;
+        if open_key.state.templates.iter().all(|(known, _)| *known != structure) {
+            open_key.state.templates.push((structure, meta.template.clone()));
+        }
+        let (run, store) = (self.reader.run, self.reader.store);
+        let key_entry = &self.reader.fleet.entries[entry];
+        let build_group = build_group_for(key_entry, open_key, build, structure, run, store)?;
+        if self.key.as_ref().is_none_or(|key| key.entry != entry) {
+            self.key = Some(LeftKey::new(entry, open_key, store.processes(key_entry.id)?));
+        }
+        let key = self.key.as_ref().expect("it was made");
+        let (pid, pod) = (counters.pid, folder.names.pod.as_deref());
+        let process = LeftProcess { service, pod, pid, meta: meta.known.sha256 };
+        let (address, identity) = (process.address(), process.identity());
+        let is_of_it = |life: &&Life| (life.structure, life.mode) == (structure, mode);
+        let lives = open_key.state.lives.iter().filter(is_of_it);
+        let pulled = key.pulled_lives(lives, &process, &self.cache.pods);
+
+        let (mut lives, mut stored, mut rest) = (Vec::new(), Vec::new(), None);
+        for life in key.lives_at(&address, open_key).filter(is_of_it) {
+            let blocks = build.blocks().len();
+            let counts = store.counts(life.id, blocks)?.context("counters of a life are gone")?;
+            if life.is_mixture {
+                rest = Some((life.id, hash(&counts), counts));
+            } else {
+                stored.push((life.id, hash(&counts)));
+                lives.push(counts);
+            }
+        }
+        let is_folded = lives.is_empty() && store.is_taken(&identity)?;
+        let (rest, rest_counts) = rest.map(|(id, hash, counts)| ((id, hash), counts)).unzip();
+        let snapshots = ProcessSnapshots::from_stored(mode, lives, rest_counts);
+        let (joined, files) = (BTreeMap::new(), Vec::new());
+        let (meta, build) = (meta.known.sha256, build.fingerprint());
+        self.reader.carry_out()?;
+        Ok(OpenProcess {
+            entry,
+            pid,
+            meta,
+            build,
+            address,
+            identity,
+            build_group,
+            structure,
+            mode,
+            snapshots,
+            stored,
+            rest,
+            is_folded,
+            pulled,
+            joined,
+            files,
+        })
+    }
+
+    /// Stores what the files of a process brought, with their identities; returns the outcome of each.
+    pub(super) fn store(&mut self, process: &OpenProcess) -> Result<Vec<SnapshotOutcome>> {
+        let now = self.reader.run.now;
+        let mut changes = self.joined_changes(process)?;
+        let sum = match process.is_folded {
+            true => self.reader.store.folded(process.build_group, process.structure)?,
+            false => None,
+        };
+        match sum {
+            Some(sum) => changes.extend(self.sum_changes(process, &sum)?),
+            None => changes.extend(self.life_changes(process)?),
+        }
+        let has_moved = !changes.is_empty();
+        let entry = &mut self.reader.fleet.entries[process.entry];
+        if has_moved {
+            changes.push(Change::Unfinished(entry.id));
+            entry.came_in = true;
+        }
+        let files = process.files.iter().map(|file| &file.identity).chain([&process.identity]);
+        changes.extend(files.map(|identity| Change::SnapshotTaken { identity: identity.clone(), at: now }));
+        self.reader.writer.apply_all(&changes)?;
+        let open_key = self.reader.open_key(process.entry, &mut self.cache.open)?;
+        let is_shown = open_key.state.current_id() == Some(process.build_group);
+        let outcomes = process.files.iter().map(|file| match has_moved && file.has_moved {
+            _ if !is_shown => SnapshotOutcome::OtherBuild(process.build),
+            true => SnapshotOutcome::Merged,
+            false => SnapshotOutcome::Known,
+        });
+        Ok(outcomes.collect())
+    }
+
+    /// Gives pulled lives the counters of files that go on with them. One that is over stays for as long as if it were
+    /// over now.
+    fn joined_changes(&mut self, process: &OpenProcess) -> Result<Vec<Change>> {
+        if process.joined.is_empty() {
+            return Ok(Vec::new());
+        }
+        let now = self.reader.run.now;
+        let at = process.last_written_at().unwrap_or(now);
+        let open_key = self.reader.open_key(process.entry, &mut self.cache.open)?;
+        let mut changes = Vec::new();
+        for life in &mut open_key.state.lives {
+            let Some(counts) = process.joined.get(&life.id) else { continue };
+            life.pulled_at = life.pulled_at.max(at);
+            life.closed_at = life.closed_at.map(|_| now);
+            let (id, mode, at, counts) = (life.id, life.mode, life.pulled_at, encode_counts(counts));
+            changes.push(Change::LifeMoved { id, mode, at, counts, answer: None });
+            changes.extend(life.closed_at.map(|at| Change::LifeClosed(id, at)));
+        }
+        Ok(changes)
+    }
+
+    /// Adds counters of a process whose earlier lives were folded to the sum: the larger count of each block, because the
+    /// sum may have them already.
+    fn sum_changes(&self, process: &OpenProcess, sum: &Life) -> Result<Vec<Change>> {
+        let total = process.snapshots.total();
+        if total.is_empty() {
+            return Ok(Vec::new());
+        }
+        let counts = self.reader.store.counts(sum.id, total.len())?.context("there is no sum")?;
+        let joined = larger(&counts, total);
+        if joined == counts {
+            return Ok(Vec::new());
+        }
+        let (id, mode, at) = (sum.id, mix(sum.mode, process.mode), sum.pulled_at);
+        Ok(vec![Change::LifeMoved { id, mode, at, counts: encode_counts(&joined), answer: None }])
+    }
+
+    /// Makes the stored lives of a process those that its snapshots tell. Their sum never falls.
+    fn life_changes(&mut self, process: &OpenProcess) -> Result<Vec<Change>> {
+        let run = self.reader.run;
+        let at = process.last_written_at().unwrap_or(run.now);
+        let open_key = self.reader.open_key(process.entry, &mut self.cache.open)?;
+        let mut left = LeftLives { process, open_key, at, now: run.now, changes: Vec::new() };
+        let hashes: Vec<u64> = process.snapshots.lives().iter().map(|counts| hash(counts)).collect();
+        let mut gone = process.stored.iter().filter(|(_, stored)| !hashes.contains(stored));
+        let new = process.snapshots.lives().iter().zip(&hashes);
+        for (counts, _) in new.filter(|(_, new)| process.stored.iter().all(|(_, stored)| stored != *new)) {
+            match gone.next() {
+                Some(&(id, _)) => left.moved(id, counts),
+                None => left.opened(run.ids.life(), counts, false),
+            }
+        }
+        gone.for_each(|&(id, _)| left.removed(id));
+        match (process.snapshots.rest(), process.rest) {
+            (Some(rest), Some((id, stored))) if hash(&rest) != stored => left.moved(id, &rest),
+            (Some(rest), None) => left.opened(run.ids.life(), &rest, true),
+            (None, Some((id, _))) => left.removed(id),
+            _ => {}
+        }
+        let changes = left.changes;
+        if !changes.is_empty() {
+            let open_key = self.reader.open_key(process.entry, &mut self.cache.open)?;
+            if let Some(key) = &mut self.key {
+                key.index(&process.address, open_key, changes.iter().any(is_removal));
+            }
+        }
+        Ok(changes)
+    }
+}
+
+fn is_removal(change: &Change) -> bool {
+    matches!(change, Change::LifeFolded(_))
+}
+
+/// The lives of a process that are being changed.
+struct LeftLives<'l> {
+    process: &'l OpenProcess,
+    open_key: &'l mut OpenKey,
+    at: DateTime<Utc>,
+    now: DateTime<Utc>,
+    changes: Vec<Change>,
+}
+
+impl LeftLives<'_> {
+    fn moved(&mut self, id: LifeId, counts: &[u64]) {
+        let (mode, counts) = (self.process.mode, encode_counts(counts));
+        let mut at = self.at;
+        if let Some(life) = self.open_key.state.lives.iter_mut().find(|life| life.id == id) {
+            at = life.pulled_at.max(at);
+            (life.pulled_at, life.closed_at) = (at, Some(self.now));
+        }
+        self.changes.push(Change::LifeMoved { id, mode, at, counts, answer: None });
+        self.changes.push(Change::LifeClosed(id, self.now));
+    }
+
+    /// Opens a life, which is over: no agent can be asked for it. It is closed now, so that it stays apart for as long as
+    /// later snapshots of its process may come.
+    fn opened(&mut self, id: LifeId, counts: &[u64], is_mixture: bool) {
+        let &OpenProcess { build_group, structure, mode, .. } = self.process;
+        let (address, at, closed_at) = (Some(self.process.address.clone()), self.at, Some(self.now));
+        let (counts, answer) = (encode_counts(counts), None);
+        let (opened_at, pulled_at) = (at, at);
+        self.open_key.state.lives.push(Life {
+            id,
+            build_group,
+            structure,
+            address: address.clone(),
+            mode,
+            opened_at,
+            pulled_at,
+            closed_at,
+            is_mixture,
+        });
+        self.changes.push(Change::LifeOpened {
+            id,
+            build_group,
+            structure,
+            address,
+            mode,
+            at,
+            counts,
+            answer,
+        });
+        self.changes.push(Change::LifeClosed(id, self.now));
+        if is_mixture {
+            self.changes.push(Change::LifeMixed(id));
+        }
+    }
+
+    fn removed(&mut self, id: LifeId) {
+        self.open_key.state.lives.retain(|life| life.id != id);
+        self.changes.push(Change::LifeFolded(id));
+    }
+}
+
+impl LeftKey {
+    fn new(entry: usize, open_key: &OpenKey, pulled: HashMap<LifeId, Process>) -> Self {
+        let mut key = Self { entry, lives: HashMap::new(), pulled };
+        key.index_all(open_key);
+        key
+    }
+
+    fn index_all(&mut self, open_key: &OpenKey) {
+        self.lives.clear();
+        for (index, life) in open_key.state.lives.iter().enumerate() {
+            if let Some(address) = life.address.as_ref().filter(|address| is_left(address)) {
+                self.lives.entry(address.clone()).or_default().push(index);
+            }
+        }
+    }
+
+    /// Notes that lives of a process were added at the end, or removed anywhere.
+    fn index(&mut self, address: &str, open_key: &OpenKey, was_removed: bool) {
+        if was_removed {
+            return self.index_all(open_key);
+        }
+        let known = self.lives.entry(address.to_owned()).or_default();
+        let lives = &open_key.state.lives;
+        let added =
+            (0..lives.len()).rev().take_while(|&index| lives[index].address.as_deref() == Some(address));
+        let added: Vec<usize> = added.filter(|index| !known.contains(index)).collect();
+        known.extend(added);
+    }
+
+    fn lives_at<'k>(&'k self, address: &str, open_key: &'k OpenKey) -> impl Iterator<Item = &'k Life> {
+        let indices = self.lives.get(address).into_iter().flatten();
+        indices.filter_map(|&index| open_key.state.lives.get(index))
+    }
+
+    /// Returns the pulled lives among these that may be of a process: those of its pod, and those with its process id. A
+    /// life that is known to be of another pod is not.
+    fn pulled_lives<'l>(
+        &self,
+        lives: impl Iterator<Item = &'l Life>,
+        process: &LeftProcess<'_>,
+        pods: &Pods,
+    ) -> PulledLives {
+        let mut pulled = PulledLives::default();
+        if self.pulled.is_empty() {
+            return pulled;
+        }
+        for life in lives.filter(|life| !life.is_mixture) {
+            let Some(known) = self.pulled.get(&life.id).filter(|known| known.meta == process.meta) else {
+                continue;
+            };
+            let pods = life.address.as_ref().and_then(|address| pods.get(address));
+            match process.pod.zip(pods).map(|(pod, pods)| pods.contains(pod)) {
+                Some(true) => pulled.of_pod.push(life.id),
+                None if known.pid.is_some_and(|pid| u64::from(pid) == process.pid) => {
+                    pulled.of_pid.push(life.id);
+                }
+                _ => {}
+            }
+        }
+        pulled
+    }
+}
+
+fn hash(counts: &[u64]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    counts.hash(&mut hasher);
+    hasher.finish()
+}

@@ -1,0 +1,179 @@
+//! Processes that left their counters in a folder: what tells them apart, and which pulled life an exit file goes on with.
+
+use sha2::{Digest, Sha256};
+
+use super::process_snapshots::{SnapshotOrder, more_hits, snapshot_order};
+use crate::profile::{Fingerprint, Mode};
+
+/// Start of the address of a life whose counters were left in a folder. No agent can be asked there.
+const SCHEME: &str = "gocoverdir:";
+
+/// A process that left its counters in a folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LeftProcess<'a> {
+    pub(crate) service: &'a str,
+    /// Folder of its pod; in containers the process id is mostly 1.
+    pub(crate) pod: Option<&'a str>,
+    pub(crate) pid: u64,
+    /// SHA-256 of the meta of its program.
+    pub(crate) meta: Fingerprint,
+}
+
+impl LeftProcess<'_> {
+    /// Returns what stands in place of an address for its lives.
+    #[must_use]
+    pub(crate) fn address(&self) -> String {
+        let Self { service, pod, pid, meta } = self;
+        // No name of a folder has a slash.
+        format!("{SCHEME}/{service}/{}/{pid}/{}", pod.unwrap_or_default(), hex(meta.as_bytes()))
+    }
+
+    /// Returns the identity by which it is remembered that counters of it were taken in.
+    #[must_use]
+    pub(crate) fn identity(&self) -> String {
+        hex(&Sha256::digest(self.address()))
+    }
+
+    /// Returns the identity of one of its files: by its name and its content.
+    #[must_use]
+    pub(crate) fn file_identity((service, pod): (&str, Option<&str>), name: &str, content: &[u8]) -> String {
+        let content = hex(&Sha256::digest(content));
+        let said = serde_json::json!([SCHEME, service, pod, name, content]);
+        hex(&Sha256::digest(said.to_string()))
+    }
+}
+
+/// Tells whether the counters of a life were left in a folder.
+#[must_use]
+pub(crate) fn is_left(address: &str) -> bool {
+    address.starts_with(SCHEME)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// The pulled life that an exit file belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ExitOwner {
+    /// Index of the life.
+    pub(crate) index: usize,
+    /// Counters that the life has then; `None` if it has all of them already.
+    pub(crate) counts: Option<Vec<u64>>,
+}
+
+/// Finds the pulled life that an exit file goes on with, or that goes on with it: of several the one with the most hits.
+///
+/// The file may be older than the last pull, so either may be the later one. The larger counts are kept, and nothing is
+/// added, so that a life that is still open stays as it is. `counts_of` returns the counters of the life with an index;
+/// one life at a time is held beside the best.
+pub(crate) fn exit_owner<E>(
+    mode: Mode,
+    lives: usize,
+    counts: &[u64],
+    mut counts_of: impl FnMut(usize) -> Result<Option<Vec<u64>>, E>,
+) -> Result<Option<ExitOwner>, E> {
+    let mut best: Option<(usize, Vec<u64>, Vec<u64>)> = None;
+    for index in 0..lives {
+        let Some(then) = counts_of(index)? else { continue };
+        let joined = match snapshot_order(mode, &then, counts) {
+            SnapshotOrder::Apart => continue,
+            SnapshotOrder::Continues(counts) | SnapshotOrder::Precedes(counts) => counts,
+        };
+        if best.as_ref().is_none_or(|(_, best, _)| more_hits(&then, best)) {
+            best = Some((index, then, joined));
+        }
+    }
+    Ok(best.map(|(index, then, mut joined)| {
+        // A counter that fell a little between the two keeps its larger count.
+        let larger = then.iter().zip(counts).map(|(then, count)| *then.max(count));
+        joined.iter_mut().zip(larger).for_each(|(joined, larger)| *joined = larger.max(*joined));
+        ExitOwner { index, counts: (joined != then).then_some(joined) }
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use super::*;
+    use crate::address::host_and_port;
+    use crate::fleet::fixtures::build;
+
+    fn owner(lives: &[&[u64]], counts: &[u64]) -> Option<(usize, Option<Vec<u64>>)> {
+        let counts_of = |index: usize| Ok::<_, Infallible>(Some(lives[index].to_vec()));
+        let Ok(owner) = exit_owner(Mode::Atomic, lives.len(), counts, counts_of);
+        owner.map(|owner| (owner.index, owner.counts))
+    }
+
+    #[test]
+    fn an_exit_file_joins_the_life_that_it_goes_on_with() {
+        assert_eq!(owner(&[&[3, 0, 2]], &[5, 1, 2]), Some((0, Some(vec![5, 1, 2]))));
+    }
+
+    #[test]
+    fn an_exit_file_that_is_older_than_the_last_pull_adds_nothing() {
+        assert_eq!(owner(&[&[5, 1, 2]], &[3, 0, 2]), Some((0, None)));
+        assert_eq!(owner(&[&[5, 1, 2]], &[5, 1, 2]), Some((0, None)));
+    }
+
+    #[test]
+    fn an_exit_file_of_another_life_joins_none() {
+        assert_eq!(owner(&[&[5, 0, 2]], &[0, 4, 1]), None);
+        assert_eq!(owner(&[], &[1, 1, 1]), None);
+    }
+
+    #[test]
+    fn of_several_lives_the_greatest_is_joined() {
+        let lives: [&[u64]; 4] = [&[1, 0, 0], &[4, 1, 0], &[2, 0, 9], &[3, 1, 0]];
+        assert_eq!(owner(&lives, &[6, 1, 0]), Some((1, Some(vec![6, 1, 0]))));
+        // The third goes on with this one, and has the most hits.
+        assert_eq!(owner(&lives, &[1, 0, 0]), Some((2, None)));
+    }
+
+    #[test]
+    fn a_counter_that_fell_a_little_keeps_the_larger_count() {
+        assert_eq!(owner(&[&[9, 3, 1]], &[8, 3, 2]), Some((0, Some(vec![9, 3, 2]))));
+    }
+
+    #[test]
+    fn a_life_that_is_gone_meanwhile_is_passed_over() {
+        let gone = |_| Ok::<_, Infallible>(None);
+        assert_eq!(exit_owner(Mode::Atomic, 3, &[1], gone), Ok(None));
+    }
+
+    #[test]
+    fn processes_differ_by_service_pod_pid_and_meta_and_have_no_address_to_ask() {
+        let meta = build("lib").fingerprint();
+        let process = LeftProcess { service: "svc", pod: Some("pod-1"), pid: 1, meta };
+        let others = [
+            LeftProcess { service: "svd", ..process.clone() },
+            LeftProcess { pod: None, ..process.clone() },
+            LeftProcess { pod: Some("pod-2"), ..process.clone() },
+            LeftProcess { pid: 2, ..process.clone() },
+            LeftProcess { meta: build("lib'").fingerprint(), ..process.clone() },
+        ];
+        for other in others {
+            assert_ne!((other.address(), other.identity()), (process.address(), process.identity()));
+        }
+        assert!(is_left(&process.address()) && host_and_port(&process.address()).is_err());
+    }
+
+    #[test]
+    fn a_file_is_known_by_its_folder_name_and_content() {
+        let identity = |folder, name, content| LeftProcess::file_identity(folder, name, content);
+        let one = identity(("svc", None), "covcounters.a.1.2", b"x");
+        assert_eq!(one, identity(("svc", None), "covcounters.a.1.2", b"x"));
+        for other in [
+            identity(("svc", Some("pod")), "covcounters.a.1.2", b"x"),
+            identity(("svc", None), "covcounters.a.1.3", b"x"),
+            identity(("svc", None), "covcounters.a.1.2", b"y"),
+        ] {
+            assert_ne!(one, other);
+        }
+    }
+}

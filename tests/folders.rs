@@ -1,0 +1,601 @@
+//! Folders below an inbox that are the `GOCOVERDIR` of processes.
+
+use std::fs::{self, File};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant, SystemTime};
+
+use goc_watchdog::profile::Profile;
+use serde_json::{Value, json};
+
+use crate::harness::users::{NOBODY, SERVICE_USER, change_owner};
+use crate::harness::{Output, World, profile_of, warn_skipped};
+use crate::sim::{BinaryProgram, Coverport};
+
+const SERVICE: &str = "staging_th_calc_master_845820727e";
+const APP: &str = "calc";
+/// A name that fits no pattern.
+const ODD_SERVICE: &str = "checkout";
+const COUNT_META: &str = "covmeta.2580f4b65340bc2b63474139d103ae37";
+const SNAPSHOTS_META: &str = "covmeta.39bdad10ba087682b81906837d7d9e0d";
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/gocover").join(name)
+}
+
+/// Returns what `go tool covdata textfmt` makes of a fixture.
+fn textfmt(name: &str) -> Profile {
+    profile_of(&fs::read_to_string(fixture(name).join("textfmt.txt")).unwrap())
+}
+
+/// Returns the files of a fixture with this start of their names, sorted.
+fn data(name: &str, start: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(fixture(name).join("data")).unwrap();
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.file_name().unwrap().to_str().unwrap().starts_with(start));
+    files.sort();
+    files
+}
+
+fn copy(files: &[PathBuf], into: &Path) {
+    for file in files {
+        fs::copy(file, into.join(file.file_name().unwrap())).unwrap();
+    }
+}
+
+/// Returns the names in a folder, sorted.
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(folder)
+        .map(|entries| entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect())
+        .unwrap_or_default();
+    names.sort();
+    names
+}
+
+/// Sets the time of the last change of a file or folder.
+fn set_age(path: &Path, age: Duration) {
+    File::open(path).unwrap().set_modified(SystemTime::now() - age).unwrap();
+}
+
+const fn hours(hours: u64) -> Duration {
+    Duration::from_secs(hours * 3600)
+}
+
+impl World {
+    /// Makes a folder below the inbox.
+    fn folder(&self, path: &str) -> PathBuf {
+        let folder = self.inbox().join(path);
+        fs::create_dir_all(&folder).unwrap();
+        folder
+    }
+
+    /// Pulls services that are due, and returns the lines about files of the inbox with their results.
+    #[track_caller]
+    fn pull_folders(&self, code: i32) -> Vec<(String, Value)> {
+        let output = self.run(&["pull", "--format", "json", "--no-peek"]).assert_code(code);
+        let of_files = output.json().into_iter().filter(|line| line["snapshot"].is_string());
+        of_files.map(|line| (line["result"].as_str().unwrap().to_owned(), line)).collect()
+    }
+
+    /// Returns the latest profile of an app.
+    #[track_caller]
+    fn stored(&self, app: &str) -> Profile {
+        profile_of(&self.latest_text(app))
+    }
+
+    #[track_caller]
+    fn run_pull(&self, code: i32) -> Output {
+        self.run(&["pull", "--no-peek"]).assert_code(code)
+    }
+}
+
+fn results(taken: &[(String, Value)]) -> Vec<&str> {
+    taken.iter().map(|(result, _)| result.as_str()).collect()
+}
+
+#[test]
+fn the_data_of_processes_that_ended_is_what_go_tool_covdata_says() {
+    for (fixture, mode) in [("count", "count"), ("set", "set"), ("atomic", "atomic"), ("cgo", "set")] {
+        let world = World::new();
+        let folder = world.folder(SERVICE);
+        copy(&data(fixture, ""), &folder);
+        let counters = data(fixture, "covcounters").len();
+        let output = world.run_pull(0);
+        let taken = format!("{counters} snapshot{} taken in", if counters == 1 { "" } else { "s" });
+        assert!(output.stdout.contains(&taken), "{}", output.stdout);
+        let stored = world.stored(APP);
+        assert_eq!((stored.mode.as_str(), &stored), (mode, &textfmt(fixture)), "{fixture}");
+        // The meta stays, because a process that runs will not write it again.
+        assert_eq!(names(&folder).len(), 1);
+        assert!(names(&folder)[0].starts_with("covmeta."));
+        world.assert_consistent();
+    }
+}
+
+#[test]
+fn thirty_calls_in_four_cumulative_files_are_thirty_in_whatever_order_they_come() {
+    let files = data("snapshots", "covcounters");
+    let calls = |world: &World| *world.stored(APP).counts.iter().max().unwrap();
+    for order in [[0, 1, 2, 3], [3, 2, 1, 0], [2, 0, 3, 1]] {
+        let world = World::new();
+        let folder = world.folder(SERVICE);
+        copy(&data("snapshots", SNAPSHOTS_META), &folder);
+        for index in order {
+            copy(&files[index..=index], &folder);
+            world.run(&["pull", "--no-peek"]).assert_code(0);
+        }
+        assert_eq!(calls(&world), 30, "{order:?}");
+        assert_eq!(world.query::<i64>("SELECT count(*) FROM generation"), 1);
+    }
+    let world = World::new();
+    copy(&data("snapshots", ""), &world.folder(SERVICE));
+    let taken = world.pull_folders(0);
+    assert_eq!(taken.len(), 4);
+    assert_eq!(calls(&world), 30);
+    // The same files come again, under other names, too.
+    let folder = world.folder(SERVICE);
+    copy(&files, &folder);
+    for file in &files {
+        let name = file.file_name().unwrap().to_str().unwrap();
+        fs::copy(file, folder.join(format!("{name}7"))).unwrap();
+    }
+    assert_eq!(results(&world.pull_folders(0)), ["known"; 8]);
+    assert_eq!(calls(&world), 30);
+    assert_eq!(names(&folder), [SNAPSHOTS_META]);
+}
+
+#[test]
+fn processes_with_pid_1_differ_by_the_folders_of_their_pods() {
+    let world = World::new();
+    let file = data("snapshots", "covcounters").pop().unwrap();
+    for pod in ["pod-0", "pod-1"] {
+        let folder = world.folder(&format!("{SERVICE}/{pod}"));
+        copy(&data("snapshots", SNAPSHOTS_META), &folder);
+        fs::copy(&file, folder.join("covcounters.39bdad10ba087682b81906837d7d9e0d.1.1795924281869788675"))
+            .unwrap();
+    }
+    assert_eq!(results(&world.pull_folders(0)), ["merged"; 2]);
+    assert_eq!(*world.stored(APP).counts.iter().max().unwrap(), 60);
+}
+
+#[test]
+fn a_snapshot_that_comes_after_its_process_was_folded_is_counted_once() {
+    let world = World::new();
+    world.configure("[pull]\nfold_after = \"0s\"\n");
+    let folder = world.folder(SERVICE);
+    copy(&data("snapshots", SNAPSHOTS_META), &folder);
+    for (index, file) in data("snapshots", "covcounters").iter().enumerate() {
+        copy(std::slice::from_ref(file), &folder);
+        world.run(&["pull", "--no-peek"]).assert_code(0);
+        world.execute("UPDATE generation SET closed_at = '2026-01-01T00:00:00Z' WHERE address IS NOT NULL");
+        world.run(&["pull", "--no-peek"]).assert_code(0);
+        assert_eq!(world.query::<i64>("SELECT count(*) FROM generation WHERE address IS NULL"), 1, "{index}");
+    }
+    assert_eq!(*world.stored(APP).counts.iter().max().unwrap(), 30);
+}
+
+#[test]
+fn a_service_known_only_from_a_folder_is_listed_whatever_its_name() {
+    let world = World::new();
+    copy(&data("count", ""), &world.folder(ODD_SERVICE));
+    let taken = world.pull_folders(0);
+    assert_eq!(results(&taken), ["merged"; 3]);
+    assert_eq!(taken[0].1["service"], ODD_SERVICE);
+    assert!(taken[0].1["captured_at"].as_str().unwrap().starts_with("2026-11-29T"), "{:?}", taken[0].1);
+    let listed = world.run(&["list", "--format", "json"]).assert_code(0).json();
+    assert_eq!((&listed[0][0]["service"], &listed[0][0]["state"]), (&json!(ODD_SERVICE), &json!("offline")));
+    let explained = world.run(&["list", "--explain", ODD_SERVICE]).assert_code(0);
+    assert!(explained.stdout.contains(ODD_SERVICE), "{}", explained.stdout);
+    assert_eq!(world.stored(ODD_SERVICE), textfmt("count"));
+}
+
+#[test]
+fn files_that_are_not_there_yet_wait_and_bad_is_no_service() {
+    let world = World::new();
+    let folder = world.folder(SERVICE);
+    for file in data("count", "") {
+        let name = file.file_name().unwrap().to_str().unwrap();
+        fs::copy(&file, folder.join(format!("tmp.{name}"))).unwrap();
+    }
+    fs::write(folder.join("notes.txt"), "not ours").unwrap();
+    copy(&data("count", ""), &world.folder("bad"));
+    copy(&data("count", ""), &world.folder("bad/pod"));
+    assert_eq!(world.pull_folders(0), []);
+    assert_eq!(names(&folder).len(), 5);
+    assert_eq!(names(&world.inbox().join("bad")).len(), 5);
+}
+
+#[test]
+fn counters_wait_seven_days_for_their_meta_which_may_be_stored_already() {
+    let world = World::new();
+    let folder = world.folder(SERVICE);
+    let counters = data("count", "covcounters");
+    copy(&counters[..1], &folder);
+    let taken = world.pull_folders(0);
+    assert_eq!(results(&taken), ["waiting"]);
+    let reason = "the covmeta file of its program, 2580f4b65340bc2b63474139d103ae37, is not there";
+    assert_eq!(taken[0].1["why"], reason);
+    world.run_pull(0).assert_stderr_contains("it waits for that file for 7 days");
+
+    copy(&data("count", "covmeta"), &folder);
+    assert_eq!(results(&world.pull_folders(0)), ["merged"]);
+    // A pod without its meta finds the one that the service left before.
+    fs::remove_file(folder.join(COUNT_META)).unwrap();
+    let pod = world.folder(&format!("{SERVICE}/pod-7"));
+    copy(&counters[1..], &pod);
+    assert_eq!(results(&world.pull_folders(0)), ["merged"; 2]);
+    assert_eq!(world.stored(APP), textfmt("count"));
+
+    // A meta of another service is none of this one: the hash is nobody's proof.
+    let other = world.folder(ODD_SERVICE);
+    copy(&counters[..1], &other);
+    let left = other.join(counters[0].file_name().unwrap());
+    set_age(&left, hours(6 * 24));
+    assert_eq!(results(&world.pull_folders(0)), ["waiting"]);
+    set_age(&left, hours(7 * 24 + 1));
+    assert_eq!(results(&world.pull_folders(3)), ["bad"]);
+    assert_eq!(names(&other), Vec::<String>::new());
+    let aside = world.inbox().join("bad").join(counters[0].file_name().unwrap());
+    let written = fs::read_to_string(format!("{}.reason", aside.display())).unwrap();
+    assert_eq!(written, format!("{reason}\n"));
+}
+
+#[test]
+fn bad_files_are_moved_aside_with_their_reason_and_stop_nothing() {
+    let world = World::new();
+    let folder = world.folder(SERVICE);
+    copy(&data("count", ""), &folder);
+    let counters = fs::read(&data("count", "covcounters")[0]).unwrap();
+    let tag = "covcounters.2580f4b65340bc2b63474139d103ae37";
+    let name = |number: u32| format!("{tag}.7.{number}");
+    let write = |number: u32, bytes: &[u8]| fs::write(folder.join(name(number)), bytes).unwrap();
+    write(1, &counters[..counters.len() - 20]);
+    write(2, &counters[..counters.len() - 20]);
+    set_age(&folder.join(name(2)), hours(2));
+    write(3, b"<html>");
+    // Counters of another program, which claim the hash of this one.
+    let mut forged = fs::read(&data("snapshots", "covcounters")[3]).unwrap();
+    forged[8..24].copy_from_slice(&counters[8..24]);
+    write(4, &forged);
+    symlink("/etc/passwd", folder.join(name(5))).unwrap();
+    fs::create_dir(folder.join(name(6))).unwrap();
+    let empty_meta = "covmeta.00000000000000000000000000000000";
+    fs::write(folder.join(empty_meta), b"").unwrap();
+    set_age(&folder.join(empty_meta), hours(2));
+    let taken = world.pull_folders(3);
+    let of = |file: &str| {
+        let found = taken.iter().find(|(_, line)| line["snapshot"].as_str().unwrap().ends_with(file));
+        let (result, line) = found.unwrap_or_else(|| panic!("nothing of {file} in {taken:?}"));
+        (result.as_str(), line["why"].as_str().unwrap().to_owned())
+    };
+    let cut = "cut short, or changed: the last 16 bytes of the covcounters data are not its footer";
+    assert_eq!(of(&name(1)), ("unfinished", cut.to_owned()));
+    for (file, reason) in [
+        (name(2), cut),
+        (name(3), "no coverage data of Go: it begins with \"<htm\""),
+        (name(5), "it is not a regular file"),
+        (name(6), "it is not a regular file"),
+        (empty_meta.to_owned(), "cut short: 0 bytes, too few to tell what they are"),
+    ] {
+        assert_eq!(of(&file), ("bad", reason.to_owned()), "{file}");
+        let kept = fs::read_to_string(world.inbox().join("bad").join(format!("{file}.reason"))).unwrap();
+        assert_eq!(kept, format!("{reason}\n"));
+    }
+    assert_eq!(of(&name(4)).0, "bad");
+    assert_eq!(results(&taken).iter().filter(|result| **result == "merged").count(), 3);
+    assert_eq!(world.stored(APP), textfmt("count"));
+    assert_eq!(names(&folder), [name(1), COUNT_META.to_owned()]);
+    assert!(!fs::read_to_string("/etc/passwd").unwrap().is_empty());
+    // The rest of the file comes late.
+    write(1, &counters);
+    let again = world.pull_folders(0);
+    assert_eq!(results(&again), ["merged"], "another process with the same counts");
+}
+
+#[test]
+fn a_link_in_place_of_a_folder_is_not_followed() {
+    let world = World::new();
+    let outside = world.home().join("outside");
+    fs::create_dir_all(outside.join("pod")).unwrap();
+    copy(&data("count", ""), &outside);
+    copy(&data("count", ""), &outside.join("pod"));
+    symlink(&outside, world.inbox().join(SERVICE)).unwrap();
+    symlink(outside.join("pod"), world.folder(ODD_SERVICE).join("pod")).unwrap();
+    assert_eq!(world.pull_folders(0), []);
+    assert_eq!(names(&outside).len(), 5);
+}
+
+#[test]
+fn files_of_owners_who_are_not_trusted_stay_and_are_named() {
+    let world = World::new();
+    let folder = world.folder(SERVICE);
+    copy(&data("count", ""), &folder);
+    let uid = fs::metadata(&folder).unwrap().uid();
+    world.configure(&format!("inbox_owners = [{}]", uid + 1));
+    let taken = world.pull_folders(3);
+    assert_eq!(results(&taken), ["stuck"; 4]);
+    assert!(taken[0].1["why"].as_str().unwrap().contains("is not in inbox_owners"), "{:?}", taken[0].1);
+    assert_eq!(names(&folder).len(), 4);
+    world.configure(&format!("inbox_owners = [{uid}]"));
+    assert_eq!(results(&world.pull_folders(0)), ["merged"; 3]);
+}
+
+#[test]
+fn folders_below_configured_inboxes_are_taken_in_too() {
+    let world = World::new();
+    let inbox = world.home().join("mnt");
+    world.configure(&format!("inbox = [{inbox:?}]"));
+    fs::create_dir_all(inbox.join(SERVICE).join("pod-0")).unwrap();
+    copy(&data("count", ""), &inbox.join(SERVICE).join("pod-0"));
+    assert_eq!(results(&world.pull_folders(0)), ["merged"; 3]);
+    assert_eq!(world.stored(APP), textfmt("count"));
+}
+
+#[test]
+fn a_meta_is_removed_when_its_folder_was_quiet_for_a_day_and_is_still_known_then() {
+    let world = World::new();
+    let folder = world.folder(SERVICE);
+    let counters = data("count", "covcounters");
+    copy(&data("count", "covmeta"), &folder);
+    copy(&counters[..2], &folder);
+    world.run_pull(0);
+    let meta = folder.join(COUNT_META);
+    set_age(&meta, hours(30));
+    world.run_pull(0);
+    assert!(meta.exists(), "files were removed from the folder just now");
+    set_age(&folder, hours(25));
+    world.run_pull(0);
+    assert_eq!(names(&folder), Vec::<String>::new());
+    // The process that wrote it ends long after.
+    copy(&counters[2..], &folder);
+    assert_eq!(results(&world.pull_folders(0)), ["merged"]);
+    assert_eq!(world.stored(APP), textfmt("count"));
+}
+
+#[test]
+fn files_that_may_not_be_removed_stay_are_counted_once_and_that_is_said_once() {
+    let world = World::new();
+    let folder = world.folder(SERVICE);
+    copy(&data("count", ""), &folder);
+    change_owner(&world.root(), SERVICE_USER);
+    chown(&folder, Some(NOBODY), Some(NOBODY)).unwrap();
+    let run = || world.run_as(SERVICE_USER, SERVICE_USER, "022", &["pull", "--no-peek"]);
+    let Some(output) = run() else { return };
+    output.assert_code(3).assert_stderr_contains("they stay, their data is stored and not counted again");
+    let output = run().unwrap().assert_code(0);
+    assert!(!output.stderr.contains("they stay"), "{}", output.stderr);
+    assert_eq!(world.stored(APP), textfmt("count"));
+    assert_eq!(names(&folder).len(), 4);
+    chown(&folder, Some(SERVICE_USER), Some(SERVICE_USER)).unwrap();
+    run().unwrap().assert_code(0);
+    assert_eq!(names(&folder), [COUNT_META]);
+    assert_eq!(world.stored(APP), textfmt("count"));
+}
+
+#[test]
+fn a_folder_that_cannot_be_read_is_named_and_stops_no_other() {
+    let world = World::new();
+    let closed = world.folder("staging_th_closed_master_0000000001");
+    copy(&data("count", ""), &closed);
+    copy(&data("count", ""), &world.folder(SERVICE));
+    change_owner(&world.root(), SERVICE_USER);
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).unwrap();
+    let output = world.run_as(SERVICE_USER, SERVICE_USER, "022", &["pull", "--no-peek"]);
+    let Some(output) = output else { return };
+    let output = output.assert_code(3).assert_stderr_contains("staging_th_closed_master_0000000001");
+    assert!(output.stderr.contains("Permission denied"), "{}", output.stderr);
+    assert_eq!(world.stored(APP), textfmt("count"));
+}
+
+#[test]
+fn two_programs_in_one_folder_are_two_builds_of_its_service() {
+    let world = World::new();
+    copy(&data("two-programs", ""), &world.folder(SERVICE));
+    world.run_pull(0);
+    assert_eq!(world.stored(APP), textfmt("two-programs"));
+    assert_eq!(world.query::<i64>("SELECT count(*) FROM meta"), 2);
+}
+
+#[test]
+fn thousands_of_counter_files_are_taken_in_and_do_not_keep_other_folders_waiting() {
+    let world = World::new();
+    let folder = world.folder(SERVICE);
+    copy(&data("snapshots", SNAPSHOTS_META), &folder);
+    let file = fs::read(&data("snapshots", "covcounters")[3]).unwrap();
+    for pid in 0..3000 {
+        let name = format!("covcounters.39bdad10ba087682b81906837d7d9e0d.{pid}.1795924281869788675");
+        fs::write(folder.join(name), &file).unwrap();
+    }
+    copy(&data("count", ""), &world.folder(ODD_SERVICE));
+    let taken = world.pull_folders(0);
+    assert_eq!(taken.iter().filter(|(result, _)| result == "merged").count(), 3003);
+    let other = taken.iter().position(|(_, line)| line["service"] == ODD_SERVICE).unwrap();
+    assert!(other <= 1024, "its turn came only after {other} files");
+    assert_eq!(*world.stored(APP).counts.iter().max().unwrap(), 90_000);
+    assert_eq!(names(&folder), [SNAPSHOTS_META]);
+}
+
+#[test]
+fn a_pull_killed_at_any_moment_counts_each_file_once() {
+    let seed = fastrand::u64(..);
+    println!("seed {seed}");
+    let mut random = fastrand::Rng::with_seed(seed);
+    let world = World::new();
+    world.configure("[pull]\nchange = \"counts\"\nfold_after = \"0s\"\n");
+    let folder = world.folder(SERVICE);
+    copy(&data("snapshots", SNAPSHOTS_META), &folder);
+    let files: Vec<Vec<u8>> =
+        data("snapshots", "covcounters").iter().map(|file| fs::read(file).unwrap()).collect();
+    let (mut pid, mut killed) = (0, 0);
+    let mut usual = Duration::from_millis(100);
+    for round in 0..60 {
+        for _ in 0..20 {
+            pid += 1;
+            for (index, file) in files.iter().enumerate() {
+                let name = format!("covcounters.39bdad10ba087682b81906837d7d9e0d.{pid}.{index}");
+                fs::write(folder.join(format!("tmp.{name}")), file).unwrap();
+                fs::rename(folder.join(format!("tmp.{name}")), folder.join(name)).unwrap();
+            }
+        }
+        let mut child = world.command(&["pull", "-q"]).stderr(Stdio::null()).spawn().unwrap();
+        // A random moment is the point of this test: the checks below must hold whenever the kill comes.
+        std::thread::sleep(usual.mul_f64(random.f64() * 1.2));
+        child.kill().unwrap();
+        killed += u32::from(child.wait().unwrap().code().is_none());
+        if round % 6 == 5 {
+            let begun = Instant::now();
+            world.run(&["pull", "-q"]).assert_code(0);
+            usual = begun.elapsed();
+            world.assert_consistent();
+            assert_eq!(*world.stored(APP).counts.iter().max().unwrap(), 30 * pid, "round {round}");
+            assert_eq!(names(&folder), [SNAPSHOTS_META]);
+        }
+    }
+    println!("{killed} of 60 runs were killed");
+    assert!(killed >= 15, "only {killed} of 60 runs were killed before they ended");
+}
+
+const BLOCKS: &str = "example.com/calc/main.go:1.1,2.2 1\nexample.com/calc/main.go:3.1,4.2 1\n\
+    example.com/calc/other.go:1.1,2.2 1\n";
+
+/// A world with a process of three blocks that was pulled over HTTP, and the folder of its service.
+fn world_with_pulled(counts: [u64; 3]) -> (World, Coverport, BinaryProgram, PathBuf) {
+    let world = World::new();
+    let program = BinaryProgram::from_profile(BLOCKS);
+    let agent = Coverport::start(&program);
+    world.center.register_url(SERVICE, &agent.url());
+    for (block, times) in counts.into_iter().enumerate() {
+        agent.hit(&[block], times);
+    }
+    world.pull(0);
+    assert_eq!(world.stored(APP).counts, counts);
+    let folder = world.folder(SERVICE);
+    fs::write(folder.join("covmeta.a"), program.meta()).unwrap();
+    (world, agent, program, folder)
+}
+
+#[test]
+fn an_exit_file_joins_the_pulled_life_of_its_process_whichever_is_older() {
+    for (exit, then) in [([5, 1, 2], [5, 1, 2]), ([3, 0, 2], [3, 0, 2]), ([2, 0, 1], [3, 0, 2])] {
+        let (world, agent, program, folder) = world_with_pulled([3, 0, 2]);
+        agent.kill();
+        fs::write(folder.join("covcounters.a.1.1"), program.counters(&exit)).unwrap();
+        let is_new = exit == [5, 1, 2];
+        // Its service is due only where the file brought something.
+        let taken = world.pull_folders(if is_new { 3 } else { 0 });
+        assert_eq!(results(&taken), [if is_new { "merged" } else { "known" }]);
+        assert_eq!(world.stored(APP).counts, then);
+        assert_eq!(world.query::<i64>("SELECT count(*) FROM generation"), 1);
+    }
+}
+
+#[test]
+fn an_exit_file_of_another_process_or_another_life_is_added() {
+    for (name, exit) in [("covcounters.a.2.1", [5, 1, 2]), ("covcounters.a.1.1", [0, 4, 1])] {
+        let (world, _agent, program, folder) = world_with_pulled([3, 0, 2]);
+        fs::write(folder.join(name), program.counters(&exit)).unwrap();
+        assert_eq!(results(&world.pull_folders(0)), ["merged"]);
+        let sum: Vec<u64> = exit.iter().zip([3, 0, 2]).map(|(exit, pulled)| exit + pulled).collect();
+        assert_eq!(world.stored(APP).counts, sum, "{name}");
+    }
+}
+
+#[test]
+fn of_several_pulled_lives_the_greatest_that_goes_on_is_joined() {
+    let (world, first, program, folder) = world_with_pulled([3, 0, 2]);
+    let second = Coverport::start(&program);
+    world.center.register_url(SERVICE, &second.url());
+    second.hit(&[0], 4);
+    second.hit(&[2], 2);
+    world.pull(0);
+    first.kill();
+    second.kill();
+    fs::write(folder.join("covcounters.a.1.1"), program.counters(&[6, 1, 2])).unwrap();
+    assert_eq!(results(&world.pull_folders(3)), ["merged"]);
+    assert_eq!(world.stored(APP).counts, [9, 1, 4]);
+}
+
+#[test]
+fn an_exit_file_joins_the_life_of_its_pod_before_a_greater_one_of_another_pod() {
+    let world = World::new();
+    world.configure("[pull]\nchange = \"counts\"\n");
+    let program = BinaryProgram::from_profile(BLOCKS);
+    let agents = [1, 2].map(|_| Coverport::start(&program));
+    let targets = agents.iter().zip(["pod-0", "pod-1"]).map(|(agent, pod)| {
+        let target = agent.url().replace("http://", "");
+        json!({"targets": [target], "labels": {"service": SERVICE, "pod": pod}})
+    });
+    let file = world.home().join("targets.json");
+    fs::write(&file, json!(targets.collect::<Vec<_>>()).to_string()).unwrap();
+    agents[0].hit(&[0], 1);
+    agents[1].hit(&[0], 9);
+    let pull = ["pull", "--force", "--targets", file.to_str().unwrap()];
+    world.run(&pull).assert_code(0);
+    agents.iter().for_each(Coverport::kill);
+    for (pod, counts, sum) in [
+        ("pod-0", [10, 0, 0], [19, 0, 0]),
+        // A pod that no source lists had a process of its own.
+        ("pod-2", [20, 1, 0], [39, 1, 0]),
+        ("pod-1", [9, 0, 3], [39, 1, 3]),
+    ] {
+        let folder = world.folder(&format!("{SERVICE}/{pod}"));
+        fs::write(folder.join("covmeta.a"), program.meta()).unwrap();
+        fs::write(folder.join("covcounters.a.1.1"), program.counters(&counts)).unwrap();
+        world.run(&pull).assert_code(3);
+        assert_eq!(world.stored(APP).counts, sum, "{pod}");
+    }
+    assert_eq!(world.query::<i64>("SELECT count(*) FROM generation"), 3);
+}
+
+#[test]
+fn a_process_that_goes_on_after_it_left_a_file_stays_one_life() {
+    let (world, agent, program, folder) = world_with_pulled([3, 0, 2]);
+    fs::write(folder.join("covcounters.a.1.1"), program.counters(&[5, 0, 2])).unwrap();
+    agent.hit(&[0], 2);
+    agent.hit(&[1], 1);
+    world.run_pull(0);
+    assert_eq!(world.stored(APP).counts, [5, 1, 2]);
+    assert_eq!(world.query::<i64>("SELECT count(*) FROM generation WHERE closed_at IS NULL"), 1);
+    assert_eq!(world.query::<i64>("SELECT count(*) FROM generation"), 1);
+}
+
+const PROGRAM: &str = "package main\n\nimport \"os\"\n\nfunc work(n int) int {\n\tif n > 2 {\n\t\treturn n * 2\n\t}\n\
+    \treturn n\n}\n\nfunc main() {\n\ttotal := 0\n\tfor range len(os.Args) {\n\t\ttotal += work(len(os.Args))\n\t}\n\
+    \tif total > 100 {\n\t\tpanic(\"too much\")\n\t}\n}\n";
+
+#[test]
+fn real_programs_with_their_gocoverdir_in_the_inbox_count_as_go_tool_covdata_does() {
+    if Command::new("go").arg("version").output().is_err() {
+        assert!(std::env::var_os("GOC_WATCHDOG_REQUIRE_GO").is_none(), "no \"go\" in PATH");
+        return warn_skipped("no Go here, so no real program wrote its data into the inbox");
+    }
+    let world = World::new();
+    let source = world.home().join("source");
+    fs::create_dir(&source).unwrap();
+    fs::write(source.join("go.mod"), "module example.com/counted\n\ngo 1.22\n").unwrap();
+    fs::write(source.join("main.go"), PROGRAM).unwrap();
+    let go = |arguments: &[&str]| {
+        let mut command = Command::new("go");
+        command.args(arguments).current_dir(&source).env("GOPROXY", "off").env("GOWORK", "off");
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    };
+    for mode in ["set", "count", "atomic"] {
+        let (service, app) = (format!("staging_th_{mode}ted_master_845820727e"), format!("{mode}ted"));
+        go(&["build", "-cover", &format!("-covermode={mode}"), "-o", "program", "."]);
+        let folder = world.folder(&format!("{service}/pod-0"));
+        let kept = world.home().join(mode);
+        fs::create_dir(&kept).unwrap();
+        for arguments in [&["a"][..], &["a", "b", "c"], &[]] {
+            let mut program = Command::new(source.join("program"));
+            assert!(program.args(arguments).env("GOCOVERDIR", &folder).status().unwrap().success());
+        }
+        let written: Vec<PathBuf> = names(&folder).iter().map(|name| folder.join(name)).collect();
+        copy(&written, &kept);
+        go(&["tool", "covdata", "textfmt", &format!("-i={}", kept.display()), "-o=textfmt.txt"]);
+        assert_eq!(results(&world.pull_folders(0)), ["merged"; 3]);
+        let expected = profile_of(&fs::read_to_string(source.join("textfmt.txt")).unwrap());
+        assert_eq!(world.stored(&app), expected, "{mode}");
+    }
+}
