@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 use crate::collect::address_pull::{AddressPull, KeyHandle};
 use crate::collect::binary_answer;
-use crate::collect::fault::FaultScope;
+use crate::collect::fault::{AskError, FaultScope};
 use crate::collect::run::{GROWTH, PulledAnswer, StoreMessage};
 use crate::collect::taking_in::{StoredCounts, take_in};
 use crate::fleet::change::Change;
@@ -31,47 +31,51 @@ pub(crate) struct KnownAnswer<'g> {
 /// Asks an address and takes in its answer.
 pub(crate) fn ask(pull: &AddressPull<'_>) -> anyhow::Result<()> {
     let asked = match pull.told_kind() {
-        Some(AgentKind::Goc) => ask_for_text(pull)?,
-        Some(kind) => binary_answer::ask(pull, &kind)?,
-        None => ask_unknown(pull)?,
+        Some(AgentKind::Goc) => ask_for_text(pull),
+        Some(kind) => binary_answer::ask(pull, &kind),
+        None => ask_unknown(pull),
     };
-    if let Err(error) = asked {
-        pull.note_failure(&error.to_string());
+    match asked {
+        Err(AskError::Own(error)) => Err(error),
+        Err(AskError::Address(error)) => {
+            pull.note_failure(&error.to_string());
+            Ok(())
+        }
+        Ok(()) => Ok(()),
     }
-    Ok(())
 }
 
 /// Asks an address of which nobody tells the kind of its agent: as the agent that was found there last, else for text,
 /// the answer to which shows the other kinds, too.
-fn ask_unknown(pull: &AddressPull<'_>) -> anyhow::Result<Result<(), HttpError>> {
+fn ask_unknown(pull: &AddressPull<'_>) -> Result<(), AskError> {
     let (run, address) = (pull.run, pull.address);
     let ask_coverport = || binary_answer::ask(pull, &AgentKind::Coverport);
     let is_of_another_kind =
-        |asked: &Result<(), HttpError>| asked.as_ref().is_err_and(HttpError::is_of_another_kind);
+        |asked: &Result<(), AskError>| asked.as_ref().is_err_and(AskError::is_of_another_kind);
     let was_coverport = run.is_coverport(address);
     if was_coverport {
-        let asked = ask_coverport()?;
+        let asked = ask_coverport();
         if !is_of_another_kind(&asked) {
-            return Ok(asked);
+            return asked;
         }
     }
-    let asked = match ask_for_text(pull)? {
-        Err(HttpError::Coverport) => ask_coverport()?,
+    let asked = match ask_for_text(pull) {
+        Err(AskError::Address(HttpError::Coverport)) => ask_coverport(),
         asked => {
             if asked.is_ok() {
                 run.note_kind(address, false);
             }
-            return Ok(asked);
+            return asked;
         }
     };
     if !is_of_another_kind(&asked) {
         run.note_kind(address, true);
     }
-    Ok(asked)
+    asked
 }
 
-/// Asks an address for a text profile, and takes in what it answers; returns why that failed.
-fn ask_for_text(pull: &AddressPull<'_>) -> anyhow::Result<Result<(), HttpError>> {
+/// Asks an address for a text profile, and takes in what it answers.
+fn ask_for_text(pull: &AddressPull<'_>) -> Result<(), AskError> {
     let known = known_answer(pull)?;
     // The last answer of this life may have been no text.
     let digest = known.as_ref().and_then(|known| AnswerDigest::decode(&known.answer_digest));
@@ -91,17 +95,14 @@ fn ask_for_text(pull: &AddressPull<'_>) -> anyhow::Result<Result<(), HttpError>>
     let incoming = match (incoming, &known) {
         (Ok((incoming, true)), Some((known, _))) => {
             note_repeated(pull, known, incoming.bytes());
-            return Ok(Ok(()));
+            return Ok(());
         }
         (Ok((incoming, _)), _) => incoming,
-        (Err(error), _) => return Ok(Err(error)),
+        (Err(error), _) => return Err(error.into()),
     };
     let templates = known_templates(pull)?;
     let (answer, counts) = read_on(pull, incoming, known.as_ref(), &templates)?;
-    match answer {
-        Ok(answer) => take_in(pull, answer, counts, &templates).map(Ok),
-        Err(error) => Ok(Err(error)),
-    }
+    Ok(take_in(pull, answer, counts, &templates)?)
 }
 
 /// Says once in the life of a root that counters which an agent adds up anew for each answer are too high.
@@ -129,9 +130,9 @@ pub(crate) fn ask_again(
     pull: &AddressPull<'_>,
     kind: &AgentKind,
     templates: &[Arc<Template>],
-) -> anyhow::Result<Result<PulledAnswer, HttpError>> {
+) -> Result<PulledAnswer, AskError> {
     match kind {
-        AgentKind::Goc => Ok(pull.run.ask(pull.address, templates)),
+        AgentKind::Goc => Ok(pull.run.ask(pull.address, templates)?),
         kind => binary_answer::ask_again(pull, kind),
     }
 }
@@ -211,10 +212,10 @@ fn read_on(
     incoming: IncomingAnswer<'_>,
     known: Option<&(KnownAnswer<'_>, AnswerDigest)>,
     templates: &[Arc<Template>],
-) -> anyhow::Result<(Result<PulledAnswer, HttpError>, Option<StoredCounts>)> {
+) -> Result<(PulledAnswer, Option<StoredCounts>), AskError> {
     let (run, store) = (pull.run, pull.store);
     let Some((known, digest)) = known.filter(|_| incoming.recognised_any()) else {
-        return Ok((run.read(pull.address, incoming, templates, None), None));
+        return Ok((run.read(pull.address, incoming, templates, None)?, None));
     };
     let life = known.life.id;
     let stored = run.template(store, known.life.structure).and_then(|template| {
@@ -226,15 +227,15 @@ fn read_on(
         // Only a damaged stored value leads here and to the branch below. The address is asked anew, and that answer
         // needs no stored value.
         Err(error) if FaultScope::from_error(&error) == FaultScope::Service => {
-            return Ok((run.ask(pull.address, templates), None));
+            return Ok((run.ask(pull.address, templates)?, None));
         }
-        Err(error) => return Err(error),
+        Err(error) => return Err(error.into()),
     };
     match PreviousAnswer::new(digest, &template, &counts) {
         Some(last) => Ok((
-            run.read(pull.address, incoming, templates, Some(&last)),
+            run.read(pull.address, incoming, templates, Some(&last))?,
             Some(StoredCounts { life, counts }),
         )),
-        None => Ok((run.ask(pull.address, templates), None)),
+        None => Ok((run.ask(pull.address, templates)?, None)),
     }
 }

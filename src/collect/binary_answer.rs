@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::agent_files::AgentFiles;
 use crate::collect::address_pull::AddressPull;
 use crate::collect::asking::{KnownAnswer, known_answer, note_repeated};
+use crate::collect::fault::AskError;
 use crate::collect::run::{PulledAnswer, StoreMessage};
 use crate::collect::taking_in::take_in;
 use crate::fleet::change::Change;
@@ -65,34 +66,28 @@ impl KnownMeta {
     }
 }
 
-/// Asks an address for Go's binary coverage data, and takes in what it answers; returns why that failed.
-pub(crate) fn ask(pull: &AddressPull<'_>, kind: &AgentKind) -> anyhow::Result<Result<(), HttpError>> {
+/// Asks an address for Go's binary coverage data, and takes in what it answers.
+pub(crate) fn ask(pull: &AddressPull<'_>, kind: &AgentKind) -> Result<(), AskError> {
     let known = known_answer(pull)?;
     let memory = &pull.run.memory;
-    let read = match read_unless_repeated(pull, kind, known.as_ref(), memory.reader(false))? {
+    let read = match read_unless_repeated(pull, kind, known.as_ref(), memory.reader(false)) {
         // Once more, while nothing else is read.
-        Err(HttpError::Memory(MemoryExhausted::Crowded { .. })) => {
-            read_unless_repeated(pull, kind, known.as_ref(), memory.reader(true))?
+        Err(AskError::Address(HttpError::Memory(MemoryExhausted::Crowded { .. }))) => {
+            read_unless_repeated(pull, kind, known.as_ref(), memory.reader(true))
         }
         read => read,
     };
-    match read {
-        Ok(Some(answer)) => take_in(pull, answer, None, &[]).map(Ok),
-        Ok(None) => Ok(Ok(())),
-        Err(error) => Ok(Err(error)),
+    match read? {
+        Some(answer) => Ok(take_in(pull, answer, None, &[])?),
+        None => Ok(()),
     }
 }
 
 /// Asks an address again, whose answer was read a moment ago.
-pub(crate) fn ask_again(
-    pull: &AddressPull<'_>,
-    kind: &AgentKind,
-) -> anyhow::Result<Result<PulledAnswer, HttpError>> {
+pub(crate) fn ask_again(pull: &AddressPull<'_>, kind: &AgentKind) -> Result<PulledAnswer, AskError> {
     let mut reservation = pull.run.memory.reader(false);
-    match request(pull.run.client, pull.address, kind, false, Some(&mut reservation)) {
-        Ok(coverage) => read(pull, kind, coverage, reservation),
-        Err(error) => Ok(Err(error)),
-    }
+    let coverage = request(pull.run.client, pull.address, kind, false, Some(&mut reservation))?;
+    read(pull, kind, coverage, reservation)
 }
 
 /// Asks for the counters, and decodes them; `None`, and it is noted, where they are those of the last answer.
@@ -101,17 +96,14 @@ fn read_unless_repeated(
     kind: &AgentKind,
     known: Option<&KnownAnswer<'_>>,
     mut reservation: Reservation,
-) -> anyhow::Result<Result<Option<PulledAnswer>, HttpError>> {
-    let coverage = match request(pull.run.client, pull.address, kind, false, Some(&mut reservation)) {
-        Ok(coverage) => coverage,
-        Err(error) => return Ok(Err(error)),
-    };
+) -> Result<Option<PulledAnswer>, AskError> {
+    let coverage = request(pull.run.client, pull.address, kind, false, Some(&mut reservation))?;
     match known {
         Some(known) if is_repeated(pull, known, &coverage)? => {
             note_repeated(pull, known, coverage.bytes);
-            Ok(Ok(None))
+            Ok(None)
         }
-        _ => Ok(read(pull, kind, coverage, reservation)?.map(Some)),
+        _ => Ok(Some(read(pull, kind, coverage, reservation)?)),
     }
 }
 
@@ -156,48 +148,34 @@ fn read(
     kind: &AgentKind,
     mut coverage: Coverage,
     mut reservation: Reservation,
-) -> anyhow::Result<Result<PulledAnswer, HttpError>> {
-    let file = match CounterFile::from_bytes(&coverage.counters) {
-        Ok(file) => file,
-        Err(error) => return Ok(Err(error.into())),
-    };
+) -> Result<PulledAnswer, AskError> {
+    let file = CounterFile::from_bytes(&coverage.counters).map_err(HttpError::from)?;
     note_other_commit(pull, &coverage.headers);
     for key in &pull.keys {
         let meta = key.lock().meta(file.hash(), key.entry.id, pull.run, pull.store)?;
         let Some(meta) = meta else { continue };
         match Counted::new(&meta, &coverage, pull, &mut reservation) {
-            Ok(counted) => return Ok(Ok(counted.into_answer(kind, None, reservation))),
+            Ok(counted) => return Ok(counted.into_answer(kind, None, reservation)),
             // Counters that do not fit are of another meta with this hash.
             Err(HttpError::Data(_)) => {}
-            Err(error) => return Ok(Err(error)),
+            Err(error) => return Err(error.into()),
         }
     }
     let mut bytes = coverage.bytes;
     if coverage.meta.is_none() {
-        coverage = match request(pull.run.client, pull.address, kind, true, Some(&mut reservation)) {
-            Ok(coverage) => coverage,
-            Err(error) => return Ok(Err(error)),
-        };
+        coverage = request(pull.run.client, pull.address, kind, true, Some(&mut reservation))?;
         bytes += coverage.bytes;
     }
-    let meta = match whole_meta(&mut coverage, pull.run.client) {
-        Ok(meta) => meta,
-        Err(error) => return Ok(Err(error)),
-    };
-    if let Err(error) = reservation.grow_to(coverage.bytes + meta.meta.heap_bytes() as u64) {
-        return Ok(Err(error.into()));
-    }
+    let meta = whole_meta(&mut coverage, pull.run.client)?;
+    let whole_bytes = coverage.bytes + meta.meta.heap_bytes() as u64;
+    reservation.grow_to(whole_bytes).map_err(HttpError::from)?;
     let WholeMeta { meta, bytes: data } = meta;
     let known = KnownMeta::new(&meta, &pull.run.rules.agent_files);
     drop(meta);
     coverage.bytes = bytes;
-    match Counted::new(&known, &coverage, pull, &mut reservation) {
-        Ok(counted) => {
-            let template = learn(pull, &known, data, &coverage.headers)?;
-            Ok(Ok(counted.into_answer(kind, Some(template), reservation)))
-        }
-        Err(error) => Ok(Err(error)),
-    }
+    let counted = Counted::new(&known, &coverage, pull, &mut reservation)?;
+    let template = learn(pull, &known, data, &coverage.headers)?;
+    Ok(counted.into_answer(kind, Some(template), reservation))
 }
 
 /// A meta with the bytes that it was read from.

@@ -1,5 +1,6 @@
-//! The scope of a fault on this side: one service, or the whole run.
+//! Failures of an address, and faults on this side with their scope: one service, or the whole run.
 
+use crate::io::center::HttpError;
 use crate::io::store::StoreError;
 use crate::io::workdir::WorkdirError;
 
@@ -27,6 +28,34 @@ impl FaultScope {
             cause.downcast_ref::<BadAdoption>().map(|_| true)
         });
         if is_of_root == Some(true) { Self::Root } else { Self::Service }
+    }
+}
+
+/// The reason why no answer of an address was taken in.
+#[derive(Debug)]
+pub(crate) enum AskError {
+    /// The address failed; the next run asks it again.
+    Address(HttpError),
+    /// A fault on this side.
+    Own(anyhow::Error),
+}
+
+impl From<HttpError> for AskError {
+    fn from(error: HttpError) -> Self {
+        Self::Address(error)
+    }
+}
+
+impl From<anyhow::Error> for AskError {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Own(error)
+    }
+}
+
+impl AskError {
+    /// Tells whether another kind of agent than the one that was asked for serves at the address.
+    pub(crate) fn is_of_another_kind(&self) -> bool {
+        matches!(self, Self::Address(error) if error.is_of_another_kind())
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::collect::address_pull::{AddressPull, KeyHandle};
 use crate::collect::asking::ask_again;
+use crate::collect::fault::AskError;
 use crate::collect::run::{PulledAnswer, StoreMessage};
 use crate::fleet::assignment::{self, AnswerBuild};
 use crate::fleet::build_group::{self, Claim};
@@ -98,9 +99,13 @@ fn assign_steadily<'g>(
             // for it.
             answer.reservation.iter_mut().for_each(Reservation::keep_all);
             // A counter that fell can be noise of one reading, so a second reading decides.
-            if let Ok(again) = ask_again(pull, &answer.kind, templates)? {
-                answer = again;
-                continue;
+            match ask_again(pull, &answer.kind, templates) {
+                Ok(again) => {
+                    answer = again;
+                    continue;
+                }
+                Err(AskError::Own(error)) => return Err(error),
+                Err(AskError::Address(_)) => {}
             }
         }
         return Ok(Some(AssignedAnswer { answer, assignment, stored, learned_bytes }));
