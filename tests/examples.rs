@@ -24,11 +24,13 @@ use crate::harness::{ECHO, MAIN_BLOCK, Output, World, echo, has_program, make_sc
 use crate::sim::{Agent, Program};
 
 /// The examples that a person adapts; [`each_example_says_what_to_change`] compares the list with the folder.
-const EXAMPLES: [&str; 14] = [
+const EXAMPLES: [&str; 16] = [
     "ci/github-actions.yml",
     "ci/gitlab-ci.yml",
+    "compose/compose.yaml",
     "crontab",
     "kubernetes/Dockerfile",
+    "kubernetes/cover-deployment.yaml",
     "kubernetes/cronjob.yaml",
     "kubernetes/deployment.yaml",
     "kubernetes/targets.yaml",
@@ -58,7 +60,8 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
 fn assert_is_read(variable: &str) {
     let cli = Cli::command();
     let mut read = cli.get_arguments().filter_map(|argument| argument.get_env());
-    assert!(variable == "GOC_SERVICE_NAME" || read.any(|it| it == variable), "nothing reads {variable}");
+    let is_of_process = ["GOC_SERVICE_NAME", "GOCOVERDIR", "POD"].contains(&variable);
+    assert!(is_of_process || read.any(|it| it == variable), "nothing reads {variable}");
 }
 
 /// Prepares a shell in the environment of a world, in which `goc-watchdog` is the binary of this build.
@@ -82,7 +85,9 @@ fn each_example_says_what_to_change() {
     let mut found: Vec<String> = files_below(&folder)
         .iter()
         .map(|path| path.strip_prefix(&folder).unwrap().to_str().unwrap().to_owned())
-        .filter(|name| name != "quickstart.rs" && !name.starts_with("echo/") && !name.starts_with("agent/"))
+        .filter(|name| {
+            !["quickstart.rs", "agent/", "echo/", "gocover/"].iter().any(|it| name.starts_with(it))
+        })
         .collect();
     found.sort();
     assert_eq!(found, EXAMPLES, "an example that no test knows");
@@ -570,8 +575,12 @@ fn calls_that_other_properties_forbid_are_told_from_those_that_they_allow() {
 
 // ---- Kubernetes ------------------------------------------------------------------------------
 
-const MANIFESTS: [&str; 3] =
-    ["kubernetes/cronjob.yaml", "kubernetes/deployment.yaml", "kubernetes/volumes.yaml"];
+const MANIFESTS: [&str; 4] = [
+    "kubernetes/cover-deployment.yaml",
+    "kubernetes/cronjob.yaml",
+    "kubernetes/deployment.yaml",
+    "kubernetes/volumes.yaml",
+];
 
 /// The manifest of a pull from the pods that kubectl lists, which needs no center.
 const PODS_MANIFEST: &str = "kubernetes/targets.yaml";
@@ -592,10 +601,11 @@ fn manifest(kind: &str, name: &str) -> Value {
 
 /// Returns the templates of all pods in the manifests, with the name of the object that holds each.
 fn pods() -> Vec<(&'static str, Value)> {
-    let deployment = manifest("Deployment", "echoserver")["spec"]["template"]["spec"].clone();
+    let deployment = |name| manifest("Deployment", name)["spec"]["template"]["spec"].clone();
     let job = |name| manifest("CronJob", name)["spec"]["jobTemplate"]["spec"]["template"]["spec"].clone();
     vec![
-        ("echoserver", deployment),
+        ("echoserver", deployment("echoserver")),
+        ("cover-echoserver", deployment("cover-echoserver")),
         ("goc-watchdog-pull", job("goc-watchdog-pull")),
         ("goc-watchdog-prune", job("goc-watchdog-prune")),
     ]
@@ -688,9 +698,11 @@ fn objects_that_the_manifests_name_exist() {
             }
         }
     }
-    let deployment = manifest("Deployment", "echoserver");
-    let labels = &deployment["spec"]["template"]["metadata"]["labels"];
-    assert_eq!(&deployment["spec"]["selector"]["matchLabels"], labels);
+    for name in ["echoserver", "cover-echoserver"] {
+        let deployment = manifest("Deployment", name);
+        let labels = &deployment["spec"]["template"]["metadata"]["labels"];
+        assert_eq!(&deployment["spec"]["selector"]["matchLabels"], labels);
+    }
 }
 
 #[test]
@@ -707,6 +719,21 @@ fn pods_and_cron_jobs_share_the_inbox_and_a_group_that_may_empty_it() {
         pods().iter().map(|(_, pod)| pod["securityContext"]["fsGroup"].as_u64()).collect();
     assert_eq!(groups.len(), 1, "{groups:?}");
     assert!(groups.first().unwrap().is_some());
+}
+
+#[test]
+fn the_pods_of_go_build_cover_have_a_port_a_service_and_a_folder_of_the_inbox() {
+    let template = manifest("Deployment", "cover-echoserver")["spec"]["template"].clone();
+    let service = template["metadata"]["annotations"]["goc-watchdog/service"].as_str().unwrap();
+    let pod = pod("cover-echoserver");
+    let [container] = list(&pod["containers"]) else { panic!("one container") };
+    assert_eq!(container["ports"][0]["name"], "coverage");
+    let inbox = mount_path(&pod, "goc-watchdog-inbox");
+    let pull = of_pods("CronJob")["spec"]["jobTemplate"]["spec"]["template"]["spec"].clone();
+    let root = mount_path(&pull, "goc-watchdog-root");
+    assert_eq!(mount_path(&pull, "goc-watchdog-inbox"), format!("{root}/inbox"));
+    assert_eq!(pod["initContainers"][0]["env"], container["env"]);
+    assert_eq!(container["env"][1]["value"], format!("{inbox}/{service}/$(POD)"));
 }
 
 #[test]
@@ -872,7 +899,8 @@ fn the_image_has_what_the_manifests_take_from_it() {
         assert_eq!(pod["securityContext"]["runAsUser"].to_string(), user, "{name}");
         assert_eq!(pod["securityContext"]["runAsGroup"].to_string(), group, "{name}");
         let containers = list(&pod["initContainers"]).iter().chain(list(&pod["containers"]));
-        let ours: Vec<_> = containers.filter(|it| it["name"] != "echoserver").collect();
+        let ours: Vec<_> =
+            containers.filter(|it| it["name"] != "echoserver" && it["name"] != "kubectl").collect();
         assert!(!ours.is_empty());
         for container in ours {
             assert_eq!(container["image"], *tag, "{name}");
@@ -884,6 +912,37 @@ fn the_image_has_what_the_manifests_take_from_it() {
     for line in ["rustup target add ", "cargo build --release --locked --target "] {
         let line = comment.lines().find(|it| it.starts_with(line)).expect("how it is built");
         assert!(readme.lines().any(|it| it == line), "{line}");
+    }
+}
+
+// ---- compose ---------------------------------------------------------------------------------
+
+#[test]
+fn compose_accepts_the_file() {
+    if !has_program(&["check-jsonschema", "--version"]) {
+        return;
+    }
+    let file = project_path("examples/compose/compose.yaml");
+    let schema = ["--builtin-schema", "vendor.compose-spec"];
+    output_of(Command::new("check-jsonschema").args(schema).arg(file)).assert_code(0);
+}
+
+#[test]
+fn each_replica_of_the_compose_file_has_a_target_and_a_folder() {
+    let [compose] = yaml("compose/compose.yaml").try_into().expect("one document");
+    let targets = compose["configs"]["targets"]["content"].as_str().unwrap();
+    let targets: Value = serde_json::from_str(targets).unwrap();
+    let folders = compose["services"]["folders"]["entrypoint"][2].as_str().unwrap();
+    let replicas: Vec<&String> =
+        compose["services"].as_object().unwrap().keys().filter(|it| it.starts_with("echoserver")).collect();
+    assert_eq!(list(&targets).len(), replicas.len());
+    for (name, target) in replicas.into_iter().zip(list(&targets)) {
+        let service = target["labels"]["service"].as_str().unwrap();
+        assert_eq!(target["targets"][0], format!("{name}:53700"));
+        assert_eq!(target["labels"]["pod"], *name);
+        let folder = format!("inbox/{service}/{name}");
+        assert_eq!(compose["services"][name]["environment"]["GOCOVERDIR"], format!("/{folder}"));
+        assert!(folders.lines().any(|line| line == format!("mkdir -p {folder}")), "{folders}");
     }
 }
 
