@@ -100,7 +100,7 @@ fn a_pull_killed_at_any_moment_loses_nothing_and_the_next_goes_on() {
 }
 
 /// Tells whether strace is here and may trace; warns where not.
-fn has_strace() -> bool {
+pub(crate) fn has_strace() -> bool {
     let Ok(traced) = Command::new("strace").args(["-o", "/dev/null", "true"]).output() else {
         assert!(std::env::var_os("GOC_WATCHDOG_REQUIRE_GO").is_none(), "strace is missing");
         warn_skipped("strace is not installed, so it was not killed at each step");
@@ -113,7 +113,7 @@ fn has_strace() -> bool {
 }
 
 /// Runs a pull under strace, which kills it at the `nth` call of `syscall`. Tells whether such a call came.
-fn killed_at(world: &World, syscall: &str, nth: usize) -> bool {
+pub(crate) fn killed_at(world: &World, syscall: &str, nth: usize) -> bool {
     let mut strace = Command::new("strace");
     world.set_environment(&mut strace);
     strace

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use goc_watchdog::profile::Profile;
 use serde_json::{Value, json};
 
+use crate::crash::{has_strace, killed_at};
 use crate::harness::users::{NOBODY, SERVICE_USER, change_owner};
 use crate::harness::{Output, World, profile_of, warn_skipped};
 use crate::sim::{BinaryProgram, Coverport};
@@ -92,6 +93,12 @@ impl World {
 
 fn results(taken: &[(String, Value)]) -> Vec<&str> {
     taken.iter().map(|(result, _)| result.as_str()).collect()
+}
+
+fn sorted(taken: &[(String, Value)]) -> Vec<&str> {
+    let mut results = results(taken);
+    results.sort_unstable();
+    results
 }
 
 #[test]
@@ -294,6 +301,22 @@ fn bad_files_are_moved_aside_with_their_reason_and_stop_nothing() {
 }
 
 #[test]
+fn a_meta_that_is_cut_short_waits_an_hour_and_its_counters_wait_for_a_whole_one() {
+    let world = World::new();
+    let folder = world.folder(SERVICE);
+    copy(&data("count", "covcounters"), &folder);
+    let (whole, meta) = (fs::read(&data("count", "covmeta")[0]).unwrap(), folder.join(COUNT_META));
+    fs::write(&meta, &whole[..whole.len() - 9]).unwrap();
+    assert_eq!(sorted(&world.pull_folders(0)), ["unfinished", "waiting", "waiting", "waiting"]);
+    set_age(&meta, hours(2));
+    assert_eq!(sorted(&world.pull_folders(3)), ["bad", "waiting", "waiting", "waiting"]);
+    assert_eq!(names(&world.inbox().join("bad")), [COUNT_META.to_owned(), format!("{COUNT_META}.reason")]);
+    fs::write(&meta, &whole).unwrap();
+    assert_eq!(results(&world.pull_folders(0)), ["merged"; 3]);
+    assert_eq!(world.stored(APP), textfmt("count"));
+}
+
+#[test]
 fn a_link_in_place_of_a_folder_is_not_followed() {
     let world = World::new();
     let outside = world.home().join("outside");
@@ -454,6 +477,35 @@ fn a_pull_killed_at_any_moment_counts_each_file_once() {
     }
     println!("{killed} of 60 runs were killed");
     assert!(killed >= 15, "only {killed} of 60 runs were killed before they ended");
+}
+
+#[test]
+fn a_pull_killed_at_each_step_of_taking_in_counts_each_file_once() {
+    if !has_strace() {
+        return;
+    }
+    let world = World::new();
+    world.configure("[pull]\nchange = \"counts\"\n");
+    let folder = world.folder(SERVICE);
+    copy(&data("snapshots", SNAPSHOTS_META), &folder);
+    let files = data("snapshots", "covcounters").into_iter().map(|file| fs::read(file).unwrap());
+    let files: Vec<Vec<u8>> = files.collect();
+    let (mut pid, mut killed) = (0, 0);
+    for syscall in ["unlinkat", "fdatasync", "fsync", "pwrite64", "renameat"] {
+        for nth in 1..8 {
+            pid += 1;
+            for (index, file) in files.iter().enumerate() {
+                let name = format!("covcounters.39bdad10ba087682b81906837d7d9e0d.{pid}.{index}");
+                fs::write(folder.join(name), file).unwrap();
+            }
+            killed += u32::from(killed_at(&world, syscall, nth));
+        }
+        world.run(&["pull", "-q"]).assert_code(0);
+        world.assert_consistent();
+        assert_eq!(*world.stored(APP).counts.iter().max().unwrap(), 30 * pid, "{syscall}");
+        assert_eq!(names(&folder), [SNAPSHOTS_META]);
+    }
+    assert!(killed > 12, "only {killed} steps were interrupted");
 }
 
 const BLOCKS: &str = "example.com/calc/main.go:1.1,2.2 1\nexample.com/calc/main.go:3.1,4.2 1\n\

@@ -3,19 +3,20 @@
 //! Folders take turns, so that one with very many files does not keep the others waiting. A failure is that of its folder
 //! or file.
 
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::{BinaryHeap, HashSet, VecDeque};
 use std::fs::File;
 use std::io::Read as _;
 
 use anyhow::Result;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
+use super::emptying::StoredFile;
+use super::left_key::LeftKey;
 use super::left_meta::{FolderMeta, LoadedMeta, MetaCache};
-use super::left_process::{LeftKey, OpenProcess};
+use super::left_process::OpenProcess;
 use super::reader::{COMMITTED_AT_ONCE, InboxReader, KeyCache};
 use super::{InboxOutcome, LeftKind, SnapshotOutcome, SnapshotResult, WhyRefused, distrust, explained};
 use crate::collect::fault::FaultScope;
-use crate::fleet::change::Change;
 use crate::fleet::left_process::LeftProcess;
 use crate::io::workdir::WorkdirError;
 use crate::io::workdir::data_folder::{DataFolder, OpenDataFolder};
@@ -27,12 +28,6 @@ use crate::profile::gocover::{CounterFile, DataError, DataFileName, DataHeader, 
 const FILES_A_TURN: usize = 1024;
 /// Number of metas of a folder that are looked at.
 const MOST_METAS: usize = 1024;
-/// Time after its last change for which a file that is cut short may still be copied.
-const CUT_WAITS: TimeDelta = TimeDelta::hours(1);
-/// Time for which counters wait for their meta.
-const COUNTERS_WAIT: TimeDelta = TimeDelta::days(7);
-/// Time without any change of a folder after which its metas are removed.
-const QUIET_AFTER: TimeDelta = TimeDelta::days(1);
 
 /// Takes in the files of folders, one folder after another.
 pub(super) struct FolderReader<'r, 'i, 'a, 'w> {
@@ -40,6 +35,8 @@ pub(super) struct FolderReader<'r, 'i, 'a, 'w> {
     pub(super) cache: &'r mut KeyCache,
     pub(super) outcome: &'r mut InboxOutcome,
     pub(super) metas: MetaCache,
+    /// Metas whose outcome was noted.
+    pub(super) named_metas: HashSet<String>,
     /// The key of the last folder.
     pub(super) key: Option<LeftKey>,
 }
@@ -52,9 +49,9 @@ pub(super) struct Folder<'f> {
     /// Files that are not taken in, each with the reason.
     pub(super) refused: Vec<(String, WhyRefused)>,
     /// The error of the last file that this user may not remove.
-    denied: Option<WorkdirError>,
+    pub(super) denied: Option<WorkdirError>,
     /// Identities of files that stay although they are stored.
-    stay: Vec<String>,
+    pub(super) stay: Vec<String>,
 }
 
 /// The names of files in a folder.
@@ -84,13 +81,6 @@ enum ReadCounters {
     New(Box<LeftCounters>),
     /// Another root took the file meanwhile.
     Gone,
-}
-
-/// A file that is stored, and can be removed.
-struct StoredFile {
-    name: String,
-    /// The identity of a file that was stored before this run.
-    known: Option<String>,
 }
 
 impl FolderReader<'_, '_, '_, '_> {
@@ -226,7 +216,7 @@ impl FolderReader<'_, '_, '_, '_> {
         self.cache.open = None;
     }
 
-    fn note(&mut self, folder: &Folder<'_>, name: &str, outcome: SnapshotOutcome) {
+    pub(super) fn note(&mut self, folder: &Folder<'_>, name: &str, outcome: SnapshotOutcome) {
         let (kind, captured_at) = match DataFileName::parse(name) {
             Some(DataFileName::Counters { written_at, .. }) => {
                 (LeftKind::Counters, Some(time_of(written_at, self.reader.run.now)))
@@ -234,6 +224,10 @@ impl FolderReader<'_, '_, '_, '_> {
             _ => (LeftKind::Meta, None),
         };
         let file = folder.opened.path_of(name).display().to_string();
+        // A meta is looked at each time that it is its folder's turn.
+        if kind == LeftKind::Meta && !self.named_metas.insert(file.clone()) {
+            return;
+        }
         let service = Some(folder.names.service.clone());
         self.outcome.results.push(SnapshotResult { file, kind, service, captured_at, outcome });
     }
@@ -329,119 +323,6 @@ impl FolderReader<'_, '_, '_, '_> {
                 Err(reason) => folder.refused.push((name, reason)),
             }
         }
-    }
-
-    /// Removes a file that is stored.
-    fn remove(&mut self, folder: &mut Folder<'_>, StoredFile { name, known }: StoredFile) {
-        match folder.opened.remove(&name) {
-            Ok(()) => {}
-            Err(error) if error.is_not_permitted() => {
-                folder.denied = Some(error);
-                folder.stay.extend(known);
-            }
-            Err(error) => {
-                self.outcome.not_removed.push(explained(error));
-                self.outcome.is_partial = true;
-            }
-        }
-    }
-
-    /// Removes the metas of a folder in which nothing has happened for a day. Counters that come later find them in the
-    /// database.
-    fn remove_quiet_metas(&mut self, folder: &mut Folder<'_>) -> Result<()> {
-        let now = self.reader.run.now;
-        let is_quiet = |age: Option<TimeDelta>| age.is_some_and(|age| age > QUIET_AFTER);
-        let entry = self.cache.entries.get(&folder.names.service).copied();
-        // The counters of a service that shows nothing yet may still come, and would make its key anew.
-        let Some(entry) = entry.filter(|_| is_quiet(folder.opened.quiet_for(now))) else { return Ok(()) };
-        if self.reader.open_key(entry, &mut self.cache.open)?.state.current().is_none() {
-            return Ok(());
-        }
-        let old = |meta: &FolderMeta| is_quiet(folder.opened.age(&meta.name, now));
-        let names: Vec<String> =
-            folder.metas.iter().filter(|meta| old(meta)).map(|meta| meta.name.clone()).collect();
-        let mut stored = Vec::new();
-        for name in names {
-            if (self.reader.is_over)() {
-                break;
-            }
-            let identity = folder.opened.state_of(&name).map(|state| {
-                let DataFolder { service, pod, .. } = folder.names;
-                LeftProcess::file_identity((service, pod.as_deref()), &name, state.as_bytes())
-            });
-            let Some(identity) = identity else { continue };
-            if self.reader.store.is_taken(&identity)? {
-                stored.push(StoredFile { name, known: Some(identity) });
-                continue;
-            }
-            let Some(index) = folder.metas.iter().position(|meta| meta.name == name) else { continue };
-            if let Some(meta) = self.load_meta(folder, index)? {
-                self.learn_meta(entry, &meta)?;
-                let taken = Change::SnapshotTaken { identity, at: now };
-                self.reader.writer.apply(&taken)?;
-                stored.push(StoredFile { name, known: None });
-            }
-        }
-        self.reader.writer.commit()?;
-        for file in stored {
-            self.remove(folder, file);
-        }
-        Ok(())
-    }
-
-    /// Moves files to the folder for bad ones that have waited long enough; notes the outcome of each, except for files
-    /// that another root took.
-    fn refuse(&mut self, folder: &Folder<'_>, refused: Vec<(String, WhyRefused)>) {
-        let mut bad = Vec::new();
-        for (name, reason) in refused {
-            let Some(age) = folder.opened.age(&name, self.reader.run.now) else { continue };
-            match reason {
-                WhyRefused::Stuck(reason) => self.note(folder, &name, SnapshotOutcome::Stuck(reason)),
-                WhyRefused::Unfinished(reason) if age < CUT_WAITS => {
-                    self.note(folder, &name, SnapshotOutcome::Unfinished(reason));
-                }
-                WhyRefused::NoMeta(reason) if age < COUNTERS_WAIT => {
-                    self.note(folder, &name, SnapshotOutcome::NoMeta(reason));
-                }
-                WhyRefused::Unfinished(reason) | WhyRefused::NoMeta(reason) | WhyRefused::Bad(reason) => {
-                    bad.push((name, reason));
-                }
-            }
-        }
-        if bad.is_empty() {
-            return;
-        }
-        let files: Vec<(&str, &str)> = bad.iter().map(|(name, reason)| (&**name, &**reason)).collect();
-        let moved = folder.opened.set_aside(&files);
-        for ((name, reason), moved) in bad.iter().zip(moved) {
-            match moved {
-                Ok(true) => self.note(folder, name, SnapshotOutcome::Bad(reason.clone())),
-                Ok(false) => {}
-                Err(error) => {
-                    let reason = format!("{reason}; {}", explained(error));
-                    self.note(folder, name, SnapshotOutcome::Stuck(reason));
-                }
-            }
-        }
-    }
-
-    /// Notes once that files of a folder stay because this user may not remove them, and keeps them remembered.
-    fn tell_stays(&mut self, folder: &Folder<'_>) -> Result<()> {
-        let (store, now) = (self.reader.store, self.reader.run.now);
-        let writer = &mut *self.reader.writer;
-        for identity in &folder.stay {
-            writer.apply(&Change::SnapshotTaken { identity: identity.clone(), at: now })?;
-        }
-        if let Some(denied) = &folder.denied {
-            let topic = format!("files stay in {}", folder.opened.path().display());
-            if !store.is_told(&topic)? {
-                writer.apply(&Change::Told(topic, now))?;
-                let reason = std::error::Error::source(denied).map(ToString::to_string).unwrap_or_default();
-                self.outcome.not_emptied.push((folder.opened.path().to_owned(), reason));
-                self.outcome.is_partial = true;
-            }
-        }
-        Ok(self.reader.writer.commit()?)
     }
 }
 

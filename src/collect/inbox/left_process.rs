@@ -1,7 +1,7 @@
 //! Stores what processes left in folders: snapshots of one process become its lives, and are never added.
 
+use std::collections::BTreeMap;
 use std::collections::hash_map::DefaultHasher;
-use std::collections::{BTreeMap, HashMap};
 use std::hash::{Hash as _, Hasher as _};
 
 use anyhow::{Context as _, Result};
@@ -9,27 +9,17 @@ use chrono::{DateTime, Utc};
 
 use super::SnapshotOutcome;
 use super::folder::{Folder, FolderReader, LeftCounters};
-use super::origin::Pods;
+use super::left_key::{LeftKey, PulledLives};
 use super::reader::build_group_for;
 use crate::collect::open_key::OpenKey;
 use crate::fleet::change::Change;
 use crate::fleet::ids::{BuildGroupId, LifeId, StructureId};
-use crate::fleet::left_process::{LeftProcess, exit_owner, is_left};
-use crate::fleet::process::Process;
+use crate::fleet::left_process::{LeftProcess, exit_owner};
 use crate::fleet::process_snapshots::ProcessSnapshots;
 use crate::fleet::records::Life;
 use crate::fleet::snapshot::larger;
 use crate::io::store::Store;
 use crate::profile::{Fingerprint, Mode, encode_counts, mix};
-
-/// The lives of a key by the processes that left them, so that one is found among very many.
-pub(super) struct LeftKey {
-    entry: usize,
-    /// Indices among the lives of the key.
-    lives: HashMap<String, Vec<usize>>,
-    /// The processes of pulled lives.
-    pulled: HashMap<LifeId, Process>,
-}
 
 /// A process of which counter files are taken in.
 pub(super) struct OpenProcess {
@@ -56,15 +46,6 @@ pub(super) struct OpenProcess {
     /// Counters that such lives have now.
     joined: BTreeMap<LifeId, Vec<u64>>,
     files: Vec<LeftFile>,
-}
-
-/// Pulled lives that may be of a process.
-#[derive(Default)]
-struct PulledLives {
-    /// Of its pod.
-    of_pod: Vec<LifeId>,
-    /// With its process id, at addresses of which no pod is known; at any address where its pod is not known.
-    of_pid: Vec<LifeId>,
 }
 
 /// A counter file that was added to its process.
@@ -207,8 +188,11 @@ impl FolderReader<'_, '_, '_, '_> {
             changes.push(Change::Unfinished(entry.id));
             entry.came_in = true;
         }
-        let files = process.files.iter().map(|file| &file.identity).chain([&process.identity]);
-        changes.extend(files.map(|identity| Change::SnapshotTaken { identity: identity.clone(), at: now }));
+        // A process of which all files joined pulled lives has no life that could be folded.
+        let own = (!process.snapshots.lives().is_empty()).then_some(&process.identity);
+        let identities = process.files.iter().map(|file| &file.identity).chain(own);
+        changes
+            .extend(identities.map(|identity| Change::SnapshotTaken { identity: identity.clone(), at: now }));
         self.reader.writer.apply_all(&changes)?;
         let open_key = self.reader.open_key(process.entry, &mut self.cache.open)?;
         let is_shown = open_key.state.current_id() == Some(process.build_group);
@@ -352,69 +336,6 @@ impl LeftLives<'_> {
     fn removed(&mut self, id: LifeId) {
         self.open_key.state.lives.retain(|life| life.id != id);
         self.changes.push(Change::LifeFolded(id));
-    }
-}
-
-impl LeftKey {
-    fn new(entry: usize, open_key: &OpenKey, pulled: HashMap<LifeId, Process>) -> Self {
-        let mut key = Self { entry, lives: HashMap::new(), pulled };
-        key.index_all(open_key);
-        key
-    }
-
-    fn index_all(&mut self, open_key: &OpenKey) {
-        self.lives.clear();
-        for (index, life) in open_key.state.lives.iter().enumerate() {
-            if let Some(address) = life.address.as_ref().filter(|address| is_left(address)) {
-                self.lives.entry(address.clone()).or_default().push(index);
-            }
-        }
-    }
-
-    /// Notes that lives of a process were added at the end, or removed anywhere.
-    fn index(&mut self, address: &str, open_key: &OpenKey, was_removed: bool) {
-        if was_removed {
-            return self.index_all(open_key);
-        }
-        let known = self.lives.entry(address.to_owned()).or_default();
-        let lives = &open_key.state.lives;
-        let added =
-            (0..lives.len()).rev().take_while(|&index| lives[index].address.as_deref() == Some(address));
-        let added: Vec<usize> = added.filter(|index| !known.contains(index)).collect();
-        known.extend(added);
-    }
-
-    fn lives_at<'k>(&'k self, address: &str, open_key: &'k OpenKey) -> impl Iterator<Item = &'k Life> {
-        let indices = self.lives.get(address).into_iter().flatten();
-        indices.filter_map(|&index| open_key.state.lives.get(index))
-    }
-
-    /// Returns the pulled lives among these that may be of a process: those of its pod, and those with its process id. A
-    /// life that is known to be of another pod is not.
-    fn pulled_lives<'l>(
-        &self,
-        lives: impl Iterator<Item = &'l Life>,
-        process: &LeftProcess<'_>,
-        pods: &Pods,
-    ) -> PulledLives {
-        let mut pulled = PulledLives::default();
-        if self.pulled.is_empty() {
-            return pulled;
-        }
-        for life in lives.filter(|life| !life.is_mixture) {
-            let Some(known) = self.pulled.get(&life.id).filter(|known| known.meta == process.meta) else {
-                continue;
-            };
-            let pods = life.address.as_ref().and_then(|address| pods.get(address));
-            match process.pod.zip(pods).map(|(pod, pods)| pods.contains(pod)) {
-                Some(true) => pulled.of_pod.push(life.id),
-                None if known.pid.is_some_and(|pid| u64::from(pid) == process.pid) => {
-                    pulled.of_pid.push(life.id);
-                }
-                _ => {}
-            }
-        }
-        pulled
     }
 }
 

@@ -3,7 +3,9 @@
 //! A snapshot is as untrusted as an answer, and may come late, twice, or after a later one. Its counters and its
 //! identity are committed together before its file is removed, so that a crash in between counts nothing twice.
 
+mod emptying;
 mod folder;
+mod left_key;
 mod left_meta;
 mod left_process;
 mod origin;

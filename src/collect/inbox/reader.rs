@@ -1,7 +1,7 @@
 //! Compares snapshots with the stored data and takes them in.
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::sync::Arc;
@@ -89,9 +89,14 @@ impl InboxReader<'_, '_, '_> {
         for snapshots in snapshots.chunks(COMMITTED_AT_ONCE) {
             self.take_in_together(snapshots, &mut cache, &mut outcome)?;
         }
-        let (metas, key) = (MetaCache::default(), None);
-        let folder_reader =
-            FolderReader { reader: &mut self, cache: &mut cache, outcome: &mut outcome, metas, key };
+        let folder_reader = FolderReader {
+            reader: &mut self,
+            cache: &mut cache,
+            outcome: &mut outcome,
+            metas: MetaCache::default(),
+            named_metas: HashSet::new(),
+            key: None,
+        };
         folder_reader.take_in(folders)?;
         Ok(outcome)
     }

@@ -1,0 +1,95 @@
+//! The lives of a key, found by the processes that left them, and the pulled lives that may be of such a process.
+
+use std::collections::HashMap;
+
+use super::origin::Pods;
+use crate::collect::open_key::OpenKey;
+use crate::fleet::ids::LifeId;
+use crate::fleet::left_process::{LeftProcess, is_left};
+use crate::fleet::process::Process;
+use crate::fleet::records::Life;
+
+/// The lives of a key by the processes that left them, so that one is found among very many.
+pub(super) struct LeftKey {
+    pub(super) entry: usize,
+    /// Indices among the lives of the key.
+    lives: HashMap<String, Vec<usize>>,
+    /// The processes of pulled lives.
+    pulled: HashMap<LifeId, Process>,
+}
+
+/// Pulled lives that may be of a process.
+#[derive(Default)]
+pub(super) struct PulledLives {
+    /// Of its pod.
+    pub(super) of_pod: Vec<LifeId>,
+    /// With its process id, at addresses of which no pod is known; at any address where its pod is not known.
+    pub(super) of_pid: Vec<LifeId>,
+}
+
+impl LeftKey {
+    pub(super) fn new(entry: usize, open_key: &OpenKey, pulled: HashMap<LifeId, Process>) -> Self {
+        let mut key = Self { entry, lives: HashMap::new(), pulled };
+        key.index_all(open_key);
+        key
+    }
+
+    fn index_all(&mut self, open_key: &OpenKey) {
+        self.lives.clear();
+        for (index, life) in open_key.state.lives.iter().enumerate() {
+            if let Some(address) = life.address.as_ref().filter(|address| is_left(address)) {
+                self.lives.entry(address.clone()).or_default().push(index);
+            }
+        }
+    }
+
+    /// Notes that lives of a process were added at the end, or removed anywhere.
+    pub(super) fn index(&mut self, address: &str, open_key: &OpenKey, was_removed: bool) {
+        if was_removed {
+            return self.index_all(open_key);
+        }
+        let known = self.lives.entry(address.to_owned()).or_default();
+        let lives = &open_key.state.lives;
+        let added =
+            (0..lives.len()).rev().take_while(|&index| lives[index].address.as_deref() == Some(address));
+        let added: Vec<usize> = added.filter(|index| !known.contains(index)).collect();
+        known.extend(added);
+    }
+
+    pub(super) fn lives_at<'k>(
+        &'k self,
+        address: &str,
+        open_key: &'k OpenKey,
+    ) -> impl Iterator<Item = &'k Life> {
+        let indices = self.lives.get(address).into_iter().flatten();
+        indices.filter_map(|&index| open_key.state.lives.get(index))
+    }
+
+    /// Returns the pulled lives among these that may be of a process: those of its pod, and those with its process id. A
+    /// life that is known to be of another pod is not.
+    pub(super) fn pulled_lives<'l>(
+        &self,
+        lives: impl Iterator<Item = &'l Life>,
+        process: &LeftProcess<'_>,
+        pods: &Pods,
+    ) -> PulledLives {
+        let mut pulled = PulledLives::default();
+        if self.pulled.is_empty() {
+            return pulled;
+        }
+        for life in lives.filter(|life| !life.is_mixture) {
+            let Some(known) = self.pulled.get(&life.id).filter(|known| known.meta == process.meta) else {
+                continue;
+            };
+            let pods = life.address.as_ref().and_then(|address| pods.get(address));
+            match process.pod.zip(pods).map(|(pod, pods)| pods.contains(pod)) {
+                Some(true) => pulled.of_pod.push(life.id),
+                None if known.pid.is_some_and(|pid| u64::from(pid) == process.pid) => {
+                    pulled.of_pid.push(life.id);
+                }
+                _ => {}
+            }
+        }
+        pulled
+    }
+}
