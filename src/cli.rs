@@ -12,7 +12,7 @@ use crate::commands::pull::PullArgs;
 use crate::commands::report::ReportArgs;
 use crate::commands::total::TotalArgs;
 
-/// Collects, keeps and reports the coverage of running Go services built with goc.
+/// Collects, keeps and reports the coverage of running Go services, built with go build -cover or with goc.
 ///
 /// Each command is one synchronous operation on a work directory and its SQLite database. There is no daemon: cron or a
 /// systemd timer runs `goc-watchdog pull`, and the database has the services that are due.

@@ -1,4 +1,4 @@
-//! Collects, keeps and reports the coverage of running Go services built with goc.
+//! Collects, keeps and reports the coverage of running Go services: of `go build -cover` and of goc.
 //!
 //! The modules depend on each other in one direction: `commands -> site | prune -> collect | source -> io -> fleet |
 //! report -> profile -> code`. The core has no I/O, no clock and no environment. Only adapters do I/O, and they do not
