@@ -73,6 +73,15 @@ fn each(
         take(Gauge { name, help, samples })?;
     }
     take(center_up(&up.centers))?;
+    each_of_sources(lines, up, take)
+}
+
+/// Takes the metrics of sources of targets, if there are any.
+fn each_of_sources(
+    lines: &[ServiceLine<'_>],
+    up: &Up,
+    mut take: impl FnMut(Gauge<'_>) -> io::Result<()>,
+) -> io::Result<()> {
     if !up.sources.is_empty() {
         take(Gauge {
             name: "goc_watchdog_targets_up",
