@@ -8,13 +8,47 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use crate::harness::{DEADLINES, ECHO, World, echo, output_of, profile_of, signal, warn_skipped};
-use crate::sim::{Agent, Behaviour, Program};
+use crate::sim::{Agent, Behaviour, BinaryProgram, Coverport, Program};
 
-/// Four services with three replicas each: enough work for a kill to hit any step.
+/// Four services with three replicas each: enough work for a kill to hit any step. The last two serve Go's binary
+/// coverage data.
 struct ReplicatedServices {
     world: World,
-    agents: Vec<Agent>,
+    agents: Vec<Replica>,
     program: Program,
+}
+
+enum Replica {
+    Text(Agent),
+    Binary(Coverport),
+}
+
+impl Replica {
+    fn start(world: &World, index: usize, program: &Program) -> Self {
+        let service = index / 3;
+        let name = format!("staging_th_app{service}_master_{service:010x}");
+        if service < 2 {
+            return Self::Text(world.start(&name, program));
+        }
+        let text = program.profile("atomic", &vec![0; program.blocks()]);
+        let agent = Coverport::start(&BinaryProgram::from_profile(&text));
+        world.center.register_url(&name, &agent.url());
+        Self::Binary(agent)
+    }
+
+    fn restart(&self) {
+        match self {
+            Self::Text(agent) => agent.restart(),
+            Self::Binary(agent) => agent.restart(),
+        }
+    }
+
+    fn hit(&self, blocks: &[usize], times: u64) {
+        match self {
+            Self::Text(agent) => agent.hit(blocks, times),
+            Self::Binary(agent) => agent.hit(blocks, times),
+        }
+    }
 }
 
 impl ReplicatedServices {
@@ -24,8 +58,7 @@ impl ReplicatedServices {
         // steps.
         world.configure("[pull]\nchange = \"counts\"\nfold_after = \"0s\"\n");
         let program = Program::synthetic("example.com/replicated", 20, 20, 1);
-        let name = |service: usize| format!("staging_th_app{service}_master_{service:010x}");
-        let agents = (0..12).map(|index| world.start(&name(index / 3), &program)).collect();
+        let agents = (0..12).map(|index| Replica::start(&world, index, &program)).collect();
         Self { world, agents, program }
     }
 
