@@ -605,3 +605,37 @@ fn recorded_answers_of_goverage_are_taken_and_that_their_counts_grow_is_said_onc
     assert_eq!(output.stderr, "");
     assert_eq!(world.query::<i64>("SELECT count(*) FROM generation"), 1);
 }
+
+#[test]
+fn a_target_without_commit_takes_that_of_its_agent_and_a_label_that_contradicts_it_loses() {
+    let world = World::new();
+    let agent = Coverport::start(&program());
+    agent.hit(&[0], 1);
+    agent.tell_commit("845820727e");
+    let address = agent.url().trim_start_matches("http://").to_owned();
+    let labels = |labels: serde_json::Value| json!([{"targets": [address], "labels": labels}]);
+    let names = || {
+        let listed = world.run(&["list", "--offline", "--format", "json"]).assert_code(0).json();
+        let of = |line: &serde_json::Value| {
+            format!("{} {}", line["service"].as_str().unwrap(), line["replicas"]["known"])
+        };
+        listed[0].as_array().unwrap().iter().map(of).collect::<Vec<String>>()
+    };
+    let open = labels(json!({"app": "svc"}));
+    pull_targets(&world, &open, 0);
+    assert_eq!(names(), ["svc_845820727e 1"]);
+    // A process that does not answer stays what it was.
+    agent.kill();
+    pull_targets(&world, &open, 3);
+    assert_eq!(names(), ["svc_845820727e 1"]);
+
+    let next = Coverport::start(&program());
+    next.hit(&[2], 1);
+    next.tell_commit("0123456789");
+    let address = next.url().trim_start_matches("http://").to_owned();
+    let labels = json!({"app": "svc", "commit": "845820727e", "agent": "coverport"});
+    let output = pull_targets(&world, &json!([{"targets": [address], "labels": labels}]), 0);
+    let said = "its label commit is 845820727e, and its agent tells 0123456789, which counts";
+    assert!(output.stderr.contains(said), "{}", output.stderr);
+    assert_eq!(names(), ["svc_0123456789 1", "svc_845820727e 0"]);
+}

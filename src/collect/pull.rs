@@ -11,7 +11,7 @@ use anyhow::Result;
 use chrono::{DateTime, Utc};
 
 use crate::address::{base_url, normal_form};
-use crate::collect::fleet::{FleetSource, GivenSource, ask_known_first, read_sources};
+use crate::collect::fleet::{FleetSource, GivenSource, ask_for_commits, ask_known_first, read_sources};
 use crate::collect::fold;
 use crate::collect::inbox::{self, InboxContents, InboxOutcome, InboxReader};
 use crate::collect::mending::{CheckDepth, MendingOutcome, mend};
@@ -151,10 +151,11 @@ pub(crate) fn gather(
     let (mut fleet, numbering) = source.assemble(|known| match centers.is_empty() && sources.is_empty() {
         // Nobody is asked, so the last lists stand.
         true => known.without_asking(),
-        false => Answers {
-            centers: ask_known_first(client, centers, known, || deadline.left()),
-            sources: read_sources(sources, || inputs.source_bounds()),
-        },
+        false => {
+            let mut sources = read_sources(sources, || inputs.source_bounds());
+            ask_for_commits(&mut sources, known, &adapters, request.concurrency);
+            Answers { centers: ask_known_first(client, centers, known, || deadline.left()), sources }
+        }
     })?;
     if request.address.is_some() && !inputs.are_centers_named {
         // The default center may help to find the service, and need not be there.

@@ -94,6 +94,9 @@ fn tell_list(name: &str, list: &TargetList, context: &Context) {
     if more > 0 {
         fail(format_args!("targets \"{name}\": and {} more left out", show::count(more, "entries")));
     }
+    for contradiction in &list.contradictions {
+        warn(format_args!("targets \"{name}\": {contradiction}"));
+    }
     if !list.passed_over.is_empty() {
         let mut said = String::new();
         for (reason, number) in &list.passed_over {

@@ -1,9 +1,6 @@
 //! The probes of addresses: many at the same time, several times each, before any lock is taken.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
-use std::thread;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -16,13 +13,11 @@ use crate::io::center::{Client, HttpError, ProbeEffort};
 use crate::io::clock::{self, Deadline};
 use crate::io::signals::Signals;
 use crate::io::store::{Store, StoreError};
-use crate::parallel;
+use crate::parallel::{self, in_parallel};
 use crate::profile::Build;
 
 /// Number of addresses that each thread asks before failed ones are asked again, if the run has a deadline.
 const TURNS_A_PART: usize = 8;
-/// Interval at which the waiting thread checks for a signal.
-const TICK: Duration = Duration::from_millis(50);
 
 /// The sender of probes to addresses, and of requests to centers.
 pub(crate) struct Prober<'a> {
@@ -171,106 +166,5 @@ impl Prober<'_> {
         }
         let shown: Vec<&Build> = templates.iter().map(|template| &**template.build()).collect();
         Ok(BuildMatch::new(build, &shown))
-    }
-}
-
-/// Calls a function for each item on several threads; returns the results in the order of the items.
-///
-/// After `is_stopped`, `break_off` aborts the running calls, and no new ones begin. `None` stands for an item that was
-/// not done by then, because its result would only show the abort.
-pub(crate) fn in_parallel<T: Sync, R: Send>(
-    items: &[T],
-    threads: usize,
-    work: impl Fn(&T) -> R + Sync,
-    is_stopped: impl Fn() -> bool + Sync,
-    break_off: impl Fn(),
-) -> Vec<Option<R>> {
-    let next = AtomicUsize::new(0);
-    let (results, received) = mpsc::channel();
-    let mut done: Vec<Option<R>> = items.iter().map(|_| None).collect();
-    let do_next = || {
-        let at = next.fetch_add(1, Ordering::Relaxed);
-        let result = work(items.get(at).filter(|_| !is_stopped())?);
-        (!is_stopped()).then_some((at, result))
-    };
-    thread::scope(|scope| {
-        let do_next = &do_next;
-        let worker = move || {
-            while let Some(result) = do_next() {
-                // The receiver lives until the last sender is gone.
-                let _ = results.send(result);
-            }
-        };
-        if parallel::spawn_workers(scope, threads.min(items.len()), &worker) == 0 {
-            while let Some((at, result)) = do_next() {
-                done[at] = Some(result);
-            }
-        }
-        drop(worker);
-        let mut is_broken_off = false;
-        loop {
-            match received.recv_timeout(TICK) {
-                Ok((at, result)) => done[at] = Some(result),
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => break,
-            }
-            if is_stopped() && !std::mem::replace(&mut is_broken_off, true) {
-                break_off();
-            }
-        }
-    });
-    done
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::atomic::AtomicBool;
-
-    use super::*;
-    use crate::parallel::testing::with_threads;
-
-    #[test]
-    fn what_is_done_in_parallel_comes_back_in_order() {
-        let items: Vec<usize> = (0..1000).collect();
-        let doubled = in_parallel(&items, 8, |item| item * 2, || false, || ());
-        assert_eq!(doubled, items.iter().map(|item| Some(item * 2)).collect::<Vec<_>>());
-        assert_eq!(in_parallel(&[0_usize; 0], 8, |item| *item, || false, || ()), []);
-    }
-
-    #[test]
-    fn without_a_single_further_thread_the_calling_one_does_all() {
-        let items: Vec<usize> = (0..100).collect();
-        let doubled = with_threads(0, || in_parallel(&items, 8, |item| item * 2, || false, || ()));
-        assert_eq!(doubled, items.iter().map(|item| Some(item * 2)).collect::<Vec<_>>());
-        let stopped = with_threads(0, || in_parallel(&items, 8, |item| item * 2, || true, || ()));
-        assert_eq!(stopped, vec![None; 100]);
-    }
-
-    #[test]
-    fn what_was_done_before_the_end_stands_and_what_the_end_cut_off_does_not() {
-        let is_over = AtomicBool::new(false);
-        let work = |item: &usize| {
-            is_over.store(*item == 2, Ordering::Relaxed);
-            *item
-        };
-        let done = in_parallel(&[0, 1, 2, 3], 1, work, || is_over.load(Ordering::Relaxed), || ());
-        assert_eq!(done, [Some(0), Some(1), None, None]);
-    }
-
-    #[test]
-    fn once_stopped_nothing_more_is_begun() {
-        let items: Vec<usize> = (0..1000).collect();
-        let is_broken_off = AtomicBool::new(false);
-        let begun = AtomicUsize::new(0);
-        let is_stopped = || begun.load(Ordering::Relaxed) == 4;
-        let work = |_: &usize| {
-            begun.fetch_add(1, Ordering::Relaxed);
-            while !is_broken_off.load(Ordering::Relaxed) {
-                thread::yield_now();
-            }
-        };
-        let done = in_parallel(&items, 4, work, is_stopped, || is_broken_off.store(true, Ordering::Relaxed));
-        assert_eq!(done, vec![None; 1000]);
-        assert_eq!(begun.into_inner(), 4);
     }
 }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use super::Assembly;
 use crate::fleet::change::Change;
 use crate::fleet::ids::{KeyId, ServiceId};
-use crate::fleet::key_entry::Listing;
+use crate::fleet::key_entry::{Listing, ServiceName};
 use crate::fleet::records::{Key, KnownSource, ListedAddress, Lister};
 use crate::fleet::services::FailedSource;
-use crate::fleet::targets::{ServiceFields, Target, TargetList, TargetService, known_commit};
+use crate::fleet::targets::{ProgramAnswer, ServiceFields, Target, TargetList, TargetService, known_commit};
 use crate::names::ParsedName;
 
 /// The answer of one source of targets.
@@ -34,9 +34,12 @@ fn app_of(fields: &ServiceFields) -> [String; 3] {
     [&fields.env, &fields.region, &fields.app].map(String::to_owned)
 }
 
-/// Returns why a target is not asked.
-fn why_left_out(target: &Target) -> Option<String> {
+/// Returns why a target is not asked; `is_known` if the source listed it before as a service that it still fits.
+fn why_left_out(target: &Target, is_known: bool) -> Option<String> {
     match &target.service {
+        _ if target.lacks_commit() && target.program == ProgramAnswer::Silent && !is_known => Some(
+            "it does not answer, and neither its labels nor an earlier answer tell its commit".to_owned(),
+        ),
         TargetService::Fields(fields) if fields.app.is_empty() => {
             Some("it names neither a service nor an app".to_owned())
         }
@@ -81,13 +84,15 @@ impl Assembly<'_> {
         let source = lister.targets().unwrap_or_default().to_owned();
         self.changes.push(Change::SourceListed { name: source.clone(), at: now });
         let mut targets = Vec::with_capacity(list.targets.len());
+        let stood_as = self.stood_as(&list.targets, before);
         for target in std::mem::take(&mut list.targets) {
-            match why_left_out(&target) {
+            let is_known = stood_as.contains_key(&target.address);
+            match why_left_out(&target, is_known) {
                 Some(reason) => list.reject(&target.address, reason),
                 None => targets.push(target),
             }
         }
-        let names = self.names_of(&targets);
+        let names = self.names_of(&targets, &stood_as);
         let mut stood: HashMap<(ServiceId, &str), &ListedAddress> =
             before.iter().map(|listing| ((listing.service, &*listing.address), listing)).collect();
         let mut seen = HashSet::new();
@@ -127,9 +132,39 @@ impl Assembly<'_> {
         list
     }
 
+    /// Returns the stored names under which the source listed targets before that lack a commit now, by address: where
+    /// nobody tells another commit, a process is what it was.
+    fn stood_as(&self, targets: &[Target], before: &[ListedAddress]) -> HashMap<String, String> {
+        let lacking: HashMap<&str, &ServiceFields> = targets
+            .iter()
+            .filter(|target| target.lacks_commit())
+            .filter_map(|target| match &target.service {
+                TargetService::Fields(fields) => Some((target.address.as_str(), fields)),
+                TargetService::Name(_) => None,
+            })
+            .collect();
+        if lacking.is_empty() {
+            return HashMap::new();
+        }
+        let keys: HashMap<KeyId, &Key> = self.key_ids.iter().map(|(key, id)| (*id, key)).collect();
+        let members: HashMap<ServiceId, (&String, &KeyId, &ServiceName)> =
+            self.members.iter().map(|(name, (key, member))| (member.id, (name, key, member))).collect();
+        let stood = |listing: &ListedAddress| {
+            let fields = lacking.get(&*listing.address)?;
+            let (name, key, member) = members.get(&listing.service)?;
+            let key = keys.get(key)?;
+            let is_it = (&key.env, &key.region, &key.app, &member.branch)
+                == (&fields.env, &fields.region, &fields.app, &fields.branch);
+            is_it.then(|| ((*listing.address).to_owned(), (*name).clone()))
+        };
+        before.iter().filter(|listing| listing.listed).filter_map(stood).collect()
+    }
+
     /// Returns the stored name of the service of each target; makes those known that are not.
-    fn names_of(&mut self, targets: &[Target]) -> Vec<String> {
-        let services: HashSet<&TargetService> = targets.iter().map(|target| &target.service).collect();
+    fn names_of(&mut self, targets: &[Target], stood_as: &HashMap<String, String>) -> Vec<String> {
+        let is_new = |target: &&Target| !stood_as.contains_key(&target.address);
+        let services: HashSet<&TargetService> =
+            targets.iter().filter(is_new).map(|target| &target.service).collect();
         let mut services: Vec<(ServiceFields, &TargetService)> =
             services.into_iter().filter_map(|service| Some((self.fields_of(service)?, service))).collect();
         // The longest commit first: it is the one that shorter spellings of it in this list mean.
@@ -147,6 +182,7 @@ impl Assembly<'_> {
             names.insert(service, name);
         }
         let name = |target: &Target| match (&target.service, names.get(&target.service)) {
+            _ if stood_as.contains_key(&target.address) => stood_as[&target.address].clone(),
             (_, Some(name)) | (TargetService::Name(name), None) => name.clone(),
             (TargetService::Fields(_), None) => unreachable!("fields have a name"),
         };
@@ -502,5 +538,47 @@ mod tests {
         assert_eq!((name.as_str(), list.bad_count), ("x", 1));
         assert_eq!(bad, ["\"http://a:1\": it names neither a service nor an app"]);
         assert!(fleet.is_partial());
+    }
+
+    /// The source `x` with a target that lacks a commit, whose process told one, told none (`""`) or did not answer.
+    fn lacking(app: &str, told: Option<&str>) -> SourceAnswer {
+        let mut source = listed("x", &[group("a:1", &[("app", app)])]);
+        let Some(Ok(list)) = &mut source.answer else { panic!("a list") };
+        match told {
+            Some(told) => assert_eq!(list.targets[0].take_commit(Some(told)), None),
+            None => list.targets[0].program = ProgramAnswer::Silent,
+        }
+        source
+    }
+
+    #[test]
+    fn a_target_without_commit_is_of_the_one_that_its_process_tells() {
+        let with = |known, source| {
+            let fleet = assemble(known, Answers { centers: Vec::new(), sources: vec![source] });
+            (shown(&fleet), fleet.sources[0].1.bad_count)
+        };
+        let told = lacking("echo", Some("845820727E"));
+        let expected = vec!["echo_845820727e (||echo|845820727e): http://a:1".to_owned()];
+        assert_eq!(with(StoredFleet::default(), told), (expected, 0));
+        let none = vec!["echo (||echo|): http://a:1".to_owned()];
+        assert_eq!(with(StoredFleet::default(), lacking("echo", Some(""))), (none, 0));
+        // Nobody tells: it stays what it was, or is left out.
+        assert_eq!(with(StoredFleet::default(), lacking("echo", None)), (Vec::new(), 1));
+        let stands = vec!["echo (||echo|): http://a:1".to_owned()];
+        assert_eq!(with(known(), lacking("echo", None)), (stands, 0));
+        let other = vec!["echo (||echo|): ".to_owned()];
+        assert_eq!(with(known(), lacking("other", None)), (other, 1));
+    }
+
+    #[test]
+    fn the_commit_of_a_label_gives_way_to_another_that_the_agent_tells() {
+        let mut source = listed("x", &[group("a:1", &[("app", "echo"), ("commit", "1234567")])]);
+        let Some(Ok(list)) = &mut source.answer else { panic!("a list") };
+        let target = &mut list.targets[0];
+        assert_eq!(target.take_commit(None), None);
+        assert_eq!(target.take_commit(Some("no commit")), None);
+        assert_eq!(target.take_commit(Some("123456789ab")), None);
+        assert_eq!(target.take_commit(Some("845820727e")), Some("123456789ab".to_owned()));
+        assert_eq!(shown(&from_sources(vec![source])), ["echo_845820727e (||echo|845820727e): http://a:1"]);
     }
 }

@@ -7,7 +7,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 
 use super::labels::Labels;
 use super::list::Collected;
-use super::{DEFAULT_PORT, Target, TargetFacts, TargetService};
+use super::{DEFAULT_PORT, ProgramAnswer, Target, TargetFacts, TargetService};
 use crate::address::target_url;
 
 /// Reads one group after the other into a list.
@@ -50,7 +50,7 @@ impl<'de> Visitor<'de> for GroupSeed<'_> {
             let target = shared.clone().and_then(|(service, facts)| {
                 let address = target_url(&address, labels.scheme.as_deref(), DEFAULT_PORT);
                 let address = address.map_err(|error| error.fault.to_owned())?;
-                Ok(Target { address, service, facts })
+                Ok(Target { address, service, facts, program: ProgramAnswer::default() })
             });
             self.collected.add(&address, target).map_err(A::Error::custom)?;
         }

@@ -22,6 +22,8 @@ pub(crate) struct TargetList {
     pub(crate) bad: Vec<BadTarget>,
     /// Number of all entries that cannot be asked.
     pub(crate) bad_count: usize,
+    /// Targets whose label names another commit than their agent, whose counts; for messages, not all of very many.
+    pub(crate) contradictions: Vec<String>,
     /// Number of pods that are no targets, by reason.
     pub(crate) passed_over: BTreeMap<PodReason, usize>,
     /// Names of labels and annotations that mean nothing here; not all of very many.
@@ -44,6 +46,17 @@ impl fmt::Display for BadTarget {
 }
 
 impl TargetList {
+    /// Notes that an agent tells another commit than its label.
+    pub(crate) fn contradict(&mut self, address: &str, label: &str, told: &str) {
+        if self.contradictions.len() < NAMED_BAD {
+            let address = in_message(address);
+            let said = format!(
+                "\"{address}\": its label commit is {label}, and its agent tells {told}, which counts"
+            );
+            self.contradictions.push(said);
+        }
+    }
+
     /// Counts an entry that cannot be asked; the reason is a clause.
     pub(crate) fn reject(&mut self, name: &str, reason: String) {
         if self.bad.len() < NAMED_BAD {

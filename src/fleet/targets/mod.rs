@@ -29,6 +29,49 @@ pub(crate) struct Target {
     pub(crate) address: String,
     pub(crate) service: TargetService,
     pub(crate) facts: TargetFacts,
+    pub(crate) program: ProgramAnswer,
+}
+
+impl Target {
+    /// Tells whether the process itself has to say of which commit it is.
+    pub(crate) fn lacks_commit(&self) -> bool {
+        let TargetService::Fields(fields) = &self.service else { return false };
+        fields.commit.is_empty()
+            && !fields.app.is_empty()
+            && self.facts.agent != Some(AgentKind::Goc)
+            && self.program != ProgramAnswer::Told
+    }
+
+    /// Tells whether the header of its agent counts before the commit of its label.
+    pub(crate) fn may_contradict(&self) -> bool {
+        let TargetService::Fields(fields) = &self.service else { return false };
+        !fields.commit.is_empty() && self.facts.agent == Some(AgentKind::Coverport)
+    }
+
+    /// Takes the commit that its agent tells; returns that of the label where it is another one.
+    pub(crate) fn take_commit(&mut self, told: Option<&str>) -> Option<String> {
+        self.program = ProgramAnswer::Told;
+        let told = tidy_commit(told.unwrap_or_default());
+        let TargetService::Fields(fields) = &mut self.service else { return None };
+        if told.is_empty() {
+            return None;
+        }
+        let label = std::mem::replace(&mut fields.commit, told);
+        let is_same = fields.commit.starts_with(&label) || label.starts_with(&fields.commit);
+        (!is_same).then_some(label)
+    }
+}
+
+/// What a run has learnt from the process of a target about its program.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) enum ProgramAnswer {
+    /// The process was not asked.
+    #[default]
+    Unasked,
+    /// The process answered.
+    Told,
+    /// The process did not answer.
+    Silent,
 }
 
 /// The service of a target.

@@ -12,7 +12,7 @@ use serde::de::{
 use super::labels::{Labels, MAX_VALUE_BYTES};
 use super::list::{Collected, PodReason};
 use super::template::{Template, Value};
-use super::{DEFAULT_PORT, Target, TargetFacts, TargetService};
+use super::{DEFAULT_PORT, ProgramAnswer, Target, TargetFacts, TargetService};
 use crate::address::target_url;
 
 /// Beginning of the annotations that are about coverage.
@@ -282,7 +282,8 @@ impl Pod {
         let restarts = container.and_then(|container| self.restarts(container));
         let pod = Some(metadata.name.clone()).filter(|name| !name.is_empty());
         let uid = metadata.uid.clone().filter(|uid| !uid.is_empty() && uid.len() <= MAX_VALUE_BYTES);
-        Ok(Target { address, service, facts: TargetFacts { agent: labels.agent()?, pod, uid, restarts } })
+        let facts = TargetFacts { agent: labels.agent()?, pod, uid, restarts };
+        Ok(Target { address, service, facts, program: ProgramAnswer::default() })
     }
 
     /// Returns the port that serves coverage, and the container that has it where that can be told.
@@ -414,6 +415,7 @@ mod tests {
                 uid: Some("u-1".to_owned()),
                 restarts: Some(3),
             },
+            program: ProgramAnswer::Unasked,
         };
         assert_eq!(target(&json!({})), Ok(expected));
     }

@@ -130,6 +130,13 @@ impl Client {
         }
     }
 
+    /// Asks an address for what its agent says of its process on any path.
+    pub(crate) fn agent_headers(&self, address: &str) -> Result<AgentHeaders, HttpError> {
+        let base = base_url(address)?;
+        let answer = self.bounded(self.agent.head(format!("{}/", base.trim_end_matches('/')))).call();
+        answer.map(|response| AgentHeaders::read(response.headers())).map_err(|error| transport(&error))
+    }
+
     /// Tells whether an agent of the kind coverport shows itself on a path that it need not know.
     pub(super) fn shows_coverport(&self, base: &str) -> bool {
         let answer = self.bounded(self.agent.head(format!("{base}/"))).call();
