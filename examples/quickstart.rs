@@ -1,8 +1,9 @@
 //! Shows the main job on this machine alone: `cargo run --release --example quickstart`.
 //!
-//! The example starts a simulated goc center and processes of the echo service inside itself, then runs the real
-//! binary as a person would, command by command. The profiles were recorded from the Go program in `examples/echo`,
-//! built with the real goc; `examples/echo/run.sh` does the same round with that program.
+//! The example starts simulated processes of the echo service inside itself, three as `go build -cover` with an agent
+//! makes them, and one as goc makes it, with its center. Then it runs the real binary as a person would, command by
+//! command. The profile was recorded from the Go program in `examples/echo`; `examples/gocover/run.sh` and
+//! `examples/echo/run.sh` do such a round with that program.
 
 #![expect(
     clippy::disallowed_methods,
@@ -18,7 +19,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use sim::{Agent, Center, Program};
+use sim::{Agent, BinaryProgram, Center, Coverport, Program};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -42,29 +43,41 @@ fn main() -> Result<()> {
     let center = Center::start();
     let echo = Program::from_profile(RECORDED);
     let master = format!("staging_th_apa_goc_echoserver_master_{commit}");
-    let replicas: Vec<Agent> = (0..3).map(|_| start(&echo, &center, &master)).collect();
+    let replicas: Vec<Coverport> =
+        (0..3).map(|_| Coverport::start(&BinaryProgram::from_profile(RECORDED))).collect();
+    replicas.iter().for_each(start_up);
+    let addresses: Vec<String> = replicas.iter().map(Coverport::url).collect();
+    let targets = serde_json::json!([{ "targets": addresses, "labels": { "service": master } }]);
+    fs::write(scratch.join("targets.json"), targets.to_string())?;
     let elsewhere = start(&echo, &center, &format!("staging_sg_apa_goc_echoserver_master_{commit}"));
     let shell = Shell { binary, root, center: center.url(), scratch: scratch.clone() };
 
-    explain("A goc center knows an echo service with three replicas in one region and one in another.");
-    explain("Somebody opens its front page; somebody else pings another replica. Then cron pulls:");
+    explain(
+        "An echo service has three replicas in one region, built with `go build -cover`. A file lists them:",
+    );
+    println!("{targets}\n");
+    explain(
+        "Another region has one, built with goc. It is registered at a goc center, which GOC_CENTER names.",
+    );
+    explain("Somebody opens the front page; somebody else pings another replica. Then cron pulls:");
     replicas[0].hit(&front_page(&echo), 1);
     replicas[1].hit(&ping(&echo), 4);
     elsewhere.hit(&ping(&echo), 2);
-    shell.run(&["pull", "--force"])?;
+    shell.run(&["pull", "--force", "--targets", "targets.json"])?;
     let before = shell.total(&master)?;
 
     explain(
         "Replica 1 is deployed anew: its counters are at zero. Replica 2 is killed. A tester uses the mirror:",
     );
-    replicas[0].set_counts(&startup());
+    replicas[0].restart();
+    start_up(&replicas[0]);
     replicas[0].hit(&ping(&echo), 1);
     replicas[1].kill();
     replicas[2].hit(&mirror(&echo), 3);
-    shell.run(&["pull", "--force"])?;
+    shell.run(&["pull", "--force", "--targets", "targets.json"])?;
 
     explain("The dead replica is named, and the exit code says \"partly done\". Nothing was lost:");
-    shell.run(&["list"])?;
+    shell.run(&["list", "--targets", "targets.json"])?;
     shell.run(&["total", &master])?;
     shell.run(&["history", &master])?;
     let after = shell.total(&master)?;
@@ -100,6 +113,13 @@ fn main() -> Result<()> {
     println!("  {} --root {root} report {master} --format markdown", shell.binary.display());
     println!("  rm -r {}", scratch.display());
     Ok(())
+}
+
+/// Lets a process that has just started execute what the recorded one had executed by then.
+fn start_up(replica: &Coverport) {
+    for (block, count) in startup().into_iter().enumerate().filter(|(_, count)| *count > 0) {
+        replica.hit(&[block], count);
+    }
 }
 
 fn start(program: &Program, center: &Center, name: &str) -> Agent {
