@@ -137,6 +137,10 @@ pub(crate) fn normal_form(address: &str) -> String {
 /// own, and none is at 80 or 443 by default. An IPv6 host has to stand in brackets, or its last part could be a port.
 pub(crate) fn target_url(target: &str, scheme: Option<&str>, port: u16) -> Result<String, BadAddress> {
     let bad = |fault| BadAddress { address: target.to_owned(), fault, is_possible: false };
+    // A password may hold a colon, which would be taken for a part of the host.
+    if end_of_user(target.split_once("://").map_or(target, |(_, rest)| rest)).is_some() {
+        return Err(bad("it holds a user name, a query or a fragment"));
+    }
     let is_scheme = |of_label: &str, found: &str| of_label.eq_ignore_ascii_case(found);
     let (scheme, rest) = match (target.split_once("://"), scheme) {
         (Some((found, _)), Some(of_label)) if !is_scheme(of_label, found) => {
@@ -368,7 +372,8 @@ mod tests {
             ("echo:1", Some("ftp"), "the scheme is neither http nor https"),
             ("echo:0", None, "the port is not between 1 and 65535"),
             ("echo:65536", None, "the port is not between 1 and 65535"),
-            ("me:secret@echo:1", None, "an IPv6 host needs brackets"),
+            ("me:secret@echo:1", None, "it holds a user name, a query or a fragment"),
+            ("http://me:se/cret@echo:1", None, "it holds a user name, a query or a fragment"),
             ("me@echo:1", None, "it holds a user name, a query or a fragment"),
             ("echo:1?x", None, "it holds a user name, a query or a fragment"),
             ("echo\n:1", None, "it holds white space or a control character"),

@@ -82,7 +82,8 @@ pub(crate) enum EarlyEnd {
     /// The command line is incomplete, although the parser accepts it.
     #[error("{0}")]
     Usage(&'static str),
-    /// The configuration asks for something that its owner and its mode forbid.
+    /// A value of the command line that can never be used, or something that the owner or the mode of the configuration
+    /// forbids.
     #[error("{0}")]
     Refused(String),
     /// Another run holds a lock.

@@ -133,3 +133,12 @@ fn a_center_that_answers_as_a_process_too_is_asked_as_one() {
     }
     assert_eq!(world.run(&["total", "echoserver"]).assert_code(0).stdout, "50.0\n");
 }
+
+#[test]
+fn an_address_with_a_password_is_refused_before_anything_is_stored() {
+    let world = World::new();
+    let output = world.run(&["pull", ECHO, "--address", "http://u:SECRETPW@127.0.0.1:1/?token=SECRETTOK"]);
+    let output = output.assert_code(2).assert_stderr_contains("it holds a user name, a query or a fragment");
+    assert!(!output.stderr.contains("SECRET"), "{}", output.stderr);
+    assert!(!world.root().join("sqlite.db").exists());
+}

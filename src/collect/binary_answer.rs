@@ -6,11 +6,12 @@
 use std::io::Write;
 use std::sync::Arc;
 
+use crate::address::shown_url;
 use crate::agent_files::AgentFiles;
 use crate::collect::address_pull::AddressPull;
 use crate::collect::asking::{KnownAnswer, known_answer, note_repeated};
 use crate::collect::fault::AskError;
-use crate::collect::run::{PulledAnswer, StoreMessage};
+use crate::collect::run::{PullRun, PulledAnswer, StoreMessage};
 use crate::collect::taking_in::take_in;
 use crate::fleet::change::Change;
 use crate::fleet::process::Process;
@@ -245,10 +246,12 @@ fn note_other_commit(pull: &AddressPull<'_>, headers: &AgentHeaders) {
 /// Returns what an agent tells of its program, in words.
 fn told_by(headers: &AgentHeaders) -> Option<String> {
     let AgentHeaders { commit, source_url, binary, .. } = headers;
-    let parts = [("program", binary), ("commit", commit), ("source", source_url)];
-    let told =
-        parts.iter().filter_map(|(what, value)| Some(format!("{what} {}", in_message(value.as_ref()?))));
-    let told: Vec<String> = told.collect();
+    let as_told =
+        |what: &str, value: &Option<String>| Some(format!("{what} {}", in_message(value.as_ref()?)));
+    // A build often takes the URL from its CI job, with the token for the clone in it.
+    let source = source_url.as_ref().map(|url| format!("source {}", shown_url(url)));
+    let told: Vec<String> =
+        [as_told("program", binary), as_told("commit", commit), source].into_iter().flatten().collect();
     (!told.is_empty()).then(|| told.join(", "))
 }
 
@@ -313,9 +316,17 @@ fn of_answer(pull: &AddressPull<'_>, coverage: &Coverage, meta: Fingerprint) -> 
 }
 
 /// Asks an address for what tells whether its process has executed something new.
-pub(crate) fn peek(client: &Client, address: &str, kind: &AgentKind) -> Result<String, HttpError> {
-    let coverage = request(client, address, kind, false, None)?;
-    hits(&CounterFile::from_bytes(&coverage.counters)?)
+pub(crate) fn peek(run: &PullRun<'_>, address: &str, kind: &AgentKind) -> Result<String, HttpError> {
+    let peek = |is_alone| {
+        let mut reservation = run.memory.reader(is_alone);
+        let coverage = request(run.client, address, kind, false, Some(&mut reservation))?;
+        hits(&CounterFile::from_bytes(&coverage.counters)?)
+    };
+    match peek(false) {
+        // Once more, while nothing else is read.
+        Err(HttpError::Memory(MemoryExhausted::Crowded { .. })) => peek(true),
+        peeked => peeked,
+    }
 }
 
 /// Writes the profile of the process at an address: the text of its agent as it comes, else a text of its counters.

@@ -63,7 +63,7 @@ pub(crate) fn peek(group: &AddressGroup<'_>, run: &PullRun<'_>) -> Option<Peeked
         let kind = entries().find_map(|entry| entry.told_kind(address)).or_else(found);
         let fraction = match kind {
             None | Some(AgentKind::Goc) => run.client.fraction(address),
-            Some(kind) => binary_answer::peek(run.client, address, &kind).map(Some),
+            Some(kind) => binary_answer::peek(run, address, &kind).map(Some),
         };
         match fraction {
             Ok(None) => {}

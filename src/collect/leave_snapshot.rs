@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow, bail};
 use chrono::{DateTime, Utc};
 
-use crate::address::host_and_port;
+use crate::address::{host_and_port, shown_url};
 use crate::collect::binary_answer::{WholeAnswer, whole_answer_at};
 use crate::fleet::snapshot::{LONGEST_NAME, Process, SnapshotHead};
 use crate::io::center::{Client, HttpError, RequestOptions};
@@ -138,7 +138,7 @@ fn ask(
             _ => service_of_successor(port, given, before.as_ref())?,
         };
         let pulled = data_at(&client, address);
-        let data = pulled.with_context(|| format!("profile from \"{}\"", in_message(address)))?;
+        let data = pulled.with_context(|| format!("profile from \"{}\"", shown_url(address)))?;
         let captured_at = clock::now();
         let after = listener();
         if is_answer_of(before.as_ref(), after.as_ref()) {

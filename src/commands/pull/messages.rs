@@ -240,7 +240,7 @@ fn tell_troubles((entry, pulled): &(&KeyEntry, &KeyResult), context: &Context) {
             .unwrap_or_default();
         fail(format_args!(
             "{name}: profile from \"{}\": {}; kept the previous data{next_try}",
-            in_message(&failure.address),
+            shown_url(&failure.address),
             failure.error
         ));
     }

@@ -12,6 +12,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 
+use crate::address::base_url;
 use crate::cli::Format;
 use crate::collect;
 use crate::collect::fleet::{FleetSource, GivenSource, ask_known_first, open_reader, read_sources};
@@ -220,6 +221,9 @@ impl PullArgs {
 
 /// Runs the command.
 pub(crate) fn run(args: &PullArgs, context: &Context) -> Result<ExitCode> {
+    if let Some(address) = &args.address {
+        base_url(address).map_err(|error| EarlyEnd::Refused(format!("--address: {error}")))?;
+    }
     let context = &context.with_targets(&args.targets)?;
     context.check_commands()?;
     let options = args.options(context.request_options());

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use anyhow::{Context as _, Result, anyhow, bail};
 
 use super::{PullArgs, fleet_to_read};
+use crate::address::shown_url;
 use crate::collect::binary_answer::write_profile_at;
 use crate::commands::Context;
 use crate::exit::{EarlyEnd, ExitCode};
@@ -51,10 +52,10 @@ pub(crate) fn run(args: &PullArgs, context: &Context, client: &Client) -> Result
             Ok(()) => return Ok(ExitCode::Done),
             // Bytes are already written, so no other address may follow.
             Err(error) if args.output.is_none() => {
-                return Err(error).with_context(|| format!("profile from \"{}\"", in_message(&address)));
+                return Err(error).with_context(|| format!("profile from \"{}\"", shown_url(&address)));
             }
             Err(error) => {
-                last_error = anyhow!(error).context(format!("profile from \"{}\"", in_message(&address)));
+                last_error = anyhow!(error).context(format!("profile from \"{}\"", shown_url(&address)));
             }
         }
     }

@@ -156,6 +156,7 @@ impl SnapshotHead {
             match host.parse::<IpAddr>() {
                 Ok(ip) if !self.addresses.contains(&ip) => {}
                 Ok(ip) if ip.is_loopback() => at_loopback = at_loopback.or(Some(address)),
+                Err(_) if host == "localhost" => at_loopback = at_loopback.or(Some(address)),
                 Err(_) if host != self.host_name => {}
                 _ => return Some(address),
             }
@@ -360,6 +361,8 @@ pub(crate) mod tests {
         assert_eq!(found(&[("a", "app", 49970)]), None);
         assert_eq!(found(&[("a", "127.0.0.1", 49970), ("b", "fd00::7", 49970)]), Some("b"));
         assert_eq!(found(&[("a", "127.0.0.1", 49970)]), Some("a"));
+        assert_eq!(found(&[("a", "localhost", 49970), ("b", "10.2.3.4", 49970)]), Some("b"));
+        assert_eq!(found(&[("a", "localhost", 49970)]), Some("a"));
         assert_eq!(head().own_address(), "http://10.2.3.4:49970");
     }
 }

@@ -10,7 +10,7 @@ use super::Client;
 use super::coverage::AgentHeaders;
 use super::dial::AddressOfCenter;
 use super::error::{HttpError, excerpt, transport};
-use crate::address::base_url;
+use crate::address::{base_url, shown_url};
 use crate::memory::Reservation;
 use crate::parallel::lock;
 use crate::profile::{AnswerDigest, AnswerReader, ParsedAnswer, PreviousAnswer, Template};
@@ -204,7 +204,7 @@ pub(super) fn status_error(client: &Client, response: Response<Body>) -> HttpErr
     let status = response.status().as_u16();
     let location = response.headers().get("location").and_then(|to| to.to_str().ok());
     let body = match location.filter(|_| (300..400).contains(&status)) {
-        Some(to) => format!("redirects are not followed, this one goes to {to}"),
+        Some(to) => format!("redirects are not followed, this one goes to {}", shown_url(to)),
         None => client.text(response).map(|text| excerpt(&text)).unwrap_or_default(),
     };
     HttpError::Status { status, body }
