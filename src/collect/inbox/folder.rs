@@ -15,7 +15,9 @@ use super::left_key::LeftKey;
 use super::left_meta::{FolderMeta, LoadedMeta, MetaCache};
 use super::left_process::OpenProcess;
 use super::reader::{COMMITTED_AT_ONCE, InboxReader, KeyCache};
-use super::{InboxOutcome, LeftKind, SnapshotOutcome, SnapshotResult, WhyRefused, distrust, explained};
+use super::{
+    InboxOutcome, LeftKind, ReadFault, SnapshotOutcome, SnapshotResult, WhyRefused, distrust, explained,
+};
 use crate::collect::fault::FaultScope;
 use crate::fleet::left_process::LeftProcess;
 use crate::io::workdir::WorkdirError;
@@ -138,7 +140,7 @@ impl FolderReader<'_, '_, '_, '_> {
                 self.outcome.waiting += 1;
                 continue;
             }
-            match self.read_counters(folder, name)? {
+            match self.read_counters(folder, name) {
                 Ok(ReadCounters::Gone) => {}
                 Ok(ReadCounters::Known(identity)) => {
                     stored.push(StoredFile { name: name.clone(), known: Some(identity) });
@@ -152,7 +154,8 @@ impl FolderReader<'_, '_, '_, '_> {
                         self.note_failure(folder, std::slice::from_ref(name), error)?;
                     }
                 }
-                Err(reason) => folder.refused.push((name.clone(), reason)),
+                Err(ReadFault::Refused(reason)) => folder.refused.push((name.clone(), reason)),
+                Err(ReadFault::Own(error)) => return Err(error),
             }
         }
         self.store_process(folder, process, &mut stored)?;
@@ -233,40 +236,28 @@ impl FolderReader<'_, '_, '_, '_> {
     }
 
     /// Reads a counter file, and finds its meta.
-    fn read_counters(
-        &mut self,
-        folder: &mut Folder<'_>,
-        name: &str,
-    ) -> Result<Result<ReadCounters, WhyRefused>> {
+    fn read_counters(&mut self, folder: &mut Folder<'_>, name: &str) -> Result<ReadCounters, ReadFault> {
         let Some(DataFileName::Counters { tag, pid, written_at }) = DataFileName::parse(name) else {
-            return Ok(Ok(ReadCounters::Gone));
+            return Ok(ReadCounters::Gone);
         };
         let mut reservation = self.reader.run.memory.reader(false);
-        let bytes = match self.read_file(folder, name, &mut reservation) {
-            Ok(Some(bytes)) => bytes,
-            Ok(None) => return Ok(Ok(ReadCounters::Gone)),
-            Err(refused) => return Ok(Err(refused)),
+        let Some(bytes) = self.read_file(folder, name, &mut reservation)? else {
+            return Ok(ReadCounters::Gone);
         };
         let DataFolder { service, pod, .. } = folder.names;
         let identity = LeftProcess::file_identity((service, pod.as_deref()), name, &bytes);
-        if self.reader.store.is_taken(&identity)? {
-            return Ok(Ok(ReadCounters::Known(identity)));
+        if self.reader.store.is_taken(&identity).map_err(anyhow::Error::from)? {
+            return Ok(ReadCounters::Known(identity));
         }
-        let file = match CounterFile::from_bytes(&bytes) {
-            Ok(file) => file,
-            Err(error) => return Ok(Err(refusal(&error))),
-        };
+        let file = CounterFile::from_bytes(&bytes).map_err(|error| refusal(&error))?;
         let Some(meta) = self.meta_for(folder, tag, file.hash())? else {
             let reason = format!("the covmeta file of its program, {}, is not there", file.hash());
-            return Ok(Err(WhyRefused::NoMeta(reason)));
+            return Err(WhyRefused::NoMeta(reason).into());
         };
-        let profile = match meta.known.profile(&file) {
-            Ok(profile) => profile,
-            Err(error) => return Ok(Err(refusal(&error))),
-        };
+        let profile = meta.known.profile(&file).map_err(|error| refusal(&error))?;
         let written_at = time_of(written_at, self.reader.run.now);
         let name = name.to_owned();
-        Ok(Ok(ReadCounters::New(Box::new(LeftCounters { name, pid, written_at, identity, meta, profile }))))
+        Ok(ReadCounters::New(Box::new(LeftCounters { name, pid, written_at, identity, meta, profile })))
     }
 
     /// Reads the whole of a file; `None` if another root took it.

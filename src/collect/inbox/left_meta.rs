@@ -7,8 +7,8 @@ use std::sync::Arc;
 use anyhow::Result;
 use sha2::{Digest as _, Sha256};
 
-use super::WhyRefused;
 use super::folder::{Folder, FolderReader, refusal};
+use super::{ReadFault, WhyRefused};
 use crate::collect::binary_answer::KnownMeta;
 use crate::fleet::change::Change;
 use crate::fleet::ids::{KeyId, StructureId};
@@ -104,9 +104,10 @@ impl FolderReader<'_, '_, '_, '_> {
         }
         let mut memory = self.reader.run.memory.reader(false);
         let refused = match self.read_file(folder, &name, &mut memory) {
-            Ok(Some(data)) => match self.decode(data, source, memory)? {
+            Ok(Some(data)) => match self.decode(data, source, memory) {
                 Ok(meta) => return Ok(Some(meta)),
-                Err(refused) => Some(refused),
+                Err(ReadFault::Refused(refused)) => Some(refused),
+                Err(ReadFault::Own(error)) => return Err(error),
             },
             Ok(None) => None,
             Err(refused) => Some(refused),
@@ -130,7 +131,11 @@ impl FolderReader<'_, '_, '_, '_> {
             return Ok(None);
         }
         let memory = self.reader.run.memory.reader(false);
-        Ok(self.decode(data, source, memory)?.ok())
+        match self.decode(data, source, memory) {
+            Ok(meta) => Ok(Some(meta)),
+            Err(ReadFault::Refused(_)) => Ok(None),
+            Err(ReadFault::Own(error)) => Err(error),
+        }
     }
 
     /// Decodes a meta, unless it is the last one that was decoded.
@@ -139,22 +144,17 @@ impl FolderReader<'_, '_, '_, '_> {
         data: Vec<u8>,
         source: MetaSource,
         mut memory: Reservation,
-    ) -> Result<Result<LoadedMeta, WhyRefused>> {
+    ) -> Result<LoadedMeta, ReadFault> {
         if let Some((last_source, last)) = &mut self.metas.last
             && sha256_of(&data) == Some(last.known.sha256)
         {
             *last_source = source;
-            return Ok(Ok(last.clone()));
+            return Ok(last.clone());
         }
-        let meta = match Meta::from_bytes(&data, self.reader.limits) {
-            Ok(meta) => meta,
-            Err(error) => return Ok(Err(refusal(&error))),
-        };
+        let meta = Meta::from_bytes(&data, self.reader.limits).map_err(|error| refusal(&error))?;
         // The build, its place table and its template take about as much as the meta, each.
         let bytes = (data.len() + 3 * meta.heap_bytes()) as u64;
-        if let Err(error) = memory.grow_to(bytes) {
-            return Ok(Err(WhyRefused::Stuck(error.to_string())));
-        }
+        memory.grow_to(bytes).map_err(|error| WhyRefused::Stuck(error.to_string()))?;
         let known = KnownMeta::new(&meta, &self.reader.run.rules.agent_files);
         drop(meta);
         memory.keep_all();
@@ -164,7 +164,7 @@ impl FolderReader<'_, '_, '_, '_> {
         let (data, memory) = (Arc::new(data), Arc::new(memory));
         let loaded = LoadedMeta { known, template, structure, data, _memory: memory };
         self.metas.last = Some((source, loaded.clone()));
-        Ok(Ok(loaded))
+        Ok(loaded)
     }
 
     /// Stores a meta for a key, where it is not stored yet, for counters that come without one.

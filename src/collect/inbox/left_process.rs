@@ -100,6 +100,37 @@ impl OpenProcess {
     }
 }
 
+/// The stored lives of a process that left files.
+struct StoredSnapshots {
+    snapshots: ProcessSnapshots,
+    /// The lives, each with a hash of its counters.
+    stored: Vec<(LifeId, u64)>,
+    /// The life with what is counted and in none of the others.
+    rest: Option<(LifeId, u64)>,
+}
+
+impl StoredSnapshots {
+    fn load<'l>(
+        store: &Store,
+        mode: Mode,
+        blocks: usize,
+        of_process: impl Iterator<Item = &'l Life>,
+    ) -> Result<Self> {
+        let (mut lives, mut stored, mut rest) = (Vec::new(), Vec::new(), None);
+        for life in of_process {
+            let counts = store.counts(life.id, blocks)?.context("the counters of a life are gone")?;
+            if life.is_mixture {
+                rest = Some((life.id, hash(&counts), counts));
+            } else {
+                stored.push((life.id, hash(&counts)));
+                lives.push(counts);
+            }
+        }
+        let (rest, rest_counts) = rest.map(|(id, hash, counts)| ((id, hash), counts)).unzip();
+        Ok(Self { snapshots: ProcessSnapshots::from_stored(mode, lives, rest_counts), stored, rest })
+    }
+}
+
 impl FolderReader<'_, '_, '_, '_> {
     /// Reads what is stored of the process that left these counters. A name that was not known is added.
     pub(super) fn open_process(
@@ -133,20 +164,10 @@ impl FolderReader<'_, '_, '_, '_> {
         let lives = open_key.state.lives.iter().filter(is_of_it);
         let pulled = key.pulled_lives(lives, &process, &self.cache.pods);
 
-        let (mut lives, mut stored, mut rest) = (Vec::new(), Vec::new(), None);
-        for life in key.lives_at(&address, open_key).filter(is_of_it) {
-            let blocks = build.blocks().len();
-            let counts = store.counts(life.id, blocks)?.context("counters of a life are gone")?;
-            if life.is_mixture {
-                rest = Some((life.id, hash(&counts), counts));
-            } else {
-                stored.push((life.id, hash(&counts)));
-                lives.push(counts);
-            }
-        }
-        let is_folded = lives.is_empty() && store.is_taken(&identity)?;
-        let (rest, rest_counts) = rest.map(|(id, hash, counts)| ((id, hash), counts)).unzip();
-        let snapshots = ProcessSnapshots::from_stored(mode, lives, rest_counts);
+        let lives = key.lives_at(&address, open_key).filter(is_of_it);
+        let StoredSnapshots { snapshots, stored, rest } =
+            StoredSnapshots::load(store, mode, build.blocks().len(), lives)?;
+        let is_folded = stored.is_empty() && store.is_taken(&identity)?;
         let (joined, files) = (BTreeMap::new(), Vec::new());
         let (meta, build) = (meta.known.sha256, build.fingerprint());
         self.reader.carry_out()?;

@@ -226,6 +226,26 @@ enum WhyRefused {
     Stuck(String),
 }
 
+/// The reason why data was not read.
+enum ReadFault {
+    /// The file that holds it is refused.
+    Refused(WhyRefused),
+    /// A fault on this side.
+    Own(anyhow::Error),
+}
+
+impl From<WhyRefused> for ReadFault {
+    fn from(reason: WhyRefused) -> Self {
+        Self::Refused(reason)
+    }
+}
+
+impl From<anyhow::Error> for ReadFault {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Own(error)
+    }
+}
+
 fn explained(error: WorkdirError) -> String {
     format!("{:#}", anyhow::Error::from(error))
 }
