@@ -161,6 +161,10 @@ impl<'de> Visitor<'de> for Forms<'_> {
                 }
             }
         }
+        // Only a list of pods may say that there are no targets.
+        if has_items && !matches!(kind.as_str(), "" | "List" | "PodList") {
+            return Err(A::Error::custom(format!("an object of kind {kind:?}, not a list of pods")));
+        }
         match has_items {
             true => Ok(()),
             // A failed request is answered by an object of kind Status, a single pod by one of kind Pod.
@@ -189,6 +193,8 @@ mod tests {
         }
         assert_eq!(failed(""), "it is empty");
         assert_eq!(failed(" \n\t"), "it is empty");
+        let status = failed(r#"{"kind": "Status", "status": "Failure", "items": []}"#);
+        assert!(status.contains("an object of kind \"Status\", not a list of pods"), "{status}");
         assert_eq!(failed("{}"), "no list of targets: an object without \"items\" at line 1 column 2");
         let status = r#"{"kind": "Status", "status": "Failure", "code": 403}"#;
         assert!(failed(status).contains(r#"an object of kind "Status" without "items""#));
