@@ -69,7 +69,11 @@ fn the_text_of_recorded_files_is_to_the_byte_that_of_go_tool_covdata() {
     let mut compared = 0;
     for entry in fs::read_dir(fixtures()).unwrap() {
         let folder = entry.unwrap().path();
-        let Ok(expected) = fs::read_to_string(folder.join("textfmt.txt")) else { continue };
+        // Folders of recorded answers hold the text of their data, too.
+        let has_files = folder.join("data").exists() || folder.ends_with("streamed");
+        let Some(expected) = fs::read_to_string(folder.join("textfmt.txt")).ok().filter(|_| has_files) else {
+            continue;
+        };
         let files = if folder.ends_with("streamed") {
             let named = |name: &str, file: &str| (name.to_owned(), fs::read(folder.join(file)).unwrap());
             vec![named("covcounters.a.1.1", "counters.bin"), named("covmeta.a", "meta.bin")]
