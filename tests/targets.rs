@@ -391,3 +391,15 @@ fn a_command_that_hangs_is_ended_with_its_children() {
         "targets \"kube\": nothing was complete after 300ms; it listed nothing before",
     );
 }
+
+#[test]
+fn no_message_about_a_list_shows_the_password_of_an_address() {
+    let world = World::new();
+    for target in ["u:SECRET@127.0.0.1:1", "http://u:SECRET@127.0.0.1:1", "127.0.0.1:1/?token=SECRET"] {
+        let list = json!([{ "targets": [target], "labels": { "service": ECHO } }]);
+        let file = world.list_targets("list.json", &list);
+        let output = world.run_alone(&["pull", "--targets", file.to_str().unwrap()]);
+        assert!(output.stderr.contains("user name, a query"), "{}", output.stderr);
+        assert!(!output.stderr.contains("SECRET"), "{}", output.stderr);
+    }
+}

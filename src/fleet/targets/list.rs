@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 
 use super::Target;
+use crate::address::shown_url;
 use crate::names::{in_message, shortened};
 
 /// Entries that are named among those that cannot be asked; a list of thousands must not fill a log.
@@ -33,7 +34,7 @@ pub(crate) struct TargetList {
 /// An entry that cannot be asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct BadTarget {
-    /// The address or the pod, as written.
+    /// The address or the pod for messages, without a password.
     name: String,
     /// A clause.
     reason: String,
@@ -41,7 +42,7 @@ pub(crate) struct BadTarget {
 
 impl fmt::Display for BadTarget {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "\"{}\": {}", in_message(&self.name), in_message(&self.reason))
+        write!(out, "\"{}\": {}", self.name, in_message(&self.reason))
     }
 }
 
@@ -60,8 +61,7 @@ impl TargetList {
     /// Counts an entry that cannot be asked; the reason is a clause.
     pub(crate) fn reject(&mut self, name: &str, reason: String) {
         if self.bad.len() < NAMED_BAD {
-            let name = shortened(name, SHOWN_AT_EACH_END).into_owned();
-            self.bad.push(BadTarget { name, reason });
+            self.bad.push(BadTarget { name: shown_url(name), reason });
         }
         self.bad_count += 1;
     }
