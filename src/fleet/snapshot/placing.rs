@@ -694,6 +694,14 @@ mod tests {
         is_mixture: bool,
     }
 
+    impl Stored {
+        /// A life that was first seen, and read, at one time.
+        fn new(at: i64, closed: Option<i64>, counts: Vec<u64>, process: usize) -> Self {
+            let (is_from_before_jump, is_mixture) = (false, false);
+            Self { opened: at, pulled: at, closed, counts, process, is_from_before_jump, is_mixture }
+        }
+    }
+
     #[derive(Clone, Debug)]
     struct Left {
         process: usize,
@@ -789,21 +797,10 @@ mod tests {
                     life.is_mixture || !others.contains(&(index - 1))
                 });
             } else {
-                let (counts, process) = (answered.to_vec(), self.process);
-                let (opened, pulled, closed, is_from_before_jump) = (now, now, None, false);
                 if shrinks {
-                    self.shrink_mixture(&counts);
+                    self.shrink_mixture(answered);
                 }
-                let is_mixture = false;
-                self.lives.push(Stored {
-                    opened,
-                    pulled,
-                    closed,
-                    counts,
-                    process,
-                    is_from_before_jump,
-                    is_mixture,
-                });
+                self.lives.push(Stored::new(now, None, answered.to_vec(), self.process));
             }
         }
 
@@ -856,31 +853,11 @@ mod tests {
                         open.for_each(|life| life.closed = Some(captured));
                     }
                     let closed = (!is_newest || !is_listed).then_some(now);
-                    let process = left.process;
-                    let (opened, pulled, is_from_before_jump) = (captured, captured, false);
-                    let is_mixture = false;
-                    self.lives.push(Stored {
-                        opened,
-                        pulled,
-                        closed,
-                        counts,
-                        process,
-                        is_from_before_jump,
-                        is_mixture,
-                    });
+                    self.lives.push(Stored::new(captured, closed, counts, left.process));
                 }
                 SnapshotPlace::Mixture(counts) => {
-                    let (opened, pulled, closed) = (captured, captured, Some(now));
-                    let (process, is_from_before_jump, is_mixture) = (usize::MAX, false, true);
-                    self.lives.push(Stored {
-                        opened,
-                        pulled,
-                        closed,
-                        counts,
-                        process,
-                        is_from_before_jump,
-                        is_mixture,
-                    });
+                    let life = Stored::new(captured, Some(now), counts, usize::MAX);
+                    self.lives.push(Stored { is_mixture: true, ..life });
                     self.has_running_process_in_mixture |= left.process == self.process;
                 }
             }
