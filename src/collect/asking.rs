@@ -24,7 +24,7 @@ pub(crate) struct KnownAnswer<'g> {
     pub(crate) life: Life,
     build: Fingerprint,
     fraction: String,
-    /// As it is stored.
+    /// The stored bytes of the digest; the first one tells a text profile from binary data.
     pub(crate) answer_digest: Vec<u8>,
 }
 

@@ -27,7 +27,7 @@ use crate::profile::{self, Build, Fingerprint, PartOfBuild, Profile, Template};
 pub(crate) struct KnownMeta {
     pub(crate) sha256: Fingerprint,
     build: Arc<MetaBuild>,
-    /// What is left without the files of agents, where they are among its own.
+    /// The build without the files of agents, if it has such files.
     part: Option<Arc<PartOfBuild>>,
 }
 

@@ -38,7 +38,7 @@ pub(crate) struct KeyResult {
     pub(crate) next_due: Option<DateTime<Utc>>,
     /// Faults on this side that concern only this key.
     pub(crate) faults: BTreeSet<String>,
-    /// What people should know of the key, and no fault.
+    /// Sentences about the key that people should know, and that are no faults.
     pub(crate) notes: BTreeSet<String>,
     /// Sentences about programs that are new, for those who want to know everything.
     pub(crate) details: BTreeSet<String>,

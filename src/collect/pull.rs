@@ -141,7 +141,8 @@ pub(crate) fn gather(
     // A URL that cannot be asked may hold a password. Without any other, no center was asked by this run.
     let urls: Vec<String> = centers.iter().filter_map(|url| base_url(url).ok()).collect();
     if request.services.is_empty() && !(urls.is_empty() && sources.is_empty()) {
-        // Who is asked is stored at once, because a run in which nobody answers may end before anything else is stored.
+        // The names of the centers and sources are stored at once, because a run in which none answers may store nothing
+        // else.
         let mut writer = store.writer(locked.proof());
         let sources = sources.iter().map(|given| given.source.name.clone()).collect();
         writer.apply(&Change::ListersAsked { centers: urls, sources, at: now })?;

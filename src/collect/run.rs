@@ -51,7 +51,7 @@ pub(crate) struct PulledAnswer {
     pub(crate) template: Option<Arc<Template>>,
     /// To know the same answer by when it comes again, encoded, where that is possible.
     pub(crate) digest: Option<Vec<u8>>,
-    /// What a peek compares, where that is not the fraction of hit blocks.
+    /// The text that a later peek compares; `None`: the fraction of hit blocks.
     pub(crate) fraction: Option<String>,
     /// The process, where its agent tells it.
     pub(crate) process: Option<Process>,

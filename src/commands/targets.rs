@@ -30,7 +30,7 @@ pub(crate) struct TargetArgs {
 impl Context {
     /// Returns the context of a run that is given these sources of targets, or else those of the configuration.
     ///
-    /// Where no center is named and a source is given or known to the root, no center is asked.
+    /// No center is asked if none is named and a source is given, or known to the root.
     pub(crate) fn with_targets(&self, args: &TargetArgs) -> Result<Self> {
         let given = &args.targets;
         if let Some(name) = doubled_name(given) {

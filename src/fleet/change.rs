@@ -93,11 +93,11 @@ pub(crate) enum Change {
     Meta {
         /// Of its content.
         sha256: Fingerprint,
-        /// By which counters name it.
+        /// The hash by which counter files name the meta.
         hash: MetaHash,
         /// The structure of its build.
         structure: StructureId,
-        /// As the agent sent it.
+        /// The bytes of the covmeta file.
         data: Vec<u8>,
     },
     /// A meta was left in a folder of a key, or was needed again.

@@ -19,7 +19,7 @@ pub(crate) struct Listing {
     /// The spelling that was registered; requests to the center need exactly it.
     pub listed_as: Arc<str>,
     pub lister: Lister,
-    /// What a source of targets tells of the process.
+    /// The description of the process by a source of targets; `None`: a center lists the address.
     pub facts: Option<Arc<TargetFacts>>,
     /// The time at which it was first seen there, or seen again.
     pub listed_at: DateTime<Utc>,

@@ -31,7 +31,7 @@ pub(crate) struct KeyState {
     pub(crate) touched: bool,
     /// Stored values of the key that cannot be read.
     pub(crate) faults: BTreeSet<String>,
-    /// What people should know of the key, and no fault.
+    /// Sentences about the key that people should know, and that are no faults.
     pub(crate) notes: BTreeSet<String>,
     /// Sentences about programs that are new, for those who want to know everything.
     pub(crate) details: BTreeSet<String>,

@@ -90,7 +90,7 @@ pub(crate) struct ListedAddress {
     /// The text as it was registered.
     pub address: Arc<str>,
     pub lister: Lister,
-    /// What a source of targets tells of the process.
+    /// The description of the process by a source of targets; `None`: a center lists the address.
     pub facts: Option<Arc<TargetFacts>>,
     /// The time at which it was first seen there, or seen again.
     pub listed_at: DateTime<Utc>,

@@ -27,9 +27,9 @@ pub(super) struct OpenProcess {
     pid: u64,
     meta: Fingerprint,
     build: Fingerprint,
-    /// What stands in place of an address for its lives.
+    /// The text under which its lives are stored, in place of an address.
     address: String,
-    /// By which it is remembered that files of it were taken in.
+    /// The key under which the database remembers that files of the process were taken in.
     identity: String,
     build_group: BuildGroupId,
     structure: StructureId,

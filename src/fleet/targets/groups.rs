@@ -88,7 +88,7 @@ impl<'de> Visitor<'de> for Addresses {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<String>, A::Error> {
         let mut addresses = Vec::new();
-        // One more than there is room for, which `Collected` refuses with its message.
+        // The loop reads one address more than there is room for, and `Collected` refuses that one with its message.
         while addresses.len() <= self.room
             && let Some(address) = list.next_element()?
         {

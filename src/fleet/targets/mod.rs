@@ -62,7 +62,7 @@ impl Target {
     }
 }
 
-/// What a run has learnt from the process of a target about its program.
+/// The answer of a target's process about its program.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) enum ProgramAnswer {
     /// The process was not asked.

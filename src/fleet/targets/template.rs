@@ -105,7 +105,7 @@ fn parse(text: &str) -> Result<Template, TemplateFault> {
     if !rest.is_empty() {
         parts.last_mut().expect("there is a part from the start").push(Piece::Text(rest.to_owned()));
     }
-    // As in a registered name, the app is what lies between the first two parts and the last two.
+    // The app lies between the first two parts and the last two, as in a registered name.
     let number = parts.len();
     let mut parts = parts.into_iter();
     let (Some(env), Some(region), Some(commit), Some(branch)) =

@@ -22,7 +22,7 @@ const PID: &str = "x-art-coverage-pid";
 /// Longest header that is kept.
 const LONGEST_HEADER: usize = 1 << 10;
 
-/// What an agent says of its process in headers.
+/// The headers in which an agent describes its process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct AgentHeaders {
     /// The agent shows that it is of the kind coverport.

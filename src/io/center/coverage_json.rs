@@ -235,7 +235,7 @@ impl<R: Read> Scanner<'_, R> {
                     let digit = char::from(self.byte()?).to_digit(16);
                     number = number * 16 + digit.ok_or_else(|| self.fault("expected four hex digits"))?;
                 }
-                // One half of a pair; names and data hold none.
+                // Half of a surrogate pair has no character; neither names nor data hold such a pair.
                 let character = char::from_u32(number).unwrap_or(char::REPLACEMENT_CHARACTER);
                 let mut bytes = [0; 4];
                 let length = character.encode_utf8(&mut bytes).len();

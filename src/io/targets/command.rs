@@ -82,7 +82,7 @@ impl<'a> Running<'a> {
         loop {
             if let Some(status) = self.child.try_wait()? {
                 self.has_ended = true;
-                // As much as a pipe holds; a program that it left behind may go on to write.
+                // These reads take what a pipe holds. A program that the command left behind may write on and on.
                 for _ in 0..16 {
                     self.turn(Duration::ZERO)?;
                 }
