@@ -1,25 +1,30 @@
 //! Work directories of earlier releases are brought up to date, and lose nothing.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use rusqlite::Connection;
+use serde_json::{Value, json};
 
 use crate::harness::source::project_path;
 use crate::harness::{World, profile_of};
+use crate::sim::{BinaryProgram, Coverport};
 
-/// A root that a release wrote; `tests/fixtures/roots/make.py` makes it and says what is in it.
-struct Release {
-    version: &'static str,
-    /// Schema of the database.
-    schema: usize,
-}
+/// Schemas of the roots that releases wrote; each new one is added here. `tests/fixtures/roots/make.py` makes such a root
+/// and says what is in it.
+const SCHEMAS: [usize; 2] = [6, BEFORE_BINARY_DATA];
 
-/// Releases with the roots that they wrote; each new one is added here.
-const RELEASES: [Release; 1] = [Release { version: "0.1.0", schema: 6 }];
+/// The schema of the last release that knew neither Go's binary coverage data nor targets.
+const BEFORE_BINARY_DATA: usize = 15;
 
 const SHOP: &str = "staging_th_shop_main_0123456789";
 const CART: &str = "staging_th_cart_main_89abcdef01";
+/// A service in the root of [`BEFORE_BINARY_DATA`].
+const PAY: &str = "staging_th_pay_main_fedcba9876";
+const PAY_BLOCKS: &str = "example.com/pay/pay.go:1.1,5.2 3\n\
+    example.com/pay/pay.go:7.1,9.2 2\n\
+    example.com/pay/refund.go:1.1,4.2 5\n";
 
 /// Blocks that the newest profile of each service of such a root covers.
 const COVERED: [(&str, &[&str]); 2] = [
@@ -27,9 +32,9 @@ const COVERED: [(&str, &[&str]); 2] = [
     ("shop", &["example.com/shop/common.go:1.1,3.2 2", "example.com/shop/server.go:1.1,5.2 3"]),
 ];
 
-fn world_from_release(release: &Release) -> World {
+fn world_of_schema(schema: usize) -> World {
     let world = World::new();
-    let tar = project_path(&format!("tests/fixtures/roots/{}.tar", release.version));
+    let tar = project_path(&format!("tests/fixtures/roots/schema-{schema}.tar"));
     let unpacked = Command::new("tar").args(["xf", &tar, "-C"]).arg(world.home()).status().unwrap();
     assert!(unpacked.success());
     world
@@ -42,8 +47,8 @@ fn names_before(world: &World) -> Vec<String> {
 
 #[test]
 fn the_root_of_each_release_is_pulled_into_pruned_and_reported() {
-    for release in &RELEASES {
-        let world = world_from_release(release);
+    for schema in SCHEMAS {
+        let world = world_of_schema(schema);
         let before = world.row_count();
         for (app, wanted) in COVERED {
             assert!(wanted.iter().all(|block| world.covered_blocks(app).contains(*block)), "{app}");
@@ -64,10 +69,7 @@ fn the_root_of_each_release_is_pulled_into_pruned_and_reported() {
         assert!([0, 3].contains(&pulled.code), "{}", pulled.stderr);
         let copy = format!("sqlite.db.before-{}", env!("CARGO_PKG_VERSION"));
         let output = pulled.stderr.lines().find(|line| line.contains("was brought up to date")).unwrap();
-        assert!(
-            output.contains(&format!("(schema {} to ", release.schema)) && output.ends_with(&copy),
-            "{output}"
-        );
+        assert!(output.contains(&format!("(schema {schema} to ")) && output.ends_with(&copy), "{output}");
         assert_eq!(names_before(&world), [copy.as_str()]);
 
         // All stored blocks are there, with those of this pull and of the inbox.
@@ -104,20 +106,117 @@ fn the_root_of_each_release_is_pulled_into_pruned_and_reported() {
 
         // The copy is the database as it was, with everything that lay in its log.
         let copy = Connection::open(world.root().join(copy)).unwrap();
-        let schema: usize = copy.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+        let copied: usize = copy.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
         let rows: usize =
             copy.query_row("SELECT count(*) FROM goc_o_staging_service_cover", [], |row| row.get(0)).unwrap();
-        assert_eq!((schema, rows), (release.schema, before));
+        assert_eq!((copied, rows), (schema, before));
         drop(agent);
         let text = world.latest_text("shop");
         assert!(profile_of(&text).coverage().covered > 0);
     }
 }
 
+/// Returns what the release that wrote the root printed of it.
+fn printed(world: &World, name: &str) -> String {
+    fs::read_to_string(world.home().join("printed").join(name)).unwrap()
+}
+
+/// Fails unless each field of `before` has the same value in `now`; further fields may be there.
+#[track_caller]
+fn assert_same_fields(before: &Value, now: &Value, path: &str) {
+    match (before, now) {
+        (Value::Object(before), Value::Object(now)) => {
+            // A pull that is due is shown as due now.
+            for (name, value) in before.iter().filter(|(name, _)| *name != "next_pull") {
+                let found = now.get(name).unwrap_or_else(|| panic!("{path}.{name} is gone"));
+                assert_same_fields(value, found, &format!("{path}.{name}"));
+            }
+        }
+        (Value::Array(before), Value::Array(now)) => {
+            assert_eq!(before.len(), now.len(), "{path}");
+            for (index, (before, now)) in before.iter().zip(now).enumerate() {
+                assert_same_fields(before, now, &format!("{path}[{index}]"));
+            }
+        }
+        _ => assert_eq!(now, before, "{path}"),
+    }
+}
+
+#[test]
+fn the_figures_of_a_root_are_those_that_its_release_printed() {
+    let world = world_of_schema(BEFORE_BINARY_DATA);
+    world.run(&["prune", "--retention-only"]).assert_code(0).assert_stderr_contains("was brought up to date");
+    for app in ["cart", "pay", "shop"] {
+        let total = world.run(&["total", app]).assert_code(0);
+        assert_eq!(total.stdout, printed(&world, &format!("total-{app}.txt")));
+        let history = world.run(&["history", app, "--format", "json"]).assert_code(0);
+        let before: Value = serde_json::from_str(&printed(&world, &format!("history-{app}.json"))).unwrap();
+        assert_same_fields(&before, &history.json()[0], app);
+        // The name of the test in the first line tells in words that there is no source here.
+        let counts = |text: &str| -> Vec<String> {
+            text.lines().filter(|line| !line.starts_with("TN:")).map(str::to_owned).collect()
+        };
+        let report = world.run(&["report", app, "--format", "lcov"]).assert_code(3);
+        assert_eq!(counts(&report.stdout), counts(&printed(&world, &format!("report-{app}.lcov"))));
+    }
+    let list = world.run(&["list", "--offline", "--format", "json"]).assert_code(0);
+    let before: Value = serde_json::from_str(&printed(&world, "list.json")).unwrap();
+    assert_same_fields(&before, &list.json()[0], "list");
+}
+
+/// Leaves data of a process in a folder, as it is written at the end of the process.
+fn leave_data(folder: &Path, program: &BinaryProgram, counts: &[u64]) {
+    fs::create_dir_all(folder).unwrap();
+    fs::write(folder.join("covmeta.0"), program.meta()).unwrap();
+    fs::write(folder.join("covcounters.0.77.1795924465675318441"), program.counters(counts)).unwrap();
+}
+
+#[test]
+fn the_root_of_a_release_before_binary_data_goes_on_with_binary_data_and_targets() {
+    let world = world_of_schema(BEFORE_BINARY_DATA);
+    let program = BinaryProgram::from_profile(PAY_BLOCKS);
+    let agent = Coverport::start(&program);
+    agent.hit(&[1], 100);
+    leave_data(&world.inbox().join(PAY).join("pod-2"), &program, &[0, 0, 1000]);
+    let targets = world.home().join("targets.json");
+    let address = agent.url().trim_start_matches("http://").to_owned();
+    let labels =
+        json!({"env": "staging", "region": "th", "app": "pay", "branch": "main", "commit": "fedcba9876"});
+    fs::write(&targets, json!([{"targets": [address], "labels": labels}]).to_string()).unwrap();
+    let targets = targets.display().to_string();
+    let pull = |code: i32| {
+        let output = world.run(&["pull", "--force", "--change", "counts", "--targets", &targets]);
+        output.assert_code(code)
+    };
+    let pay = || profile_of(&world.latest_text("pay")).counts;
+
+    // The life that ended and the one after it; the snapshot of the other process; the agent and the folder.
+    pull(0).assert_stderr_contains("was brought up to date");
+    assert_eq!(pay(), [41 + 1 + 6, 3 + 1 + 100, 8 + 1000]);
+    for (table, rows) in
+        [("target_source", 1), ("target", 1), ("agent", 1), ("meta", 1), ("process", 1), ("left_meta", 1)]
+    {
+        assert_eq!(world.query::<i64>(&format!("SELECT count(*) FROM {table}")), rows, "{table}");
+    }
+    assert_eq!(world.query::<i64>("SELECT count(*) FROM generation WHERE is_mixture"), 0);
+
+    agent.hit(&[1], 5);
+    pull(0);
+    assert_eq!(pay(), [48, 109, 1008]);
+    assert_eq!(world.run(&["total", "pay"]).assert_code(0).stdout, printed(&world, "total-pay.txt"));
+    world.run(&["prune", "--retention-only"]).assert_code(0);
+    world.assert_consistent();
+    let rows: usize = world.query(
+        "SELECT count(*) FROM goc_o_staging_service_cover WHERE app_name = 'pay' AND deleted_at IS NULL",
+    );
+    let history = world.run(&["history", "pay", "--format", "json"]).assert_code(0).json();
+    assert_eq!(history[0].as_array().unwrap().len(), rows);
+    assert!(rows > 3, "rows of both releases are in the history");
+}
+
 #[test]
 fn a_database_of_which_no_copy_can_be_kept_is_not_brought_up_to_date() {
-    let release = &RELEASES[0];
-    let world = world_from_release(release);
+    let world = world_of_schema(SCHEMAS[0]);
     let name = format!("sqlite.db.before-{}", env!("CARGO_PKG_VERSION"));
     fs::create_dir(world.root().join(format!("{name}.tmp"))).unwrap();
     for command in ["pull", "prune"] {
@@ -126,7 +225,7 @@ fn a_database_of_which_no_copy_can_be_kept_is_not_brought_up_to_date() {
             .assert_code(1)
             .assert_stderr_contains("cannot keep a copy of")
             .assert_stderr_contains("was not brought up to date");
-        assert_eq!(world.query::<usize>("PRAGMA user_version"), release.schema);
+        assert_eq!(world.query::<usize>("PRAGMA user_version"), SCHEMAS[0]);
     }
     fs::remove_dir(world.root().join(format!("{name}.tmp"))).unwrap();
     // Prune brings the database up to date, too.
@@ -136,8 +235,7 @@ fn a_database_of_which_no_copy_can_be_kept_is_not_brought_up_to_date() {
 
 #[test]
 fn a_copy_holds_what_lies_in_the_log_of_a_run_that_was_killed() {
-    let release = &RELEASES[0];
-    let world = world_from_release(release);
+    let world = world_of_schema(SCHEMAS[0]);
     // A crash leaves changes in the log alone.
     let database = world.root().join("sqlite.db");
     let running = Connection::open(&database).unwrap();
