@@ -857,6 +857,15 @@ fn the_pull_from_pods_asks_those_that_kubectl_lists_and_no_center() {
     );
     make_script(&kubectl, "echo forbidden >&2; exit 1");
     output_of(&mut shell(&world, &command)).assert_code(1);
+
+    let is_prune = |it: &&Value| it["metadata"]["name"] == "goc-watchdog-retention";
+    let objects = yaml(PODS_MANIFEST);
+    let prune =
+        &objects.iter().find(is_prune).expect("a second job")["spec"]["jobTemplate"]["spec"]["template"];
+    assert_eq!(prune["spec"]["volumes"][0], pod["volumes"][0], "both jobs work on one root");
+    let arguments = words(&prune["spec"]["containers"][0]["args"]);
+    let pruned = output_of(world.command(&arguments).env_remove("GOC_CENTER")).assert_code(0);
+    assert_eq!(pruned.stderr, "");
 }
 
 #[test]
