@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant, SystemTime};
 
 use goc_watchdog::profile::Profile;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::crash::{has_strace, killed_at};
 use crate::harness::users::{NOBODY, SERVICE_USER, change_owner};
-use crate::harness::{Output, World, profile_of, warn_skipped};
+use crate::harness::{Output, World, profile_of};
 use crate::sim::{BinaryProgram, Coverport};
 
 const SERVICE: &str = "staging_th_calc_master_845820727e";
@@ -610,44 +610,4 @@ fn a_process_that_goes_on_after_it_left_a_file_stays_one_life() {
     assert_eq!(world.stored(APP).counts, [5, 1, 2]);
     assert_eq!(world.query::<i64>("SELECT count(*) FROM generation WHERE closed_at IS NULL"), 1);
     assert_eq!(world.query::<i64>("SELECT count(*) FROM generation"), 1);
-}
-
-const PROGRAM: &str = "package main\n\nimport \"os\"\n\nfunc work(n int) int {\n\tif n > 2 {\n\t\treturn n * 2\n\t}\n\
-    \treturn n\n}\n\nfunc main() {\n\ttotal := 0\n\tfor range len(os.Args) {\n\t\ttotal += work(len(os.Args))\n\t}\n\
-    \tif total > 100 {\n\t\tpanic(\"too much\")\n\t}\n}\n";
-
-#[test]
-fn real_programs_with_their_gocoverdir_in_the_inbox_count_as_go_tool_covdata_does() {
-    if Command::new("go").arg("version").output().is_err() {
-        assert!(std::env::var_os("GOC_WATCHDOG_REQUIRE_GO").is_none(), "no \"go\" in PATH");
-        return warn_skipped("no Go here, so no real program wrote its data into the inbox");
-    }
-    let world = World::new();
-    let source = world.home().join("source");
-    fs::create_dir(&source).unwrap();
-    fs::write(source.join("go.mod"), "module example.com/counted\n\ngo 1.22\n").unwrap();
-    fs::write(source.join("main.go"), PROGRAM).unwrap();
-    let go = |arguments: &[&str]| {
-        let mut command = Command::new("go");
-        command.args(arguments).current_dir(&source).env("GOPROXY", "off").env("GOWORK", "off");
-        let output = command.output().unwrap();
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    };
-    for mode in ["set", "count", "atomic"] {
-        let (service, app) = (format!("staging_th_{mode}ted_master_845820727e"), format!("{mode}ted"));
-        go(&["build", "-cover", &format!("-covermode={mode}"), "-o", "program", "."]);
-        let folder = world.folder(&format!("{service}/pod-0"));
-        let kept = world.home().join(mode);
-        fs::create_dir(&kept).unwrap();
-        for arguments in [&["a"][..], &["a", "b", "c"], &[]] {
-            let mut program = Command::new(source.join("program"));
-            assert!(program.args(arguments).env("GOCOVERDIR", &folder).status().unwrap().success());
-        }
-        let written: Vec<PathBuf> = names(&folder).iter().map(|name| folder.join(name)).collect();
-        copy(&written, &kept);
-        go(&["tool", "covdata", "textfmt", &format!("-i={}", kept.display()), "-o=textfmt.txt"]);
-        assert_eq!(results(&world.pull_folders(0)), ["merged"; 3]);
-        let expected = profile_of(&fs::read_to_string(source.join("textfmt.txt")).unwrap());
-        assert_eq!(world.stored(&app), expected, "{mode}");
-    }
 }

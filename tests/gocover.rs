@@ -9,7 +9,7 @@ use goc_watchdog::profile::gocover::{
 };
 use goc_watchdog::profile::{Limits, parse};
 
-use crate::harness::warn_skipped;
+use crate::harness::go::{Go, write_counted};
 
 const COUNT_TAG: &str = "2580f4b65340bc2b63474139d103ae37";
 
@@ -294,92 +294,37 @@ fn headers_are_enough_to_pair_files() {
     }
 }
 
-/// A program with methods, literals, generics, empty bodies and a package whose path sorts before its file's.
-const SOURCES: [(&str, &str); 4] = [
-    ("go.mod", "module example.com/real\n\ngo 1.20\n"),
-    (
-        "main.go",
-        r#"package main
-
-import (
-	"os"
-
-	"example.com/real/calc"
-	calcx "example.com/real/calc-x"
-)
-
-var double = func(n int) int {
-	if n > 9 {
-		return 0
-	}
-	return 2 * n
-}
-
-func init() {}
-
-func init() { calc.Empty() }
-
-func main() {
-	for _, argument := range os.Args[1:] {
-		switch {
-		case argument == "sum":
-			(&calc.Sum{}).Add(double(len(argument)))
-		case argument == "max" && len(os.Args) > 2:
-			println(calcx.Max(3, 4), calcx.Max("a", "b"))
-		default:
-			func() { println("other") }()
-		}
-	}
-	if len(os.Args) > 3 {
-		os.Exit(3)
-	}
-}
-"#,
-    ),
-    (
-        "calc/calc.go",
-        "package calc\n\ntype Sum struct{ total int }\n\nfunc (s *Sum) Add(n int) {\n\tif n < 0 {\n\t\treturn\n\t}\n\ts.total += n\n}\n\n\
-         func (s Sum) Total() int { return s.total }\n\nfunc Empty() {}\n",
-    ),
-    (
-        "calc-x/x.go",
-        "package calcx\n\nfunc Max[T int | string](a, b T) T {\n\tif a > b {\n\t\treturn a\n\t}\n\treturn b\n}\n",
-    ),
-];
-
-#[test]
-fn the_text_of_real_programs_is_to_the_byte_that_of_go_tool_covdata() {
-    if Command::new("go").arg("version").output().is_err() {
-        assert!(std::env::var_os("GOC_WATCHDOG_REQUIRE_GO").is_none(), "no \"go\" in PATH");
-        warn_skipped("no Go here, so no text was compared with that of the real go tool covdata");
-        return;
-    }
+/// Compares the text of data that a Go writes with that of its own tool.
+fn compare_with(go: &Go) {
     let folder = tempfile::tempdir().unwrap();
-    for (path, text) in SOURCES {
-        let path = folder.path().join(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    }
-    let go = |arguments: &[&str]| {
-        let mut command = Command::new("go");
-        command.args(arguments).current_dir(folder.path()).env("GOPROXY", "off").env("GOWORK", "off");
-        let output = command.output().unwrap();
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    };
+    let source = folder.path().join("counted");
+    write_counted(&source);
     for (mode, packages) in [("set", "./..."), ("count", "./..."), ("atomic", "strconv,./...")] {
-        let data = folder.path().join(format!("data-{mode}"));
+        let data = folder.path().join(mode);
         fs::create_dir(&data).unwrap();
-        let (mode, packages) = (format!("-covermode={mode}"), format!("-coverpkg={packages}"));
-        go(&["build", "-cover", &mode, &packages, "-o", "program", "."]);
-        for arguments in [&["sum"][..], &["max", "sum", "odd"], &[]] {
-            let mut program = Command::new(folder.path().join("program"));
-            program.args(arguments).env("GOCOVERDIR", &data).output().unwrap();
+        let options = [format!("-covermode={mode}"), format!("-coverpkg={packages}")];
+        go.run(&source, &["build", "-cover", &options[0], &options[1], "-o", "program", "."]);
+        for orders in [&["sum"][..], &["max", "sum", "c", "odd"], &[]] {
+            let mut program = Command::new(source.join("program"));
+            program.args(orders).env("GOCOVERDIR", &data).output().unwrap();
         }
-        go(&["tool", "covdata", "textfmt", &format!("-i={}", data.display()), "-o=textfmt.txt"]);
-        let expected = fs::read_to_string(folder.path().join("textfmt.txt")).unwrap();
         let files = files(&data);
         assert_eq!(files.len(), 4, "three runs and a meta");
         let said = read(files);
-        assert_eq!((said.text, said.faults), (Ok(expected), vec![]), "{mode}");
+        assert_eq!((said.text, said.faults), (Ok(go.textfmt(&data)), vec![]), "{mode}");
     }
+}
+
+#[test]
+fn the_text_of_real_programs_is_to_the_byte_that_of_go_tool_covdata() {
+    let untested = "no text was compared with that of the real go tool covdata";
+    if let Some(go) = Go::installed(untested) {
+        compare_with(&go);
+    }
+}
+
+#[test]
+fn the_text_of_programs_of_an_older_go_is_to_the_byte_that_of_its_go_tool_covdata() {
+    let untested = "no text was compared with that of its go tool covdata";
+    Go::older(untested).iter().for_each(compare_with);
 }

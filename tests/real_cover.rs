@@ -1,41 +1,20 @@
-//! Real processes of `go build -cover`, with an agent of the kind coverport.
-//!
-//! These tests warn and pass where Go is missing; `GOC_WATCHDOG_REQUIRE_GO=1` makes that a failure.
+//! Real processes of `go build -cover`: pulled through an agent of the kind coverport, and as data that they leave in
+//! the inbox.
 
-use std::collections::BTreeSet;
 use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-use crate::harness::{ECHO, World, covered_blocks, has_program, profile_of, warn_skipped};
+use crate::harness::go::{Go, write, write_counted};
+use crate::harness::{ECHO, World, profile_of, warn_skipped};
+use crate::sim::ReservedPort;
 
-const MAIN: &str = r#"package main
+const APP: &str = "apa_goc_echoserver";
 
-import (
-	"fmt"
-	"net/http"
-
-	_ "example.com/agent"
-)
-
-func sign(n int) string {
-	if n < 0 {
-		return "minus"
-	}
-	return "plus"
-}
-
-func main() {
-	http.HandleFunc("/plus", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, sign(1)) })
-	http.HandleFunc("/minus", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, sign(-1)) })
-	select {}
-}
-"#;
-
-/// In a module of its own, so that it does not count itself. Its mux is that of the service, for requests of tests.
+/// In a module of its own, so that it does not count itself.
 const AGENT: &str = r#"package agent
 
 import (
@@ -43,6 +22,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"os"
@@ -60,8 +40,9 @@ func serve() {
 	if err != nil {
 		panic(err)
 	}
-	fmt.Println(listener.Addr())
-	http.HandleFunc("/coverage", func(w http.ResponseWriter, r *http.Request) {
+	log.Printf("coverage on port %d", listener.Addr().(*net.TCPAddr).Port)
+	mux := http.NewServeMux()
+	mux.HandleFunc("/coverage", func(w http.ResponseWriter, r *http.Request) {
 		var meta, counters bytes.Buffer
 		if err := coverage.WriteCounters(&counters); err != nil {
 			http.Error(w, "Failed to collect counters: "+err.Error(), http.StatusInternalServerError)
@@ -76,133 +57,250 @@ func serve() {
 	http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Art-Coverage-Server", "1")
 		w.Header().Set("X-Art-Coverage-Pid", fmt.Sprint(os.Getpid()))
-		http.DefaultServeMux.ServeHTTP(w, r)
+		mux.ServeHTTP(w, r)
 	}))
 }
 "#;
 
-struct Service {
+/// The server of three projects, as it is published. The module is not fetched here.
+const COVERPORT: &str =
+    "github.com/konflux-ci/coverport/instrumentation/go v0.0.0-20260716142834-0e0cf75be216";
+
+/// Options of builds that count in mode atomic: without and with a package of Go.
+const ATOMIC: [&[&str]; 2] =
+    [&["-covermode=atomic"], &["-covermode=atomic", "-coverpkg=container/ring,./..."]];
+
+/// Blocks of the program that the order "max" executes, and "c".
+const MAX: &str = "example.com/counted/calc-x/x.go:3.36,4.11 1";
+const C: &str = "example.com/counted/twice.go:10.2,10.31 1";
+
+/// Builds the program of the harness.
+struct Builder<'a> {
+    go: &'a Go,
     folder: TempDir,
-    children: Vec<Child>,
+}
+
+impl<'a> Builder<'a> {
+    /// Its programs use the agent above.
+    fn new(go: &'a Go) -> Self {
+        let folder = TempDir::new().unwrap();
+        write_counted(&folder.path().join("counted"));
+        write(folder.path(), "agent/agent.go", AGENT);
+        write(folder.path(), "agent/go.mod", "module example.com/agent\n\ngo 1.20\n");
+        Self { go, folder }
+    }
+
+    fn source(&self) -> PathBuf {
+        self.folder.path().join("counted")
+    }
+
+    /// Builds a program that serves its coverage, or returns what the tool printed.
+    fn try_build(&self, options: &[&str]) -> Result<PathBuf, String> {
+        let program = self.source().join("program");
+        let arguments = [&["build", "-cover", "-tags=coverage", "-o", "program"], options, &["."]].concat();
+        self.go.try_run(&self.source(), &arguments).map(|()| program)
+    }
+
+    #[track_caller]
+    fn build(&self, options: &[&str]) -> PathBuf {
+        self.try_build(options).unwrap_or_else(|printed| panic!("{options:?}: {printed}"))
+    }
+
+    /// Makes an empty folder for the data that processes leave.
+    fn data(&self) -> PathBuf {
+        let data = self.folder.path().join("data");
+        drop(fs::remove_dir_all(&data));
+        fs::create_dir(&data).unwrap();
+        data
+    }
+}
+
+/// A process that serves its coverage.
+struct Service {
+    child: Child,
+    url: String,
 }
 
 impl Drop for Service {
     fn drop(&mut self) {
-        for child in &mut self.children {
-            drop(child.kill());
-            drop(child.wait());
-        }
+        drop(self.child.kill());
+        drop(self.child.wait());
     }
 }
 
 impl Service {
-    fn new() -> Option<Self> {
-        if !has_program(&["go", "version"]) {
-            assert!(std::env::var_os("GOC_WATCHDOG_REQUIRE_GO").is_none(), "Go is missing");
-            warn_skipped("no Go here, so nothing was tested against a real program of go build -cover");
-            return None;
-        }
-        let folder = TempDir::new().unwrap();
-        let write = |name: &str, text: &str| {
-            let path = folder.path().join(name);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
-        };
-        write("svc/main.go", MAIN);
-        write(
-            "svc/go.mod",
-            "module example.com/svc\n\ngo 1.20\n\nrequire example.com/agent v0.0.0\n\nreplace example.com/agent => ../agent\n",
-        );
-        write("agent/agent.go", AGENT);
-        write("agent/go.mod", "module example.com/agent\n\ngo 1.20\n");
-        Some(Self { folder, children: Vec::new() })
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn build(&self, mode: &str) -> PathBuf {
-        let program = self.path(&format!("svc-{mode}"));
-        let built = Command::new("go")
-            .args(["build", "-cover", &format!("-covermode={mode}"), "-o"])
-            .arg(&program)
-            .arg(".")
-            .current_dir(self.path("svc"))
-            .env("GOFLAGS", "-mod=mod")
-            .env("GOPROXY", "off")
-            .output()
-            .unwrap();
-        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-        program
-    }
-
-    /// Starts a process, and returns its address.
-    fn start(&mut self, program: &Path) -> String {
+    /// Starts a process that leaves its data in a folder at its end.
+    fn start(program: &Path, data: &Path) -> Self {
+        let free = ReservedPort::new(([127, 0, 0, 1], 0).into()).unwrap().address().port();
         let mut child = Command::new(program)
-            .env_remove("GOCOVERDIR")
+            .env("GOCOVERDIR", data)
+            .env("COVERAGE_PORT", free.to_string())
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        self.children.push(child);
-        format!("http://{}", line.trim())
+        let mut said = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+        let line = said.by_ref().find(|line| line.contains(" on port ")).expect("a line with the port");
+        std::thread::spawn(move || said.for_each(drop));
+        let port = line.split(" on port ").nth(1).unwrap().split(' ').next().unwrap();
+        Self { url: format!("http://127.0.0.1:{port}"), child }
+    }
+
+    /// Has the process execute these orders.
+    fn work(&mut self, orders: &[&str]) {
+        let input = self.child.stdin.as_mut().unwrap();
+        let output = self.child.stdout.as_mut().unwrap();
+        let mut done = BufReader::new(output).lines();
+        for order in orders {
+            writeln!(input, "{order}").unwrap();
+            assert_eq!(done.next().unwrap().unwrap(), "done");
+        }
+    }
+
+    /// Ends the process, which writes its data then.
+    fn end(&mut self) {
+        drop(self.child.stdin.take());
+        assert!(self.child.wait().unwrap().success());
     }
 }
 
-fn call(address: &str, path: &str) {
-    let url = format!("{address}{path}");
-    drop(ureq::get(&url).call().unwrap_or_else(|error| panic!("{url}: {error}")));
+/// Pulls processes of such programs, and compares what is stored with the data that they leave at their end.
+fn compare_pulled(builder: &Builder<'_>) {
+    for options in ATOMIC {
+        let world = World::new();
+        let (program, data) = (builder.build(options), builder.data());
+        let mut replicas = [Service::start(&program, &data), Service::start(&program, &data)];
+        replicas[0].work(&["sum", "max", "max", "c"]);
+        replicas[1].work(&["sum", "ring", "other"]);
+        for replica in &replicas {
+            world.center.register_url(ECHO, &replica.url);
+        }
+        let output = world.pull(0);
+        assert_eq!(output.stderr, "");
+        let stored = world.latest_text(APP);
+        replicas.iter_mut().for_each(Service::end);
+        let expected = builder.go.textfmt(&data);
+        assert_eq!(profile_of(&stored), profile_of(&expected), "{options:?}");
+        assert!(world.covered_blocks(APP).contains(MAX) && world.covered_blocks(APP).contains(C), "{stored}");
+        assert_eq!(stored.contains("container/ring/ring.go"), options.len() > 1, "{options:?}");
+    }
 }
 
-/// Returns the covered blocks of the one stored profile.
-fn covered(world: &World) -> BTreeSet<String> {
-    covered_blocks(&world.latest_text("apa_goc_echoserver"))
+/// Takes in what processes leave in the inbox, and compares it with what the tool makes of the same files.
+fn compare_left(builder: &Builder<'_>) {
+    for options in [
+        &["-covermode=set"][..],
+        &["-covermode=count"],
+        &["-covermode=atomic"],
+        &["-covermode=count", "-coverpkg=container/ring,./..."],
+    ] {
+        let world = World::new();
+        let (program, data) = (builder.build(options), builder.data());
+        let folder = world.inbox().join(ECHO).join("pod-0");
+        fs::create_dir_all(&folder).unwrap();
+        for orders in [&["sum"][..], &["max", "sum", "c", "odd"], &[]] {
+            let mut program = Command::new(&program);
+            program.args(orders).env("GOCOVERDIR", &folder).stdin(Stdio::null()).output().unwrap();
+        }
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            fs::copy(&path, data.join(path.file_name().unwrap())).unwrap();
+        }
+        let output = world.run(&["pull", "--no-peek"]).assert_code(0);
+        assert!(output.stdout.contains("3 snapshots taken in"), "{}", output.stdout);
+        let expected = builder.go.textfmt(&data);
+        assert_eq!(profile_of(&world.latest_text(APP)), profile_of(&expected), "{options:?}");
+        assert!(expected.contains(" 1\n") && expected.contains(C), "{expected}");
+    }
+}
+
+const UNTESTED: &str = "nothing was tested against a real program of go build -cover";
+
+#[test]
+fn the_figures_of_real_processes_are_those_of_go_tool_covdata() {
+    let Some(go) = Go::installed(UNTESTED) else { return };
+    let builder = Builder::new(&go);
+    compare_pulled(&builder);
+    compare_left(&builder);
+}
+
+#[test]
+fn the_figures_of_processes_of_an_older_go_are_those_of_its_go_tool_covdata() {
+    for go in Go::older("nothing was tested against its programs") {
+        let builder = Builder::new(&go);
+        compare_pulled(&builder);
+        compare_left(&builder);
+    }
+}
+
+#[test]
+fn the_figures_of_processes_with_an_unmodified_coverport_server_are_those_of_go_tool_covdata() {
+    let Some(go) = Go::installed(UNTESTED) else { return };
+    let builder = Builder::new(&go);
+    let module = COVERPORT.split(' ').next().unwrap();
+    write(
+        &builder.source(),
+        "go.mod",
+        &format!("module example.com/counted\n\ngo 1.21\n\nrequire {COVERPORT}\n"),
+    );
+    let served = fs::read_to_string(builder.source().join("serve.go")).unwrap();
+    write(&builder.source(), "serve.go", &served.replace("example.com/agent", module));
+    if let Err(printed) = builder.try_build(ATOMIC[0]) {
+        assert!(printed.contains("module lookup disabled by GOPROXY=off"), "{printed}");
+        let fetch = COVERPORT.replace(' ', "@");
+        warn_skipped(&format!(
+            "no coverport here (\"go mod download {fetch}\" fetches it), so it was not pulled"
+        ));
+        return;
+    }
+    compare_pulled(&builder);
 }
 
 #[test]
 fn a_real_process_is_pulled_and_its_restart_adds_to_what_it_counted() {
-    let Some(mut service) = Service::new() else { return };
-    let program = service.build("atomic");
+    let Some(go) = Go::installed(UNTESTED) else { return };
+    let builder = Builder::new(&go);
+    let (program, data) = (builder.build(ATOMIC[0]), builder.data());
     let world = World::new();
-    let first = service.start(&program);
-    world.center.register_url(ECHO, &first);
-    call(&first, "/plus");
+    let mut first = Service::start(&program, &data);
+    world.center.register_url(ECHO, &first.url);
+    first.work(&["c"]);
     let output = world.pull(0);
     assert_eq!(output.stderr, "");
-    assert!(!covered(&world).contains("example.com/svc/main.go:11.11,13.3 1"), "{:?}", covered(&world));
-    assert!(covered(&world).contains("example.com/svc/main.go:14.2,14.15 1"));
+    let covered = world.covered_blocks(APP);
+    assert!(covered.contains(C) && !covered.contains(MAX), "{covered:?}");
 
     // Killed, and started again at another address: what it counted stays.
-    drop(service.children[0].kill());
-    let second = service.start(&program);
-    world.center.remove(&first);
-    world.center.register_url(ECHO, &second);
-    call(&second, "/minus");
+    world.center.remove(&first.url);
+    drop(first);
+    let mut second = Service::start(&program, &data);
+    world.center.register_url(ECHO, &second.url);
+    second.work(&["max"]);
     world.pull(0);
-    assert!(covered(&world).is_superset(&BTreeSet::from([
-        "example.com/svc/main.go:11.11,13.3 1".to_owned(),
-        "example.com/svc/main.go:14.2,14.15 1".to_owned(),
-    ])));
+    let covered = world.covered_blocks(APP);
+    assert!(covered.contains(C) && covered.contains(MAX), "{covered:?}");
     world.assert_consistent();
 
-    let raw = world.run(&["pull", "--raw", "--address", &second]).assert_code(0);
+    let raw = world.run(&["pull", "--raw", "--address", &second.url]).assert_code(0);
     let raw = profile_of(&raw.stdout);
-    assert_eq!(
-        raw.build.blocks().len(),
-        profile_of(&world.latest_text("apa_goc_echoserver")).build.blocks().len()
-    );
+    assert_eq!(raw.build.blocks().len(), profile_of(&world.latest_text(APP)).build.blocks().len());
     world.run(&["prune", "--dry-run"]).assert_code(0);
 }
 
 #[test]
 fn a_real_program_in_another_mode_is_told_with_the_next_step() {
-    let Some(mut service) = Service::new() else { return };
-    let program = service.build("count");
-    let world = World::new();
-    world.center.register_url(ECHO, &service.start(&program));
-    let output = world.pull(3);
-    assert!(output.stderr.contains("build it with go build -cover -covermode=atomic"), "{}", output.stderr);
+    let Some(go) = Go::installed(UNTESTED) else { return };
+    let builder = Builder::new(&go);
+    for mode in ["-covermode=set", "-covermode=count"] {
+        let world = World::new();
+        let service = Service::start(&builder.build(&[mode]), &builder.data());
+        world.center.register_url(ECHO, &service.url);
+        let output = world.pull(3);
+        assert!(
+            output.stderr.contains("build it with go build -cover -covermode=atomic"),
+            "{}",
+            output.stderr
+        );
+    }
 }
