@@ -21,15 +21,11 @@ fn fault_of(behaviour: Behaviour, options: &[&str]) -> String {
     let output = world.run(&[&["pull", "--force", "-q"], options].concat()).assert_code(3);
     assert_eq!(world.echo_counts(), [1, 0, 0, 1, 1, 0]);
     world.assert_consistent();
-    let prefix = format!("goc-watchdog: {ECHO}: profile from \"{}\": ", agents[1].url());
-    let lines: Vec<&str> = output.stderr.lines().collect();
-    let [line] = lines[..] else { panic!("one line expected:\n{}", output.stderr) };
-    let fault = line.strip_prefix(&prefix).unwrap_or_else(|| panic!("expected {prefix:?} in {line}"));
-    let (fault, rest) = fault.split_once("; kept the previous data, next try ").expect("what comes next");
-    assert!(rest.ends_with(" UTC"), "{rest}");
+    assert_eq!(output.stderr.lines().count(), 1, "{}", output.stderr);
+    let fault = output.fault(ECHO, &agents[1].url());
     let failure = world.query::<String>("SELECT last_error FROM address WHERE failures = 1");
     assert_eq!(failure, fault);
-    fault.to_owned()
+    fault
 }
 
 fn body(text: &str) -> Behaviour {

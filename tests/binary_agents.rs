@@ -273,35 +273,68 @@ fn a_service_is_due_when_a_peek_finds_something_new() {
     assert_eq!((agents[0].requests(), world.echo_counts()), ((4, 1), vec![1, 0, 0, 0, 6, 0]));
 }
 
-/// Pulls two replicas, the second of which behaves so, and returns the message about it.
+/// Kinds of agents that serve binary data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wire {
+    Coverport,
+    Raw,
+}
+
+const WIRES: [Wire; 2] = [Wire::Coverport, Wire::Raw];
+
+/// Pulls these processes as agents of one kind.
+fn pull_as(wire: Wire, world: &World, agents: &[&Coverport], options: &[&str]) -> Output {
+    let addresses: Vec<String> =
+        agents.iter().map(|agent| agent.url().trim_start_matches("http://").to_owned()).collect();
+    let labels = match wire {
+        Wire::Coverport => json!({"service": ECHO, "agent": "coverport"}),
+        Wire::Raw => json!({"service": ECHO, "agent": "raw", "meta": "/meta", "counters": "/counters"}),
+    };
+    let [option, path] = targets(world, &json!([{"targets": addresses, "labels": labels}]));
+    world.run(&[&["pull", "--force", "-q", &option, &path], options].concat())
+}
+
+/// Pulls two replicas, the second of which behaves so. Checks that stored data stays and that the first one is taken
+/// in, and returns the message about the second.
 #[track_caller]
-fn fault_of(behaviour: Behaviour, options: &[&str]) -> String {
-    let (world, agents) = world_with(2);
+fn fault_of(wire: Wire, behaviour: Behaviour, options: &[&str]) -> String {
+    let world = World::new();
+    let agents = [0, 1].map(|_| Coverport::start(&program()));
+    let agents = [&agents[0], &agents[1]];
     agents[0].hit(&[0], 1);
     agents[1].hit(&[2], 1);
-    world.pull(0);
+    pull_as(wire, &world, &agents, &[]).assert_code(0);
     agents[0].hit(&[3], 1);
     agents[1].hit(&[4], 1);
     agents[1].behave(behaviour);
-    let output = world.run(&[&["pull", "--force", "-q"], options].concat()).assert_code(3);
+    let output = pull_as(wire, &world, &agents, options).assert_code(3);
     assert_eq!(world.echo_counts(), [1, 0, 0, 1, 1, 0]);
     world.assert_consistent();
-    let prefix = format!("goc-watchdog: {ECHO}: profile from \"{}\": ", agents[1].url());
-    let fault = output.stderr.lines().find_map(|line| line.strip_prefix(&prefix)).expect(&output.stderr);
-    fault.split_once("; kept the previous data, next try ").expect(fault).0.to_owned()
+    output.fault(ECHO, &agents[1].url())
+}
+
+fn body_of(text: &str) -> Behaviour {
+    Behaviour::Body(text.as_bytes().to_vec())
 }
 
 #[test]
-fn bad_answers_are_named_and_change_nothing() {
-    let hung = fault_of(Behaviour::Hang, &["--read-timeout", "2s"]);
-    assert_eq!(hung, "timed out (connected, then silent)");
-    let drip = Behaviour::Drip(Duration::from_millis(100));
-    assert_eq!(fault_of(drip, &["--timeout", "2s"]), "timed out (the whole answer took too long)");
-    for cut in [1, 3, 60, 300] {
-        let fault = fault_of(Behaviour::CutBefore(cut), &[]);
-        assert!(fault.starts_with("the answer was cut short: "), "{cut}: {fault}");
+fn an_agent_that_hangs_drips_or_is_cut_off_is_named_and_changes_nothing() {
+    for wire in WIRES {
+        let hung = fault_of(wire, Behaviour::Hang, &["--read-timeout", "2s"]);
+        assert_eq!(hung, "timed out (connected, then silent)");
+        let drip = Behaviour::Drip(Duration::from_millis(100));
+        let fault = fault_of(wire, drip, &["--timeout", "2s"]);
+        assert_eq!(fault, "timed out (the whole answer took too long)");
+        for cut in [1, 3, 60, 200] {
+            let fault = fault_of(wire, Behaviour::CutBefore(cut), &[]);
+            assert!(fault.starts_with("the answer was cut short: "), "{wire:?} {cut}: {fault}");
+        }
     }
-    let of_body = |body: &str| fault_of(Behaviour::Body(body.as_bytes().to_vec()), &[]);
+}
+
+#[test]
+fn garbage_in_place_of_json_is_named_and_changes_nothing() {
+    let of_body = |body: &str| fault_of(Wire::Coverport, body_of(body), &[]);
     let json = "not the JSON in which agents of the kind coverport answer: ";
     assert!(of_body("<html>Sign in</html>").starts_with(json));
     assert!(of_body("").starts_with(json));
@@ -310,6 +343,89 @@ fn bad_answers_are_named_and_change_nothing() {
     assert!(fault.starts_with("bad coverage data: cut short: "), "{fault}");
     let fault = of_body(r#"{"counters_data":"f0VMRgEBAQA="}"#);
     assert!(fault.starts_with("bad coverage data: no coverage data of Go: "), "{fault}");
+}
+
+#[test]
+fn garbage_in_place_of_files_is_named_and_changes_nothing() {
+    let counters = program().counters(&[1; 6]);
+    for (body, expected) in [
+        (&b"<html>Sign in</html>"[..], "no coverage data of Go: it begins with \"<htm\""),
+        (b"", "cut short: 0 bytes"),
+        (&counters[..counters.len() - 20], "cut short"),
+        (&[&counters[..], b"junk"].concat(), "cut short, or changed"),
+        (&program().meta(), "covmeta data where covcounters data was expected"),
+        // Counters of a program that nobody knows, at an address whose meta is those counters, too.
+        (
+            &BinaryProgram::from_profile(REBUILT).counters(&[1; 3]),
+            "covcounters data where covmeta data was expected",
+        ),
+    ] {
+        let fault = fault_of(Wire::Raw, Behaviour::Body(body.to_vec()), &[]);
+        assert!(fault.starts_with(&format!("bad coverage data: {expected}")), "{fault}");
+    }
+}
+
+#[test]
+fn a_meta_that_is_cut_off_is_asked_for_again() {
+    for wire in WIRES {
+        let world = World::new();
+        let agent = Coverport::start(&program());
+        agent.hit(&[0], 1);
+        // The counters come first, and the meta after them.
+        agent.behave_once(Behaviour::Normal);
+        agent.behave_once(Behaviour::CutBefore(20));
+        let output = pull_as(wire, &world, &[&agent], &[]).assert_code(3);
+        assert!(output.stderr.contains(": the answer was cut short: "), "{}", output.stderr);
+        assert_eq!((world.row_count(), world.query::<i64>("SELECT count(*) FROM meta")), (0, 0), "{wire:?}");
+        pull_as(wire, &world, &[&agent], &[]).assert_code(0);
+        assert_eq!(world.echo_counts(), [0, 0, 0, 0, 1, 0], "{wire:?}");
+    }
+}
+
+#[test]
+fn a_process_that_restarted_keeps_what_it_counted_before() {
+    for wire in WIRES {
+        let world = World::new();
+        let agent = Coverport::start(&program());
+        agent.hit(&[0, 2], 2);
+        pull_as(wire, &world, &[&agent], &[]).assert_code(0);
+        agent.restart();
+        agent.hit(&[0, 4], 1);
+        pull_as(wire, &world, &[&agent], &[]).assert_code(0);
+        assert_eq!(world.echo_counts(), [0, 0, 1, 2, 3, 0], "{wire:?}");
+        assert_eq!(world.query::<i64>("SELECT count(*) FROM generation WHERE closed_at IS NOT NULL"), 1);
+        world.assert_consistent();
+    }
+}
+
+#[test]
+fn a_process_of_another_service_at_the_address_is_set_aside_and_comes_back() {
+    for wire in WIRES {
+        let world = World::new();
+        let agents = [0, 1].map(|_| Coverport::start(&program()));
+        let agents = [&agents[0], &agents[1]];
+        agents[0].hit(&[0], 1);
+        agents[1].hit(&[2], 1);
+        pull_as(wire, &world, &agents, &[]).assert_code(0);
+        // The address of the second one was given to a pod of another service.
+        agents[0].hit(&[3], 1);
+        agents[1].run(&BinaryProgram::from_profile("example.com/shop/main.go:1.1,2.2 1\n"));
+        agents[1].hit(&[0], 9);
+        let output = pull_as(wire, &world, &agents, &[]).assert_code(3);
+        let said = format!("goc-watchdog: {ECHO}: \"{}\" serves build ", agents[1].url());
+        let line = output.stderr.lines().find(|line| line.starts_with(&said)).expect(&output.stderr);
+        assert!(
+            line.contains(", which contradicts the one shown; its data is set aside (to show it: "),
+            "{line}"
+        );
+        assert_eq!(world.echo_counts(), [1, 0, 0, 1, 1, 0], "{wire:?}");
+        // The service's own program is there again.
+        agents[1].run(&program());
+        agents[1].hit(&[4], 1);
+        pull_as(wire, &world, &agents, &[]).assert_code(0);
+        assert_eq!(world.echo_counts(), [1, 0, 1, 1, 1, 0], "{wire:?}");
+        world.assert_consistent();
+    }
 }
 
 #[test]
@@ -328,7 +444,7 @@ fn a_program_that_cannot_be_read_is_told_with_the_next_step() {
         let said = recording.rsplit_once("\n\n").unwrap();
         let said = if said.1.is_empty() { said.0.rsplit_once("\n\n").unwrap().1 } else { said.1 };
         let status = Behaviour::Status("500 Internal Server Error", said);
-        assert_eq!(fault_of(status, &[]), expected);
+        assert_eq!(fault_of(Wire::Coverport, status, &[]), expected);
     }
 }
 

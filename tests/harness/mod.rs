@@ -82,6 +82,16 @@ impl Output {
         self
     }
 
+    /// Returns what is said of an address of a service that failed; fails unless what becomes of it is said, too.
+    #[track_caller]
+    pub(crate) fn fault(&self, service: &str, address: &str) -> String {
+        let prefix = format!("goc-watchdog: {service}: profile from \"{address}\": ");
+        let line = self.stderr.lines().find_map(|line| line.strip_prefix(&prefix)).expect(&self.stderr);
+        let (fault, rest) = line.split_once("; kept the previous data, next try ").expect(line);
+        assert!(rest.ends_with(" UTC"), "{rest}");
+        fault.to_owned()
+    }
+
     /// Fails unless stderr contains this text.
     #[track_caller]
     pub(crate) fn assert_stderr_contains(self, part: &str) -> Self {
