@@ -35,6 +35,12 @@ impl Caller {
         self.uid == ROOT || self.uid == owner
     }
 
+    /// Tells whether a file of `owner` is neither this user's nor root's.
+    #[must_use]
+    pub(crate) fn is_of_another(self, owner: u32) -> bool {
+        owner != self.uid && owner != ROOT
+    }
+
     /// Tells whether nobody but this user and root can write a file or folder of `owner` with this `mode`.
     ///
     /// In a sticky folder (`/tmp`) others can make new entries, but neither replace nor rename those of this user.
@@ -43,7 +49,7 @@ impl Caller {
         const WRITTEN_BY_OTHERS: u32 = 0o022;
         const STICKY: u32 = 0o1000;
         let is_closed = mode & WRITTEN_BY_OTHERS == 0 || (is_folder && mode & STICKY != 0);
-        (owner == self.uid || owner == ROOT) && is_closed
+        !self.is_of_another(owner) && is_closed
     }
 
     /// Tells whether new files of this user are given to the owner of the root folder, who could not use them

@@ -1,5 +1,7 @@
 //! The written forms of times and spans.
 
+use std::time::Duration;
+
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
 /// Returns a time for JSON and the database: UTC, RFC 3339, always of the same width, so that texts sort by time.
@@ -26,9 +28,28 @@ pub(crate) fn span(span: TimeDelta) -> String {
     }
 }
 
+/// Returns a duration to the second, or to the millisecond if it is shorter than one, for a message.
+#[must_use]
+pub(crate) fn rounded(duration: Duration) -> Duration {
+    let millis = Duration::from_millis(duration.as_millis().try_into().unwrap_or(u64::MAX));
+    match duration.as_secs() {
+        0 => millis,
+        seconds => Duration::from_secs(seconds + u64::from(millis.subsec_millis() >= 500)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use humantime::format_duration;
+
     use super::*;
+
+    #[test]
+    fn durations_of_messages_are_as_people_read_them() {
+        let written = [0, 999, 227_000, 999_600_000, 1_988_227_000, 2_499_999_999, 60_000_000_000]
+            .map(|nanos| format_duration(rounded(Duration::from_nanos(nanos))).to_string());
+        assert_eq!(written, ["0s", "0s", "0s", "999ms", "2s", "2s", "1m"]);
+    }
 
     #[test]
     fn spans_are_written_in_their_largest_unit() {

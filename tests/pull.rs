@@ -64,6 +64,13 @@ fn repull_of_the_same_process_does_not_add() {
 }
 
 #[test]
+fn no_previous_data_is_said_to_be_kept_where_there_is_none() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].kill();
+    world.pull(3).assert_stderr_contains("connection refused; no answer of it is stored yet, next try ");
+}
+
+#[test]
 fn unchanged_coverage_writes_no_row_and_changed_coverage_one() {
     let (world, agents) = World::with_echo(1);
     agents[0].hit(&[MAIN_BLOCK], 1);
@@ -399,7 +406,7 @@ fn a_silent_center_does_not_stop_pulls_of_known_addresses() {
     assert_eq!(world.echo_counts(), [0, 0, 0, 1, 1, 0]);
     // Another program at a known address is not believed while no center lists the address.
     agents[0].run(&rebuilt_echo());
-    world.pull(3).assert_stderr_contains("which is not the one known here, and no center lists it now");
+    world.pull(3).assert_stderr_contains("which is not the one known here, and it is not listed now");
     assert_eq!(world.echo_counts(), [0, 0, 0, 1, 1, 0]);
     let list =
         world.run(&["list", "--format", "json"]).assert_code(3).assert_stderr_contains("connection refused");
@@ -417,7 +424,7 @@ fn a_center_that_is_down_at_the_first_pull_is_an_error() {
     assert_eq!(
         output.stderr,
         format!(
-            "goc-watchdog: center \"{url}\": no connection: connection refused (set the center by --center, GOC_CENTER or center in the configuration)\n"
+            "goc-watchdog: center \"{url}\": no connection: connection refused (name a center by --center, GOC_CENTER or center in the configuration, or targets by --targets or [[targets]])\n"
         )
     );
     world.center.start_again();

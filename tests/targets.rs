@@ -8,6 +8,7 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
+use crate::harness::users::{NOBODY, can_change_user, change_owner};
 use crate::harness::{ECHO, MAIN_BLOCK, Output, PING_BLOCK, World, echo, make_script, output_of};
 use crate::sim::Agent;
 
@@ -178,6 +179,10 @@ fn what_left_the_list_is_offline_and_other_sources_are_not_judged() {
     world.list_targets("a.json", &json!([]));
     world.run_alone(&["pull", "--targets", "a.json"]).assert_code(0);
     assert_eq!(world.states(&["one", "--offline"]), ["one_1234567 offline 0"]);
+    let waiting = world.run_alone(&["pull", "-v", "--targets", "a.json"]).assert_code(0);
+    waiting.assert_stderr_contains("one_1234567: not pulled, no source of targets lists it");
+    let explained = world.run_alone(&["list", "--explain", "one", "--offline"]).assert_code(0);
+    assert!(explained.stdout.contains("no source of targets lists it"), "{}", explained.stdout);
     assert_eq!(world.run_alone(&["total", "one"]).assert_code(0).stdout, "20.0\n");
 }
 
@@ -353,6 +358,16 @@ fn a_configured_command_lists_targets_where_only_its_user_can_have_written_it() 
                 "is run only where nobody but this user and root can write the configuration",
             );
         }
+    }
+    if can_change_user() {
+        set_mode(0o644);
+        change_owner(&config, NOBODY);
+        let refused = world.run_alone(&["pull"]).assert_code(2);
+        assert!(!refused.stderr.contains("chmod"), "{}", refused.stderr);
+        refused.assert_stderr_contains(
+            "belongs to user 65534 and has mode 644; give it to this user (chown), or ",
+        );
+        change_owner(&config, 0);
     }
     assert!(!world.home().join("arguments").exists());
     // What replaces the command, or does not run it, needs no such care.

@@ -87,7 +87,7 @@ fn assign_steadily<'g>(
         let Some(assignment) = assign(pull, &answer, template.as_ref())? else {
             let build = profile.build.fingerprint().short();
             pull.note_failure(&format!(
-                "answers as build {build}, which is not the one known here, and no center lists it now"
+                "answers as build {build}, which is not the one known here, and it is not listed now"
             ));
             return Ok(None);
         };

@@ -13,6 +13,7 @@ use crate::fleet::services::{FailedSource, Fleet};
 use crate::fleet::targets::TargetList;
 use crate::io::store::Store;
 use crate::io::targets::SourceBounds;
+use crate::io::workdir::WorkdirError;
 use crate::names::in_message;
 
 /// The option `--targets`.
@@ -61,12 +62,30 @@ impl Context {
             return Ok(());
         }
         self.workdir.check_writers_of_configuration().map_err(|error| {
+            let remedy = match &error {
+                WorkdirError::WrittenByOthers { is_of_another: true, .. } => {
+                    "give it to this user (chown), or choose another work directory (--root), or use --targets FILE"
+                }
+                WorkdirError::WrittenByOthers { .. } => {
+                    "take the right to write from its group and others (chmod go-w), or use --targets FILE"
+                }
+                _ => "use --targets FILE",
+            };
             let refused = format!(
                 "a command of [[targets]] is run only where nobody but this user and root can write the configuration, and \
-                 {error}; take the right to write from its group and others (chmod go-w), or use --targets FILE"
+                 {error}; {remedy}"
             );
             EarlyEnd::Refused(refused).into()
         })
+    }
+}
+
+/// Says that nothing that this run asks lists a service.
+pub(crate) fn unlisted(context: &Context) -> &'static str {
+    match (context.centers.is_empty(), context.sources.is_empty()) {
+        (false, true) => "no center lists it",
+        (false, false) => "no center and no source of targets lists it",
+        (true, _) => "no source of targets lists it",
     }
 }
 

@@ -58,7 +58,7 @@ pub(crate) struct GroupAddress {
 /// A key that is not pulled.
 pub(crate) struct WaitingKey<'a> {
     pub(crate) entry: &'a KeyEntry,
-    /// The time at which the key is due, and the reason for the wait; `None` when no center lists it.
+    /// The time at which the key is due, and the reason for the wait; `None` when nothing lists it.
     pub(crate) until: Option<(DateTime<Utc>, DueReason)>,
 }
 

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use humantime::format_duration;
 use serde_json::json;
 
+use crate::commands::targets::unlisted;
 use crate::commands::{Context, show};
 use crate::fleet::build_group::{BuildGroup, BuildGroupStatus};
 use crate::fleet::key_entry::KeyEntry;
@@ -92,7 +93,7 @@ impl ExplainedService<'_> {
         if addresses.is_empty() {
             let unasked = self.entry.members.iter().filter_map(|member| member.not_asked_since).max();
             let since = |at| format!(", not asked since {}", show::moment(at, self.context.now()));
-            return (None, format!("no center lists it{}", unasked.map(since).unwrap_or_default()));
+            return (None, format!("{}{}", unlisted(self.context), unasked.map(since).unwrap_or_default()));
         }
         match schedule::due(schedule, &addresses, self.context.now(), &self.context.config.pull.steps) {
             Due::Now(reason) => (

@@ -11,7 +11,7 @@ use crate::collect::outcome::{KeyOutcome, KeyResult, WhyQuarantined};
 use crate::collect::pull::{PullOutcome, TidiedRoot};
 use crate::commands::notices::{tell_cut_lists, tell_left, tell_mended, tell_swept};
 use crate::commands::pull::output::by_name;
-use crate::commands::targets::tell_sources;
+use crate::commands::targets::{tell_sources, unlisted};
 use crate::commands::{Context, Level, fail, inform, say, show, warn};
 use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::plan::WaitingKey;
@@ -64,7 +64,8 @@ pub(super) fn tell_silence(fleet: &Fleet, can_go_on: bool, context: &Context) ->
         let known = can_go_on || fleet.entries.iter().any(|entry| !entry.addresses().is_empty());
         if !known {
             bail!(
-                "center \"{}\": {} (set the center by --center, GOC_CENTER or center in the configuration)",
+                "center \"{}\": {} (name a center by --center, GOC_CENTER or center in the configuration, or targets by \
+                 --targets or [[targets]])",
                 shown_url(&silent.url),
                 silent.message
             );
@@ -98,7 +99,7 @@ pub(super) fn tell_not_removed(inbox: &InboxOutcome) {
 /// Prints each service that is not pulled, with `--verbose`.
 pub(super) fn tell_waiting(waiting: &[WaitingKey<'_>], context: &Context) {
     for waiting in waiting {
-        context.explain(not_pulled(waiting));
+        context.explain(not_pulled(waiting, context));
     }
 }
 
@@ -122,13 +123,13 @@ pub(super) fn tell(outcome: &PullOutcome<'_>, context: &Context) {
 }
 
 /// Returns the reason why a service is not pulled.
-fn not_pulled(waiting: &WaitingKey<'_>) -> String {
+fn not_pulled(waiting: &WaitingKey<'_>, context: &Context) -> String {
     let name = in_message(&waiting.entry.newest_name().name);
     match waiting.until {
         Some((until, reason)) => {
             format!("{name}: not pulled, {reason}, due {}", show::minute(until))
         }
-        None => format!("{name}: not pulled, no center lists it"),
+        None => format!("{name}: not pulled, {}", unlisted(context)),
     }
 }
 
@@ -238,8 +239,12 @@ fn tell_troubles((entry, pulled): &(&KeyEntry, &KeyResult), context: &Context) {
             .next_try
             .map(|next| format!(", next try {}", moment(next, context.now())))
             .unwrap_or_default();
+        let kept = match entry.state(&failure.address).last_answer_at {
+            Some(_) => "kept the previous data",
+            None => "no answer of it is stored yet",
+        };
         fail(format_args!(
-            "{name}: profile from \"{}\": {}; kept the previous data{next_try}",
+            "{name}: profile from \"{}\": {}; {kept}{next_try}",
             shown_url(&failure.address),
             failure.error
         ));

@@ -17,6 +17,7 @@ use crate::collect::inbox::{SnapshotOutcome, SnapshotResult};
 use crate::collect::outcome::{KeyOutcome, KeyResult, WhyQuarantined};
 use crate::collect::pull::PullOutcome;
 use crate::collect::store_thread::StopReason;
+use crate::commands::targets::unlisted;
 use crate::commands::{Context, show};
 use crate::coverage::Coverage;
 use crate::fleet::ids::KeyId;
@@ -336,7 +337,7 @@ impl PlanLine<'_> {
                 (*entry, 0, moment(*until, context.now()), reason.to_string())
             }
             Self::Waiting(WaitingKey { entry, until: None }) => {
-                (*entry, 0, String::new(), "no center lists it".to_owned())
+                (*entry, 0, String::new(), unlisted(context).to_owned())
             }
         };
         [

@@ -14,6 +14,7 @@ use rustix::fs::OFlags;
 use crate::config::{SourceInput, TargetSource};
 use crate::fleet::targets::{TargetLimits, TargetList, TargetsError, Template, read};
 use crate::io::signals::Signals;
+use crate::time::rounded;
 use command::{Ended, Running};
 use patience::{Patience, Patient};
 
@@ -27,7 +28,7 @@ pub(crate) enum SourceError {
     /// The command ended with a failure, whatever it printed.
     #[error("{0}")]
     Failed(Ended),
-    #[error("nothing was complete after {}", humantime::format_duration(*.0))]
+    #[error("nothing was complete after {}", humantime::format_duration(rounded(*.0)))]
     TimedOut(Duration),
     #[error("a signal ended this run")]
     Stopped,

@@ -90,6 +90,8 @@ pub(crate) enum WorkdirError {
         path: PathBuf,
         /// User id of its owner.
         owner: u32,
+        /// The owner is neither this user nor root.
+        is_of_another: bool,
         mode: u32,
     },
     /// The file system refused.

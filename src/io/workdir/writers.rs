@@ -67,7 +67,12 @@ fn check_one(path: &Path, found: &Metadata, caller: Caller) -> Result<(), Workdi
     let mode = if found.is_symlink() { 0 } else { found.mode() & PERMISSIONS };
     match caller.alone_writes(found.uid(), mode, found.is_dir()) {
         true => Ok(()),
-        false => Err(WorkdirError::WrittenByOthers { path: path.to_owned(), owner: found.uid(), mode }),
+        false => Err(WorkdirError::WrittenByOthers {
+            path: path.to_owned(),
+            owner: found.uid(),
+            is_of_another: caller.is_of_another(found.uid()),
+            mode,
+        }),
     }
 }
 
