@@ -6,6 +6,7 @@
 //! [`super::Template`]).
 
 use super::answer_digest::checksum;
+use super::varint::{self, VarintFault, push};
 use super::{Block, Fingerprint, Template};
 
 /// The error for stored bytes that were damaged or written by another version.
@@ -149,15 +150,6 @@ pub(crate) fn decode_build(bytes: &[u8]) -> Result<Template, CodecError> {
     Template::from_arrivals(arrivals, fingerprint).ok_or(CodecError("a block stands twice"))
 }
 
-#[inline]
-fn push(out: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        out.push(u8::try_from(number & 0x7f).expect("seven bits") | 0x80);
-        number >>= 7;
-    }
-    out.push(u8::try_from(number).expect("seven bits"));
-}
-
 fn push_signed(out: &mut Vec<u8>, number: i64) {
     push(out, ((number << 1) ^ (number >> 63)).cast_unsigned());
 }
@@ -183,30 +175,10 @@ impl<'a> Decoder<'a> {
 
     #[inline]
     fn number(&mut self) -> Result<u64, CodecError> {
-        // Nearly all numbers have one byte or two.
-        match self.bytes.get(self.at..) {
-            Some(&[byte @ ..0x80, ..]) => {
-                self.at += 1;
-                Ok(byte.into())
-            }
-            Some(&[low, high @ ..0x80, ..]) => {
-                self.at += 2;
-                Ok(u64::from(low & 0x7f) | u64::from(high) << 7)
-            }
-            _ => self.long_number(),
-        }
-    }
-
-    fn long_number(&mut self) -> Result<u64, CodecError> {
-        let mut number = 0_u64;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
-            number |= u64::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                return Ok(number);
-            }
-        }
-        Err(CodecError("number out of bounds"))
+        varint::read(self.bytes, &mut self.at).map_err(|fault| match fault {
+            VarintFault::Short => CodecError("cut short"),
+            VarintFault::Long => CodecError("number out of bounds"),
+        })
     }
 
     fn signed(&mut self) -> Result<i64, CodecError> {

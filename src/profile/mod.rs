@@ -17,6 +17,7 @@ mod places;
 mod reader;
 mod template;
 mod template_parse;
+mod varint;
 mod write;
 
 pub(crate) use answer_digest::AnswerDigest;

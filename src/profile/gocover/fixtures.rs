@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::super::{Block, Mode};
+use super::super::{Block, Mode, varint};
 
 macro_rules! recorded {
     ($path:literal) => {
@@ -52,18 +52,10 @@ impl ModelPackage {
     }
 }
 
-pub(crate) fn push_uleb(out: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        out.push(u8::try_from(number & 0x7f).unwrap() | 0x80);
-        number >>= 7;
-    }
-    out.push(u8::try_from(number).unwrap());
-}
-
 fn push_strings(out: &mut Vec<u8>, strings: &[&str]) {
-    push_uleb(out, strings.len() as u64);
+    varint::push(out, strings.len() as u64);
     for string in strings {
-        push_uleb(out, string.len() as u64);
+        varint::push(out, string.len() as u64);
         out.extend_from_slice(string.as_bytes());
     }
 }
@@ -84,17 +76,17 @@ fn package_bytes(package: &ModelPackage) -> Vec<u8> {
     let mut functions = Vec::new();
     for function in &package.functions {
         let mut bytes = Vec::new();
-        push_uleb(&mut bytes, function.blocks.len() as u64);
+        varint::push(&mut bytes, function.blocks.len() as u64);
         for name in [&*function.name, &*function.file] {
             let index = strings.iter().position(|string| *string == name).unwrap_or_else(|| {
                 strings.push(name);
                 strings.len() - 1
             });
-            push_uleb(&mut bytes, index as u64);
+            varint::push(&mut bytes, index as u64);
         }
         for block in &function.blocks {
             for number in [block.start.0, block.start.1, block.end.0, block.end.1, block.statements] {
-                push_uleb(&mut bytes, number.into());
+                varint::push(&mut bytes, number.into());
             }
         }
         bytes.push(function.is_literal.into());
@@ -153,8 +145,8 @@ pub(crate) fn counter_bytes(records: &[Record], arguments: &[(&str, &str)]) -> V
         [""].into_iter().chain(arguments.iter().flat_map(|&(key, value)| [key, value])).collect();
     push_strings(&mut table, &strings);
     let mut indices = Vec::new();
-    push_uleb(&mut indices, arguments.len() as u64);
-    (1..strings.len()).for_each(|index| push_uleb(&mut indices, index as u64));
+    varint::push(&mut indices, arguments.len() as u64);
+    (1..strings.len()).for_each(|index| varint::push(&mut indices, index as u64));
     while (table.len() + indices.len()) % 4 != 0 {
         indices.push(0);
     }
@@ -169,7 +161,7 @@ pub(crate) fn counter_bytes(records: &[Record], arguments: &[(&str, &str)]) -> V
         let head = [counters.len(), *package, *function].map(|number| number as u64);
         head.into_iter()
             .chain(counters.iter().map(|&count| count.into()))
-            .for_each(|number| push_uleb(&mut out, number));
+            .for_each(|number| varint::push(&mut out, number));
     }
     out.extend_from_slice(b"\0cwm\0\0\0\0\x01\0\0\0\0\0\0\0");
     out
