@@ -38,6 +38,7 @@ mod linediff;
 mod list;
 mod mending;
 mod modules;
+mod named_processes;
 mod odd_sources;
 mod page_script;
 mod places;

@@ -6,6 +6,8 @@
 use std::io::Write;
 use std::sync::Arc;
 
+use chrono::TimeDelta;
+
 use crate::address::shown_url;
 use crate::agent_files::AgentFiles;
 use crate::collect::address_pull::AddressPull;
@@ -21,6 +23,10 @@ use crate::memory::{MemoryExhausted, Reservation};
 use crate::names::in_message;
 use crate::profile::gocover::{CounterFile, DataError, Meta, MetaBuild, MetaHash, RecordsDigest};
 use crate::profile::{self, Build, Fingerprint, PartOfBuild, Profile, Template};
+
+/// Largest difference between the clock of a process and ours for which its times are believed, with the time that a run
+/// takes.
+const CLOCKS_APART: TimeDelta = TimeDelta::days(1);
 
 /// A meta that a service served.
 #[derive(Clone)]
@@ -117,7 +123,7 @@ fn is_repeated(pull: &AddressPull<'_>, known: &KnownAnswer<'_>, coverage: &Cover
     let mut open = known.key.lock();
     open.load_processes(known.key.entry.id, pull.store)?;
     let process = open.process(known.life.id);
-    Ok(process.is_some_and(|process| *process == of_answer(pull, coverage, process.meta)))
+    Ok(process.is_some_and(|process| process.is_told_as(&of_answer(pull, coverage, process.meta))))
 }
 
 /// Sends the requests of a kind of agent.
@@ -132,7 +138,8 @@ fn request(
         AgentKind::Goc | AgentKind::Coverport => client.coverport(address, with_meta, reservation),
         AgentKind::Raw { meta, counters } => {
             let (headers, counters) = client.coverage_file(address, counters, reservation.as_deref_mut())?;
-            let mut coverage = Coverage { headers, meta: None, bytes: counters.len() as u64, counters };
+            let bytes = counters.len() as u64;
+            let mut coverage = Coverage { headers, meta: None, bytes, counters, read_at: None };
             if with_meta {
                 let (_, meta) = client.coverage_file(address, meta, reservation)?;
                 coverage.bytes += meta.len() as u64;
@@ -312,7 +319,9 @@ pub(crate) fn hits(file: &CounterFile<'_>) -> Result<String, HttpError> {
 /// Returns the process that answered.
 fn of_answer(pull: &AddressPull<'_>, coverage: &Coverage, meta: Fingerprint) -> Process {
     let AgentHeaders { pid, .. } = coverage.headers;
-    Process { meta, pid, uid: pull.uid(), restarts: pull.restarts() }
+    // A time that is still to come would make all later answers old ones.
+    let read_at = coverage.read_at.filter(|at| *at <= pull.run.now + CLOCKS_APART);
+    Process { meta, pid, uid: pull.uid(), restarts: pull.restarts(), read_at }
 }
 
 /// Asks an address for what tells whether its process has executed something new.

@@ -9,6 +9,7 @@ pub(crate) mod fleet;
 pub(crate) mod fold;
 pub(crate) mod group_pull;
 pub(crate) mod inbox;
+pub(crate) mod known_lives;
 pub(crate) mod last_pull;
 pub(crate) mod leave_snapshot;
 pub(crate) mod mending;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::collect::address_pull::{AddressPull, KeyHandle};
 use crate::collect::asking::ask_again;
 use crate::collect::fault::AskError;
+use crate::collect::known_lives::known_lives;
 use crate::collect::run::{PulledAnswer, StoreMessage};
 use crate::fleet::assignment::{self, AnswerBuild};
 use crate::fleet::build_group::{self, Claim};
@@ -12,11 +13,8 @@ use crate::fleet::change::Change;
 use crate::fleet::counters;
 use crate::fleet::ids::{BuildGroupId, LifeId, StructureId};
 use crate::fleet::key_state::AddressAnswer;
-use crate::fleet::life::{
-    self, DecidedAnswer, KnownLives, LifeChanges, LifeDecision, StoredLife, decide_life,
-};
+use crate::fleet::life::{self, DecidedAnswer, KnownLives, LifeChanges, LifeDecision};
 use crate::fleet::records::{LastAnswer, Life};
-use crate::fleet::snapshot::{self, LifeTimes, ResumedLife};
 use crate::memory::Reservation;
 use crate::profile::{Build, Profile, Template, hit_fraction};
 
@@ -27,16 +25,16 @@ pub(crate) struct StoredCounts {
 }
 
 /// The key and the build group of an answer.
-struct BuildAssignment<'g> {
-    key: KeyHandle<'g>,
+pub(crate) struct BuildAssignment<'g> {
+    pub(crate) key: KeyHandle<'g>,
     /// The answer is known to be of this key.
     is_decided: bool,
     /// Index of the build group in its key.
     index: usize,
-    build_group: BuildGroupId,
-    structure: StructureId,
+    pub(crate) build_group: BuildGroupId,
+    pub(crate) structure: StructureId,
     /// The open life of the address in this group.
-    open: Option<Life>,
+    pub(crate) open: Option<Life>,
 }
 
 /// An answer with its build group and the stored counters of its open life.
@@ -60,7 +58,7 @@ pub(crate) fn take_in(
     let Some(assigned) = assign_steadily(pull, answer, counts, templates)? else { return Ok(()) };
     let AssignedAnswer { mut answer, assignment, stored, learned_bytes } = assigned;
     let reservation = answer.reservation.take();
-    let known = life_of(pull, &answer, &assignment, stored)?;
+    let known = known_lives(pull, &answer, &assignment, stored)?;
     let key = assignment.key;
     send(pull, answer, &assignment, known)?;
     if let Some(mut reservation) = reservation.filter(|_| learned_bytes > 0) {
@@ -186,64 +184,6 @@ fn stored_counts(
     }
 }
 
-/// Finds the stored life that an answer may go on with, closed ones that may be the same, and the mixture of its address.
-fn life_of(
-    pull: &AddressPull<'_>,
-    answer: &PulledAnswer,
-    assignment: &BuildAssignment<'_>,
-    stored: Option<Vec<u64>>,
-) -> anyhow::Result<KnownLives> {
-    let (run, store) = (pull.run, pull.store);
-    let PulledAnswer { profile: Profile { mode, counts: answered, .. }, process, .. } = answer;
-    let doubt = &run.doubt;
-    let is_of_it = |known: &Life| {
-        (known.build_group, known.structure, known.mode)
-            == (assignment.build_group, assignment.structure, *mode)
-    };
-    let counts_of = |known: &Life| match store.counts(known.id, answered.len()) {
-        Err(error) if error.is_of_one_value() => Ok(None),
-        counts => counts,
-    };
-    let (may_be_of_another, mixture) = {
-        let open = assignment.key.lock();
-        let here = open.state.at(pull.address).map(|known| run.life_times(known));
-        let may_be_of_another = life::may_be_of_another(*mode, stored.as_deref(), answered, doubt, here);
-        let mut here = open.state.at(pull.address);
-        (may_be_of_another, here.find(|known| known.is_mixture && is_of_it(known)).cloned())
-    };
-    let mixture = match mixture {
-        Some(life) => counts_of(&life)?.map(|counts| StoredLife { life, counts }),
-        None => None,
-    };
-    if may_be_of_another {
-        // A life of another process does not go on, whatever its counters.
-        let here: Vec<Life> = {
-            let open = assignment.key.lock();
-            let here = open.state.at(pull.address);
-            here.filter(|known| open.may_be_of(known.id, process.as_ref())).cloned().collect()
-        };
-        let times: Vec<LifeTimes> = here.iter().map(|known| run.life_times(known)).collect();
-        let counts_of = |index: usize| match &here[index] {
-            known if is_of_it(known) => counts_of(known),
-            _ => Ok(None),
-        };
-        if let Some(resumed) = snapshot::resumed(*mode, &times, answered, doubt, counts_of)? {
-            let ResumedLife { index, then, others, rest, least } = resumed;
-            let previous = Some(StoredLife { life: here[index].clone(), counts: then });
-            let others = others.iter().map(|&other| here[other].clone()).collect();
-            return Ok(KnownLives { previous, others, rest, least: Some(least), mixture });
-        }
-    }
-    let open = assignment.open.clone().zip(stored);
-    let previous = open.map(|(life, counts)| StoredLife { life, counts });
-    let is_read_after = |mixture: &StoredLife| {
-        let of = |known: &StoredLife| run.life_times(&known.life);
-        previous.as_ref().is_some_and(|previous| doubt.is_read_after(&of(previous), &of(mixture)))
-    };
-    let mixture = mixture.filter(|mixture| !is_read_after(mixture));
-    Ok(KnownLives { previous, mixture, ..KnownLives::default() })
-}
-
 /// Adds an answer to the sum of its build group, and sends the changes for the database.
 fn send(
     pull: &AddressPull<'_>,
@@ -257,7 +197,7 @@ fn send(
     let PulledAnswer { profile: Profile { mode, build, counts: answered }, digest, process, .. } = answer;
     let fraction = answer.fraction.unwrap_or_else(|| hit_fraction(&answered));
     let to_remember = digest.map(|answer_digest| LastAnswer { fraction: fraction.clone(), answer_digest });
-    let decision = decide_life(mode, known.previous.as_ref(), answered);
+    let decision = known.decide(mode, answered);
     let rivals = &known.rivals(&decision);
     let closed = ended_lives(pull, &decision);
     let at = run.now;
@@ -270,7 +210,13 @@ fn send(
     }
     note_elsewhere(pull, key, &build);
     let mut open = key.lock();
-    if let Some(process) = process.filter(|process| open.process(life) != Some(process)) {
+    let has_new_counts = !more.is_empty();
+    let to_store = process.filter(|process| match (&decision, open.process(life)) {
+        (LifeDecision::Late { life: Some(_), .. }, _) => false,
+        (_, Some(known)) => !known.is_told_as(process) || has_new_counts && known != process,
+        (_, None) => true,
+    });
+    if let Some(process) = to_store {
         let process = Change::ProcessOf(life, process);
         match more.is_empty() {
             true => run.send(StoreMessage::Changes(Some(id), vec![process])),

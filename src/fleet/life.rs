@@ -4,7 +4,7 @@ use super::change::Change;
 use super::counters::{self, Verdict};
 use super::ids::{BuildGroupId, LifeId, StructureId};
 use super::records::{LastAnswer, Life};
-use super::snapshot::{ClockDoubt, LifeTimes, beyond};
+use super::snapshot::{ClockDoubt, LifeTimes, beyond, larger};
 use crate::profile::{Mode, encode_counts};
 use chrono::{DateTime, Utc};
 
@@ -31,20 +31,47 @@ pub(crate) enum LifeDecision {
     },
     /// A life begins with the counters of the answer.
     Begins { counts: Vec<u64> },
+    /// The answer is older than the last one of its address, or has nothing that is not stored. No life ends.
+    Late {
+        /// The life to which it belongs; `None`: a life of its own, which is over.
+        life: Option<Life>,
+        /// The counters that the life has then.
+        counts: Vec<u64>,
+        /// The counters differ from the stored ones.
+        has_moved: bool,
+    },
 }
 
 impl LifeDecision {
     /// Returns the counters of the life after the answer.
     pub(crate) fn counts(&self) -> &[u64] {
         match self {
-            Self::Continues { counts, .. } | Self::Begins { counts } => counts,
+            Self::Continues { counts, .. } | Self::Begins { counts } | Self::Late { counts, .. } => counts,
         }
     }
 
     /// Tells whether the answer ends an open life of its address.
     pub(crate) fn ends(&self, open: &Life) -> bool {
-        !matches!(self, Self::Continues { life, .. } if *life == open.id)
+        match self {
+            Self::Continues { life, .. } => *life != open.id,
+            Self::Begins { .. } => true,
+            Self::Late { .. } => false,
+        }
     }
+}
+
+/// Decides what an answer means that is older than the last one of its address, or has nothing that is not stored.
+/// `life` is the one to which it belongs, if it is known.
+pub(crate) fn decide_late(mode: Mode, life: Option<&StoredLife>, answered: Vec<u64>) -> LifeDecision {
+    let Some(StoredLife { life, counts: stored }) = life else {
+        return LifeDecision::Late { life: None, counts: answered, has_moved: true };
+    };
+    let counts = match counters::judge(mode, stored, &answered) {
+        _ if !counters::fell(&answered, stored) => stored.clone(),
+        Verdict::Continues(counts) => counts,
+        Verdict::Restarted => larger(stored, &answered),
+    };
+    LifeDecision::Late { life: Some(life.clone()), has_moved: counts != *stored, counts }
 }
 
 /// Decides whether an answer goes on with a stored life.
@@ -119,20 +146,30 @@ pub(crate) struct KnownLives {
     pub(crate) least: Option<Vec<u64>>,
     /// The mixture of the address.
     pub(crate) mixture: Option<StoredLife>,
+    /// The answer is older than the last one of its address, or `previous` has all its counts. So it ends no life.
+    pub(crate) is_late: bool,
 }
 
 impl KnownLives {
+    /// Decides to which of the lives an answer belongs.
+    pub(crate) fn decide(&self, mode: Mode, answered: Vec<u64>) -> LifeDecision {
+        match self.is_late {
+            true => decide_late(mode, self.previous.as_ref(), answered),
+            false => decide_life(mode, self.previous.as_ref(), answered),
+        }
+    }
+
     /// Returns the lives that change beside the one that the answer is of.
     ///
     /// The mixture may have counted before what the answer brings, so this is taken from it.
     pub(crate) fn rivals(self, decision: &LifeDecision) -> RivalLives {
-        let Self { previous, others, rest, least, mixture } = self;
+        let Self { previous, others, rest, least, mixture, is_late: _ } = self;
         let Some(StoredLife { life, counts: then }) = mixture else {
             return RivalLives { lives: others, counts: rest };
         };
         let before = match decision {
-            LifeDecision::Begins { .. } => Vec::new(),
-            LifeDecision::Continues { .. } => {
+            LifeDecision::Begins { .. } | LifeDecision::Late { life: None, .. } => Vec::new(),
+            LifeDecision::Continues { .. } | LifeDecision::Late { .. } => {
                 least.or(previous.map(|previous| previous.counts)).unwrap_or_default()
             }
         };
@@ -189,7 +226,17 @@ pub(crate) fn changes(
             }
             *life
         }
-        LifeDecision::Begins { counts } => {
+        LifeDecision::Late { life: Some(life), counts, has_moved } => {
+            let (id, counts) = (life.id, encode_counts(counts));
+            // The life is not read later than those that were read after it.
+            let moved = Change::LifeMoved { id, mode, at: life.pulled_at, counts, answer: None };
+            changes.extend(has_moved.then_some(moved));
+            // A life that is over stays for as long as if it were over now.
+            let is_over = *has_moved && life.closed_at.is_some();
+            changes.extend(is_over.then_some(Change::LifeClosed(id, at)));
+            id
+        }
+        LifeDecision::Begins { counts } | LifeDecision::Late { life: None, counts, .. } => {
             let id = new_id();
             let counts = encode_counts(counts);
             let (address, answer) = (Some(address.to_owned()), to_remember);
@@ -203,6 +250,8 @@ pub(crate) fn changes(
                 counts,
                 answer,
             });
+            let is_over = matches!(decision, LifeDecision::Late { .. });
+            changes.extend(is_over.then_some(Change::LifeClosed(id, at)));
             id
         }
     };
@@ -352,6 +401,7 @@ mod tests {
             rest: vec![2, 1],
             least: Some(vec![2, 1]),
             mixture,
+            is_late: false,
         };
         let moved = continues(&[7, 1], true, true);
         assert_eq!(rivals(known(None), &moved), (vec![4], vec![2, 1]));

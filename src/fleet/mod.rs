@@ -21,6 +21,7 @@ pub(crate) mod key_state;
 pub(crate) mod left_process;
 pub(crate) mod life;
 pub(crate) mod liveness;
+pub(crate) mod named_answer;
 pub(crate) mod pending;
 pub(crate) mod pick;
 pub(crate) mod plan;

@@ -214,6 +214,8 @@ struct Process {
     answers_all: bool,
     always: Behaviour,
     next: VecDeque<Behaviour>,
+    /// Answers so far, which tell the time.
+    answers: u64,
     /// Requests for counters alone, and for all.
     peeks: usize,
     pulls: usize,
@@ -233,6 +235,7 @@ impl Coverport {
             answers_all: false,
             always: Behaviour::Normal,
             next: VecDeque::new(),
+            answers: 0,
             peeks: 0,
             pulls: 0,
             recorded: None,
@@ -303,6 +306,18 @@ impl Coverport {
     /// Sets the answer to the next request for coverage.
     pub(crate) fn behave_once(&self, behaviour: Behaviour) {
         self.process().next.push_back(behaviour);
+    }
+
+    /// Returns what the process answers now to a request for counters alone, as a proxy keeps it.
+    pub(crate) fn kept_answer(&self) -> Behaviour {
+        Behaviour::Body(self.process().body("/coverage", true))
+    }
+
+    /// Lets another process of the program answer from now on, as one of several behind a load balancer.
+    pub(crate) fn switch_to(&self, pid: u32, counts: &[u64]) {
+        let mut process = self.process();
+        process.pid = pid;
+        process.counts = counts.to_vec();
     }
 
     /// Kills the process: nothing listens any more.
@@ -389,7 +404,7 @@ impl Inner {
 }
 
 impl Process {
-    fn body(&self, path: &str, is_peek: bool) -> Vec<u8> {
+    fn body(&mut self, path: &str, is_peek: bool) -> Vec<u8> {
         if let Some([without_meta, whole]) = &self.recorded {
             return if is_peek { without_meta.clone() } else { whole.clone() };
         }
@@ -399,12 +414,15 @@ impl Process {
             "/counters" => return counters,
             _ => {}
         }
+        self.answers += 1;
+        // One a minute, long ago.
+        let time = 1_700_000_000_675_318_441_u64 + 60_000_000_000 * self.answers;
         let body = json!({
             "meta_filename": if is_peek { "" } else { "covmeta.0" },
             "meta_data": if is_peek { String::new() } else { STANDARD.encode(meta) },
-            "counters_filename": format!("covcounters.0.{}.1795924465675318441", self.pid),
+            "counters_filename": format!("covcounters.0.{}.{time}", self.pid),
             "counters_data": STANDARD.encode(counters),
-            "timestamp": 1_795_924_465_675_318_441_u64,
+            "timestamp": time,
         });
         format!("{body}\n").into_bytes()
     }

@@ -2,6 +2,7 @@
 
 use std::io::Read as _;
 
+use chrono::{DateTime, Utc};
 use ureq::Body;
 use ureq::http::{HeaderMap, Response};
 
@@ -12,6 +13,7 @@ use super::error::{HttpError, transport};
 use crate::address::base_url;
 use crate::memory::Reservation;
 use crate::profile::ParseError;
+use crate::profile::gocover::DataFileName;
 
 /// The mark of an agent of the kind coverport, on any path and whatever the status.
 const SERVER: &str = "x-art-coverage-server";
@@ -57,6 +59,8 @@ pub(crate) struct Coverage {
     /// `None` where it was not asked for, or the agent sent none.
     pub(crate) meta: Option<Vec<u8>>,
     pub(crate) counters: Vec<u8>,
+    /// Time at which the process read its counters, by its own clock, where it tells it.
+    pub(crate) read_at: Option<DateTime<Utc>>,
     /// Size of the answer.
     pub(crate) bytes: u64,
 }
@@ -76,8 +80,10 @@ impl Client {
         let body = response.into_body().into_reader();
         let (json, bytes) = coverage_json::read(body, max_bytes, reservation).map_err(HttpError::from)?;
         let CoverageJson { meta, counters, counters_name } = json;
-        headers.pid = headers.pid.or_else(|| pid_in(&counters_name));
-        Ok(Coverage { headers, meta: Some(meta).filter(|meta| !meta.is_empty()), counters, bytes })
+        let (pid, read_at) = pid_and_time_in(&counters_name).unzip();
+        headers.pid = headers.pid.or(pid.flatten());
+        let meta = Some(meta).filter(|meta| !meta.is_empty());
+        Ok(Coverage { headers, meta, counters, read_at: read_at.flatten(), bytes })
     }
 
     /// Asks for a file of Go's binary coverage data below a path of an agent.
@@ -168,10 +174,11 @@ fn refusal(status: u16, said: String) -> HttpError {
     HttpError::NoCounters { status, way }
 }
 
-/// Returns the process id in the name of a counter file, `covcounters.HASH.PID.TIME`.
-fn pid_in(name: &str) -> Option<u32> {
-    let (rest, _) = name.strip_prefix("covcounters.")?.rsplit_once('.')?;
-    rest.rsplit_once('.')?.1.parse().ok()
+/// Returns the process id and the time in the name of counters, `covcounters.HASH.PID.NANOSECONDS`.
+fn pid_and_time_in(name: &str) -> Option<(Option<u32>, Option<DateTime<Utc>>)> {
+    let Some(DataFileName::Counters { pid, written_at, .. }) = DataFileName::parse(name) else { return None };
+    let read_at = i64::try_from(written_at).ok().map(DateTime::from_timestamp_nanos);
+    Some((pid.try_into().ok(), read_at))
 }
 
 #[cfg(test)]
@@ -197,11 +204,14 @@ mod tests {
     }
 
     #[test]
-    fn the_process_is_told_by_the_name_of_the_counters_too() {
+    fn the_process_and_the_time_are_told_by_the_name_of_the_counters() {
         let name = "covcounters.02000000000000002829394659209d70.19614.1795924465675318441";
-        assert_eq!(pid_in(name), Some(19614));
+        let read_at = DateTime::from_timestamp_nanos(1_795_924_465_675_318_441);
+        assert_eq!(pid_and_time_in(name), Some((Some(19614), Some(read_at))));
+        assert_eq!(pid_and_time_in("covcounters.a.9999999999.99999999999999999999"), None);
+        assert_eq!(pid_and_time_in("covcounters.a.9999999999.9999999999999999999"), Some((None, None)));
         for other in ["", "covcounters.1.2", "covcounters.a.x.2", "covmeta.a.1.2"] {
-            assert_eq!(pid_in(other), None, "{other}");
+            assert_eq!(pid_and_time_in(other), None, "{other}");
         }
     }
 

@@ -57,7 +57,7 @@ impl Store {
 
     /// Returns the processes of the lives of a key, where agents told them.
     pub(crate) fn processes(&self, key: KeyId) -> Result<HashMap<LifeId, Process>, StoreError> {
-        let sql = "SELECT edition.key_id, generation.id, meta, pid, uid, restarts FROM edition
+        let sql = "SELECT edition.key_id, generation.id, meta, pid, uid, restarts, read_at FROM edition
                    JOIN generation ON generation.edition_id = edition.id
                    JOIN process ON process.generation_id = generation.id WHERE edition.key_id = ?1";
         let processes = self.query_readable("process", sql, [key], key_owner, |row| {
@@ -66,6 +66,7 @@ impl Store {
                 pid: row.get(3)?,
                 uid: row.get(4)?,
                 restarts: row.get::<_, Option<i64>>(5)?.and_then(|restarts| restarts.try_into().ok()),
+                read_at: row.get::<_, Option<i64>>(6)?.map(DateTime::from_timestamp_nanos),
             };
             Ok((row.get(1)?, process))
         })?;
@@ -114,11 +115,13 @@ impl Writer<'_> {
     }
 
     pub(super) fn set_process(&self, life: LifeId, process: &Process) -> rusqlite::Result<()> {
-        let Process { meta, pid, uid, restarts } = process;
+        let Process { meta, pid, uid, restarts, read_at } = process;
         let restarts = restarts.and_then(|restarts| i64::try_from(restarts).ok());
+        let read_at = read_at.and_then(|at| at.timestamp_nanos_opt());
         self.run(
-            "INSERT OR REPLACE INTO process (generation_id, meta, pid, uid, restarts) VALUES (?1, ?2, ?3, ?4, ?5)",
-            params![life, meta.as_bytes(), pid, uid, restarts],
+            "INSERT OR REPLACE INTO process (generation_id, meta, pid, uid, restarts, read_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            params![life, meta.as_bytes(), pid, uid, restarts, read_at],
         )
     }
 

@@ -1,0 +1,139 @@
+//! Processes that name themselves count once, whatever stands between them and this program, and whatever they leave.
+
+use crate::harness::{ECHO, World};
+use crate::sim::{Behaviour, BinaryProgram, Coverport};
+
+/// Three blocks, in canonical order.
+const BLOCKS: &str = "example.com/echo/main.go:1.1,2.2 1\nexample.com/echo/main.go:3.1,4.2 1\n\
+    example.com/echo/other.go:1.1,2.2 1\n";
+const REBUILT: &str = "example.com/echo/main.go:1.1,2.2 1\nexample.com/echo/main.go:3.1,5.2 2\n";
+
+fn program() -> BinaryProgram {
+    BinaryProgram::from_profile(BLOCKS)
+}
+
+/// A world in which each change of counters is a row, with a process of three blocks.
+fn world() -> (World, Coverport) {
+    let world = World::new();
+    world.configure("[pull]\nchange = \"counts\"\n");
+    let agent = Coverport::start(&program());
+    world.center.register_url(ECHO, &agent.url());
+    (world, agent)
+}
+
+/// Lets a process answer with these counters, and pulls it.
+fn pull(world: &World, agent: &Coverport, pid: u32, counts: [u64; 3]) {
+    agent.switch_to(pid, &counts);
+    world.pull(0);
+}
+
+#[test]
+fn an_answer_that_a_proxy_kept_adds_nothing_and_ends_nothing() {
+    for pid in [1, 7] {
+        let (world, agent) = world();
+        let mut kept = Vec::new();
+        for counts in [[1, 0, 2], [3, 0, 4], [5, 0, 9], [6, 2, 9]] {
+            agent.switch_to(pid, &counts);
+            kept.push(agent.kept_answer());
+            // The second is one that this program has not seen.
+            if counts != [3, 0, 4] {
+                world.pull(0);
+            }
+        }
+        for answer in kept {
+            agent.behave(answer);
+            world.pull(0);
+            assert_eq!(world.echo_counts(), [6, 2, 9], "{pid}");
+            agent.behave(Behaviour::Normal);
+            world.pull(0);
+            assert_eq!(world.echo_counts(), [6, 2, 9], "{pid}");
+        }
+        assert_eq!(world.query::<i64>("SELECT count(*) FROM generation WHERE closed_at IS NULL"), 1);
+        assert_eq!(world.query::<i64>("SELECT count(*) FROM generation"), 1);
+        world.assert_consistent();
+    }
+}
+
+#[test]
+fn a_kept_answer_of_a_process_that_is_gone_adds_only_what_nobody_saw() {
+    let (world, agent) = world();
+    pull(&world, &agent, 1, [3, 0, 2]);
+    let seen = agent.kept_answer();
+    agent.switch_to(1, &[4, 1, 2]);
+    let unseen = agent.kept_answer();
+    pull(&world, &agent, 1, [1, 0, 1]);
+    assert_eq!(world.echo_counts(), [4, 0, 3]);
+    for (answer, then) in [(&seen, [4, 0, 3]), (&unseen, [5, 1, 3]), (&seen, [5, 1, 3])] {
+        agent.behave(answer.clone());
+        world.pull(0);
+        assert_eq!(world.echo_counts(), then);
+    }
+    agent.behave(Behaviour::Normal);
+    pull(&world, &agent, 1, [2, 0, 1]);
+    assert_eq!(world.echo_counts(), [6, 1, 3]);
+    assert_eq!(world.query::<i64>("SELECT count(*) FROM generation"), 2);
+}
+
+#[test]
+fn a_process_that_starts_again_in_its_container_is_counted_from_its_first_hit() {
+    let (world, agent) = world();
+    for (counts, sum) in [
+        ([5, 0, 3], [5, 0, 3]),
+        ([1, 0, 1], [6, 0, 4]),
+        // The counters pass those of the process before.
+        ([9, 0, 7], [14, 0, 10]),
+        ([1, 0, 1], [15, 0, 11]),
+        ([2, 1, 1], [16, 1, 11]),
+    ] {
+        pull(&world, &agent, 1, counts);
+        assert_eq!(world.echo_counts(), sum, "{counts:?}");
+    }
+    assert_eq!(world.query::<i64>("SELECT count(*) FROM generation"), 3);
+}
+
+#[test]
+fn processes_behind_one_address_go_on_with_their_own_lives() {
+    let (world, agent) = world();
+    for (pid, counts, sum) in [
+        (7, [5, 0, 3], [5, 0, 3]),
+        (8, [6, 1, 4], [11, 1, 7]),
+        (7, [5, 0, 3], [11, 1, 7]),
+        (8, [7, 1, 5], [12, 1, 8]),
+        (7, [9, 2, 9], [16, 3, 14]),
+        (8, [8, 1, 6], [17, 3, 15]),
+    ] {
+        pull(&world, &agent, pid, counts);
+        assert_eq!(world.echo_counts(), sum, "{pid} {counts:?}");
+    }
+    assert_eq!(world.query::<i64>("SELECT count(*) FROM generation"), 2);
+}
+
+#[test]
+fn processes_with_pid_1_behind_one_address_that_stand_still_count_once() {
+    let (world, agent) = world();
+    let (one, other) = ([2, 0, 1], [5, 0, 3]);
+    for counts in [one, other, one, other, one, other] {
+        pull(&world, &agent, 1, counts);
+    }
+    assert_eq!(world.echo_counts(), [7, 0, 4]);
+}
+
+#[test]
+fn a_process_is_known_again_after_another_program_answered_in_between() {
+    let (world, agent) = world();
+    pull(&world, &agent, 1, [5, 0, 3]);
+    agent.run(&BinaryProgram::from_profile(REBUILT));
+    world.pull(0);
+    agent.run(&program());
+    pull(&world, &agent, 1, [5, 0, 3]);
+    assert_eq!(world.echo_counts(), [5, 0, 3]);
+}
+
+#[test]
+fn counters_that_were_cleared_and_come_back_count_once() {
+    let (world, agent) = world();
+    for counts in [[5, 0, 3], [0, 0, 0], [5, 0, 3]] {
+        pull(&world, &agent, 1, counts);
+    }
+    assert_eq!(world.echo_counts(), [5, 0, 3]);
+}
