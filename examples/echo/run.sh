@@ -16,88 +16,21 @@
 
 set -euo pipefail
 unset CDPATH # "cd" would print where it went
+# shellcheck source=examples/round.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/../round.sh"
 
 env=staging region=th app=apa_goc_echoserver branch=master
-
-say() { printf '%s\n' "$*"; }
-die() {
-    printf 'run.sh: %s\n' "$*" >&2
-    exit 1
-}
-# Says what went wrong, and shows the end of a log that the cleanup is about to remove.
-die_with_log() {
-    tail -n 20 -- "$1" | sed 's/^/    /' >&2
-    die "$2"
-}
-# A heading; numbered, so that a person who reads along knows where it stands.
-step=0
-heading() {
-    step=$((step + 1))
-    printf '\n== %d. %s\n' "$step" "$*"
-}
 
 [ $# -eq 0 ] || {
     printf 'usage: run.sh   (settings come from the environment: GOC, GOC_WATCHDOG, KEEP)\n' >&2
     exit 2
 }
-for tool in go git curl setsid; do
-    command -v "$tool" >/dev/null || die "no \"$tool\" in PATH"
-done
-here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
-project=$(cd -- "$here/../.." && pwd)
-
-# ---- scratch and cleanup -----------------------------------------------------------------------
+need_tools go git curl setsid
 
 tmp=$(cd -- "${TMPDIR:-/tmp}" && pwd)
 # goc hands the path of its output to a shell without quotes.
 [ "$(printf '%q' "$tmp")" = "$tmp" ] || die "goc cannot build under \"$tmp\": set TMPDIR to a folder without spaces and the like"
-scratch=$(mktemp -d "$tmp/goc-echo.XXXXXX")
-
-# Every child leads a process group of its own (see setsid below), so that what goc and cargo
-# start goes down with them. "jobs" knows a child from the moment it is forked; a list kept by
-# hand would miss the one that is being started when the signal comes.
-cleanup() {
-    status=$?
-    trap '' INT TERM HUP
-    exec 3>&2 2>/dev/null # bash remarks on each death, at a moment of its own choice
-    for pid in $(jobs -rp); do
-        # Between fork and setsid there is no such group yet, but no grandchild either.
-        kill -KILL -- "-$pid" || kill -KILL "$pid" || :
-    done
-    wait || :
-    if [ -n "${KEEP-}" ]; then
-        printf 'run.sh: kept %s\n' "$scratch" >&3
-    else
-        # Once more for a grandchild that was still writing when the signal reached it.
-        rm -rf -- "$scratch" || { sleep 1 && rm -rf -- "$scratch"; } ||
-            printf 'run.sh: could not remove %s\n' "$scratch" >&3
-    fi
-    exit "$status"
-}
-trap cleanup EXIT
-trap 'exit 129' HUP
-trap 'exit 130' INT
-trap 'exit 143' TERM
-
-# await_in FOLDER COMMAND...: runs what may take long. Bash puts a trap off until the command in the
-# foreground has ended, so the command is in the background and waited for.
-await_in() {
-    (cd -- "$1" && shift && exec setsid "$@") </dev/null &
-    wait "$!"
-}
-
-# wait_for SECONDS WHAT COMMAND...: asks COMMAND again and again until it agrees.
-wait_for() {
-    local deadline=$((SECONDS + $1)) what=$2
-    shift 2
-    until "$@"; do
-        [ "$SECONDS" -lt "$deadline" ] || die "$what: not within the time it was given"
-        sleep 0.1
-    done
-}
-
-# Neither ~/.curlrc nor a proxy has a say about 127.0.0.1.
-fetch() { curl -q -sS --noproxy '*' --max-time 10 "$@"; }
+make_scratch goc-echo
 
 # ---- what is needed ----------------------------------------------------------------------------
 
@@ -117,43 +50,6 @@ find_goc() {
     fi
     goc=$(absolute "$goc")
     goc_version=$("$goc" version 2>/dev/null) || die "goc does not run: $goc version"
-}
-
-find_goc_watchdog() {
-    local target
-    if [ -n "${GOC_WATCHDOG-}" ]; then
-        watchdog=$(command -v -- "$GOC_WATCHDOG") || die "GOC_WATCHDOG is \"$GOC_WATCHDOG\": no such program"
-    else
-        command -v cargo >/dev/null || die 'no "cargo" in PATH; install Rust or set GOC_WATCHDOG'
-        target=$(absolute "${CARGO_TARGET_DIR:-$project/target}")
-        say 'cargo build --release'
-        await_in "$project" cargo build --release --locked --target-dir "$target" ||
-            die 'goc-watchdog could not be built, see above'
-        watchdog=$target/release/goc-watchdog
-    fi
-    watchdog=$(absolute "$watchdog")
-    watchdog_version=$("$watchdog" --version 2>/dev/null) || die "goc-watchdog does not run: $watchdog --version"
-}
-
-absolute() {
-    case $1 in
-        /*) printf '%s\n' "$1" ;;
-        *) printf '%s\n' "$PWD/$1" ;;
-    esac
-}
-
-# A service account may have no home to keep Go's caches in. They go into the scratch then, and
-# the modules writable, as rm could not remove them otherwise.
-give_go_its_caches() {
-    local cache
-    cache=$(go env GOCACHE 2>/dev/null) || cache=
-    if [ -z "$cache" ] || ! mkdir -p -- "$cache" 2>/dev/null || [ ! -w "$cache" ]; then
-        export GOCACHE=$scratch/go-build
-    fi
-    cache=$(go env GOMODCACHE)
-    if ! mkdir -p -- "$cache" 2>/dev/null || [ ! -w "$cache" ]; then
-        export GOMODCACHE=$scratch/go-mod GOFLAGS="${GOFLAGS-} -modcacherw"
-    fi
 }
 
 heading 'The tools'

@@ -15,119 +15,21 @@
 
 set -euo pipefail
 unset CDPATH # "cd" would print where it went
+# shellcheck source=examples/round.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/../round.sh"
 export LC_ALL=C # "sort" compares bytes
 
 env=staging region=th app=apa_goc_echoserver branch=master
-
-say() { printf '%s\n' "$*"; }
-die() {
-    printf 'run.sh: %s\n' "$*" >&2
-    exit 1
-}
-# Says what went wrong, and shows the end of a log that the cleanup is about to remove.
-die_with_log() {
-    tail -n 20 -- "$1" | sed 's/^/    /' >&2
-    die "$2"
-}
-# A heading; numbered, so that a person who reads along knows where it stands.
-step=0
-heading() {
-    step=$((step + 1))
-    printf '\n== %d. %s\n' "$step" "$*"
-}
 
 [ $# -eq 0 ] || {
     printf 'usage: run.sh   (settings come from the environment: GOC_WATCHDOG, KEEP)\n' >&2
     exit 2
 }
-for tool in go git curl setsid base64; do
-    command -v "$tool" >/dev/null || die "no \"$tool\" in PATH"
-done
-here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
-project=$(cd -- "$here/../.." && pwd)
-scratch=$(mktemp -d "${TMPDIR:-/tmp}/gocover.XXXXXX")
-scratch=$(cd -- "$scratch" && pwd)
-
-# Every child leads a process group of its own (see setsid below), so that what go and cargo start goes down with them.
-cleanup() {
-    status=$?
-    trap '' INT TERM HUP
-    exec 3>&2 2>/dev/null # bash remarks on each death, at a moment of its own choice
-    for pid in $(jobs -rp); do
-        # Between fork and setsid there is no such group yet, but no grandchild either.
-        kill -KILL -- "-$pid" || kill -KILL "$pid" || :
-    done
-    wait || :
-    if [ -n "${KEEP-}" ]; then
-        printf 'run.sh: kept %s\n' "$scratch" >&3
-    else
-        # Once more for a grandchild that was still writing when the signal reached it.
-        rm -rf -- "$scratch" || { sleep 1 && rm -rf -- "$scratch"; } ||
-            printf 'run.sh: could not remove %s\n' "$scratch" >&3
-    fi
-    exit "$status"
-}
-trap cleanup EXIT
-trap 'exit 129' HUP
-trap 'exit 130' INT
-trap 'exit 143' TERM
-
-# await_in FOLDER COMMAND...: runs what may take long. Bash puts a trap off until the command in the foreground has
-# ended, so the command is in the background and waited for.
-await_in() {
-    (cd -- "$1" && shift && exec setsid "$@") </dev/null &
-    wait "$!"
-}
-
-# wait_for SECONDS WHAT COMMAND...: asks COMMAND again and again until it agrees.
-wait_for() {
-    local deadline=$((SECONDS + $1)) what=$2
-    shift 2
-    until "$@"; do
-        [ "$SECONDS" -lt "$deadline" ] || die "$what: not within the time it was given"
-        sleep 0.1
-    done
-}
-
-# Neither ~/.curlrc nor a proxy has a say about 127.0.0.1.
-fetch() { curl -q -sS --noproxy '*' --max-time 10 "$@"; }
-
-# ---- what is needed ----------------------------------------------------------------------------
-
-absolute() {
-    case $1 in
-        /*) printf '%s\n' "$1" ;;
-        *) printf '%s\n' "$PWD/$1" ;;
-    esac
-}
-
-find_goc_watchdog() {
-    local target
-    if [ -n "${GOC_WATCHDOG-}" ]; then
-        watchdog=$(command -v -- "$GOC_WATCHDOG") || die "GOC_WATCHDOG is \"$GOC_WATCHDOG\": no such program"
-    else
-        command -v cargo >/dev/null || die 'no "cargo" in PATH; install Rust or set GOC_WATCHDOG'
-        target=$(absolute "${CARGO_TARGET_DIR:-$project/target}")
-        say 'cargo build --release'
-        await_in "$project" cargo build --release --locked --target-dir "$target" ||
-            die 'goc-watchdog could not be built, see above'
-        watchdog=$target/release/goc-watchdog
-    fi
-    watchdog=$(absolute "$watchdog")
-    watchdog_version=$("$watchdog" --version 2>/dev/null) || die "goc-watchdog does not run: $watchdog --version"
-}
-
-# A service account may have no home to keep Go's cache in.
-give_go_its_cache() {
-    local cache
-    cache=$(go env GOCACHE 2>/dev/null) || cache=
-    if [ -z "$cache" ] || ! mkdir -p -- "$cache" 2>/dev/null || [ ! -w "$cache" ]; then
-        export GOCACHE=$scratch/go-build
-    fi
-}
+need_tools go git curl setsid base64
+make_scratch gocover
 
 heading 'The tools'
-give_go_its_cache
+give_go_its_caches
 find_goc_watchdog
 say "$(go version)"
 say "$watchdog_version ($watchdog)"
