@@ -54,6 +54,7 @@ mod site;
 mod spellings;
 mod static_binary;
 mod storage;
+mod target_names;
 mod targets;
 mod threads;
 mod timer;

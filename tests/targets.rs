@@ -231,7 +231,7 @@ fn one_bad_entry_costs_the_others_nothing() {
     let output = world.run_alone(&["pull", "--targets", "x.json"]).assert_code(3);
     for line in [
         "targets \"x.json\": \"b\\u{1b}[31m:0\": it holds white space or a control character; it is left out",
-        "targets \"x.json\": \"http://c:1\": it names neither a service nor an app; it is left out",
+        "targets \"x.json\": \"http://c:1\": it names neither a service nor an app, and its process does not answer; it is left out",
         "targets \"x.json\": \"d:1\": an agent raw needs both labels, meta and counters; it is left out",
     ] {
         assert!(output.stderr.contains(line), "{line}\n{}", output.stderr);

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use crate::collect::address_pull::{AddressPull, KeyHandle};
 use crate::collect::binary_answer;
 use crate::collect::fault::{AskError, FaultScope};
+use crate::collect::program_check::check_text;
 use crate::collect::run::{GROWTH, PulledAnswer, StoreMessage};
 use crate::collect::taking_in::{StoredCounts, take_in};
 use crate::fleet::change::Change;
@@ -87,6 +88,9 @@ fn ask_for_text(pull: &AddressPull<'_>) -> Result<(), AskError> {
         };
         Ok((incoming, is_repeated))
     });
+    if incoming.is_ok() {
+        check_text(pull)?;
+    }
     if let Ok((incoming, _)) = &incoming
         && incoming.is_by_post()
     {

@@ -13,65 +13,23 @@ use crate::agent_files::AgentFiles;
 use crate::collect::address_pull::AddressPull;
 use crate::collect::asking::{KnownAnswer, known_answer, note_repeated};
 use crate::collect::fault::AskError;
+use crate::collect::known_meta::KnownMeta;
+use crate::collect::program_check::{check_commit, check_program};
 use crate::collect::run::{PullRun, PulledAnswer, StoreMessage};
 use crate::collect::taking_in::take_in;
+use crate::fleet::address_states::fraction_of_hits;
 use crate::fleet::change::Change;
 use crate::fleet::process::Process;
-use crate::fleet::targets::{AgentKind, tidy_commit};
+use crate::fleet::targets::AgentKind;
 use crate::io::center::{AgentHeaders, Client, Coverage, HttpError};
 use crate::memory::{MemoryExhausted, Reservation};
 use crate::names::in_message;
-use crate::profile::gocover::{CounterFile, DataError, Meta, MetaBuild, MetaHash, RecordsDigest};
-use crate::profile::{self, Build, Fingerprint, PartOfBuild, Profile, Template};
+use crate::profile::gocover::{CounterFile, Meta, RecordsDigest};
+use crate::profile::{self, Fingerprint, Profile, Template};
 
 /// Largest difference between the clock of a process and ours for which its times are believed, with the time that a run
 /// takes.
 const CLOCKS_APART: TimeDelta = TimeDelta::days(1);
-
-/// A meta that a service served.
-#[derive(Clone)]
-pub(crate) struct KnownMeta {
-    pub(crate) sha256: Fingerprint,
-    build: Arc<MetaBuild>,
-    /// The build without the files of agents, if it has such files.
-    part: Option<Arc<PartOfBuild>>,
-}
-
-impl KnownMeta {
-    /// Sorts the blocks of a meta.
-    pub(crate) fn new(meta: &Meta, agent_files: &AgentFiles) -> Self {
-        let build = Arc::new(MetaBuild::from_meta(meta));
-        let part = PartOfBuild::new(build.build(), |name| agent_files.fits(name)).map(Arc::new);
-        Self { sha256: meta.sha256(), build, part }
-    }
-
-    /// Returns the hash by which counters name it.
-    pub(crate) fn hash(&self) -> MetaHash {
-        self.build.hash()
-    }
-
-    /// Returns the build, without the files of agents.
-    pub(crate) fn build(&self) -> &Arc<Build> {
-        self.part.as_ref().map_or(self.build.build(), |part| part.build())
-    }
-
-    /// Returns the files that are left out.
-    fn left_out(&self) -> impl Iterator<Item = &str> {
-        let files = self.part.as_ref().map(|_| self.build.build().files());
-        let names = files.into_iter().flatten().map(|file| file.name);
-        names.filter(|name| self.build().find(name).is_none())
-    }
-
-    /// Returns the profile of counters of this meta.
-    pub(crate) fn profile(&self, file: &CounterFile<'_>) -> Result<Profile, DataError> {
-        let mut counts = Vec::new();
-        self.build.counts_into(file, &mut counts)?;
-        if let Some(part) = &self.part {
-            counts = part.counts(&counts);
-        }
-        Ok(Profile { mode: self.build.mode(), build: Arc::clone(self.build()), counts })
-    }
-}
 
 /// Asks an address for Go's binary coverage data, and takes in what it answers.
 pub(crate) fn ask(pull: &AddressPull<'_>, kind: &AgentKind) -> Result<(), AskError> {
@@ -158,7 +116,7 @@ fn read(
     mut reservation: Reservation,
 ) -> Result<PulledAnswer, AskError> {
     let file = CounterFile::from_bytes(&coverage.counters).map_err(HttpError::from)?;
-    note_other_commit(pull, &coverage.headers);
+    check_commit(pull, &coverage.headers)?;
     for key in &pull.keys {
         let meta = key.lock().meta(file.hash(), key.entry.id, pull.run, pull.store)?;
         let Some(meta) = meta else { continue };
@@ -180,6 +138,7 @@ fn read(
     let WholeMeta { meta, bytes: data } = meta;
     let known = KnownMeta::new(&meta, &pull.run.rules.agent_files);
     drop(meta);
+    check_program(pull, &known, &coverage.headers)?;
     coverage.bytes = bytes;
     let counted = Counted::new(&known, &coverage, pull, &mut reservation)?;
     let template = learn(pull, &known, data, &coverage.headers)?;
@@ -236,20 +195,6 @@ fn learn(
     Ok(template)
 }
 
-/// Notes that a program is of another commit than the name of its service says.
-fn note_other_commit(pull: &AddressPull<'_>, headers: &AgentHeaders) {
-    let found = tidy_commit(headers.commit.as_deref().unwrap_or_default());
-    let Some(key) = pull.only_key().filter(|_| !found.is_empty()) else { return };
-    let named = &key.entry.key.commit;
-    if !named.is_empty() && !named.starts_with(&found) && !found.starts_with(named) {
-        let address = in_message(pull.address);
-        let note = format!(
-            "the agent at \"{address}\" tells commit {found}; its data counts for {named} all the same"
-        );
-        key.lock().state.notes.insert(note);
-    }
-}
-
 /// Returns what an agent tells of its program, in words.
 fn told_by(headers: &AgentHeaders) -> Option<String> {
     let AgentHeaders { commit, source_url, binary, .. } = headers;
@@ -279,7 +224,7 @@ impl Counted {
         reservation: &mut Reservation,
     ) -> Result<Self, HttpError> {
         let file = CounterFile::from_bytes(&coverage.counters)?;
-        let blocks = meta.build.build().blocks().len();
+        let blocks = meta.counted_blocks();
         reservation.grow_to((coverage.counters.len() + 2 * blocks * size_of::<u64>()) as u64)?;
         Ok(Self {
             profile: meta.profile(&file)?,
@@ -313,7 +258,7 @@ impl Counted {
 
 /// Returns what tells that a process has executed something new, as the fraction of an agent of goc does.
 pub(crate) fn hits(file: &CounterFile<'_>) -> Result<String, HttpError> {
-    Ok(format!("{} hit", file.hits()?))
+    Ok(fraction_of_hits(file.hits()?))
 }
 
 /// Returns the process that answered.
@@ -373,6 +318,25 @@ pub(crate) fn whole_answer_at(client: &Client, address: &str) -> Result<WholeAns
     let file = CounterFile::from_bytes(&coverage.counters)?;
     let profile = KnownMeta::new(&meta, &AgentFiles::default()).profile(&file)?;
     Ok(WholeAnswer { profile, meta: bytes, counters: file.without_arguments(&coverage.counters) })
+}
+
+/// Asks an address for its meta, and returns the import path of the package `main` of its program, if it counts that.
+pub(crate) fn main_package_at(
+    client: &Client,
+    address: &str,
+    kind: &AgentKind,
+    mut reservation: Reservation,
+) -> Result<Option<String>, HttpError> {
+    let bytes = match kind {
+        AgentKind::Raw { meta, .. } => client.coverage_file(address, meta, Some(&mut reservation))?.1,
+        AgentKind::Goc | AgentKind::Coverport => {
+            let mut coverage = request(client, address, kind, true, Some(&mut reservation))?;
+            whole_meta(&mut coverage, client)?.bytes
+        }
+    };
+    let meta = Meta::from_bytes(&bytes, client.limits())?;
+    reservation.grow_to((bytes.len() + meta.heap_bytes()) as u64)?;
+    Ok(meta.main_package().map(str::to_owned))
 }
 
 /// Asks an address for a whole answer, and decodes it; for those who store nothing.

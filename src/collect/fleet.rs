@@ -1,23 +1,20 @@
 //! Assembles the fleet from the database, from the answers of the centers, and from sources of targets.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
 use crate::address::normal_form;
-use crate::collect::run::Adapters;
 use crate::config::{SourceInput, TargetSource};
 use crate::fleet::assembly::{Answers, CenterAnswer, SourceAnswer, StoredFleet};
 use crate::fleet::center_list::CenterList;
 use crate::fleet::services::Fleet;
-use crate::fleet::targets::{ProgramAnswer, Target, TargetList};
+use crate::fleet::targets::TargetList;
 use crate::io::center::Client;
 use crate::io::store::{Numbering, Store, StoreError};
 use crate::io::targets::{self, SourceBounds};
 use crate::io::workdir::Workdir;
 use crate::names::Naming;
-use crate::parallel::in_parallel;
 
 /// Asks each center for its list. An answer that exceeds the limits counts as a failure.
 #[must_use]
@@ -76,57 +73,6 @@ pub(crate) fn read_sources<'a>(
         SourceAnswer { name: source.name, answer: Some(list) }
     };
     sources.into_iter().map(answer).collect()
-}
-
-/// Asks targets whose labels leave the commit open for the commit of their program, and those of the kind coverport
-/// whether their label is right.
-///
-/// An address that failed is not asked before its retry is due.
-pub(crate) fn ask_for_commits(
-    answers: &mut [SourceAnswer],
-    known: &StoredFleet,
-    adapters: &Adapters<'_>,
-    concurrency: usize,
-) {
-    let Adapters { client, signals, deadline, now, .. } = *adapters;
-    let failing: HashSet<&str> = known
-        .states
-        .values()
-        .flatten()
-        .filter(|(_, state)| state.retry.next_try.is_some_and(|next| next > now))
-        .map(|(address, _)| address.as_str())
-        .collect();
-    let client = client.until(deadline.half());
-    let is_over = || signals.received().is_some() || deadline.half().has_passed();
-    for SourceAnswer { answer, .. } in answers {
-        let Some(Ok(list)) = answer else { continue };
-        let is_asked = |target: &Target| target.lacks_commit() || target.may_contradict();
-        let asked: Vec<usize> = (0..list.targets.len()).filter(|&at| is_asked(&list.targets[at])).collect();
-        let ask = |&at: &usize| {
-            let address = &list.targets[at].address;
-            if failing.contains(address.as_str()) { None } else { client.agent_headers(address).ok() }
-        };
-        // The deadline ends requests by itself; they are broken off for a signal alone, as nothing is asked after it.
-        let break_off = || {
-            if signals.received().is_some() {
-                client.shutdown();
-            }
-        };
-        let told = in_parallel(&asked, concurrency, ask, is_over, break_off);
-        for (at, told) in asked.into_iter().zip(told) {
-            let target = &mut list.targets[at];
-            match told.flatten() {
-                None => target.program = ProgramAnswer::Silent,
-                Some(headers) => {
-                    if let Some(label) = target.take_commit(headers.commit.as_deref()) {
-                        let address = target.address.clone();
-                        let told = headers.commit.unwrap_or_default();
-                        list.contradict(&address, &label, &told);
-                    }
-                }
-            }
-        }
-    }
 }
 
 fn read_source(source: &TargetSource, bounds: SourceBounds<'_>) -> Result<TargetList, String> {

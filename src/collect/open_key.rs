@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::collect::binary_answer::KnownMeta;
 use crate::collect::fault::FaultScope;
+use crate::collect::known_meta::KnownMeta;
 use crate::collect::run::{PullRun, StoreMessage};
 use crate::fleet::assignment::Assignment;
 use crate::fleet::build_group::BuildGroupStatus;
@@ -95,6 +95,11 @@ impl OpenKey {
         if self.metas.iter().all(|known| known.sha256 != meta.sha256) {
             self.metas.push(meta);
         }
+    }
+
+    /// Returns the metas that were read or learned in this run.
+    pub(crate) fn learned_metas(&self) -> impl Iterator<Item = &KnownMeta> {
+        self.metas.iter()
     }
 
     /// Keeps memory until the pull of the key ends.

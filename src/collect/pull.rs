@@ -11,13 +11,14 @@ use anyhow::Result;
 use chrono::{DateTime, Utc};
 
 use crate::address::{base_url, normal_form};
-use crate::collect::fleet::{FleetSource, GivenSource, ask_for_commits, ask_known_first, read_sources};
+use crate::collect::fleet::{FleetSource, GivenSource, ask_known_first, read_sources};
 use crate::collect::fold;
 use crate::collect::inbox::{self, InboxContents, InboxOutcome, InboxReader};
 use crate::collect::mending::{CheckDepth, MendingOutcome, mend};
 use crate::collect::outcome::KeyResult;
 use crate::collect::run::{Adapters, PullRun, PullRunSettings, StoreMessage, WAITING_MESSAGES};
 use crate::collect::store_thread::{PullResult, StopReason, StoreThread};
+use crate::collect::target_programs::{ProgramAsking, ask_for_programs};
 use crate::collect::workers::{TaskQueue, Workers};
 use crate::config::Config;
 use crate::fleet::assembly::Answers;
@@ -34,6 +35,7 @@ use crate::io::progress::Progress;
 use crate::io::store::{Damage, Numbering, Writer};
 use crate::io::targets::SourceBounds;
 use crate::io::workdir::{Swept, WorkdirError};
+use crate::memory::Memory;
 use crate::profile::Limits;
 
 /// The adapters, the centers and the configuration of one run.
@@ -149,15 +151,24 @@ pub(crate) fn gather(
         writer.commit()?;
     }
     let source = FleetSource { store: Some(store), naming: &config.naming, now };
+    let mut asked = Ok(());
     let (mut fleet, numbering) = source.assemble(|known| match centers.is_empty() && sources.is_empty() {
         // Nobody is asked, so the last lists stand.
         true => known.without_asking(),
         false => {
             let mut sources = read_sources(sources, || inputs.source_bounds());
-            ask_for_commits(&mut sources, known, &adapters, request.concurrency);
+            let asking = ProgramAsking {
+                adapters,
+                naming: &config.naming,
+                memory: Memory::new(config.pull.memory_bytes),
+                concurrency: request.concurrency,
+                is_forced: request.is_forced || !request.services.is_empty(),
+            };
+            asked = ask_for_programs(&mut sources, known, &asking);
             Answers { centers: ask_known_first(client, centers, known, || deadline.left()), sources }
         }
     })?;
+    asked?;
     if request.address.is_some() && !inputs.are_centers_named {
         // The default center may help to find the service, and need not be there.
         fleet.silent.clear();

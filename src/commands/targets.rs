@@ -113,8 +113,8 @@ fn tell_list(name: &str, list: &TargetList, context: &Context) {
     if more > 0 {
         fail(format_args!("targets \"{name}\": and {} more left out", show::count(more, "entries")));
     }
-    for contradiction in &list.contradictions {
-        warn(format_args!("targets \"{name}\": {contradiction}"));
+    for note in &list.notes {
+        warn(format_args!("targets \"{name}\": {note}"));
     }
     if !list.passed_over.is_empty() {
         let mut said = String::new();

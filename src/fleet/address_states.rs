@@ -41,6 +41,11 @@ impl AddressState {
         Self { other_build: Some(build), ..Self::default() }
     }
 
+    /// Tells whether its last answer was the text of an agent of goc.
+    pub(crate) fn is_of_goc(&self) -> bool {
+        self.fraction.as_ref().is_some_and(|fraction| !is_of_binary_data(fraction))
+    }
+
     /// Tells whether a fraction shows that coverage changed: the address showed other fractions before.
     pub(crate) fn is_moved_to(&self, fraction: &str) -> bool {
         let mut known = [&self.fraction, &self.peeked].into_iter().flatten().peekable();
@@ -51,6 +56,18 @@ impl AddressState {
     fn serves_the_key(&self) -> bool {
         self.retry.failures == 0 && self.last_answer_at.is_some() && self.other_build.is_none()
     }
+}
+
+/// The end of the text that stands for the fraction of an agent of Go's binary data, behind a number.
+const HITS: &str = " hit";
+
+/// Returns the text that stands for the fraction of an agent of Go's binary data.
+pub(crate) fn fraction_of_hits(hits: u64) -> String {
+    format!("{hits}{HITS}")
+}
+
+fn is_of_binary_data(fraction: &str) -> bool {
+    fraction.ends_with(HITS)
 }
 
 /// The fraction of covered blocks that a peek found at an address.

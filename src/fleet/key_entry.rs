@@ -25,6 +25,8 @@ pub(crate) struct Listing {
     pub listed_at: DateTime<Utc>,
     /// The lister did not answer, or left the address out of a cut list; it was listed in an earlier answer.
     pub assumed: bool,
+    /// No label names its app, which stands for the program of its process.
+    pub is_named_by_program: bool,
 }
 
 impl Listing {
@@ -32,7 +34,8 @@ impl Listing {
         let normal = normal_form(&spelling);
         let address = if *normal == *spelling { Arc::clone(&spelling) } else { normal.into() };
         let (lister, facts) = (lister.clone(), None);
-        Self { address, listed_as: spelling, lister, facts, listed_at, assumed: false }
+        let (assumed, is_named_by_program) = (false, false);
+        Self { address, listed_as: spelling, lister, facts, listed_at, assumed, is_named_by_program }
     }
 }
 
@@ -117,6 +120,12 @@ impl KeyEntry {
     /// Returns the kind of the agent at an address, where a source of targets tells it.
     pub(crate) fn told_kind(&self, address: &str) -> Option<AgentKind> {
         self.facts_of(address).find_map(|facts| facts.agent.clone())
+    }
+
+    /// Tells whether the app of this address stands for the program of its process.
+    #[must_use]
+    pub(crate) fn is_named_by_program(&self, address: &str) -> bool {
+        self.places_of(address).any(|listing| listing.is_named_by_program)
     }
 
     fn places_of<'a>(&'a self, address: &'a str) -> impl Iterator<Item = &'a Listing> {

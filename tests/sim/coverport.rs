@@ -140,7 +140,9 @@ impl BinaryProgram {
 }
 
 fn package(import_path: &str, files: &[BinaryFile]) -> Vec<u8> {
-    let mut strings = vec!["", import_path, "F"];
+    let is_main = files.iter().any(|file| file.name.ends_with("/main.go"));
+    let name = if is_main { "main" } else { import_path.rsplit('/').next().unwrap_or_default() };
+    let mut strings = vec!["", import_path, "F", name];
     let mut functions = Vec::new();
     for file in files {
         let mut bytes = Vec::new();
@@ -156,7 +158,7 @@ fn package(import_path: &str, files: &[BinaryFile]) -> Vec<u8> {
     push_strings(&mut table, &strings);
     let first = 44 + 4 * functions.len() + table.len();
     let mut out = Vec::new();
-    push_u32s(&mut out, [first + functions.iter().map(Vec::len).sum::<usize>(), 1, 1, 0]);
+    push_u32s(&mut out, [first + functions.iter().map(Vec::len).sum::<usize>(), 3, 1, 0]);
     out.extend_from_slice(&[7; 16]);
     push_u32s(&mut out, [0, strings.len(), functions.len()]);
     let mut offset = first;

@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::folder::{Folder, FolderReader, refusal};
 use super::{ReadFault, WhyRefused};
-use crate::collect::binary_answer::KnownMeta;
+use crate::collect::known_meta::KnownMeta;
 use crate::fleet::change::Change;
 use crate::fleet::ids::{KeyId, StructureId};
 use crate::memory::Reservation;

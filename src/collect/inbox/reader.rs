@@ -16,8 +16,8 @@ use super::{
     InboxContents, InboxOutcome, RefusedFile, Snapshot, SnapshotOutcome, SnapshotResult, WhyRefused,
     explained, open, refuse,
 };
-use crate::collect::binary_answer::KnownMeta;
 use crate::collect::fault::FaultScope;
+use crate::collect::known_meta::KnownMeta;
 use crate::collect::open_key::OpenKey;
 use crate::collect::run::{PullRun, StoreMessage};
 use crate::config::InboxOwner;

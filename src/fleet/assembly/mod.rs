@@ -4,6 +4,7 @@
 //! The database learns of a fleet by its changes, which `pull` carries out and `list` drops.
 
 mod sources;
+mod target_services;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use super::records::{
     AddressStates, AskedCenter, Key, KnownSource, ListedAddress, Lister, Replicas, ScheduleRow, StoredService,
 };
 use super::services::{Fleet, SilentCenter, UnaskedCenter};
-use super::targets::ServiceFields;
+use super::targets::{ProgramName, ServiceFields};
 use crate::names::Naming;
 
 pub(crate) use sources::SourceAnswer;
@@ -58,6 +59,8 @@ pub(crate) struct StoredFleet {
     pub(crate) schedules: HashMap<KeyId, ScheduleRow>,
     pub(crate) replicas: HashMap<KeyId, Replicas>,
     pub(crate) states: AddressStates,
+    /// Addresses at which agents of the kind coverport were found.
+    pub(crate) coverport: HashSet<String>,
 }
 
 impl StoredFleet {
@@ -90,8 +93,8 @@ impl Fleet {
         ids: &IdSource,
         now: DateTime<Utc>,
     ) -> Self {
-        let StoredFleet { keys, services, listings, centers, asked, sources, schedules, replicas, states } =
-            known;
+        let StoredFleet { keys, services, listings, centers, asked, sources, coverport, .. } = known;
+        let (schedules, replicas, states) = (known.schedules, known.replicas, known.states);
         let (mut key_ids, mut unreadable) = (HashMap::with_capacity(keys.len()), HashSet::new());
         for (id, key) in keys {
             match key {
@@ -107,6 +110,8 @@ impl Fleet {
             unreadable,
             members: BTreeMap::new(),
             with_fields: HashSet::new(),
+            coverport,
+            app_programs: HashMap::new(),
             changes: Vec::new(),
             silent: Vec::new(),
             cut: Vec::new(),
@@ -166,6 +171,9 @@ struct Assembly<'a> {
     members: BTreeMap<String, (KeyId, ServiceName)>,
     /// Members whose stored names hold fields.
     with_fields: HashSet<ServiceId>,
+    coverport: HashSet<String>,
+    /// Programs by environment, region and the app that stands for them.
+    app_programs: HashMap<[String; 3], ProgramName>,
     changes: Vec<Change>,
     silent: Vec<SilentCenter>,
     cut: Vec<(String, String)>,

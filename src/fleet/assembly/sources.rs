@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::Assembly;
+use super::target_services::PlacedTargets;
 use crate::fleet::change::Change;
 use crate::fleet::ids::{KeyId, ServiceId};
-use crate::fleet::key_entry::{Listing, ServiceName};
+use crate::fleet::key_entry::Listing;
 use crate::fleet::records::{Key, KnownSource, ListedAddress, Lister};
 use crate::fleet::services::FailedSource;
-use crate::fleet::targets::{ProgramAnswer, ServiceFields, Target, TargetList, TargetService, known_commit};
-use crate::names::ParsedName;
+use crate::fleet::targets::{ServiceFields, Target, TargetList, TargetService, known_commit};
 
 /// The answer of one source of targets.
 #[derive(Debug)]
@@ -32,19 +32,6 @@ type CommitsByApp = HashMap<[String; 3], BTreeSet<String>>;
 
 fn app_of(fields: &ServiceFields) -> [String; 3] {
     [&fields.env, &fields.region, &fields.app].map(String::to_owned)
-}
-
-/// Returns why a target is not asked; `is_known` if the source listed it before as a service that it still fits.
-fn why_left_out(target: &Target, is_known: bool) -> Option<String> {
-    match &target.service {
-        _ if target.lacks_commit() && target.program == ProgramAnswer::Silent && !is_known => Some(
-            "it does not answer, and neither its labels nor an earlier answer tell its commit".to_owned(),
-        ),
-        TargetService::Fields(fields) if fields.app.is_empty() => {
-            Some("it names neither a service nor an app".to_owned())
-        }
-        _ => None,
-    }
 }
 
 impl Assembly<'_> {
@@ -83,16 +70,8 @@ impl Assembly<'_> {
         let now = self.now;
         let source = lister.targets().unwrap_or_default().to_owned();
         self.changes.push(Change::SourceListed { name: source.clone(), at: now });
-        let mut targets = Vec::with_capacity(list.targets.len());
-        let stood_as = self.stood_as(&list.targets, before);
-        for target in std::mem::take(&mut list.targets) {
-            let is_known = stood_as.contains_key(&target.address);
-            match why_left_out(&target, is_known) {
-                Some(reason) => list.reject(&target.address, reason),
-                None => targets.push(target),
-            }
-        }
-        let names = self.names_of(&targets, &stood_as);
+        let PlacedTargets { targets, as_before, named_by_program } = self.place(&mut list, before);
+        let names = self.names_of(&targets, &as_before);
         let mut stood: HashMap<(ServiceId, &str), &ListedAddress> =
             before.iter().map(|listing| ((listing.service, &*listing.address), listing)).collect();
         let mut seen = HashSet::new();
@@ -120,7 +99,8 @@ impl Assembly<'_> {
             };
             let listing = Listing::new(address.as_str().into(), lister, listed_at);
             let (_, member) = self.members.get_mut(name).expect("made above");
-            member.listings.push(Listing { facts: Some(facts), ..listing });
+            let is_named_by_program = named_by_program.contains(address);
+            member.listings.push(Listing { facts: Some(facts), is_named_by_program, ..listing });
             member.last_seen = Some(now);
         }
         for ((service, address), listing) in stood {
@@ -132,37 +112,9 @@ impl Assembly<'_> {
         list
     }
 
-    /// Returns the stored names under which the source listed targets before that lack a commit now, by address: where
-    /// nobody tells another commit, a process is what it was.
-    fn stood_as(&self, targets: &[Target], before: &[ListedAddress]) -> HashMap<String, String> {
-        let lacking: HashMap<&str, &ServiceFields> = targets
-            .iter()
-            .filter(|target| target.lacks_commit())
-            .filter_map(|target| match &target.service {
-                TargetService::Fields(fields) => Some((target.address.as_str(), fields)),
-                TargetService::Name(_) => None,
-            })
-            .collect();
-        if lacking.is_empty() {
-            return HashMap::new();
-        }
-        let keys: HashMap<KeyId, &Key> = self.key_ids.iter().map(|(key, id)| (*id, key)).collect();
-        let members: HashMap<ServiceId, (&String, &KeyId, &ServiceName)> =
-            self.members.iter().map(|(name, (key, member))| (member.id, (name, key, member))).collect();
-        let stood = |listing: &ListedAddress| {
-            let fields = lacking.get(&*listing.address)?;
-            let (name, key, member) = members.get(&listing.service)?;
-            let key = keys.get(key)?;
-            let is_it = (&key.env, &key.region, &key.app, &member.branch)
-                == (&fields.env, &fields.region, &fields.app, &fields.branch);
-            is_it.then(|| ((*listing.address).to_owned(), (*name).clone()))
-        };
-        before.iter().filter(|listing| listing.listed).filter_map(stood).collect()
-    }
-
     /// Returns the stored name of the service of each target; makes those known that are not.
-    fn names_of(&mut self, targets: &[Target], stood_as: &HashMap<String, String>) -> Vec<String> {
-        let is_new = |target: &&Target| !stood_as.contains_key(&target.address);
+    fn names_of(&mut self, targets: &[Target], as_before: &HashMap<String, String>) -> Vec<String> {
+        let is_new = |target: &&Target| !as_before.contains_key(&target.address);
         let services: HashSet<&TargetService> =
             targets.iter().filter(is_new).map(|target| &target.service).collect();
         let mut services: Vec<(ServiceFields, &TargetService)> =
@@ -182,7 +134,7 @@ impl Assembly<'_> {
             names.insert(service, name);
         }
         let name = |target: &Target| match (&target.service, names.get(&target.service)) {
-            _ if stood_as.contains_key(&target.address) => stood_as[&target.address].clone(),
+            _ if as_before.contains_key(&target.address) => as_before[&target.address].clone(),
             (_, Some(name)) | (TargetService::Name(name), None) => name.clone(),
             (TargetService::Fields(_), None) => unreachable!("fields have a name"),
         };
@@ -190,15 +142,10 @@ impl Assembly<'_> {
     }
 
     /// Returns the fields of a service; `None` for a name that has none.
-    fn fields_of(&self, service: &TargetService) -> Option<ServiceFields> {
+    pub(super) fn fields_of(&self, service: &TargetService) -> Option<ServiceFields> {
         match service {
             TargetService::Fields(fields) => Some(fields.clone()),
-            TargetService::Name(name) => {
-                let parsed = self.naming.parse(name);
-                let is_parsed = parsed.is_parsed();
-                let ParsedName { env, region, app, branch, commit, .. } = parsed;
-                is_parsed.then_some(ServiceFields { env, region, app, branch, commit })
-            }
+            TargetService::Name(name) => ServiceFields::from_name(name, self.naming),
         }
     }
 
@@ -277,7 +224,9 @@ mod tests {
     use crate::fleet::ids::{HighestIds, IdSource};
     use crate::fleet::records::StoredService;
     use crate::fleet::services::Fleet;
-    use crate::fleet::targets::{TargetLimits, Template, read};
+    use crate::fleet::targets::{
+        NameAnswer, ProgramAnswer, ProgramName, TargetLimits, Template, ToldProgram, read,
+    };
     use crate::names::Naming;
 
     /// A group of `file_sd` with one address and these labels.
@@ -449,8 +398,12 @@ mod tests {
 
     /// A fleet of which the database knows that source `x` lists `http://a:1` and `http://b:1` of `echo`, by fields.
     fn known() -> StoredFleet {
+        known_as(&ServiceFields { app: "echo".to_owned(), ..ServiceFields::default() })
+    }
+
+    /// The same of the service with these fields.
+    fn known_as(fields: &ServiceFields) -> StoredFleet {
         let service = crate::fleet::ids::ServiceId(1);
-        let fields = ServiceFields { app: "echo".to_owned(), ..ServiceFields::default() };
         let address = |host: &str| ListedAddress {
             service,
             address: format!("http://{host}:1").into(),
@@ -467,7 +420,7 @@ mod tests {
                 id: service,
                 name: fields.stored(),
                 has_fields: true,
-                place: Some((KeyId(1), String::new())),
+                place: Some((KeyId(1), fields.branch.clone())),
             }],
             listings: vec![address("a"), address("b")],
             sources: [("x".to_owned(), source)].into(),
@@ -536,19 +489,35 @@ mod tests {
         let (name, list) = &fleet.sources[0];
         let bad: Vec<String> = list.bad.iter().map(ToString::to_string).collect();
         assert_eq!((name.as_str(), list.bad_count), ("x", 1));
-        assert_eq!(bad, ["\"http://a:1\": it names neither a service nor an app"]);
+        let reason = "it names neither a service nor an app, and no pull has asked its process yet";
+        assert_eq!(bad, [format!("\"http://a:1\": {reason}")]);
         assert!(fleet.is_partial());
     }
 
-    /// The source `x` with a target that lacks a commit, whose process told one, told none (`""`) or did not answer.
-    fn lacking(app: &str, told: Option<&str>) -> SourceAnswer {
-        let mut source = listed("x", &[group("a:1", &[("app", app)])]);
+    /// The source `x` with the target `http://a:1`, whose process gave this answer.
+    fn answering(labels: &[(&str, &str)], program: ProgramAnswer) -> SourceAnswer {
+        let mut source = listed("x", &[group("a:1", labels)]);
         let Some(Ok(list)) = &mut source.answer else { panic!("a list") };
-        match told {
-            Some(told) => assert_eq!(list.targets[0].take_commit(Some(told)), None),
-            None => list.targets[0].program = ProgramAnswer::Silent,
-        }
+        list.targets[0].program = program;
         source
+    }
+
+    fn told(commit: &str, name: NameAnswer) -> ProgramAnswer {
+        ProgramAnswer::Told(Box::new(ToldProgram::new(Some(commit), name)))
+    }
+
+    fn package(path: &str) -> NameAnswer {
+        NameAnswer::Named(ProgramName::new(Some(path), None).unwrap())
+    }
+
+    /// The same with a target that lacks a commit, whose process told one, told none (`""`) or did not answer.
+    fn lacking(app: &str, commit: Option<&str>) -> SourceAnswer {
+        let program = commit.map_or(ProgramAnswer::Silent, |commit| told(commit, NameAnswer::Unasked));
+        answering(&[("app", app)], program)
+    }
+
+    fn notes(fleet: &Fleet) -> Vec<&str> {
+        fleet.sources.iter().flat_map(|(_, list)| &list.notes).map(String::as_str).collect()
     }
 
     #[test]
@@ -571,14 +540,152 @@ mod tests {
     }
 
     #[test]
-    fn the_commit_of_a_label_gives_way_to_another_that_the_agent_tells() {
-        let mut source = listed("x", &[group("a:1", &[("app", "echo"), ("commit", "1234567")])]);
-        let Some(Ok(list)) = &mut source.answer else { panic!("a list") };
-        let target = &mut list.targets[0];
-        assert_eq!(target.take_commit(None), None);
-        assert_eq!(target.take_commit(Some("no commit")), None);
-        assert_eq!(target.take_commit(Some("123456789ab")), None);
-        assert_eq!(target.take_commit(Some("845820727e")), Some("123456789ab".to_owned()));
-        assert_eq!(shown(&from_sources(vec![source])), ["echo_845820727e (||echo|845820727e): http://a:1"]);
+    fn the_commit_of_a_label_or_a_full_name_gives_way_to_another_that_the_agent_tells() {
+        let commit = |label, commit| {
+            let source = answering(&[("app", "echo"), ("commit", label)], told(commit, NameAnswer::Unasked));
+            let fleet = from_sources(vec![source]);
+            (fleet.entries[0].key.commit.clone(), notes(&fleet).len())
+        };
+        assert_eq!(commit("1234567", ""), ("1234567".to_owned(), 0));
+        assert_eq!(commit("1234567", "no commit"), ("1234567".to_owned(), 0));
+        assert_eq!(commit("1234567", "123456789ab"), ("123456789ab".to_owned(), 0));
+        assert_eq!(commit("123456789ab", "1234567"), ("123456789ab".to_owned(), 0));
+        assert_eq!(commit("1234567", "845820727e"), ("845820727e".to_owned(), 1));
+
+        let source = answering(&[("service", ECHO)], told("0123456789", NameAnswer::Unasked));
+        let fleet = from_sources(vec![source]);
+        let name = "staging_th_echo_master_0123456789";
+        assert_eq!(shown(&fleet), [format!("{name} (staging|th|echo|0123456789): http://a:1")]);
+        let said = "\"http://a:1\": its label service names commit 845820727e, and its agent tells 0123456789, which counts";
+        assert_eq!(notes(&fleet), [said]);
+        let source = answering(&[("service", "echo")], told("0123456789", NameAnswer::Unasked));
+        assert_eq!(shown(&from_sources(vec![source])), ["echo (||echo|): http://a:1"]);
+    }
+
+    #[test]
+    fn where_a_label_lost_before_the_target_stays_what_its_agent_told() {
+        let silent = || answering(&[("app", "echo"), ("commit", "1234567")], ProgramAnswer::Silent);
+        let with = |known: StoredFleet| {
+            shown(&assemble(known, Answers { centers: Vec::new(), sources: vec![silent()] }))
+        };
+        let told = || {
+            known_as(&ServiceFields {
+                app: "echo".to_owned(),
+                commit: "89abcde".to_owned(),
+                ..ServiceFields::default()
+            })
+        };
+        let coverport = StoredFleet { coverport: ["http://a:1".to_owned()].into(), ..told() };
+        assert_eq!(with(coverport), ["echo_89abcde (||echo|89abcde): http://a:1"]);
+        // Of an agent that tells no commit, the label is new.
+        assert_eq!(
+            with(told()),
+            ["echo_1234567 (||echo|1234567): http://a:1", "echo_89abcde (||echo|89abcde): "]
+        );
+    }
+
+    #[test]
+    fn an_app_that_no_label_names_is_that_of_the_program() {
+        let with = |source| {
+            let fleet = from_sources(vec![source]);
+            let bad = fleet.sources[0].1.bad.first().map(ToString::to_string);
+            (shown(&fleet), bad)
+        };
+        let named = |line: &str| (vec![format!("{line}: http://a:1")], None);
+        let cart = || told("845820727e", package("example.com/acme/cart/cmd/cart"));
+        assert_eq!(with(answering(&[], cart())), named("cart_845820727e (||cart|845820727e)"));
+        assert_eq!(
+            with(answering(&[("env", "staging")], told("", package("example.com/shop/v2")))),
+            named("staging_shop (staging||shop|)")
+        );
+        let left_out = |why: &str| {
+            let reason = format!("\"http://a:1\": it names neither a service nor an app, and {why}");
+            (Vec::<String>::new(), Some(reason))
+        };
+        assert_eq!(with(answering(&[], ProgramAnswer::Silent)), left_out("its process does not answer"));
+        assert_eq!(
+            with(answering(&[], ProgramAnswer::Unasked)),
+            left_out("no pull has asked its process yet")
+        );
+        assert_eq!(
+            with(answering(&[], ProgramAnswer::Mute)),
+            left_out("its process does not tell its program")
+        );
+        assert_eq!(
+            with(answering(&[], told("", NameAnswer::Nameless))),
+            left_out("its process does not tell its program")
+        );
+        let goc = answering(&[("agent", "goc")], ProgramAnswer::Unasked);
+        assert_eq!(with(goc), left_out("an agent of goc does not tell its program"));
+    }
+
+    #[test]
+    fn a_target_without_an_app_stays_what_it_was_until_its_process_tells_another_program() {
+        let fields = ServiceFields {
+            app: "acme/cart".to_owned(),
+            commit: "1234567".to_owned(),
+            ..ServiceFields::default()
+        };
+        let with = |program| {
+            let answers = Answers { centers: Vec::new(), sources: vec![answering(&[], program)] };
+            let fleet = assemble(known_as(&fields), answers);
+            let listed: Vec<String> = shown(&fleet).into_iter().filter(|line| line.ends_with(":1")).collect();
+            (listed, fleet.entries[0].is_named_by_program("http://a:1"))
+        };
+        let same = (vec!["acme/cart_1234567 (||acme/cart|1234567): http://a:1".to_owned()], true);
+        assert_eq!(with(ProgramAnswer::Silent), same);
+        assert_eq!(with(ProgramAnswer::Unasked), same);
+        assert_eq!(with(ProgramAnswer::Mute), same);
+        assert_eq!(with(told("1234567", NameAnswer::Unasked)), same);
+        assert_eq!(with(told("1234567", package("example.com/acme/cart"))), same);
+        let next = with(told("89abcde", NameAnswer::Unasked)).0;
+        assert_eq!(next, ["acme/cart_89abcde (||acme/cart|89abcde): http://a:1"]);
+        let other = with(told("1234567", package("example.com/acme/shop"))).0;
+        assert_eq!(other, ["shop_1234567 (||shop|1234567): http://a:1"]);
+        assert_eq!(with(told("", NameAnswer::Nameless)).0, Vec::<String>::new());
+    }
+
+    #[test]
+    fn two_programs_never_have_the_same_app_whatever_the_order_of_the_list() {
+        let target = |address: &str, path: &str| (address.to_owned(), package(path));
+        let targets = [
+            target("a:1", "example.com/b/cart"),
+            target("b:1", "example.com/a/cart"),
+            target("c:1", "example.com/a/cart"),
+            ("d:1".to_owned(), NameAnswer::Named(ProgramName::new(None, Some("/bin/cart")).unwrap())),
+        ];
+        let source = |order: [usize; 4], taken: &[(String, ProgramName)]| {
+            let groups: Vec<serde_json::Value> = order.iter().map(|&at| group(&targets[at].0, &[])).collect();
+            let mut source = listed("x", &groups);
+            let Some(Ok(list)) = &mut source.answer else { panic!("a list") };
+            for (at, target) in order.into_iter().zip(&mut list.targets) {
+                let mut told = ToldProgram::new(Some("1234567"), targets[at].1.clone());
+                told.taken = taken.to_vec();
+                target.program = ProgramAnswer::Told(Box::new(told));
+            }
+            source
+        };
+        for order in [[0, 1, 2, 3], [3, 2, 1, 0]] {
+            let fleet = from_sources(vec![source(order, &[])]);
+            let mut found: Vec<String> =
+                shown(&fleet).into_iter().filter(|line| line.starts_with('b')).collect();
+            found.extend(
+                shown(&fleet)
+                    .into_iter()
+                    .filter(|line| line.starts_with('c'))
+                    .map(|line| line[..12].to_owned()),
+            );
+            assert_eq!(found, ["b/cart_1234567 (||b/cart|1234567): http://a:1", "cart_1234567"]);
+            let said = "\"http://a:1\": its program example.com/b/cart has the app b/cart, because cart is the app of \
+                        example.com/a/cart there; a label app names it otherwise";
+            assert_eq!(notes(&fleet), [said]);
+            let reason = "\"http://d:1\": it names neither a service nor an app, and the name of its binary, cart, is the \
+                          app of another program";
+            assert_eq!(fleet.sources[0].1.bad[0].to_string(), reason);
+        }
+        // The program whose data is stored keeps its app.
+        let stored = ("cart".to_owned(), ProgramName::new(Some("example.com/b/cart"), None).unwrap());
+        let fleet = from_sources(vec![source([0, 1, 2, 3], &[stored])]);
+        assert_eq!(shown(&fleet)[0], "a/cart_1234567 (||a/cart|1234567): http://b:1 http://c:1");
     }
 }

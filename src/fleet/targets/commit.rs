@@ -10,6 +10,11 @@ pub(crate) fn tidy_commit(text: &str) -> String {
     if is_commit(text) { text.to_ascii_lowercase() } else { String::new() }
 }
 
+/// Tells whether two commits may be the same one: one begins the other. `''` may be any.
+pub(crate) fn may_be_same(one: &str, other: &str) -> bool {
+    one.starts_with(other) || other.starts_with(one)
+}
+
 /// Returns the known commit that `commit` means: itself, the one that it begins, or the one that begins it.
 ///
 /// Of several known ones that begin it, the longest is meant. Where several begin with it, none of them is: counts of

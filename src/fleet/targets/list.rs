@@ -23,8 +23,8 @@ pub(crate) struct TargetList {
     pub(crate) bad: Vec<BadTarget>,
     /// Number of all entries that cannot be asked.
     pub(crate) bad_count: usize,
-    /// Targets whose label names another commit than their agent, whose counts; for messages, not all of very many.
-    pub(crate) contradictions: Vec<String>,
+    /// Targets whose labels or names do not say what counts, as sentences; not all of very many.
+    pub(crate) notes: Vec<String>,
     /// Number of pods that are no targets, by reason.
     pub(crate) passed_over: BTreeMap<PodReason, usize>,
     /// Names of labels and annotations that mean nothing here; not all of very many.
@@ -47,14 +47,10 @@ impl fmt::Display for BadTarget {
 }
 
 impl TargetList {
-    /// Notes that an agent tells another commit than its label.
-    pub(crate) fn contradict(&mut self, address: &str, label: &str, told: &str) {
-        if self.contradictions.len() < NAMED_BAD {
-            let address = in_message(address);
-            let said = format!(
-                "\"{address}\": its label commit is {label}, and its agent tells {told}, which counts"
-            );
-            self.contradictions.push(said);
+    /// Notes something about a target that its user should know; a clause.
+    pub(crate) fn note(&mut self, address: &str, clause: &str) {
+        if self.notes.len() < NAMED_BAD {
+            self.notes.push(format!("\"{}\": {}", in_message(address), in_message(clause)));
         }
     }
 

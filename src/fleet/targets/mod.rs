@@ -9,15 +9,21 @@ mod groups;
 mod labels;
 mod list;
 mod pods;
+mod program;
+mod question;
 mod reading;
 mod template;
 
 use std::fmt;
 
-pub(crate) use commit::{known_commit, tidy_commit};
+pub(crate) use commit::{known_commit, may_be_same, tidy_commit};
 pub(crate) use list::TargetList;
+pub(crate) use program::{NameAnswer, ProgramAnswer, ProgramName, ToldProgram};
+pub(crate) use question::{AddressHistory, FoundAgent, Question};
 pub(crate) use reading::{TargetLimits, TargetsError, read};
 pub(crate) use template::Template;
+
+use crate::names::{Naming, ParsedName};
 
 /// The port of an agent whose address names none.
 pub(crate) const DEFAULT_PORT: u16 = 53_700;
@@ -33,45 +39,25 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// Tells whether the process itself has to say of which commit it is.
+    /// Tells whether no label names an app.
+    pub(crate) fn lacks_app(&self) -> bool {
+        matches!(&self.service, TargetService::Fields(fields) if fields.app.is_empty())
+    }
+
+    /// Tells whether no label names a commit.
     pub(crate) fn lacks_commit(&self) -> bool {
-        let TargetService::Fields(fields) = &self.service else { return false };
-        fields.commit.is_empty()
-            && !fields.app.is_empty()
-            && self.facts.agent != Some(AgentKind::Goc)
-            && self.program != ProgramAnswer::Told
+        matches!(&self.service, TargetService::Fields(fields) if fields.commit.is_empty())
     }
 
-    /// Tells whether the header of its agent counts before the commit of its label.
-    pub(crate) fn may_contradict(&self) -> bool {
-        let TargetService::Fields(fields) = &self.service else { return false };
-        !fields.commit.is_empty() && self.facts.agent == Some(AgentKind::Coverport)
+    /// Tells whether a label names an agent that says of which program it is.
+    pub(crate) fn is_labelled_binary(&self) -> bool {
+        matches!(self.facts.agent, Some(AgentKind::Coverport | AgentKind::Raw { .. }))
     }
 
-    /// Takes the commit that its agent tells; returns that of the label where it is another one.
-    pub(crate) fn take_commit(&mut self, told: Option<&str>) -> Option<String> {
-        self.program = ProgramAnswer::Told;
-        let told = tidy_commit(told.unwrap_or_default());
-        let TargetService::Fields(fields) = &mut self.service else { return None };
-        if told.is_empty() {
-            return None;
-        }
-        let label = std::mem::replace(&mut fields.commit, told);
-        let is_same = fields.commit.starts_with(&label) || label.starts_with(&fields.commit);
-        (!is_same).then_some(label)
+    /// Tells whether its agent may say of which program it is.
+    pub(crate) fn may_tell(&self) -> bool {
+        self.facts.agent != Some(AgentKind::Goc)
     }
-}
-
-/// The answer of a target's process about its program.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) enum ProgramAnswer {
-    /// The process was not asked.
-    #[default]
-    Unasked,
-    /// The process answered.
-    Told,
-    /// The process did not answer.
-    Silent,
 }
 
 /// The service of a target.
@@ -108,6 +94,23 @@ impl ServiceFields {
     }
 }
 
+impl ServiceFields {
+    /// Reads a full name; `None` for one that fits no pattern.
+    pub(crate) fn from_name(name: &str, naming: &Naming) -> Option<Self> {
+        let parsed = naming.parse(name);
+        let is_parsed = parsed.is_parsed();
+        let ParsedName { env, region, app, branch, commit, .. } = parsed;
+        is_parsed.then_some(Self { env, region, app, branch, commit })
+    }
+
+    /// Tells whether these labels may mean a service, whatever its commit. Where they name no app, each app is meant.
+    pub(crate) fn may_label(&self, service: &Self) -> bool {
+        let Self { env, region, app, branch, commit: _ } = service;
+        (env, region, branch) == (&self.env, &self.region, &self.branch)
+            && (self.app.is_empty() || *app == self.app)
+    }
+}
+
 impl fmt::Display for ServiceFields {
     /// Writes the name under which the service is shown: the fields that are not empty, joined by `_`.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -128,6 +131,13 @@ pub(crate) struct TargetFacts {
     pub(crate) uid: Option<String>,
     /// Restarts of the container that serves the address.
     pub(crate) restarts: Option<u64>,
+}
+
+impl TargetFacts {
+    /// Tells whether both are of pods, and of different ones.
+    pub(crate) fn is_other_pod(&self, other: &Self) -> bool {
+        self.uid.as_ref().zip(other.uid.as_ref()).is_some_and(|(uid, other)| uid != other)
+    }
 }
 
 /// The way in which an agent serves coverage.

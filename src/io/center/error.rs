@@ -74,6 +74,9 @@ pub(crate) enum HttpError {
     /// The answer does not fit together.
     #[error("{0}")]
     Contradiction(&'static str),
+    /// The process runs another program than the one by which it is listed.
+    #[error("{0}; the next pull lists it anew")]
+    OtherProgram(String),
     /// The center lists more than the limits allow.
     #[error("{0}")]
     ListTooLong(ListCut),

@@ -41,6 +41,21 @@ impl Store {
         self.query_readable("meta", sql, params![hash.as_bytes(), key], key_owner, read)
     }
 
+    /// Returns the meta of the newest process of an environment, a region and an app.
+    pub(crate) fn newest_meta_of_app(
+        &self,
+        [env, region, app]: &[String; 3],
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        let sql = "SELECT cover_key.id, meta.data FROM cover_key
+                   JOIN edition ON edition.key_id = cover_key.id
+                   JOIN generation ON generation.edition_id = edition.id
+                   JOIN process ON process.generation_id = generation.id
+                   JOIN meta ON meta.sha256 = process.meta
+                   WHERE env = ?1 AND region = ?2 AND app_name = ?3 ORDER BY generation.id DESC LIMIT 1";
+        let read = |row: &Row<'_>| row.get(1);
+        Ok(self.query_readable("meta", sql, params![env, region, app], key_owner, read)?.into_iter().next())
+    }
+
     /// Tells whether a meta of this hash and another content is stored.
     pub(crate) fn has_other_meta(&self, hash: MetaHash, sha256: &Fingerprint) -> Result<bool, StoreError> {
         let sql = "SELECT 1 FROM meta WHERE hash = ?1 AND sha256 <> ?2 LIMIT 1";

@@ -55,6 +55,7 @@ impl Store {
             schedules: self.schedules()?,
             replicas: self.replicas()?,
             states: self.addresses()?,
+            coverport: self.coverport_addresses()?,
         })
     }
 

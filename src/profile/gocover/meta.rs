@@ -153,6 +153,12 @@ impl Meta {
         })
     }
 
+    /// Returns the import path of the package `main`, if the program counts it.
+    #[must_use]
+    pub fn main_package(&self) -> Option<&str> {
+        self.packages().filter(|package| package.name == "main").last().map(|package| package.import_path)
+    }
+
     /// Returns the functions of the package at this index.
     #[must_use]
     pub fn functions(&self, package: usize) -> impl ExactSizeIterator<Item = MetaFunction<'_>> {

@@ -1,0 +1,66 @@
+//! Metas of programs, made ready for the counters that come without them.
+
+use std::sync::Arc;
+
+use crate::agent_files::AgentFiles;
+use crate::fleet::targets::ProgramName;
+use crate::profile::gocover::{CounterFile, DataError, Meta, MetaBuild, MetaHash};
+use crate::profile::{Build, Fingerprint, PartOfBuild, Profile};
+
+/// A meta that a service served.
+#[derive(Clone)]
+pub(crate) struct KnownMeta {
+    pub(crate) sha256: Fingerprint,
+    build: Arc<MetaBuild>,
+    /// The build without the files of agents, if it has such files.
+    part: Option<Arc<PartOfBuild>>,
+    /// Import path of its package `main`.
+    main_package: Option<Arc<str>>,
+}
+
+impl KnownMeta {
+    /// Sorts the blocks of a meta.
+    pub(crate) fn new(meta: &Meta, agent_files: &AgentFiles) -> Self {
+        let build = Arc::new(MetaBuild::from_meta(meta));
+        let part = PartOfBuild::new(build.build(), |name| agent_files.fits(name)).map(Arc::new);
+        let main_package = meta.main_package().map(Arc::from);
+        Self { sha256: meta.sha256(), build, part, main_package }
+    }
+
+    /// Returns the hash by which counters name it.
+    pub(crate) fn hash(&self) -> MetaHash {
+        self.build.hash()
+    }
+
+    /// Returns the build, without the files of agents.
+    pub(crate) fn build(&self) -> &Arc<Build> {
+        self.part.as_ref().map_or(self.build.build(), |part| part.build())
+    }
+
+    /// Returns the number of blocks that counters of it have, those of agents among them.
+    pub(crate) fn counted_blocks(&self) -> usize {
+        self.build.build().blocks().len()
+    }
+
+    /// Returns the program, of which an agent tells the name of the binary.
+    pub(crate) fn program(&self, binary: Option<&str>) -> Option<ProgramName> {
+        ProgramName::new(self.main_package.as_deref(), binary)
+    }
+
+    /// Returns the files that are left out.
+    pub(crate) fn left_out(&self) -> impl Iterator<Item = &str> {
+        let files = self.part.as_ref().map(|_| self.build.build().files());
+        let names = files.into_iter().flatten().map(|file| file.name);
+        names.filter(|name| self.build().find(name).is_none())
+    }
+
+    /// Returns the profile of counters of this meta.
+    pub(crate) fn profile(&self, file: &CounterFile<'_>) -> Result<Profile, DataError> {
+        let mut counts = Vec::new();
+        self.build.counts_into(file, &mut counts)?;
+        if let Some(part) = &self.part {
+            counts = part.counts(&counts);
+        }
+        Ok(Profile { mode: self.build.mode(), build: Arc::clone(self.build()), counts })
+    }
+}
