@@ -1,15 +1,17 @@
 //! Real processes of `go build -cover`: pulled through an agent of the kind coverport, and as data that they leave in
 //! the inbox.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
 use crate::harness::go::{Go, write, write_counted};
-use crate::harness::{ECHO, World, profile_of, warn_skipped};
+use crate::harness::{ECHO, World, covered_blocks, profile_of, warn_skipped};
 use crate::sim::ReservedPort;
 
 const APP: &str = "apa_goc_echoserver";
@@ -286,6 +288,69 @@ fn a_real_process_is_pulled_and_its_restart_adds_to_what_it_counted() {
     let raw = profile_of(&raw.stdout);
     assert_eq!(raw.build.blocks().len(), profile_of(&world.latest_text(APP)).build.blocks().len());
     world.run(&["prune", "--dry-run"]).assert_code(0);
+}
+
+/// The block that the order "ring" executes.
+const RING: &str = "example.com/counted/calc/calc.go:19.24,19.52 1 ";
+
+#[test]
+fn processes_that_are_killed_or_end_at_any_moment_of_a_pull_count_what_they_left_and_never_more() {
+    let Some(go) = Go::installed(UNTESTED) else { return };
+    let builder = Builder::new(&go);
+    let program = builder.build(ATOMIC[0]);
+    let seed = fastrand::u64(..);
+    println!("seed {seed}");
+    let mut random = fastrand::Rng::with_seed(seed);
+    let world = World::new();
+    world.configure("[pull]\nchange = \"counts\"\n");
+    let data = builder.data();
+    let mut survivor = Service::start(&program, &data);
+    survivor.work(&["ring"]);
+    world.center.register_url(ECHO, &survivor.url);
+    world.pull(0);
+    // Calls of all processes, and of those that must be counted: of this one, and of those that ended by themselves,
+    // which wrote their data then.
+    let (mut called, mut left) = (1, 1);
+    let mut before = BTreeSet::new();
+    for round in 0..15 {
+        let mut replicas = Vec::new();
+        for pod in 0..3 {
+            let folder = world.inbox().join(ECHO).join(format!("pod-{round}-{pod}"));
+            fs::create_dir_all(&folder).unwrap();
+            let mut replica = Service::start(&program, &folder);
+            let calls = random.usize(1..6);
+            replica.work(&vec!["ring"; calls]);
+            called += calls;
+            world.center.register_url(ECHO, &replica.url);
+            replicas.push((replica, calls));
+        }
+        let mut pull = world.command(&["pull", "--force", "-q"]).stderr(Stdio::null()).spawn().unwrap();
+        for (replica, calls) in &mut replicas {
+            // A random moment is the point of this test: the checks below must hold whenever the process goes.
+            std::thread::sleep(Duration::from_millis(random.u64(..40)));
+            if random.bool() {
+                replica.end();
+                left += *calls;
+            } else {
+                replica.child.kill().unwrap();
+            }
+        }
+        pull.wait().unwrap();
+        for (replica, _) in &replicas {
+            world.center.remove(&replica.url);
+        }
+        let after = world.run(&["pull", "-q"]);
+        assert_eq!((after.code, &*after.stderr), (0, ""), "round {round}");
+        world.assert_consistent();
+        let text = world.latest_text(APP);
+        let count = text.lines().find_map(|line| line.strip_prefix(RING)).unwrap().parse::<usize>().unwrap();
+        assert!((left..=called).contains(&count), "round {round}: {left} to {called} calls, not {count}");
+        let covered = covered_blocks(&text);
+        assert!(covered.is_superset(&before), "round {round}: {covered:?}");
+        before = covered;
+    }
+    println!("{left} of {called} calls had to be counted");
+    assert!(left > 1 && left < called && !before.is_empty());
 }
 
 #[test]
