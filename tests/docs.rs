@@ -170,6 +170,21 @@ fn modules_below(folder: &Path) -> BTreeSet<String> {
 }
 
 #[test]
+fn lines_of_man_sections_and_of_the_changelog_are_at_most_120_columns_wide() {
+    const COLUMNS: usize = 120;
+    let project = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let sections = fs::read_dir(project.join("man/sections")).unwrap().map(|entry| entry.unwrap().path());
+    for path in sections.chain([project.join("CHANGELOG.md")]) {
+        let mut is_example = false;
+        for (index, line) in fs::read_to_string(&path).unwrap().lines().enumerate() {
+            is_example = line == ".nf" || is_example && line != ".fi";
+            let is_narrow = line.chars().count() <= COLUMNS;
+            assert!(is_example || is_narrow, "{}, line {}: {line}", path.display(), index + 1);
+        }
+    }
+}
+
+#[test]
 fn contributing_names_each_step_of_the_gate() {
     let project = Path::new(env!("CARGO_MANIFEST_DIR"));
     let list = output_of(process::Command::new(project.join(".ci/run")).arg("--list")).assert_code(0).stdout;
