@@ -66,6 +66,8 @@ pub(crate) struct Reservation {
     bytes: u64,
     stage: ReservationStage,
     is_alone: bool,
+    /// No other thread can give memory back, so a wait would be in vain.
+    is_only: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +95,19 @@ impl Memory {
             state = self.wait_while(state, |state| state.readers > 0);
         }
         state.readers += 1;
-        Reservation { memory: Arc::clone(self), bytes: 0, stage: ReservationStage::Reading, is_alone }
+        drop(state);
+        let mut reservation = self.reservation(ReservationStage::Reading, 0);
+        reservation.is_alone = is_alone;
+        reservation
+    }
+
+    /// Begins to read in a run that has no other thread yet. The reservation never waits, because nobody could give memory
+    /// back.
+    #[must_use]
+    pub(crate) fn only_reader(self: &Arc<Self>) -> Reservation {
+        let mut reservation = self.reader(false);
+        reservation.is_only = true;
+        reservation
     }
 
     /// Counts memory that is used in any case, without a wait.
@@ -103,7 +117,7 @@ impl Memory {
         state.used += bytes;
         state.kept += bytes;
         drop(state);
-        Reservation { memory: Arc::clone(self), bytes, stage: ReservationStage::Kept, is_alone: false }
+        self.reservation(ReservationStage::Kept, bytes)
     }
 
     /// Tells readers, until the value is dropped, that the pull of a service is ending and its memory will soon be
@@ -111,7 +125,11 @@ impl Memory {
     #[must_use]
     pub(crate) fn settling(self: &Arc<Self>) -> Reservation {
         self.state().decoded += 1;
-        Reservation { memory: Arc::clone(self), bytes: 0, stage: ReservationStage::Decoded, is_alone: false }
+        self.reservation(ReservationStage::Decoded, 0)
+    }
+
+    fn reservation(self: &Arc<Self>, stage: ReservationStage, bytes: u64) -> Reservation {
+        Reservation { memory: Arc::clone(self), bytes, stage, is_alone: false, is_only: false }
     }
 
     /// Ends all waiting, because the run ends.
@@ -157,6 +175,9 @@ impl Reservation {
                 state.used += more;
                 self.bytes = bytes;
                 return Ok(());
+            }
+            if self.is_only {
+                return Err(MemoryExhausted::TooLarge { total });
             }
             if state.is_over {
                 break;
@@ -256,6 +277,20 @@ mod tests {
         let mut one = memory.reader(false);
         one.grow_to(60).unwrap();
         assert_eq!(one.grow_to(101), Err(MemoryExhausted::TooLarge { total: 100 }));
+    }
+
+    #[test]
+    fn the_only_reader_never_waits_for_what_it_holds_itself() {
+        let memory = Memory::new(100);
+        let kept = memory.keep(30);
+        let (mut counters, mut meta) = (memory.only_reader(), memory.only_reader());
+        counters.grow_to(40).unwrap();
+        assert_eq!(meta.grow_to(31), Err(MemoryExhausted::TooLarge { total: 100 }));
+        drop(kept);
+        assert_eq!(meta.grow_to(60), Ok(()));
+        drop((counters, meta));
+        let state = memory.state();
+        assert_eq!((state.used, state.kept, state.readers), (0, 0, 0));
     }
 
     #[test]

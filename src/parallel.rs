@@ -174,7 +174,6 @@ pub(crate) fn cores() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// A limit of threads for unit tests.
 /// Interval in which a thread that waits for others checks whether to stop.
 const TICK: Duration = Duration::from_millis(50);
 
@@ -226,6 +225,7 @@ pub(crate) fn in_parallel<T: Sync, R: Send>(
     done
 }
 
+/// A limit of threads for unit tests.
 #[cfg(test)]
 pub(crate) mod testing {
     use std::cell::Cell;

@@ -461,10 +461,14 @@ fn an_answer_beyond_the_limit_is_refused() {
 }
 
 #[test]
+/// Settings with which one run removes an address that is dead.
+const PRUNED_AT_ONCE: &str =
+    "[prune]\npauses = [\"1ms\"]\nrecheck = [\"0s\"]\nconfirm_runs = 1\nconfirm_over = \"0s\"\n";
+
 fn an_agent_of_go_binary_data_is_alive_for_prune() {
     for (hides, broken) in [(false, false), (true, false), (false, true)] {
         let (world, agents) = world_with(1);
-        world.configure("[prune]\npauses = [\"1ms\"]\nrecheck = [\"0s\"]\n");
+        world.configure(PRUNED_AT_ONCE);
         agents[0].hit(&[0], 1);
         world.pull(0);
         if hides {
@@ -477,9 +481,7 @@ fn an_agent_of_go_binary_data_is_alive_for_prune() {
         assert_eq!(world.center.removals(), [""; 0], "{hides} {broken}");
     }
     let (world, agents) = world_with(1);
-    world.configure(
-        "[prune]\npauses = [\"1ms\"]\nrecheck = [\"0s\"]\nconfirm_runs = 1\nconfirm_over = \"0s\"\n",
-    );
+    world.configure(PRUNED_AT_ONCE);
     world.pull(0);
     agents[0].kill();
     world.run(&["prune", "--force"]).assert_code(0);

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::crash::{has_strace, killed_at};
 use crate::harness::users::{NOBODY, SERVICE_USER, change_owner};
-use crate::harness::{Output, World, profile_of};
+use crate::harness::{Output, World, profile_of, warn_skipped};
 use crate::sim::{BinaryProgram, Coverport};
 
 const SERVICE: &str = "staging_th_calc_master_845820727e";
@@ -77,6 +77,14 @@ impl World {
         let output = self.run(&["pull", "--format", "json", "--no-peek"]).assert_code(code);
         let of_files = output.json().into_iter().filter(|line| line["snapshot"].is_string());
         of_files.map(|line| (line["result"].as_str().unwrap().to_owned(), line)).collect()
+    }
+
+    /// Lets time pass for counters that wait for their meta.
+    fn let_files_wait(&self, time: Duration) {
+        let seconds = time.as_secs();
+        self.execute(&format!(
+            "UPDATE snapshot SET taken_at = strftime('%Y-%m-%dT%H:%M:%fZ', taken_at, '-{seconds} seconds')"
+        ));
     }
 
     /// Returns the latest profile of an app.
@@ -237,15 +245,155 @@ fn counters_wait_seven_days_for_their_meta_which_may_be_stored_already() {
     // A meta of another service is none of this one: the hash is nobody's proof.
     let other = world.folder(ODD_SERVICE);
     copy(&counters[..1], &other);
-    let left = other.join(counters[0].file_name().unwrap());
-    set_age(&left, hours(6 * 24));
     assert_eq!(results(&world.pull_folders(0)), ["waiting"]);
-    set_age(&left, hours(7 * 24 + 1));
+    world.let_files_wait(hours(6 * 24));
+    assert_eq!(results(&world.pull_folders(0)), ["waiting"]);
+    world.let_files_wait(hours(24 + 1));
     assert_eq!(results(&world.pull_folders(3)), ["bad"]);
     assert_eq!(names(&other), Vec::<String>::new());
     let aside = world.inbox().join("bad").join(counters[0].file_name().unwrap());
     let written = fs::read_to_string(format!("{}.reason", aside.display())).unwrap();
     assert_eq!(written, format!("{reason}\n"));
+}
+
+#[test]
+fn counters_that_were_copied_with_their_old_times_before_their_meta_are_not_lost() {
+    let world = World::new();
+    let folder = world.folder(SERVICE);
+    let file = fs::read(&data("snapshots", "covcounters")[3]).unwrap();
+    for pid in 0..150 {
+        let path =
+            folder.join(format!("covcounters.39bdad10ba087682b81906837d7d9e0d.{pid}.1795924281869788675"));
+        fs::write(&path, &file).unwrap();
+        set_age(&path, hours(8 * 24));
+    }
+    assert_eq!(results(&world.pull_folders(0)), ["waiting"; 150]);
+    // Of counters that are only without a meta, the folder for bad files gets as many as it keeps.
+    world.let_files_wait(hours(7 * 24 + 1));
+    let taken = world.pull_folders(3);
+    assert_eq!(sorted(&taken), [["bad"; 100].as_slice(), &["stuck"; 50]].concat());
+    let why = taken.iter().find(|(result, _)| result == "stuck").unwrap().1["why"].clone();
+    let reason = "the covmeta file of its program, 39bdad10ba087682b81906837d7d9e0d, is not there; the counters stay here, \
+                  because \"bad\" in the inbox has 100 files";
+    assert_eq!(why, reason);
+    assert_eq!(results(&world.pull_folders(3)), ["stuck"; 50]);
+    let bad = world.inbox().join("bad");
+    for name in names(&bad) {
+        if name.ends_with(".reason") {
+            fs::remove_file(bad.join(name)).unwrap();
+        } else {
+            fs::rename(bad.join(&name), folder.join(&name)).unwrap();
+        }
+    }
+    copy(&data("snapshots", SNAPSHOTS_META), &folder);
+    assert_eq!(results(&world.pull_folders(0)), ["merged"; 150]);
+    assert_eq!(*world.stored(APP).counts.iter().max().unwrap(), 150 * 30);
+}
+
+#[test]
+fn a_meta_that_cannot_be_read_this_time_keeps_its_counters_waiting() {
+    let world = World::new();
+    let folder = world.folder(SERVICE);
+    copy(&data("count", ""), &folder);
+    // The meta is larger than the counters.
+    let output = world.run(&["pull", "--no-peek", "--format", "json", "--max-body", "400"]).assert_code(3);
+    let mut results_with_whys: Vec<(String, String)> = output
+        .json()
+        .into_iter()
+        .filter(|line| line["snapshot"].is_string())
+        .map(|line| ["result", "why"].map(|key| line[key].as_str().unwrap().to_owned()).into())
+        .collect();
+    results_with_whys.sort();
+    let reason = "it has 1346 bytes and is larger than --max-body".to_owned();
+    let of_counters = format!("its meta file, \"{COUNT_META}\", was not read: {reason}");
+    let expected = [&reason, &of_counters, &of_counters, &of_counters];
+    assert_eq!(results_with_whys, expected.map(|why| ("stuck".to_owned(), why.clone())));
+    // However long that lasts.
+    world.let_files_wait(hours(8 * 24));
+    world.run(&["pull", "--no-peek", "--max-body", "400"]).assert_code(3);
+    assert_eq!(names(&folder).len(), 4);
+    assert_eq!(results(&world.pull_folders(0)), ["merged"; 3]);
+    assert_eq!(world.stored(APP), textfmt("count"));
+    assert_eq!(names(&world.inbox().join("bad")), Vec::<String>::new());
+}
+
+#[test]
+fn a_meta_of_an_owner_who_is_not_trusted_keeps_its_counters_waiting() {
+    let world = World::new();
+    let folder = world.folder(SERVICE);
+    copy(&data("count", ""), &folder);
+    let uid = fs::metadata(&folder).unwrap().uid();
+    if chown(folder.join(COUNT_META), Some(NOBODY), None).is_err() {
+        return warn_skipped("only root can give a file to another user");
+    }
+    world.configure(&format!("inbox_owners = [{uid}]"));
+    let taken = world.pull_folders(3);
+    assert_eq!(results(&taken), ["stuck"; 4]);
+    let start = format!("its meta file, \"{COUNT_META}\", was not read: its owner ");
+    let of_counters = |line: &Value| line["why"].as_str().unwrap().starts_with(&start);
+    assert_eq!(taken.iter().filter(|(_, line)| of_counters(line)).count(), 3, "{taken:?}");
+}
+
+#[test]
+fn a_meta_that_does_not_fit_in_the_memory_is_named_and_waits_for_no_one() {
+    let world = World::new();
+    world.configure("[pull]\nmemory = \"300KiB\"\n");
+    let lines = (1..=20_000).map(|line| format!("example.com/large/main.go:{line}.1,{line}.9 1 0"));
+    let program = BinaryProgram::from_profile(&lines.collect::<Vec<String>>().join("\n"));
+    let folder = world.folder(SERVICE);
+    fs::write(folder.join("covmeta.a"), program.meta()).unwrap();
+    fs::write(folder.join("covcounters.a.1.1"), program.counters(&vec![1; 20_000])).unwrap();
+    copy(&data("count", ""), &world.folder(ODD_SERVICE));
+    let taken = world.pull_folders(3);
+    assert_eq!(sorted(&taken), ["merged", "merged", "merged", "stuck", "stuck"]);
+    let reason = "decoding needs more memory than the 307200 bytes for all answers at once ([pull] memory)";
+    let of_large = taken.iter().filter(|(result, _)| result == "stuck");
+    let mut whys: Vec<&str> = of_large.map(|(_, line)| line["why"].as_str().unwrap()).collect();
+    whys.sort_unstable();
+    assert_eq!(whys, [reason, &format!("its meta file, \"covmeta.a\", was not read: {reason}")]);
+    world.configure("");
+    assert_eq!(results(&world.pull_folders(0)), ["merged"]);
+}
+
+#[test]
+fn a_meta_stays_for_a_process_that_ends_after_months() {
+    let world = World::new();
+    let folder = world.folder(SERVICE);
+    let counters = data("count", "covcounters");
+    copy(&data("count", "covmeta"), &folder);
+    copy(&counters[..1], &folder);
+    assert_eq!(results(&world.pull_folders(0)), ["merged"]);
+    // The folder was quiet for a day, and more than 90 days have passed.
+    fs::remove_file(folder.join(COUNT_META)).unwrap();
+    world.execute("UPDATE left_meta SET seen_at = '2026-01-02T00:00:00.000Z'");
+    // Of many metas that were left before, under a name that has no commit, the last ones stay.
+    world.execute(
+        "INSERT INTO left_meta (key_id, sha256, seen_at)
+         WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 40)
+         SELECT (SELECT id FROM cover_key), randomblob(32), '2026-01-01T00:00:00.000Z' FROM numbers",
+    );
+    assert_eq!(world.pull_folders(0), []);
+    assert_eq!(world.query::<i64>("SELECT count(*) FROM left_meta"), 16);
+    copy(&counters[1..], &folder);
+    assert_eq!(results(&world.pull_folders(0)), ["merged"; 2]);
+    assert_eq!(world.stored(APP), textfmt("count"));
+}
+
+#[test]
+fn a_wrong_center_is_named_with_the_remedy_unless_files_were_taken_in() {
+    let mut world = World::new();
+    world.center.stop();
+    let advice = "by --center, GOC_CENTER or center in the configuration";
+    let folder = world.folder(SERVICE);
+    world.run_pull(1).assert_stderr_contains(advice);
+    // Counters that only wait help no one, and are named all the same.
+    copy(&data("count", "covcounters"), &folder);
+    let output = world.run_pull(1).assert_stderr_contains(advice);
+    assert!(output.stderr.contains("it waits for that file for 7 days"), "{}", output.stderr);
+    copy(&data("count", "covmeta"), &folder);
+    let output = world.run_pull(3);
+    assert!(!output.stderr.contains(advice), "{}", output.stderr);
+    assert_eq!(world.stored(APP), textfmt("count"));
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! Targets: processes that no center lists, from files, standard input and commands.
 
-use std::fs;
-use std::io::Write as _;
-use std::os::unix::fs::PermissionsExt as _;
+use std::fs::{self, OpenOptions};
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
+use rustix::fs::OFlags;
 use serde_json::{Value, json};
 
 use crate::harness::users::{NOBODY, can_change_user, change_owner};
@@ -141,6 +142,9 @@ fn standard_input_that_does_not_end_is_left_at_the_deadline_and_holds_no_lock() 
     let mut command = world.command(&["pull", "--targets", "-", "--deadline", "6s"]);
     command.env_remove("GOC_CENTER").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut waiting = command.spawn().unwrap();
+    // More than a pipe holds, so it is written once the run has begun to read.
+    let blanks = vec![b' '; 1 << 20];
+    waiting.stdin.as_mut().unwrap().write_all(&blanks).unwrap();
     // The other run is not kept from the lock.
     let file = world.list_targets("x.json", &json!([group(&[&agent], &labels())]));
     world.run_alone(&["pull", "--targets", file.to_str().unwrap()]).assert_code(0);
@@ -390,21 +394,50 @@ fn a_configured_command_lists_targets_where_only_its_user_can_have_written_it() 
 }
 
 #[test]
+fn a_relative_file_of_the_configuration_is_below_the_root_wherever_a_run_begins() {
+    let world = World::new();
+    let agent = process();
+    let list = world.list_targets("list.json", &json!([group(&[&agent], &labels())]));
+    fs::create_dir_all(world.root().join("lists")).unwrap();
+    fs::rename(&list, world.root().join("lists/list.json")).unwrap();
+    world.configure("[[targets]]\nname = \"static\"\nfile = \"lists/list.json\"\n");
+    for folder in ["/", world.home().to_str().unwrap()] {
+        let mut command = world.command(&["pull", "--force"]);
+        output_of(command.env_remove("GOC_CENTER").current_dir(folder)).assert_code(0);
+    }
+    assert_eq!(agent.pulls(), 2);
+}
+
+#[test]
 fn a_command_that_hangs_is_ended_with_its_children() {
     let world = World::new();
     let script = world.home().join("list");
-    make_script(&script, "sleep 987654 & sleep 987654");
+    let fifo = world.home().join("fifo");
+    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    // The end of the pipe comes when the last process that could write into it is gone.
+    let mut pipe = OpenOptions::new()
+        .read(true)
+        .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
+        .open(&fifo)
+        .unwrap();
+    make_script(
+        &script,
+        &format!("exec 9>{fifo:?}; echo begun >&9; (sleep 30; echo lived >&9) & sleep 30; echo lived >&9"),
+    );
     world.configure(&format!(
-        "[[targets]]\nname = \"kube\"\ncommand = [{:?}]\ndeadline = \"300ms\"\n",
+        "[[targets]]\nname = \"kube\"\ncommand = [{:?}]\ndeadline = \"2s\"\n",
         script.display().to_string()
     ));
     for folder in [world.home(), &world.root(), &world.root().join("goc-watchdog.toml")] {
         fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).unwrap();
     }
     let output = world.run_alone(&["pull"]).assert_code(3);
-    output.assert_stderr_contains(
-        "targets \"kube\": nothing was complete after 300ms; it listed nothing before",
-    );
+    output
+        .assert_stderr_contains("targets \"kube\": nothing was complete after 2s; it listed nothing before");
+    rustix::fs::fcntl_setfl(&pipe, OFlags::empty()).unwrap();
+    let mut said = String::new();
+    pipe.read_to_string(&mut said).unwrap();
+    assert_eq!(said, "begun\n");
 }
 
 #[test]

@@ -98,8 +98,8 @@ impl Context {
             ColorWhen::Auto => environment.stdout_is_terminal && !environment.no_color,
         };
         Ok(Self {
+            sources: config.targets.iter().cloned().map(|source| source.below(workdir.root())).collect(),
             workdir,
-            sources: config.targets.clone(),
             config,
             centers,
             named_centers,

@@ -46,7 +46,7 @@ impl Context {
                 EarlyEnd::Usage("standard input is one source of targets, and can be read once").into()
             );
         }
-        let sources = if given.is_empty() { self.config.targets.clone() } else { given.clone() };
+        let sources = if given.is_empty() { self.sources.clone() } else { given.clone() };
         let knows_sources = || {
             let store = Store::open_read_only(&self.workdir.database());
             store.and_then(|store| store.knows_sources()).unwrap_or(false)

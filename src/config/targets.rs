@@ -1,6 +1,6 @@
 //! The tables `[[targets]]`, and the values of the option `--targets`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -58,6 +58,17 @@ impl FromStr for TargetSource {
             return Err(NoSource);
         }
         Ok(Self { name: name.to_owned(), input, deadline: DEADLINE, template: Template::default() })
+    }
+}
+
+impl TargetSource {
+    /// Returns the source with its file below a folder, where the path is relative.
+    pub(crate) fn below(self, folder: &Path) -> Self {
+        let input = match self.input {
+            SourceInput::File(path) => SourceInput::File(folder.join(path)),
+            input => input,
+        };
+        Self { input, ..self }
     }
 }
 
@@ -168,6 +179,18 @@ mod tests {
         }
         let source: TargetSource = "x".parse().unwrap();
         assert_eq!((source.deadline, source.template), (Duration::from_secs(30), Template::default()));
+    }
+
+    #[test]
+    fn a_relative_file_lies_below_the_folder_and_nothing_else_changes() {
+        for (text, expected) in [("x/a.json", "/root/x/a.json"), ("/x/a.json", "/x/a.json"), ("-", "")] {
+            let source: TargetSource = text.parse().unwrap();
+            let input = match expected {
+                "" => SourceInput::Stdin,
+                path => SourceInput::File(path.into()),
+            };
+            assert_eq!(source.clone().below(Path::new("/root")), TargetSource { input, ..source });
+        }
     }
 
     #[test]

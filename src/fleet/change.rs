@@ -102,7 +102,8 @@ pub(crate) enum Change {
     },
     /// A meta was left in a folder of a key, or was needed again.
     MetaLeft { key: KeyId, sha256: Fingerprint, at: DateTime<Utc> },
-    /// Metas that were not left or needed since then are no longer kept for counters that may come.
+    /// Metas that were not left or needed since then are no longer kept for counters that may come, except for the last
+    /// ones of each key.
     LeftMetasForgotten(DateTime<Utc>),
     /// The process of a generation.
     ProcessOf(LifeId, Process),
@@ -175,6 +176,13 @@ pub(crate) enum Change {
         /// The text that distinguishes this snapshot from every other.
         identity: String,
         at: DateTime<Utc>,
+    },
+    /// A snapshot waits for something that is not there yet.
+    SnapshotWaits {
+        /// Its identity, which is not the one by which it is remembered when it is taken in.
+        identity: String,
+        /// The time at which a run saw it first.
+        since: DateTime<Utc>,
     },
     /// The identities of snapshots that were taken in before this time are deleted.
     SnapshotsForgotten(DateTime<Utc>),

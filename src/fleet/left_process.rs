@@ -41,6 +41,13 @@ impl LeftProcess<'_> {
         let said = serde_json::json!([SCHEME, service, pod, name, content]);
         hex(&Sha256::digest(said.to_string()))
     }
+
+    /// Returns the identity by which it is remembered since when one of its files has waited for its meta.
+    #[must_use]
+    pub(crate) fn waiting_identity((service, pod): (&str, Option<&str>), name: &str) -> String {
+        let said = serde_json::json!([SCHEME, "waiting", service, pod, name]);
+        hex(&Sha256::digest(said.to_string()))
+    }
 }
 
 /// Tells whether the counters of a life were left in a folder.

@@ -9,10 +9,11 @@ use super::{SnapshotOutcome, WhyRefused, explained};
 use crate::fleet::change::Change;
 use crate::fleet::left_process::LeftProcess;
 use crate::io::workdir::data_folder::DataFolder;
+use crate::io::workdir::inbox::MOST_BAD;
 
 /// Time after its last change for which a file that is cut short may still be copied.
 const CUT_WAITS: TimeDelta = TimeDelta::hours(1);
-/// Time for which counters wait for their meta.
+/// Time for which counters wait for their meta, from the first run that sees them.
 const COUNTERS_WAIT: TimeDelta = TimeDelta::days(7);
 /// Time without any change of a folder after which its metas are removed.
 const QUIET_AFTER: TimeDelta = TimeDelta::days(1);
@@ -85,8 +86,8 @@ impl FolderReader<'_, '_, '_, '_> {
 
     /// Moves files to the folder for bad ones that have waited long enough; notes the outcome of each, except for files
     /// that another root took.
-    pub(super) fn refuse(&mut self, folder: &Folder<'_>, refused: Vec<(String, WhyRefused)>) {
-        let mut bad = Vec::new();
+    pub(super) fn refuse(&mut self, folder: &Folder<'_>, refused: Vec<(String, WhyRefused)>) -> Result<()> {
+        let (mut bad, mut expired) = (Vec::new(), Vec::new());
         for (name, reason) in refused {
             let Some(age) = folder.opened.age(&name, self.reader.run.now) else { continue };
             match reason {
@@ -94,14 +95,51 @@ impl FolderReader<'_, '_, '_, '_> {
                 WhyRefused::Unfinished(reason) if age < CUT_WAITS => {
                     self.note(folder, &name, SnapshotOutcome::Unfinished(reason));
                 }
-                WhyRefused::NoMeta(reason) if age < COUNTERS_WAIT => {
+                WhyRefused::NoMeta(reason) if self.has_waited(folder, &name)? < COUNTERS_WAIT => {
                     self.note(folder, &name, SnapshotOutcome::NoMeta(reason));
                 }
-                WhyRefused::Unfinished(reason) | WhyRefused::NoMeta(reason) | WhyRefused::Bad(reason) => {
-                    bad.push((name, reason));
-                }
+                WhyRefused::NoMeta(reason) => expired.push((name, reason)),
+                WhyRefused::Unfinished(reason) | WhyRefused::Bad(reason) => bad.push((name, reason)),
             }
         }
+        self.set_aside(folder, &bad);
+        self.set_aside_as_room_permits(folder, expired);
+        Ok(())
+    }
+
+    /// Returns the time since a run first saw counters without their meta.
+    ///
+    /// The times of the file say nothing: a copy may keep those of the file that it was made of.
+    fn has_waited(&mut self, folder: &Folder<'_>, name: &str) -> Result<TimeDelta> {
+        let DataFolder { service, pod, .. } = folder.names;
+        let identity = LeftProcess::waiting_identity((service, pod.as_deref()), name);
+        let now = self.reader.run.now;
+        let Some(since) = self.reader.store.waits_since(&identity)? else {
+            self.reader.writer.apply(&Change::SnapshotWaits { identity, since: now })?;
+            return Ok(TimeDelta::zero());
+        };
+        Ok(now - since)
+    }
+
+    /// Moves counters that have waited for their meta in vain to the folder for bad files, as far as none there has to go
+    /// for them: such counters are good, and may be the only ones of their process.
+    fn set_aside_as_room_permits(&mut self, folder: &Folder<'_>, mut expired: Vec<(String, String)>) {
+        if expired.is_empty() {
+            return;
+        }
+        let (room, why) = match folder.opened.room_for_bad() {
+            Ok(room) => {
+                (room, format!("the counters stay here, because \"bad\" in the inbox has {MOST_BAD} files"))
+            }
+            Err(error) => (0, explained(error)),
+        };
+        for (name, reason) in expired.split_off(room.min(expired.len())) {
+            self.note(folder, &name, SnapshotOutcome::Stuck(format!("{reason}; {why}")));
+        }
+        self.set_aside(folder, &expired);
+    }
+
+    fn set_aside(&mut self, folder: &Folder<'_>, bad: &[(String, String)]) {
         if bad.is_empty() {
             return;
         }

@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 
 use super::emptying::StoredFile;
 use super::left_key::LeftKey;
-use super::left_meta::{FolderMeta, LoadedMeta, MetaCache};
+use super::left_meta::{FolderMeta, LoadedMeta, MetaCache, StuckMeta};
 use super::left_process::OpenProcess;
 use super::reader::{COMMITTED_AT_ONCE, InboxReader, KeyCache};
 use super::{
@@ -22,7 +22,7 @@ use crate::collect::fault::FaultScope;
 use crate::fleet::left_process::LeftProcess;
 use crate::io::workdir::WorkdirError;
 use crate::io::workdir::data_folder::{DataFolder, OpenDataFolder};
-use crate::memory::{MemoryExhausted, Reservation};
+use crate::memory::Reservation;
 use crate::profile::Profile;
 use crate::profile::gocover::{CounterFile, DataError, DataFileName, DataHeader, HEADER_BYTES};
 
@@ -48,6 +48,8 @@ pub(super) struct Folder<'f> {
     pub(super) names: &'f DataFolder,
     pub(super) opened: OpenDataFolder<'f>,
     pub(super) metas: Vec<FolderMeta>,
+    /// Metas that could not be read this time.
+    pub(super) stuck_metas: Vec<StuckMeta>,
     /// Files that are not taken in, each with the reason.
     pub(super) refused: Vec<(String, WhyRefused)>,
     /// The error of the last file that this user may not remove.
@@ -85,6 +87,13 @@ enum ReadCounters {
     Gone,
 }
 
+impl<'f> Folder<'f> {
+    fn new(names: &'f DataFolder, opened: OpenDataFolder<'f>) -> Self {
+        let (metas, stuck_metas) = (Vec::new(), Vec::new());
+        Self { names, opened, metas, stuck_metas, refused: Vec::new(), denied: None, stay: Vec::new() }
+    }
+}
+
 impl FolderReader<'_, '_, '_, '_> {
     /// Takes in the files of all folders, a part of each at a time.
     pub(super) fn take_in(mut self, folders: Vec<DataFolder>) -> Result<()> {
@@ -116,8 +125,7 @@ impl FolderReader<'_, '_, '_, '_> {
             self.outcome.waiting += counters.len() + more;
             return Ok(None);
         }
-        let (refused, stay) = (Vec::new(), Vec::new());
-        let mut folder = Folder { names, opened, metas: Vec::new(), refused, denied: None, stay };
+        let mut folder = Folder::new(names, opened);
         self.read_meta_heads(&mut folder, metas);
         for files in counters.chunks(COMMITTED_AT_ONCE) {
             self.take_in_together(&mut folder, files)?;
@@ -126,7 +134,7 @@ impl FolderReader<'_, '_, '_, '_> {
             self.remove_quiet_metas(&mut folder)?;
         }
         let refused = std::mem::take(&mut folder.refused);
-        self.refuse(&folder, refused);
+        self.refuse(&folder, refused)?;
         self.tell_stays(&folder)?;
         Ok((more > 0).then(|| counters.last().cloned()).flatten())
     }
@@ -214,7 +222,7 @@ impl FolderReader<'_, '_, '_, '_> {
         Ok(())
     }
 
-    fn forget_key(&mut self) {
+    pub(super) fn forget_key(&mut self) {
         self.key = None;
         self.cache.open = None;
     }
@@ -240,7 +248,7 @@ impl FolderReader<'_, '_, '_, '_> {
         let Some(DataFileName::Counters { tag, pid, written_at }) = DataFileName::parse(name) else {
             return Ok(ReadCounters::Gone);
         };
-        let mut reservation = self.reader.run.memory.reader(false);
+        let mut reservation = self.reader.run.memory.only_reader();
         let Some(bytes) = self.read_file(folder, name, &mut reservation)? else {
             return Ok(ReadCounters::Gone);
         };
@@ -271,12 +279,10 @@ impl FolderReader<'_, '_, '_, '_> {
         let stuck = |error: std::io::Error| WhyRefused::Stuck(error.to_string());
         let length = file.metadata().map_err(stuck)?.len();
         if length > self.reader.limits.max_bytes {
-            return Err(WhyRefused::Bad(format!("it has {length} bytes and is larger than --max-body")));
+            // The limit is that of one run, so the file is not bad.
+            return Err(WhyRefused::Stuck(format!("it has {length} bytes and is larger than --max-body")));
         }
-        reservation.grow_to(length).map_err(|error| match error {
-            MemoryExhausted::TooLarge { .. } => WhyRefused::Bad(error.to_string()),
-            MemoryExhausted::Crowded { .. } => WhyRefused::Stuck(error.to_string()),
-        })?;
+        reservation.grow_to(length)?;
         let mut bytes = Vec::new();
         file.take(length).read_to_end(&mut bytes).map_err(stuck)?;
         Ok(Some(bytes))
@@ -309,9 +315,9 @@ impl FolderReader<'_, '_, '_, '_> {
                 Ok(false) => {}
                 Ok(true) => match FolderMeta::from_head(&name, DataHeader::from_bytes(&head)) {
                     Ok(meta) => folder.metas.push(meta),
-                    Err(reason) => folder.refused.push((name, reason)),
+                    Err(reason) => folder.refuse_meta(name, None, reason),
                 },
-                Err(reason) => folder.refused.push((name, reason)),
+                Err(reason) => folder.refuse_meta(name, None, reason),
             }
         }
     }
@@ -322,11 +328,13 @@ fn time_of(written_at: u64, now: DateTime<Utc>) -> DateTime<Utc> {
     i64::try_from(written_at).map_or(now, |nanoseconds| DateTime::from_timestamp_nanos(nanoseconds).min(now))
 }
 
-/// Returns the reason why bytes are refused. A file that is cut short may be whole when its copy is done.
+/// Returns the reason why bytes are refused. A file that is cut short may be whole when its copy is done, and a limit of
+/// the configuration may be raised.
 pub(super) fn refusal(error: &DataError) -> WhyRefused {
-    match error.is_cut() {
-        true => WhyRefused::Unfinished(error.to_string()),
-        false => WhyRefused::Bad(error.to_string()),
+    match error {
+        DataError::TooMuch(_) => WhyRefused::Stuck(error.to_string()),
+        error if error.is_cut() => WhyRefused::Unfinished(error.to_string()),
+        error => WhyRefused::Bad(error.to_string()),
     }
 }
 

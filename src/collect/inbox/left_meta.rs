@@ -22,6 +22,14 @@ pub(super) struct FolderMeta {
     hash: MetaHash,
 }
 
+/// A meta file that could not be read this time.
+pub(super) struct StuckMeta {
+    name: String,
+    /// `None` if its head could not be read either.
+    hash: Option<MetaHash>,
+    reason: String,
+}
+
 /// A decoded meta.
 #[derive(Clone)]
 pub(super) struct LoadedMeta {
@@ -62,10 +70,37 @@ impl FolderMeta {
 
     /// Returns the part of its name by which counters name their meta.
     fn tag(&self) -> &str {
-        match DataFileName::parse(&self.name) {
-            Some(DataFileName::Meta { tag }) => tag,
-            _ => "",
+        tag_of(&self.name)
+    }
+}
+
+fn tag_of(meta: &str) -> &str {
+    match DataFileName::parse(meta) {
+        Some(DataFileName::Meta { tag }) => tag,
+        _ => "",
+    }
+}
+
+impl StuckMeta {
+    /// Tells whether counters with this hash and tag may need it.
+    fn may_be_of(&self, hash: MetaHash, tag: &str) -> bool {
+        let own = tag_of(&self.name);
+        self.hash == Some(hash) || own == tag || own == hash.to_string()
+    }
+
+    fn why_counters_wait(&self) -> WhyRefused {
+        let Self { name, reason, .. } = self;
+        WhyRefused::Stuck(format!("its meta file, \"{name}\", was not read: {reason}"))
+    }
+}
+
+impl Folder<'_> {
+    /// Notes that a meta is refused. One that could not be read this time keeps its counters waiting.
+    pub(super) fn refuse_meta(&mut self, name: String, hash: Option<MetaHash>, why: WhyRefused) {
+        if let WhyRefused::Stuck(reason) = &why {
+            self.stuck_metas.push(StuckMeta { name: name.clone(), hash, reason: reason.clone() });
         }
+        self.refused.push((name, why));
     }
 }
 
@@ -77,7 +112,7 @@ impl FolderReader<'_, '_, '_, '_> {
         folder: &mut Folder<'_>,
         tag: &str,
         hash: MetaHash,
-    ) -> Result<Option<LoadedMeta>> {
+    ) -> Result<Option<LoadedMeta>, ReadFault> {
         loop {
             let heads: Vec<(MetaHash, &str)> =
                 folder.metas.iter().map(|meta| (meta.hash, meta.tag())).collect();
@@ -87,7 +122,11 @@ impl FolderReader<'_, '_, '_, '_> {
             {
                 return Ok(Some(meta));
             }
-            let Some(index) = found else { return Ok(None) };
+            let Some(index) = found else {
+                let mut stuck = folder.stuck_metas.iter();
+                let stuck = stuck.find(|meta| meta.may_be_of(hash, tag));
+                return stuck.map_or(Ok(None), |meta| Err(meta.why_counters_wait().into()));
+            };
             // A meta that cannot be read is refused, and no longer among those of the folder.
             if let Some(meta) = self.load_meta(folder, index)? {
                 return Ok(Some(meta));
@@ -102,7 +141,7 @@ impl FolderReader<'_, '_, '_, '_> {
         if let Some(known) = self.metas.from(&source) {
             return Ok(Some(known));
         }
-        let mut memory = self.reader.run.memory.reader(false);
+        let mut memory = self.reader.run.memory.only_reader();
         let refused = match self.read_file(folder, &name, &mut memory) {
             Ok(Some(data)) => match self.decode(data, source, memory) {
                 Ok(meta) => return Ok(Some(meta)),
@@ -112,29 +151,35 @@ impl FolderReader<'_, '_, '_, '_> {
             Ok(None) => None,
             Err(refused) => Some(refused),
         };
-        folder.metas.remove(index);
-        folder.refused.extend(refused.map(|refused| (name, refused)));
+        let hash = folder.metas.remove(index).hash;
+        if let Some(refused) = refused {
+            folder.refuse_meta(name, Some(hash), refused);
+        }
         Ok(None)
     }
 
     /// Returns the only stored meta of this hash that the service left or served; the hash alone proves nothing.
-    fn stored_meta(&mut self, service: &str, hash: MetaHash) -> Result<Option<LoadedMeta>> {
+    fn stored_meta(&mut self, service: &str, hash: MetaHash) -> Result<Option<LoadedMeta>, ReadFault> {
         let Some(&entry) = self.cache.entries.get(service) else { return Ok(None) };
         let key = self.reader.fleet.entries[entry].id;
         let source = MetaSource::Stored(key, hash);
         if let Some(known) = self.metas.from(&source) {
             return Ok(Some(known));
         }
-        let mut stored = self.reader.store.metas(key, hash)?;
+        let mut stored = self.reader.store.metas(key, hash).map_err(anyhow::Error::from)?;
         let (Some((sha256, data)), true) = (stored.pop(), stored.is_empty()) else { return Ok(None) };
         if sha256_of(&data) != Some(sha256) {
             return Ok(None);
         }
-        let memory = self.reader.run.memory.reader(false);
+        let memory = self.reader.run.memory.only_reader();
         match self.decode(data, source, memory) {
             Ok(meta) => Ok(Some(meta)),
+            Err(ReadFault::Refused(WhyRefused::Stuck(reason))) => Err(WhyRefused::Stuck(format!(
+                "the stored meta of its program, {hash}, was not read: {reason}"
+            ))
+            .into()),
             Err(ReadFault::Refused(_)) => Ok(None),
-            Err(ReadFault::Own(error)) => Err(error),
+            Err(error @ ReadFault::Own(_)) => Err(error),
         }
     }
 
@@ -151,10 +196,16 @@ impl FolderReader<'_, '_, '_, '_> {
             *last_source = source;
             return Ok(last.clone());
         }
+        // The last meta is not needed any more, and this one may need its memory.
+        self.metas.last = None;
         let meta = Meta::from_bytes(&data, self.reader.limits).map_err(|error| refusal(&error))?;
         // The build, its place table and its template take about as much as the meta, each.
         let bytes = (data.len() + 3 * meta.heap_bytes()) as u64;
-        memory.grow_to(bytes).map_err(|error| WhyRefused::Stuck(error.to_string()))?;
+        if memory.grow_to(bytes).is_err() {
+            // The key of the last counters holds memory, too, and is read again where it is needed.
+            self.forget_key();
+            memory.grow_to(bytes).map_err(WhyRefused::from)?;
+        }
         let known = KnownMeta::new(&meta, &self.reader.run.rules.agent_files);
         drop(meta);
         memory.keep_all();

@@ -27,6 +27,7 @@ use crate::io::users;
 use crate::io::workdir::data_folder::{DataFolder, data_folders};
 use crate::io::workdir::inbox::{self, InboxFile};
 use crate::io::workdir::{Workdir, WorkdirError};
+use crate::memory::MemoryExhausted;
 use crate::profile::Fingerprint;
 
 /// Number of files that are read before bad ones are moved away and the time is checked.
@@ -135,6 +136,12 @@ impl InboxOutcome {
         let is_trouble = |outcome: &SnapshotOutcome| matches!(outcome, OtherBuild(_) | Stuck(_) | Bad(_));
         self.is_partial || self.waiting > 0 || self.results.iter().any(|result| is_trouble(&result.outcome))
     }
+
+    /// Tells whether the data of a file is stored, since this run or an earlier one.
+    pub(crate) fn took_in_any(&self) -> bool {
+        use SnapshotOutcome::{Known, Merged, OtherBuild};
+        self.results.iter().any(|result| matches!(result.outcome, Merged | Known | OtherBuild(_)))
+    }
 }
 
 impl InboxContents {
@@ -224,6 +231,13 @@ enum WhyRefused {
     NoMeta(String),
     /// The file could not be read this time.
     Stuck(String),
+}
+
+impl From<MemoryExhausted> for WhyRefused {
+    /// The file is not bad: the next run may have more memory.
+    fn from(error: MemoryExhausted) -> Self {
+        Self::Stuck(error.to_string())
+    }
 }
 
 /// The reason why data was not read.

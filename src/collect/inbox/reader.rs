@@ -29,7 +29,6 @@ use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::services::Fleet;
 use crate::fleet::snapshot::{HashingReader, SnapshotHead};
 use crate::io::store::{Store, Writer};
-use crate::memory::MemoryExhausted;
 use crate::names::Naming;
 use crate::profile::gocover::{CounterFile, DataError, Meta};
 use crate::profile::{AnswerReader, Build, Limits, ParsedAnswer, ReadError, Template};
@@ -262,7 +261,7 @@ impl InboxReader<'_, '_, '_> {
         let mut reader = AnswerReader::new(&mut checked, self.limits, Vec::new());
         // The head of the snapshot has its length and digest.
         reader.trust_end();
-        reader.reserve(self.run.memory.reader(false));
+        reader.reserve(self.run.memory.only_reader());
         let parsed = reader.parse(known, None, 0);
         drop(reader);
         // The digest of the whole distinguishes a profile that was bad from the start from one that was damaged later.
@@ -271,12 +270,7 @@ impl InboxReader<'_, '_, '_> {
             Err(ReadError::Io(error)) => Err(stuck(error)),
             _ if !checked.is_whole(head) => unfinished("its profile does not match its head"),
             Err(ReadError::Parse(error)) => Err(WhyRefused::Bad(error.to_string())),
-            Err(ReadError::Memory(error @ MemoryExhausted::TooLarge { .. })) => {
-                Err(WhyRefused::Bad(error.to_string()))
-            }
-            Err(ReadError::Memory(error @ MemoryExhausted::Crowded { .. })) => {
-                Err(WhyRefused::Stuck(error.to_string()))
-            }
+            Err(ReadError::Memory(error)) => Err(error.into()),
             Ok(parsed) => Ok(parsed),
         }
     }
@@ -292,11 +286,8 @@ impl InboxReader<'_, '_, '_> {
     ) -> Result<ParsedAnswer, WhyRefused> {
         let stuck = |error: io::Error| WhyRefused::Stuck(error.to_string());
         let bad = |error: DataError| WhyRefused::Bad(error.to_string());
-        let mut reservation = self.run.memory.reader(false);
-        reservation.grow_to(head.profile_bytes).map_err(|error| match error {
-            MemoryExhausted::TooLarge { .. } => WhyRefused::Bad(error.to_string()),
-            MemoryExhausted::Crowded { .. } => WhyRefused::Stuck(error.to_string()),
-        })?;
+        let mut reservation = self.run.memory.only_reader();
+        reservation.grow_to(head.profile_bytes)?;
         let mut bytes = Vec::new();
         // The head may lie about a size that nobody has memory for.
         (&mut checked).take(head.profile_bytes).read_to_end(&mut bytes).map_err(stuck)?;

@@ -137,7 +137,7 @@ fn not_pulled(waiting: &WaitingKey<'_>, context: &Context) -> String {
 const NAMED_OF_INBOX: usize = 10;
 
 /// Prints files of the inboxes. Only some are named, because thousands of bad files must not fill a log.
-fn tell_inboxes(inbox: &InboxOutcome, context: &Context) {
+pub(super) fn tell_inboxes(inbox: &InboxOutcome, context: &Context) {
     let InboxOutcome { results, waiting, .. } = inbox;
     let has_trouble = |result: &SnapshotResult| !matches!(result.outcome, Merged | Known);
     let (troubled, well): (Vec<&SnapshotResult>, Vec<&SnapshotResult>) =

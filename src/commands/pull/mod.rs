@@ -314,10 +314,18 @@ fn pull(
     let mut sources = collect::pull::gather(inputs, request, sources.given)?;
     messages::tell_bad_inboxes(&sources.inbox.bad_inboxes);
     // An address by hand needs nobody who lists it.
-    let can_go_on = request.address.is_some() || sources.inbox.has_any();
-    messages::tell_silence(&sources.fleet, can_go_on, context)?;
+    let is_by_hand = request.address.is_some();
+    let may_take_in = sources.inbox.has_any();
+    if !may_take_in {
+        messages::tell_silence(&sources.fleet, is_by_hand, context)?;
+    }
     let started_pull = collect::pull::take_in(inputs, request, &mut sources)?;
     messages::tell_not_removed(&started_pull.inbox);
+    if may_take_in {
+        let can_go_on = is_by_hand || started_pull.inbox.took_in_any();
+        messages::tell_silence(started_pull.fleet, can_go_on, context)
+            .inspect_err(|_| messages::tell_inboxes(&started_pull.inbox, context))?;
+    }
     let planned = collect::pull::plan(inputs, request, started_pull.fleet)?;
     messages::tell_waiting(&planned.plan.waiting, context);
     let mut outcome = collect::pull::pull(inputs, request, started_pull, planned)?;

@@ -14,6 +14,9 @@ use crate::profile::Fingerprint;
 use crate::profile::gocover::MetaHash;
 use crate::time::iso;
 
+/// Number of metas of a key that stay, however long ago they were left. A name without a commit has one key for all of
+/// its builds, whose metas must not fill the disk.
+const LEFT_METAS_OF_A_KEY: i64 = 16;
 /// The word for agents of the kind coverport.
 const COVERPORT: &str = "coverport";
 
@@ -125,8 +128,16 @@ impl Writer<'_> {
         )
     }
 
+    /// Deletes metas that were seen last before a time, but never the last ones of a key.
+    ///
+    /// Go writes a meta when a process starts, and only its counters when it ends, which may be at any later time.
     pub(super) fn delete_left_metas(&self, before: DateTime<Utc>) -> rusqlite::Result<()> {
-        self.run("DELETE FROM left_meta WHERE seen_at < ?1", params![iso(before)])
+        self.run(
+            "DELETE FROM left_meta WHERE seen_at < ?1 AND ?2 <= (
+                 SELECT count(*) FROM left_meta AS later WHERE later.key_id = left_meta.key_id
+                     AND (later.seen_at, later.sha256) > (left_meta.seen_at, left_meta.sha256))",
+            params![iso(before), LEFT_METAS_OF_A_KEY],
+        )
     }
 
     pub(super) fn set_process(&self, life: LifeId, process: &Process) -> rusqlite::Result<()> {

@@ -53,6 +53,13 @@ impl Store {
         let sql = "SELECT 1 FROM snapshot WHERE identity = ?1";
         Ok(!self.query_all("snapshot", sql, [snapshot], |row| row.get::<_, i64>(0))?.is_empty())
     }
+
+    /// Returns the time since which a snapshot has waited; `None` if that is not stored.
+    pub(crate) fn waits_since(&self, snapshot: &str) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let sql = "SELECT taken_at FROM snapshot WHERE identity = ?1";
+        let nobody = |_: &Row<'_>| Ok(ValueOwner::Nobody);
+        Ok(self.query_readable("snapshot", sql, [snapshot], nobody, |row| time(row, 0))?.pop())
+    }
 }
 
 impl Writer<'_> {
@@ -83,6 +90,14 @@ impl Writer<'_> {
     pub(super) fn insert_snapshot(&self, identity: &str, at: DateTime<Utc>) -> rusqlite::Result<()> {
         self.run(
             "INSERT OR REPLACE INTO snapshot (identity, taken_at) VALUES (?1, ?2)",
+            params![identity, iso(at)],
+        )
+    }
+
+    /// Stores since when a snapshot has waited, unless that is stored.
+    pub(super) fn insert_waiting_snapshot(&self, identity: &str, at: DateTime<Utc>) -> rusqlite::Result<()> {
+        self.run(
+            "INSERT OR IGNORE INTO snapshot (identity, taken_at) VALUES (?1, ?2)",
             params![identity, iso(at)],
         )
     }

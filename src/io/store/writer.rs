@@ -70,6 +70,7 @@ impl<'a> Writer<'a> {
             Change::Told(topic, at) => self.insert_told(topic, *at),
             Change::ClockWentBack(jump) => self.insert_clock_jump(jump),
             Change::SnapshotTaken { identity, at } => self.insert_snapshot(identity, *at),
+            Change::SnapshotWaits { identity, since } => self.insert_waiting_snapshot(identity, *since),
             Change::SnapshotsForgotten(before) => self.delete_snapshots(*before),
             Change::Key(id, key) => self.insert_key(*id, key),
             Change::KeyMended(id, key) => self.mend_key(*id, key),

@@ -209,6 +209,12 @@ impl OpenDataFolder<'_> {
         }
     }
 
+    /// Returns the number of files that fit into the folder for bad ones of the inbox, so that none there has to go.
+    pub(crate) fn room_for_bad(&self) -> Result<usize, WorkdirError> {
+        let bad = self.inbox.join(BAD);
+        inbox::room_for_bad(self.inbox).map_err(io_error("cannot list", &bad))
+    }
+
     /// Moves files into the folder for bad ones of the inbox, as [`inbox::set_aside`] does.
     #[must_use]
     pub(crate) fn set_aside(&self, files: &[(&str, &str)]) -> Vec<Result<bool, WorkdirError>> {

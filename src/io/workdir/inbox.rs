@@ -126,6 +126,12 @@ pub(super) fn move_aside(
     moved
 }
 
+/// Returns the number of files that fit into the folder for bad files, so that none there has to go.
+pub(super) fn room_for_bad(inbox: &Path) -> io::Result<usize> {
+    let (_, bad) = open_bad(inbox)?;
+    Ok(MOST_BAD.saturating_sub(bad_files(&bad)?.len()))
+}
+
 /// Opens a folder, and the one within it for bad files.
 fn open_bad(folder: &Path) -> io::Result<(OwnedFd, OwnedFd)> {
     let folder = open_folder(folder)?;
@@ -227,14 +233,14 @@ fn with(name: &OsStr, ending: &str) -> OsString {
     name
 }
 
-/// Removes the oldest bad files, with the reasons beside them, but never a file of `newest`.
-fn keep_newest(folder: &OwnedFd, newest: &BTreeSet<OsString>) -> io::Result<()> {
+/// Returns the bad files, each with the time at which it was moved there, without their reasons.
+fn bad_files(folder: &OwnedFd) -> io::Result<Vec<((i64, u64), OsString)>> {
     let mut files = Vec::new();
     for entry in Dir::read_from(folder)? {
         let entry = entry?;
         let bytes = entry.file_name().to_bytes();
         let name = OsStr::from_bytes(bytes);
-        if newest.contains(name) || [REASON, UNFINISHED].iter().any(|end| bytes.ends_with(end.as_bytes())) {
+        if [REASON, UNFINISHED].iter().any(|end| bytes.ends_with(end.as_bytes())) {
             continue;
         }
         // The change time tells when it was moved here; a writer can set the modification time.
@@ -243,6 +249,13 @@ fn keep_newest(folder: &OwnedFd, newest: &BTreeSet<OsString>) -> io::Result<()> 
             files.push(((stat.st_ctime, stat.st_ctime_nsec), name.to_owned()));
         }
     }
+    Ok(files)
+}
+
+/// Removes the oldest bad files, with the reasons beside them, but never a file of `newest`.
+fn keep_newest(folder: &OwnedFd, newest: &BTreeSet<OsString>) -> io::Result<()> {
+    let mut files = bad_files(folder)?;
+    files.retain(|(_, name)| !newest.contains(name));
     files.sort_unstable();
     let too_many = (files.len() + newest.len()).saturating_sub(MOST_BAD).min(files.len());
     for (_, name) in &files[..too_many] {
