@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use crate::harness::inbox::LONG_DEADLINE;
 use crate::harness::{ECHO, Output, World, output_of, profile_of};
 use crate::sim::{
     AfterAnswer, Agent, Behaviour, BinaryProgram, Coverport, Program, Request, ReservedPort, Server, sized,
@@ -460,11 +461,11 @@ fn an_answer_beyond_the_limit_is_refused() {
     );
 }
 
-#[test]
 /// Settings with which one run removes an address that is dead.
 const PRUNED_AT_ONCE: &str =
     "[prune]\npauses = [\"1ms\"]\nrecheck = [\"0s\"]\nconfirm_runs = 1\nconfirm_over = \"0s\"\n";
 
+#[test]
 fn an_agent_of_go_binary_data_is_alive_for_prune() {
     for (hides, broken) in [(false, false), (true, false), (false, true)] {
         let (world, agents) = world_with(1);
@@ -633,14 +634,60 @@ fn the_hook_finds_an_agent_by_the_port_in_its_environment() {
         command.arg(&inbox).env("COVERAGE_PORT", port).env("GOC_SERVICE_NAME", ECHO);
         output_of(&mut command)
     };
-    let closed = ReservedPort::new(([127, 0, 0, 1], 0).into()).unwrap().address().port().to_string();
-    let output = hook(&closed).assert_code(1);
-    let said = format!("nothing listens at port {closed} (COVERAGE_PORT): name the process with --address");
+    // Ports that agents of other tests do not get.
+    let row = ReservedPort::in_a_row(50);
+    let (first, last) = (row[0].address().port(), row[49].address().port());
+    let output = hook(&first.to_string()).assert_code(1);
+    let said = format!(
+        "no agent listens at port {first} (COVERAGE_PORT) or one of the next up to {last}: name the process with --address"
+    );
     assert!(output.stderr.contains(&said), "{}", output.stderr);
     hook(agents[0].url().rsplit_once(':').unwrap().1).assert_code(0);
     agents[0].kill();
     world.run(&["pull"]).assert_code(3);
     assert_eq!(world.echo_counts(), [0, 0, 0, 4, 0, 0]);
+}
+
+#[test]
+fn the_hook_looks_at_the_ports_that_an_agent_tries_and_refuses_to_guess() {
+    let world = World::new();
+    let inbox = world.root().join("inbox");
+    fs::create_dir_all(&inbox).unwrap();
+    let mut row: Vec<ReservedPort> = ReservedPort::in_a_row(50);
+    let (far, near) = (row.pop().unwrap(), row.remove(1));
+    let first = row[0].address().port();
+    let hook = |port: u16| {
+        let mut command = world.command(&["pull", "--strict", "--to-inbox"]);
+        command.arg(&inbox).args(LONG_DEADLINE);
+        output_of(command.env("COVERAGE_PORT", port.to_string()).env("GOC_SERVICE_NAME", ECHO))
+    };
+    // The first port is taken by a server that is no agent.
+    let _other = row[0].listen().unwrap();
+    let agent = Coverport::start_at(far, &program());
+    agent.hit(&[2], 4);
+    hook(first).assert_code(0);
+    // Another agent at a port between: nothing tells which one is meant.
+    let other = Coverport::start_at(near, &program());
+    other.hit(&[0], 1);
+    other.tell_commit("0123456789");
+    let port_of = |agent: &Coverport| agent.url().rsplit_once(':').unwrap().1.parse::<u16>().unwrap();
+    agent.tell_commit("0123456789");
+    let output = hook(first).assert_code(1);
+    let id = std::process::id();
+    let said = format!(
+        "several agents listen here, and nothing tells which one is that of the service; choose one with --address \
+         http://127.0.0.1:PORT or COVERAGE_PORT=PORT:\n  port {}, process {id}, program svc, commit 0123456789\n  port {}, \
+         process {id}, program svc, commit 0123456789\n",
+        port_of(&other),
+        port_of(&agent)
+    );
+    assert!(output.stderr.contains(&said), "{}", output.stderr);
+    // The port itself is a choice, and so is the commit at the end of the name.
+    hook(port_of(&other)).assert_code(0);
+    agent.tell_commit("845820727e");
+    hook(first).assert_code(0);
+    world.run(&["pull"]).assert_code(0);
+    assert_eq!(world.echo_counts(), [0, 0, 0, 4, 1, 0]);
 }
 
 #[test]

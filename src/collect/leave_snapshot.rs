@@ -13,6 +13,7 @@ use chrono::{DateTime, Utc};
 
 use crate::address::{host_and_port, shown_url};
 use crate::collect::binary_answer::{WholeAnswer, whole_answer_at};
+use crate::collect::hook_port;
 use crate::fleet::snapshot::{LONGEST_NAME, Process, SnapshotHead};
 use crate::io::center::{Client, HttpError, RequestOptions};
 use crate::io::host::{self, Listener};
@@ -29,7 +30,7 @@ pub(crate) struct SnapshotRequest {
     pub(crate) folder: PathBuf,
     /// Name of the service; `None` for the name in the environment of the process.
     pub(crate) service: Option<String>,
-    /// Address of the process; `None` for the address that goc wrote into a file.
+    /// Address of the process; `None` for the one at which the process is found on this host.
     pub(crate) address: Option<String>,
     pub(crate) options: RequestOptions,
 }
@@ -59,9 +60,10 @@ pub(crate) fn leave_within(deadline: Duration, request: SnapshotRequest) -> Resu
 }
 
 fn leave(request: &SnapshotRequest) -> Result<LeftSnapshot> {
+    let client = Client::new(&request.options)?;
     let address = match &request.address {
         Some(address) => address.clone(),
-        None => format!("http://127.0.0.1:{}", port()?),
+        None => format!("http://127.0.0.1:{}", hook_port::find(&client, request.service.as_deref())?),
     };
     let (asked, port) = host_and_port(&address)?;
     let mut addresses = host::addresses();
@@ -69,7 +71,8 @@ fn leave(request: &SnapshotRequest) -> Result<LeftSnapshot> {
     // Only listeners of this host can be looked up.
     let is_here = asked.is_none_or(|ip| ip.is_loopback() || addresses.contains(&ip));
     let listener = || host::listener(port).filter(|_| is_here);
-    let ProcessAnswer { service, data, captured_at, process } = ask(request, &address, port, listener)?;
+    let ProcessAnswer { service, data, captured_at, process } =
+        ask(&client, request.service.as_deref(), &address, port, listener)?;
     let (profile, mut content, meta_bytes) = match data {
         Data::Text(profile) => {
             let mut text = Vec::new();
@@ -123,13 +126,12 @@ struct ProcessAnswer {
 
 /// Asks for the profile until the same process listens before and after the answer.
 fn ask(
-    request: &SnapshotRequest,
+    client: &Client,
+    given: Option<&str>,
     address: &str,
     port: u16,
     listener: impl Fn() -> Option<Listener>,
 ) -> Result<ProcessAnswer> {
-    let client = Client::new(&request.options)?;
-    let given = request.service.as_deref();
     let mut before = listener();
     let mut tries = 0;
     loop {
@@ -137,7 +139,7 @@ fn ask(
             0 => service_at(port, given, before.as_ref())?,
             _ => service_of_successor(port, given, before.as_ref())?,
         };
-        let pulled = data_at(&client, address);
+        let pulled = data_at(client, address);
         let data = pulled.with_context(|| format!("profile from \"{}\"", shown_url(address)))?;
         let captured_at = clock::now();
         let after = listener();
@@ -195,41 +197,6 @@ fn is_answer_of(before: Option<&Listener>, after: Option<&Listener>) -> bool {
         (Some(before), Some(after)) => (before.id, before.started_at) == (after.id, after.started_at),
         (_, None) => true,
         (None, Some(_)) => false,
-    }
-}
-
-/// Returns the port that goc wrote into a file, in the current folder or else beside a running program. Of several
-/// ports it is the only one with a listener.
-fn port() -> Result<u16> {
-    let here = host::address_files_here();
-    let files = if here.is_empty() { host::address_files_of_processes() } else { here };
-    let told: Vec<u16> = files.iter().filter_map(|file| file.port).collect();
-    let listened: Vec<u16> = told.iter().copied().filter(|port| host::is_listened_at(*port)).collect();
-    match (&listened[..], &told[..], files.first()) {
-        ([port], ..) | ([], [port], _) => Ok(*port),
-        ([], [], None) if host::is_listened_at(host::coverage_port()) => Ok(host::coverage_port()),
-        ([], [], None) => bail!(
-            "no *_profile_listen_addr lies here or beside a program that runs, as goc writes it where it may, and nothing \
-             listens at port {} (COVERAGE_PORT): name the process with --address http://127.0.0.1:PORT (goc build \
-             --agentport fixes the port)",
-            host::coverage_port()
-        ),
-        ([], [], Some(file)) => {
-            bail!(
-                "\"{}\" has no port; name the process with --address",
-                in_message(&file.path.display().to_string())
-            )
-        }
-        _ => {
-            let listed = files.iter().map(|file| {
-                let port = file.port.map_or_else(|| "no port".to_owned(), |port| format!("port {port}"));
-                format!("\n  {}: {port}", in_message(&file.path.display().to_string()))
-            });
-            bail!(
-                "several processes wrote an address; choose one with --address http://127.0.0.1:PORT:{}",
-                listed.collect::<String>()
-            )
-        }
     }
 }
 

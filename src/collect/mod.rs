@@ -8,6 +8,7 @@ pub(crate) mod fault;
 pub(crate) mod fleet;
 pub(crate) mod fold;
 pub(crate) mod group_pull;
+mod hook_port;
 pub(crate) mod inbox;
 pub(crate) mod known_lives;
 pub(crate) mod known_meta;

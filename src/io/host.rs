@@ -2,11 +2,12 @@
 //!
 //! Facts that cannot be found are left out; only the caller knows whether it needs them.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::Read as _;
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -52,13 +53,12 @@ fn service_in(value: Option<OsString>) -> Option<String> {
     value?.into_string().ok().filter(|name| !name.is_empty())
 }
 
-/// Returns the first port that an agent of Go's binary coverage data tries, as its environment tells it, which may also
-/// be that of this process.
+/// Returns the first port that an agent of Go's binary coverage data tries, if the environment tells it, which may also be
+/// that of this process.
 #[must_use]
-pub(crate) fn coverage_port() -> u16 {
-    const DEFAULT: u16 = 53_700;
+pub(crate) fn coverage_port() -> Option<u16> {
     let told = std::env::var_os(COVERAGE_PORT).and_then(|port| port.to_str()?.parse().ok());
-    told.filter(|port| *port > 0).unwrap_or(DEFAULT)
+    told.filter(|port| *port > 0)
 }
 
 /// Returns the addresses of this host. Those that other hosts can reach come first.
@@ -135,7 +135,8 @@ fn port_in(path: &Path) -> Option<u16> {
 /// Returns the process that listens at a port; `None` if there is none, or none that this user may look at.
 #[must_use]
 pub(crate) fn listener(port: u16) -> Option<Listener> {
-    let sockets = listening(port);
+    let at_port = listening().filter(|socket| socket.local_address.port() == port);
+    let sockets: HashSet<u64> = at_port.map(|socket| socket.inode).collect();
     let holds = |process: &ProcEntry| {
         let open = process.fd().into_iter().flatten().flatten();
         open.into_iter()
@@ -151,15 +152,21 @@ pub(crate) fn listener(port: u16) -> Option<Listener> {
 /// Tells whether anything listens at a port.
 #[must_use]
 pub(crate) fn is_listened_at(port: u16) -> bool {
-    !listening(port).is_empty()
+    listening().any(|socket| socket.local_address.port() == port)
 }
 
-/// Returns the sockets that listen at a port.
-fn listening(port: u16) -> HashSet<u64> {
+/// Returns those of these ports at which anything listens, sorted.
+#[must_use]
+pub(crate) fn listened_ports(ports: RangeInclusive<u16>) -> Vec<u16> {
+    let listened = listening().map(|socket| socket.local_address.port());
+    let listened: BTreeSet<u16> = listened.filter(|port| ports.contains(port)).collect();
+    listened.into_iter().collect()
+}
+
+/// Returns the sockets that listen.
+fn listening() -> impl Iterator<Item = TcpNetEntry> {
     let all = [procfs::net::tcp(), procfs::net::tcp6()].into_iter().flatten().flatten();
-    let is_its =
-        |socket: &TcpNetEntry| socket.state == TcpState::Listen && socket.local_address.port() == port;
-    all.filter(is_its).map(|socket| socket.inode).collect()
+    all.filter(|socket| socket.state == TcpState::Listen)
 }
 
 fn processes() -> impl Iterator<Item = ProcEntry> {

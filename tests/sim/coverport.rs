@@ -228,6 +228,11 @@ struct Process {
 impl Coverport {
     /// Starts a process with all counters at 0.
     pub(crate) fn start(program: &BinaryProgram) -> Self {
+        Self::start_at(ReservedPort::local(), program)
+    }
+
+    /// Starts a process at a port.
+    pub(crate) fn start_at(port: ReservedPort, program: &BinaryProgram) -> Self {
         let process = Process {
             counts: vec![0; program.blocks()],
             program: program.clone(),
@@ -243,7 +248,6 @@ impl Coverport {
             recorded: None,
         };
         let inner = Arc::new_cyclic(|inner: &Weak<Inner>| {
-            let port = ReservedPort::new(([127, 0, 0, 1], 0).into()).expect("a free port");
             let server = Mutex::new(Some(listen(&port, inner.clone())));
             Inner { port, server, process: Mutex::new(process) }
         });

@@ -36,6 +36,17 @@ impl ReservedPort {
         Self::new(([127, 0, 0, 1], 0).into()).expect("a free port")
     }
 
+    /// Reserves ports at 127.0.0.1 that follow each other, below those that the kernel gives out by itself.
+    pub(crate) fn in_a_row(number: u16) -> Vec<Self> {
+        let at = |port: u16| Self::new(([127, 0, 0, 1], port).into());
+        let mut rows = (0..1000).filter_map(|_| {
+            let first = fastrand::u16(10_000..30_000);
+            let row: io::Result<Vec<Self>> = (first..first + number).map(at).collect();
+            row.ok().filter(|row| row.iter().all(|port| port.listen().is_ok()))
+        });
+        rows.next().expect("free ports in a row")
+    }
+
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
