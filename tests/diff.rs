@@ -8,9 +8,10 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
+use crate::harness::go::Go;
 use crate::harness::service::Service;
 use crate::harness::source::{Source, project_path, repository};
-use crate::harness::{World, has_program, warn_skipped};
+use crate::harness::{World, has_program};
 use crate::sim::Program;
 
 /// Source at the base. Beside each line of `AFTER` that counts stands its number.
@@ -943,9 +944,7 @@ fn diff_cover_counts_the_same_lines_of_real_repositories() {
     if !has_program(&["diff-cover", "--version"]) || !has_program(&["python3", "--version"]) {
         return;
     }
-    if Command::new("go").arg("version").output().is_err() {
-        assert!(std::env::var_os("GOC_WATCHDOG_REQUIRE_GO").is_none(), "no \"go\" in PATH");
-        warn_skipped("no Go here, so no changes of real repositories were compared with diff-cover");
+    if Go::installed("no changes of real repositories were compared with diff-cover").is_none() {
         return;
     }
     let pairs = [

@@ -3,12 +3,13 @@
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::symlink;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use serde_json::{Value, json};
 
+use crate::harness::World;
+use crate::harness::go::Go;
 use crate::harness::source::{Source, repository};
-use crate::harness::{World, warn_skipped};
 use crate::sim::{Agent, Behaviour, Program};
 
 const REAL: &str = "package real\n\nfunc R() {\n\tprintln()\n}\n";
@@ -57,9 +58,7 @@ fn links_to_files_and_folders_are_followed_as_go_does() {
     let json = world.run(&["report", "app", "--format=json"]).assert_code(0).json().remove(0);
     let paths: Vec<&Value> = json["files"].as_array().unwrap().iter().map(|file| &file["path"]).collect();
     assert_eq!(paths, ["shared/a.txt", "real/r.go", "real/r.go"]);
-    if Command::new("go").arg("version").output().is_err() {
-        assert!(std::env::var_os("GOC_WATCHDOG_REQUIRE_GO").is_none(), "no \"go\" in PATH");
-        warn_skipped("no Go here, so links were not followed by the real go tool cover");
+    if Go::installed("links were not followed by the real go tool cover").is_none() {
         return;
     }
     let profile = world.home().join("p.cov");
@@ -185,9 +184,7 @@ fn blocks_at_one_place_with_two_numbers_of_statements_both_count_as_in_gos_table
     let output = world.run(&["report", "app"]).assert_code(0);
     assert_eq!(output.stderr, "");
     assert_eq!(output.stdout, "example.com/app/a.go:3:\tA\t\t20.0%\ntotal:\t\t\t(statements)\t20.0%\n");
-    if Command::new("go").arg("version").output().is_err() {
-        assert!(std::env::var_os("GOC_WATCHDOG_REQUIRE_GO").is_none(), "no \"go\" in PATH");
-        warn_skipped("no Go here, so what is stored was not read by the real go tool cover");
+    if Go::installed("what is stored was not read by the real go tool cover").is_none() {
         return;
     }
     let profile = world.home().join("p.cov");

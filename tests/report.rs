@@ -7,9 +7,10 @@ use std::process::Command;
 use std::thread;
 
 use crate::harness::git_server::GitServer;
+use crate::harness::go::Go;
 use crate::harness::service::MAIN_SOURCE;
 use crate::harness::source::{Source, repository};
-use crate::harness::{Output, World, make_script, warn_skipped};
+use crate::harness::{Output, World, make_script};
 use crate::sim::{Agent, Program};
 
 /// The empty tree, which every repository can name without having it.
@@ -608,9 +609,7 @@ fn fixture(folder: &Path, below: &str, found: &mut Vec<(String, Vec<u8>)>) {
 
 #[test]
 fn the_table_is_to_the_byte_what_go_tool_cover_prints() {
-    if Command::new("go").arg("version").output().is_err() {
-        assert!(std::env::var_os("GOC_WATCHDOG_REQUIRE_GO").is_none(), "no \"go\" in PATH");
-        warn_skipped("no Go here, so no report was compared with that of the real go tool cover");
+    if Go::installed("no report was compared with that of the real go tool cover").is_none() {
         return;
     }
     for folder in ["tests/fixtures/awkward", "examples/echo"] {

@@ -64,7 +64,7 @@ impl Go {
         command
             .current_dir(folder)
             .env("GOTOOLCHAIN", &self.toolchain)
-            .env("GOFLAGS", "-mod=mod")
+            .env("GOFLAGS", "-mod=mod -buildvcs=false")
             .env("GOPROXY", "off")
             .env("GONOSUMDB", "*")
             .env("GOWORK", "off");
