@@ -10,7 +10,7 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::SourceError;
-use super::patience::{Patience, STOP_CHECK};
+use super::time_limit::{STOP_CHECK, TimeLimit};
 use crate::io::process::{spawn, wait_for};
 use crate::names::in_message;
 
@@ -45,12 +45,12 @@ pub(super) struct Running<'a> {
     /// The end of its messages.
     messages: Vec<u8>,
     has_ended: bool,
-    patience: &'a Patience<'a>,
+    time_limit: &'a TimeLimit<'a>,
 }
 
 impl<'a> Running<'a> {
     /// Starts a program with its arguments, in the environment of this one and without input.
-    pub(super) fn start(command: &'a [String], patience: &'a Patience<'a>) -> Result<Self, SourceError> {
+    pub(super) fn start(command: &'a [String], time_limit: &'a TimeLimit<'a>) -> Result<Self, SourceError> {
         let (program, arguments) = command.split_first().expect("a command names its program");
         #[expect(clippy::disallowed_methods, reason = "this adapter runs what the configuration names")]
         let mut starting = Command::new(program);
@@ -59,7 +59,7 @@ impl<'a> Running<'a> {
         let mut child = spawn(&mut starting)
             .map_err(|reason| SourceError::NotStarted { program: program.clone(), reason })?;
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-        Ok(Self { program, child, stdout, stderr, messages: Vec::new(), has_ended: false, patience })
+        Ok(Self { program, child, stdout, stderr, messages: Vec::new(), has_ended: false, time_limit })
     }
 
     /// Tells whether all that it printed was read.
@@ -69,7 +69,7 @@ impl<'a> Running<'a> {
 
     /// Waits for its end, and fails if it failed.
     pub(super) fn finish(mut self) -> Result<(), SourceError> {
-        let status = self.wait().map_err(|error| self.patience.reason(error))?;
+        let status = self.wait().map_err(|error| self.time_limit.error_of(error))?;
         if status.success() {
             return Ok(());
         }
@@ -88,7 +88,7 @@ impl<'a> Running<'a> {
                 }
                 return Ok(status);
             }
-            let wait = self.patience.wait(END_CHECK)?;
+            let wait = self.time_limit.wait(END_CHECK)?;
             self.turn(wait)?;
         }
     }
@@ -129,7 +129,7 @@ impl Read for Running<'_> {
             if self.is_at_end() {
                 return Ok(0);
             }
-            let wait = self.patience.wait(STOP_CHECK)?;
+            let wait = self.time_limit.wait(STOP_CHECK)?;
             if self.turn(wait)?.0 {
                 let len = self.stdout.as_mut().map_or(Ok(0), |stdout| stdout.read(buffer))?;
                 if len == 0 {

@@ -1,7 +1,7 @@
 //! Sources of targets: standard input, files, and commands. Their text is read as it comes, within bounds of time and size.
 
 mod command;
-mod patience;
+mod time_limit;
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -16,7 +16,7 @@ use crate::fleet::targets::{TargetLimits, TargetList, TargetsError, Template, re
 use crate::io::signals::Signals;
 use crate::time::rounded;
 use command::{Ended, Running};
-use patience::{Patience, Patient};
+use time_limit::{TimeLimit, TimedReader};
 
 /// A source that gave no list.
 #[derive(Debug, thiserror::Error)]
@@ -60,24 +60,26 @@ pub(crate) fn list(source: &TargetSource, bounds: SourceBounds<'_>) -> Result<Ta
         SourceInput::Stdin => half,
         _ => Some(half.map_or(*deadline, |half| half.min(*deadline))),
     };
-    let patience = Patience::new(within, bounds.signals);
+    let time_limit = TimeLimit::new(within, bounds.signals);
     match input {
-        SourceInput::Stdin => {
-            patience.blame(read(Patient::new(rustix::stdio::stdin(), &patience), template, bounds.limits()))
-        }
-        SourceInput::File(path) => from_file(path, template, &patience, bounds.limits()),
-        SourceInput::Command(command) => from_command(command, template, &patience, bounds.limits()),
+        SourceInput::Stdin => time_limit.list(read(
+            TimedReader::new(rustix::stdio::stdin(), &time_limit),
+            template,
+            bounds.limits(),
+        )),
+        SourceInput::File(path) => from_file(path, template, &time_limit, bounds.limits()),
+        SourceInput::Command(command) => from_command(command, template, &time_limit, bounds.limits()),
     }
 }
 
 fn from_file(
     path: &Path,
     template: &Template,
-    patience: &Patience<'_>,
+    time_limit: &TimeLimit<'_>,
     limits: TargetLimits,
 ) -> Result<TargetList, SourceError> {
     let file = open(path).map_err(|reason| SourceError::Unreadable { path: path.to_owned(), reason })?;
-    patience.blame(read(Patient::new(file, patience), template, limits))
+    time_limit.list(read(TimedReader::new(file, time_limit), template, limits))
 }
 
 /// Opens a file. Opening a pipe, such as that of `<(kubectl ...)` in a shell, does not wait for its other end.
@@ -89,16 +91,16 @@ fn open(path: &Path) -> io::Result<File> {
 fn from_command(
     command: &[String],
     template: &Template,
-    patience: &Patience<'_>,
+    time_limit: &TimeLimit<'_>,
     limits: TargetLimits,
 ) -> Result<TargetList, SourceError> {
-    let mut running = Running::start(command, patience)?;
+    let mut running = Running::start(command, time_limit)?;
     let listed = read(&mut running, template, limits);
     if running.is_at_end() {
         // Text that ends early is the fault of a command that failed, whose own message says more.
         running.finish()?;
     }
-    patience.blame(listed)
+    time_limit.list(listed)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Reading that ends with a deadline or a signal, whoever is at the other end.
+//! Reading within a time limit, which also ends at a signal.
 
 use std::io::{self, Read};
 use std::os::fd::AsFd;
@@ -16,13 +16,13 @@ use crate::io::signals::Signals;
 pub(super) const STOP_CHECK: Duration = Duration::from_millis(50);
 
 /// The time that reading a source may take.
-pub(super) struct Patience<'a> {
+pub(super) struct TimeLimit<'a> {
     since: Stopwatch,
     within: Option<Duration>,
     signals: &'a Signals,
 }
 
-impl<'a> Patience<'a> {
+impl<'a> TimeLimit<'a> {
     /// Begins to count. There is no limit without `within`.
     pub(super) fn new(within: Option<Duration>, signals: &'a Signals) -> Self {
         Self { since: Stopwatch::start(), within, signals }
@@ -40,8 +40,8 @@ impl<'a> Patience<'a> {
         }
     }
 
-    /// Tells why reading a stream failed.
-    pub(super) fn reason(&self, error: io::Error) -> SourceError {
+    /// Returns the error of a source whose stream failed.
+    pub(super) fn error_of(&self, error: io::Error) -> SourceError {
         match (self.within, error.kind()) {
             _ if self.signals.received().is_some() => SourceError::Stopped,
             (Some(within), io::ErrorKind::TimedOut) => SourceError::TimedOut(within),
@@ -49,31 +49,31 @@ impl<'a> Patience<'a> {
         }
     }
 
-    /// Returns a list, or why there is none.
-    pub(super) fn blame(&self, read: Result<TargetList, TargetsError>) -> Result<TargetList, SourceError> {
+    /// Returns a list, or the error of its source.
+    pub(super) fn list(&self, read: Result<TargetList, TargetsError>) -> Result<TargetList, SourceError> {
         read.map_err(|error| match error {
-            TargetsError::Io(error) => self.reason(error),
+            TargetsError::Io(error) => self.error_of(error),
             error => error.into(),
         })
     }
 }
 
-/// A file or pipe that is read with patience.
-pub(super) struct Patient<'a, F> {
+/// A file or pipe that is read within a time limit.
+pub(super) struct TimedReader<'a, F> {
     file: F,
-    patience: &'a Patience<'a>,
+    time_limit: &'a TimeLimit<'a>,
 }
 
-impl<'a, F: AsFd> Patient<'a, F> {
-    pub(super) fn new(file: F, patience: &'a Patience<'a>) -> Self {
-        Self { file, patience }
+impl<'a, F: AsFd> TimedReader<'a, F> {
+    pub(super) fn new(file: F, time_limit: &'a TimeLimit<'a>) -> Self {
+        Self { file, time_limit }
     }
 }
 
-impl<F: AsFd> Read for Patient<'_, F> {
+impl<F: AsFd> Read for TimedReader<'_, F> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
-            let wait = self.patience.wait(STOP_CHECK)?;
+            let wait = self.time_limit.wait(STOP_CHECK)?;
             let mut polled = [PollFd::new(&self.file, PollFlags::IN)];
             wait_for(&mut polled, wait)?;
             if polled[0].revents().is_empty() {
