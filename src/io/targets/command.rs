@@ -1,4 +1,4 @@
-//! A command that prints a list of targets. It leads a group of processes, which is ended as a whole.
+//! A command that prints a list of targets, and leads a group of processes, which is ended as a whole.
 
 use std::fmt;
 use std::io::{self, Read};
@@ -11,6 +11,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::SourceError;
 use super::time_limit::{STOP_CHECK, TimeLimit};
+use crate::io::clock::Stopwatch;
 use crate::io::process::{spawn, wait_for};
 use crate::names::in_message;
 
@@ -18,6 +19,8 @@ use crate::names::in_message;
 const MESSAGE_BYTES: usize = 4096;
 /// Interval in which the end of a command is looked for that has closed its output.
 const END_CHECK: Duration = Duration::from_millis(10);
+/// Time in which a killed command has to end. A command that this user may not kill, as of sudo, ends when it likes.
+const KILL_TIME: Duration = Duration::from_secs(1);
 
 /// A command that ended with a failure.
 #[derive(Debug)]
@@ -35,7 +38,15 @@ impl fmt::Display for Ended {
     }
 }
 
-/// A command at work. Reading gives what it prints. One that is dropped before its end is killed.
+/// A command that could not be ended.
+#[derive(Debug, thiserror::Error)]
+#[error("its command (process {process_id}) cannot be ended and goes on: {reason}")]
+pub(crate) struct LeftRunning {
+    process_id: u32,
+    reason: io::Error,
+}
+
+/// A command at work. Reading gives what it prints. A command that is dropped before its end is killed.
 pub(super) struct Running<'a> {
     program: &'a str,
     child: Child,
@@ -68,7 +79,7 @@ impl<'a> Running<'a> {
     }
 
     /// Waits for its end, and fails if it failed.
-    pub(super) fn finish(mut self) -> Result<(), SourceError> {
+    pub(super) fn finish(&mut self) -> Result<(), SourceError> {
         let status = self.wait().map_err(|error| self.time_limit.error_of(error))?;
         if status.success() {
             return Ok(());
@@ -91,6 +102,17 @@ impl<'a> Running<'a> {
             let wait = self.time_limit.wait(END_CHECK)?;
             self.turn(wait)?;
         }
+    }
+
+    /// Ends it with all that it started, unless it has ended. Fails if it goes on.
+    pub(super) fn end(&mut self) -> Result<(), LeftRunning> {
+        if std::mem::replace(&mut self.has_ended, true) {
+            return Ok(());
+        }
+        // A command that writes on gets an error from now on, also where it may not be killed.
+        (self.stdout, self.stderr) = (None, None);
+        // The command was not waited for, so its process id is no other program's.
+        end(&mut self.child, |group| Ok(kill_process_group(group, Signal::KILL)?))
     }
 
     /// Waits until it prints something, and keeps its messages; tells whether output and messages were there.
@@ -143,10 +165,45 @@ impl Read for Running<'_> {
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        if !self.has_ended {
-            // The command was not waited for, so its process id is no other program's.
-            let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
-            let _ = self.child.wait();
+        let _ = self.end();
+    }
+}
+
+/// Kills the group of a command, and waits for its end for [`KILL_TIME`] at most.
+fn end(child: &mut Child, kill: impl FnOnce(Pid) -> io::Result<()>) -> Result<(), LeftRunning> {
+    let killed = kill(Pid::from_child(child));
+    let since = Stopwatch::start();
+    loop {
+        if child.try_wait().is_ok_and(|status| status.is_some()) {
+            return Ok(());
         }
+        let waited = since.elapsed();
+        if waited >= KILL_TIME {
+            let reason = killed.err().unwrap_or_else(|| io::ErrorKind::TimedOut.into());
+            return Err(LeftRunning { process_id: child.id(), reason });
+        }
+        let _ = wait_for(&mut [], END_CHECK);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_that_may_not_be_killed_is_left_to_itself() {
+        #[expect(clippy::disallowed_methods, reason = "a command of a test")]
+        let mut child = Command::new("sleep").arg("600").process_group(0).spawn().unwrap();
+        // The answer of the kernel where the command is sudo, and the user is not root.
+        let left = end(&mut child, |_| Err(io::Error::from_raw_os_error(1))).unwrap_err();
+        let expected = format!(
+            "its command (process {}) cannot be ended and goes on: Operation not permitted (os error 1)",
+            child.id()
+        );
+        assert_eq!(left.to_string(), expected);
+        assert_eq!(child.try_wait().unwrap(), None, "the command is at work");
+
+        let kill = |group| Ok(kill_process_group(group, Signal::KILL)?);
+        assert!(end(&mut child, kill).is_ok(), "the command can be killed");
     }
 }

@@ -15,7 +15,7 @@ use crate::config::{SourceInput, TargetSource};
 use crate::fleet::targets::{TargetLimits, TargetList, TargetsError, Template, read};
 use crate::io::signals::Signals;
 use crate::time::rounded;
-use command::{Ended, Running};
+use command::{Ended, LeftRunning, Running};
 use time_limit::{TimeLimit, TimedReader};
 
 /// A source that gave no list.
@@ -34,6 +34,9 @@ pub(crate) enum SourceError {
     Stopped,
     #[error("{0}")]
     List(#[from] TargetsError),
+    /// There is no list, and the command is still at work.
+    #[error("{error}; {left}")]
+    Unended { error: Box<SourceError>, left: LeftRunning },
 }
 
 /// The bounds within which sources are read.
@@ -96,11 +99,15 @@ fn from_command(
 ) -> Result<TargetList, SourceError> {
     let mut running = Running::start(command, time_limit)?;
     let listed = read(&mut running, template, limits);
-    if running.is_at_end() {
+    let listed = match running.is_at_end() {
         // Text that ends early is the fault of a command that failed, whose own message says more.
-        running.finish()?;
+        true => running.finish().and_then(|()| time_limit.list(listed)),
+        false => time_limit.list(listed),
+    };
+    match (listed, running.end()) {
+        (Err(error), Err(left)) => Err(SourceError::Unended { error: Box::new(error), left }),
+        (listed, _) => listed,
     }
-    time_limit.list(listed)
 }
 
 #[cfg(test)]
