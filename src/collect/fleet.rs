@@ -15,6 +15,7 @@ use crate::io::store::{Numbering, Store, StoreError};
 use crate::io::targets::{self, SourceBounds};
 use crate::io::workdir::Workdir;
 use crate::names::Naming;
+use crate::parallel::in_parallel;
 
 /// Asks each center for its list. An answer that exceeds the limits counts as a failure.
 #[must_use]
@@ -63,16 +64,17 @@ impl GivenSource {
     }
 }
 
-/// Reads the lists of sources.
-pub(crate) fn read_sources<'a>(
-    sources: Vec<GivenSource>,
-    bounds: impl Fn() -> SourceBounds<'a>,
-) -> Vec<SourceAnswer> {
-    let answer = |GivenSource { source, list }: GivenSource| {
-        let list = list.unwrap_or_else(|| read_source(&source, bounds()));
-        SourceAnswer { name: source.name, answer: Some(list) }
+/// Reads the lists of sources side by side, because a source that hangs takes all the time that they have together.
+pub(crate) fn read_sources(sources: Vec<GivenSource>, bounds: SourceBounds<'_>) -> Vec<SourceAnswer> {
+    const READ_AT_ONCE: usize = 8;
+    let read = |given: &GivenSource| given.list.is_none().then(|| read_source(&given.source, bounds));
+    // Reading ends by itself at a signal and at the deadline.
+    let lists = in_parallel(&sources, READ_AT_ONCE, read, || false, || ());
+    let answer = |(GivenSource { source, list }, read): (GivenSource, Option<Option<_>>)| SourceAnswer {
+        name: source.name,
+        answer: list.or(read.flatten()),
     };
-    sources.into_iter().map(answer).collect()
+    sources.into_iter().zip(lists).map(answer).collect()
 }
 
 fn read_source(source: &TargetSource, bounds: SourceBounds<'_>) -> Result<TargetList, String> {
@@ -120,4 +122,38 @@ impl FleetSource<'_> {
 pub(crate) fn stored_fleet(store: &Store, naming: &Naming, now: DateTime<Utc>) -> Result<Fleet, StoreError> {
     let source = FleetSource { store: Some(store), naming, now };
     Ok(source.assemble(StoredFleet::without_asking)?.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fleet::targets::Template;
+    use crate::io::clock::Deadline;
+    use crate::io::signals::Signals;
+
+    #[test]
+    fn a_source_that_waits_does_not_keep_the_next_one_waiting() {
+        let home = tempfile::tempdir().unwrap();
+        let pipe = home.path().join("pipe");
+        #[expect(clippy::disallowed_methods, reason = "a pipe of a test")]
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+        assert!(made.success());
+        let given = |name: &str, script: String| {
+            let input = SourceInput::Command(["sh", "-c", &script].map(str::to_owned).to_vec());
+            let (deadline, template) = (Duration::from_secs(20), Template::default());
+            let source = TargetSource { name: name.to_owned(), input, deadline, template };
+            GivenSource { source, list: None }
+        };
+        // The first one has nothing to print before the second one has written to the pipe.
+        let sources = vec![
+            given("first", format!("cat {}", pipe.display())),
+            given("second", format!(r#"echo '[{{"targets": ["a"]}}]' > {}; echo '[]'"#, pipe.display())),
+        ];
+        let bounds = SourceBounds { deadline: Deadline::NONE, signals: &Signals::default(), max_targets: 10 };
+        let targets: Vec<_> = read_sources(sources, bounds)
+            .into_iter()
+            .map(|answer| (answer.name, answer.answer.unwrap().unwrap().targets.len()))
+            .collect();
+        assert_eq!(targets, [("first".to_owned(), 1), ("second".to_owned(), 0)]);
+    }
 }

@@ -30,7 +30,7 @@ use crate::fleet::plan::{PullPlan, Selection, WaitingKey};
 use crate::fleet::pull_rules::PullRules;
 use crate::fleet::services::Fleet;
 use crate::fleet::snapshot::ClockJump;
-use crate::io::clock;
+use crate::io::clock::{self, Deadline};
 use crate::io::progress::Progress;
 use crate::io::store::{Damage, Numbering, Writer};
 use crate::io::targets::SourceBounds;
@@ -46,6 +46,8 @@ pub(crate) struct PullInputs<'a> {
     pub(crate) centers: &'a [String],
     /// The centers were named, and not only taken by default.
     pub(crate) are_centers_named: bool,
+    /// End of the time for sources of targets; half of that of the run, of which standard input may have taken a part.
+    pub(crate) sources_until: Deadline,
     /// Somebody watches a bar on stderr.
     pub(crate) shows_progress: bool,
 }
@@ -62,8 +64,8 @@ impl PullInputs<'_> {
     }
 
     fn source_bounds(&self) -> SourceBounds<'_> {
-        let Adapters { signals, deadline, .. } = self.adapters;
-        SourceBounds { time_left: deadline.left(), signals, max_targets: self.config.pull.max_addresses }
+        let (deadline, signals) = (self.sources_until, self.adapters.signals);
+        SourceBounds { deadline, signals, max_targets: self.config.pull.max_addresses }
     }
 }
 
@@ -156,7 +158,7 @@ pub(crate) fn gather(
         // Nobody is asked, so the last lists stand.
         true => known.without_asking(),
         false => {
-            let mut sources = read_sources(sources, || inputs.source_bounds());
+            let mut sources = read_sources(sources, inputs.source_bounds());
             let asking = ProgramAsking {
                 adapters,
                 naming: &config.naming,

@@ -139,7 +139,7 @@ pub(crate) fn tell_nothing_to_remove(
     context: &Context,
 ) -> ExitCode {
     let mut code = ExitCode::Done;
-    for answer in read_sources(GivenSource::begin(&args.targets, bounds), || bounds) {
+    for answer in read_sources(GivenSource::begin(&args.targets, bounds), bounds) {
         let name = in_message(&answer.name).into_owned();
         match answer.answer {
             Some(Ok(list)) => {

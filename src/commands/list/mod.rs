@@ -24,6 +24,7 @@ use crate::fleet::pick::pick;
 use crate::fleet::service_state::{AddressHealth, RowTotal, ServiceLine, ServiceState};
 use crate::fleet::services::{Fleet, UnaskedCenter};
 use crate::io::center::{Client, RequestOptions};
+use crate::io::clock::Deadline;
 use crate::io::signals::Signals;
 use crate::io::store::{Store, StoreError};
 use crate::io::targets::SourceBounds;
@@ -175,14 +176,15 @@ fn fleet(args: &ListArgs, store: Option<&Store>, context: &Context) -> Result<(F
         true => Signals::default(),
         false => Signals::catch().context("cannot catch signals")?,
     };
-    let bounds = SourceBounds { time_left: None, signals, max_targets: context.config.pull.max_addresses };
+    let max_targets = context.config.pull.max_addresses;
+    let bounds = SourceBounds { deadline: Deadline::NONE, signals, max_targets };
     let source = FleetSource { store, naming: &context.config.naming, now: context.now() };
     let mut asked = Asked::default();
     let (fleet, _) = source.assemble(|known| match client {
         None => known.without_asking(),
         Some(client) => {
             let given = GivenSource::begin(&context.sources, bounds);
-            let sources = read_sources(given, || bounds);
+            let sources = read_sources(given, bounds);
             let centers = ask_known_first(&client, &context.centers, known, || None);
             asked.centers.extend(centers.iter().map(|answer| answer.url.clone()));
             asked.sources.extend(sources.iter().map(|answer| answer.name.clone()));

@@ -204,9 +204,9 @@ pub(crate) fn run(args: &PruneArgs, context: &Context) -> Result<ExitCode> {
     let url = args.ping.as_ref().or(context.config.prune.ping.as_ref()).filter(|_| !args.dry_run);
     pinging(url, context.config.pull.proxy.clone(), context, |begin| {
         let signals = Signals::catch().context("cannot catch signals")?;
-        let time_left = args.deadline.or(context.config.prune.deadline);
+        let deadline = Deadline::after(args.deadline.or(context.config.prune.deadline)).half();
         let max_targets = context.config.pull.max_addresses;
-        let bounds = SourceBounds { time_left, signals: &signals, max_targets };
+        let bounds = SourceBounds { deadline, signals: &signals, max_targets };
         let told = match args.retention_only {
             true => ExitCode::Done,
             false => tell_nothing_to_remove(&args.targets, bounds, context),

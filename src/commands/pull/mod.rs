@@ -271,17 +271,18 @@ struct Sources {
     given: Vec<GivenSource>,
     /// The time that is left for the run once standard input was read.
     time_left: Option<Duration>,
+    /// The part of it that is left for the other sources.
+    left_to_read: Option<Duration>,
 }
 
 impl Sources {
     /// Reads standard input before anybody is kept from the lock.
     fn begin(args: &PullArgs, context: &Context, signals: &Signals) -> Self {
-        let started = Stopwatch::start();
-        let limit = args.deadline.or(context.config.pull.deadline);
+        let run = Deadline::after(args.deadline.or(context.config.pull.deadline));
+        let deadline = run.half();
         let max_targets = context.config.pull.max_addresses;
-        let given =
-            GivenSource::begin(&context.sources, SourceBounds { time_left: limit, signals, max_targets });
-        Self { given, time_left: limit.map(|limit| limit.saturating_sub(started.elapsed())) }
+        let given = GivenSource::begin(&context.sources, SourceBounds { deadline, signals, max_targets });
+        Self { given, time_left: run.left(), left_to_read: deadline.left() }
     }
 }
 
@@ -306,6 +307,7 @@ fn pull(
         config: &context.config,
         centers: &context.centers,
         are_centers_named: !context.named_centers.is_empty(),
+        sources_until: Deadline::after(sources.left_to_read),
         shows_progress: context.environment.stderr_is_terminal && !context.is_quiet,
     };
     let tidied = collect::pull::tidy(inputs)?;
@@ -375,8 +377,9 @@ fn fleet_to_read(args: &PullArgs, context: &Context, client: &Client) -> Result<
         true => Signals::default(),
         false => Signals::catch().context("cannot catch signals")?,
     };
-    let Sources { given, time_left } = Sources::begin(args, context, signals);
-    let bounds = || SourceBounds { time_left, signals, max_targets: context.config.pull.max_addresses };
+    let Sources { given, time_left, left_to_read } = Sources::begin(args, context, signals);
+    let deadline = Deadline::after(left_to_read);
+    let bounds = SourceBounds { deadline, signals, max_targets: context.config.pull.max_addresses };
     let store = open_reader(&context.workdir)?;
     let source = FleetSource { store: store.as_ref(), naming: &context.config.naming, now: context.now() };
     let (fleet, _) = source.assemble(|known| match context.centers.is_empty() && given.is_empty() {

@@ -13,6 +13,7 @@ use rustix::fs::OFlags;
 
 use crate::config::{SourceInput, TargetSource};
 use crate::fleet::targets::{TargetLimits, TargetList, TargetsError, Template, read};
+use crate::io::clock::Deadline;
 use crate::io::signals::Signals;
 use crate::time::rounded;
 use command::{Ended, LeftRunning, Running};
@@ -42,9 +43,9 @@ pub(crate) enum SourceError {
 /// The bounds within which sources are read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SourceBounds<'a> {
-    /// Time that the run has left; `None` without a deadline. A source may take half of it: the other half is for the
-    /// addresses that it listed last.
-    pub(crate) time_left: Option<Duration>,
+    /// End of the time for all sources of a run together, which is half of the run's: the other half is for centers, and
+    /// for the addresses that failed sources listed last.
+    pub(crate) deadline: Deadline,
     pub(crate) signals: &'a Signals,
     pub(crate) max_targets: usize,
 }
@@ -58,10 +59,10 @@ impl SourceBounds<'_> {
 /// Reads the list of a source.
 pub(crate) fn list(source: &TargetSource, bounds: SourceBounds<'_>) -> Result<TargetList, SourceError> {
     let TargetSource { input, deadline, template, .. } = source;
-    let half = bounds.time_left.map(|left| left / 2);
+    let left = bounds.deadline.left();
     let within = match input {
-        SourceInput::Stdin => half,
-        _ => Some(half.map_or(*deadline, |half| half.min(*deadline))),
+        SourceInput::Stdin => left,
+        _ => Some(left.map_or(*deadline, |left| left.min(*deadline))),
     };
     let time_limit = TimeLimit::new(within, bounds.signals);
     match input {
@@ -133,7 +134,8 @@ mod tests {
     }
 
     fn read_within(source: &TargetSource, time_left: Option<Duration>) -> Result<usize, String> {
-        let bounds = SourceBounds { time_left, signals: &Signals::default(), max_targets: 10 };
+        let deadline = Deadline::after(time_left);
+        let bounds = SourceBounds { deadline, signals: &Signals::default(), max_targets: 10 };
         list(source, bounds).map(|list| list.targets.len()).map_err(|error| error.to_string())
     }
 
