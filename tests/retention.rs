@@ -224,3 +224,21 @@ fn a_silent_center_does_not_keep_old_history() {
     assert!(output.stdout.contains("dropped 2 profiles"), "{}", output.stdout);
     assert_eq!(world.files(".cov").len(), 1);
 }
+
+#[test]
+fn an_address_that_left_the_center_long_ago_is_forgotten() {
+    let (world, agent) = world_with_rows(1);
+    let listed = |address: &str, unlisted: &str| {
+        world.execute(&format!(
+            "INSERT INTO listing (service_id, address, center, position, listed_at, unlisted_at)
+                 SELECT service_id, '{address}', center, 9, listed_at, {unlisted} FROM listing LIMIT 1"
+        ));
+    };
+    listed("http://10.0.0.1:1", "strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-31 days')");
+    listed("http://10.0.0.2:1", "strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-29 days')");
+    world.drop_old(&[]);
+    let left = "SELECT group_concat(address, ' ') FROM (SELECT address FROM listing ORDER BY position)";
+    assert_eq!(world.query::<String>(left), format!("{} http://10.0.0.2:1", agent.url()));
+    assert_eq!(world.drop_old(&["--keep-days", "28"]).stderr, "");
+    assert_eq!(world.query::<String>(left), agent.url());
+}

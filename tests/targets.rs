@@ -191,6 +191,36 @@ fn what_left_the_list_is_offline_and_other_sources_are_not_judged() {
 }
 
 #[test]
+fn an_address_that_nobody_lists_any_more_is_forgotten_with_the_old_history() {
+    let world = World::new();
+    let (one, two, three, other) = (process(), process(), process(), process());
+    let service = |app: &str| json!({"app": app, "commit": "1234567"});
+    let list = |of_one: &[&Agent], others: &[&Agent]| {
+        let groups = json!([group(of_one, &service("one")), group(others, &service("other"))]);
+        let file = world.list_targets("x.json", &groups);
+        world.run_alone(&["pull", "--force", "--targets", file.to_str().unwrap()]).assert_code(0);
+    };
+    list(&[&one, &two, &three], &[&other]);
+    list(&[&one, &two], &[]);
+    world.let_days_pass(20);
+    list(&[&one], &[]);
+    world.let_days_pass(20);
+    let prune = || drop(world.run_alone(&["prune", "--retention-only"]).assert_code(0));
+    prune();
+    let mut left = world
+        .query::<String>("SELECT group_concat(address) FROM target")
+        .split(',')
+        .map(str::to_owned)
+        .collect::<Vec<_>>();
+    left.sort_unstable();
+    // The last address of a service stays: it tells when the service was listed.
+    let mut expected = [&one, &two, &other].map(|agent| agent.url().clone());
+    expected.sort_unstable();
+    assert_eq!(left, expected);
+    assert_eq!(world.states(&["--offline"]), ["one_1234567 ok 1", "other_1234567 offline 0"]);
+}
+
+#[test]
 fn a_failed_source_stands_by_its_last_list() {
     let world = World::new();
     let agents = [process(), process()];

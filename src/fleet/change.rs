@@ -188,6 +188,8 @@ pub(crate) enum Change {
     SnapshotsForgotten(DateTime<Utc>),
     /// The clock of this machine went back.
     ClockWentBack(ClockJump),
+    /// Addresses that nobody has listed since then are forgotten, but for the last one of each service.
+    UnlistedForgotten(DateTime<Utc>),
     /// A key without any stored data is deleted with its names.
     NeverPulledForgotten(KeyId),
     /// The state of an address of a key.

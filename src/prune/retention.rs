@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use anyhow::Result;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::collect::fleet::stored_fleet;
 use crate::fleet::build_group::BuildGroupStatus;
@@ -74,9 +74,13 @@ impl RetentionRun {
         &mut self,
         store: &Store,
         locked: &LockedWorkdir,
-        now: DateTime<Utc>,
+        (keep, now): (&RetentionRules, DateTime<Utc>),
     ) -> Result<RowFiles> {
         let mut writer = store.writer(locked.proof());
+        let spent = TimeDelta::from_std(keep.younger_than).ok().and_then(|age| now.checked_sub_signed(age));
+        if let Some(before) = spent {
+            writer.apply(&Change::UnlistedForgotten(before))?;
+        }
         let changes = self
             .rows
             .iter()

@@ -16,7 +16,7 @@ impl World {
         ));
     }
 
-    /// Lets days pass for rows, listings, answers, pulls and lives.
+    /// Lets days pass for rows, listings, targets, answers, pulls and lives.
     pub(crate) fn let_days_pass(&self, days: u32) {
         let earlier = |table: &str, columns: &[&str]| {
             let set = |column: &&str| {
@@ -27,6 +27,7 @@ impl World {
         let sql = [
             earlier("goc_o_staging_service_cover", &["created_at"]),
             earlier("listing", &["listed_at", "unlisted_at"]),
+            earlier("target", &["listed_at", "unlisted_at"]),
             earlier("center", &["last_listed_at"]),
             earlier("address", &["last_answer_at"]),
             earlier("schedule", &["last_pull_at", "last_change_at"]),

@@ -208,6 +208,18 @@ impl Writer<'_> {
         )
     }
 
+    /// Deletes addresses that were last listed before. The last one of a service stays, because it tells when the service
+    /// was listed.
+    pub(super) fn delete_listings(&self, before: DateTime<Utc>) -> rusqlite::Result<()> {
+        self.run(
+            "DELETE FROM listing AS old WHERE unlisted_at < ?1 AND EXISTS (
+                 SELECT 1 FROM listing AS other WHERE other.service_id = old.service_id
+                     AND (other.unlisted_at IS NULL
+                          OR (other.unlisted_at, other.address) > (old.unlisted_at, old.address)))",
+            params![iso(before)],
+        )
+    }
+
     /// Deletes all data of a key. Its rows stay and are marked as deleted.
     pub(super) fn drop_key(&self, key: KeyId, at: DateTime<Utc>) -> rusqlite::Result<()> {
         let connection = &self.store.connection;

@@ -113,6 +113,18 @@ impl Writer<'_> {
         )
     }
 
+    /// Deletes targets that were last listed before. The last one of a service stays, because it tells when the service
+    /// was listed.
+    pub(super) fn delete_targets(&self, before: DateTime<Utc>) -> rusqlite::Result<()> {
+        self.run(
+            "DELETE FROM target AS old WHERE unlisted_at < ?1 AND EXISTS (
+                 SELECT 1 FROM target AS other WHERE other.service_id = old.service_id
+                     AND (other.unlisted_at IS NULL OR (other.unlisted_at, other.source, other.address)
+                                                     > (old.unlisted_at, old.source, old.address)))",
+            params![iso(before)],
+        )
+    }
+
     pub(super) fn end_target(
         &self,
         source: &str,

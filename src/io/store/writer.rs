@@ -71,6 +71,10 @@ impl<'a> Writer<'a> {
             Change::ClockWentBack(jump) => self.insert_clock_jump(jump),
             Change::SnapshotTaken { identity, at } => self.insert_snapshot(identity, *at),
             Change::SnapshotWaits { identity, since } => self.insert_waiting_snapshot(identity, *since),
+            Change::UnlistedForgotten(before) => {
+                self.delete_listings(*before)?;
+                self.delete_targets(*before)
+            }
             Change::SnapshotsForgotten(before) => self.delete_snapshots(*before),
             Change::Key(id, key) => self.insert_key(*id, key),
             Change::KeyMended(id, key) => self.mend_key(*id, key),
