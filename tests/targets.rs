@@ -274,6 +274,25 @@ fn one_bad_entry_costs_the_others_nothing() {
 }
 
 #[test]
+fn a_number_of_restarts_that_no_database_holds_is_unknown() {
+    let world = World::new();
+    let agent = process();
+    let port: u16 = place(&agent).split(':').next_back().unwrap().parse().unwrap();
+    let pod = json!({
+        "metadata": {"name": "echo-0", "annotations": {"goc-watchdog/service": ECHO}},
+        "spec": {"containers": [{"name": "main", "ports": [{"name": "coverage", "containerPort": port}]}]},
+        "status": {
+            "phase": "Running", "podIP": "127.0.0.1",
+            "containerStatuses": [{"name": "main", "restartCount": 9_223_372_036_854_775_808_u64}],
+        },
+    });
+    let file = world.list_targets("pods.json", &json!({ "items": [pod] }));
+    world.run_alone(&["pull", "--targets", file.to_str().unwrap()]).assert_code(0);
+    let stored = world.query::<String>("SELECT pod || ' ' || coalesce(restarts, 'unknown') FROM target");
+    assert_eq!(stored, "echo-0 unknown");
+}
+
+#[test]
 fn pods_of_kubectl_are_targets_by_their_annotations_and_ports() {
     let world = World::new();
     let agent = process();

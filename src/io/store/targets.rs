@@ -99,6 +99,8 @@ impl Writer<'_> {
         at: DateTime<Utc>,
     ) -> rusqlite::Result<()> {
         let TargetFacts { agent, pod, uid, restarts } = facts;
+        // SQLite has no greater integer, and a count that a source made up must not end the run.
+        let restarts = restarts.and_then(|restarts| i64::try_from(restarts).ok());
         let (agent, meta, counters) = match agent {
             None => (None, None, None),
             Some(AgentKind::Goc) => (Some("goc"), None, None),
