@@ -15,7 +15,7 @@ use super::answer::fraction_of;
 use super::coverage::AgentHeaders;
 use super::dial::{AddressFilter, TargetCheck, UnresolvedName};
 use super::error::{HttpError, transport};
-use super::raw::RecordingConnector;
+use super::raw::{RecordedAnswer, RecordingConnector};
 use crate::address::{BadAddress, base_url};
 use crate::fleet::liveness::{Finding, ProbeFinding};
 
@@ -52,7 +52,10 @@ impl AnswerStart {
     /// Reads until the answer can be recognised, even if it breaks off or never ends.
     fn read(response: Response<Body>) -> Result<Self, ureq::Error> {
         let status = response.status().as_u16();
-        let is_coverport = AgentHeaders::read(response.headers()).is_coverport;
+        if AgentHeaders::read(response.headers()).is_coverport {
+            // The header is enough, and the body may be cut or never come.
+            return Ok(Self { status, bytes: Vec::new(), is_coverport: true });
+        }
         let mut body = response.into_body().into_reader();
         let mut bytes = vec![0; HEAD_BYTES];
         let mut length = 0;
@@ -65,7 +68,7 @@ impl AnswerStart {
             }
         }
         bytes.truncate(length);
-        Ok(Self { status, bytes, is_coverport })
+        Ok(Self { status, bytes, is_coverport: false })
     }
 
     fn is_fraction(&self) -> bool {
@@ -153,7 +156,11 @@ impl Client {
         let _ = ask(&Agent::with_parts(self.agent.config().clone(), connector, filter));
         recorder
             .answer()
-            .map(|(status, bytes)| AnswerStart { status, bytes, is_coverport: false })
+            .map(|RecordedAnswer { status, headers, body }| AnswerStart {
+                status,
+                bytes: body,
+                is_coverport: AgentHeaders::read(&headers).is_coverport,
+            })
             .ok_or(error)
     }
 

@@ -5,6 +5,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use ureq::http::{HeaderMap, HeaderName, HeaderValue};
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
 
 use crate::parallel::lock;
@@ -21,13 +22,22 @@ const BODY_BYTES: usize = 6;
 pub(super) struct RecordingConnector(Arc<Mutex<Vec<u8>>>);
 
 impl RecordingConnector {
-    /// Returns the status and the body of the answer as far as it came; `None` if its head has no end.
-    pub(super) fn answer(&self) -> Option<(u16, Vec<u8>)> {
+    /// Returns the answer as far as it came; `None` if its head has no end.
+    pub(super) fn answer(&self) -> Option<RecordedAnswer> {
         let kept = lock(&self.0);
         let body = body(&kept)?.to_vec();
         let status = std::str::from_utf8(kept.get(9..12)?).ok()?.parse().ok()?;
-        Some((status, body))
+        Some(RecordedAnswer { status, headers: headers(&kept), body })
     }
+}
+
+/// The first part of an answer, as it came.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct RecordedAnswer {
+    pub(super) status: u16,
+    /// Those that can be read.
+    pub(super) headers: HeaderMap,
+    pub(super) body: Vec<u8>,
 }
 
 impl Connector<Box<dyn Transport>> for RecordingConnector {
@@ -99,6 +109,18 @@ impl Transport for RecordingTransport {
     }
 }
 
+/// Returns the headers of an answer, of which a broken one is left out.
+fn headers(answer: &[u8]) -> HeaderMap {
+    let end = memchr::memmem::find(answer, HEAD_END).unwrap_or_default();
+    let lines = answer[..end].split(|byte| *byte == b'\n').skip(1);
+    let header = |line: &[u8]| {
+        let colon = memchr::memchr(b':', line)?;
+        let (name, value) = (line[..colon].trim_ascii(), line[colon + 1..].trim_ascii());
+        Some((HeaderName::from_bytes(name).ok()?, HeaderValue::from_bytes(value).ok()?))
+    };
+    lines.filter_map(header).collect()
+}
+
 /// Returns the bytes after the head of an answer, without the size of a first chunk.
 fn body(answer: &[u8]) -> Option<&[u8]> {
     let end = memchr::memmem::find(answer, HEAD_END)?;
@@ -130,8 +152,19 @@ mod tests {
     #[test]
     fn an_answer_without_a_status_is_none() {
         let recorder = |bytes: &[u8]| RecordingConnector(Arc::new(Mutex::new(bytes.to_vec())));
-        assert_eq!(recorder(b"HTTP/1.1 405 No\r\n\r\nno").answer(), Some((405, b"no".to_vec())));
+        let refused = RecordedAnswer { status: 405, headers: HeaderMap::new(), body: b"no".to_vec() };
+        assert_eq!(recorder(b"HTTP/1.1 405 No\r\n\r\nno").answer(), Some(refused));
         assert_eq!(recorder(b"SSH-2.0\r\n\r\nmode: count").answer(), None);
         assert_eq!(recorder(b"\r\n\r\n").answer(), None);
+    }
+
+    #[test]
+    fn headers_are_read_beside_those_that_are_broken() {
+        let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nno header\r\nX-Art-coverage-SERVER:  1 \r\n\r\nA: b\r\n";
+        let mut expected = HeaderMap::new();
+        expected.insert("content-length", HeaderValue::from_static("3"));
+        expected.insert("x-art-coverage-server", HeaderValue::from_static("1"));
+        assert_eq!(headers(answer), expected);
+        assert_eq!(headers(b"HTTP/1.1 200 OK\r\nA: b\r\n"), HeaderMap::new());
     }
 }
