@@ -232,6 +232,10 @@ fn a_failed_source_stands_by_its_last_list() {
         ("", "targets \"x\": it is empty; pulling the addresses it listed "),
         ("[{", "targets \"x\": no list of targets: EOF"),
         ("{\"kind\": \"Status\"}", "an object of kind \"Status\" without \"items\""),
+        (
+            "{\"kind\": \"List\", \"items\": [{\"kind\": \"Deployment\", \"metadata\": {\"name\": \"echo\"}}]}",
+            "a list of objects of kind \"Deployment\", not of pods",
+        ),
     ] {
         fs::write(&file, text).unwrap();
         agents[0].hit(&[PING_BLOCK], 1);

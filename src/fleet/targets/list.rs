@@ -92,11 +92,14 @@ impl PodReason {
 pub(super) struct Collected {
     list: TargetList,
     most: usize,
+    has_pods: bool,
+    /// Kinds of objects that are no pods; not all of very many.
+    other_kinds: BTreeSet<String>,
 }
 
 impl Collected {
     pub(super) fn new(most: usize) -> Self {
-        Self { list: TargetList::default(), most }
+        Self { list: TargetList::default(), most, has_pods: false, other_kinds: BTreeSet::new() }
     }
 
     /// Takes a target in, or an entry that is to be one and cannot be asked. Fails beyond the bound, as a message.
@@ -114,6 +117,23 @@ impl Collected {
     /// Returns how many further entries are taken.
     pub(super) fn room(&self) -> usize {
         self.most.saturating_sub(self.list.targets.len() + self.list.bad_count)
+    }
+
+    /// Notes the kind of an object among pods; without a kind it is taken for a pod, as in a list of kind `PodList`.
+    pub(super) fn note_kind(&mut self, kind: &str) {
+        match kind {
+            "" | "Pod" => self.has_pods = true,
+            _ if self.other_kinds.len() < NAMED_LABELS => {
+                self.other_kinds.insert(shortened(kind, SHOWN_AT_EACH_END).into_owned());
+            }
+            _ => {}
+        }
+    }
+
+    /// Returns the kinds of the objects of a list that has objects and no pods.
+    pub(super) fn kinds_without_pods(&self) -> Option<String> {
+        let kinds: Vec<String> = self.other_kinds.iter().map(|kind| format!("{kind:?}")).collect();
+        (!self.has_pods && !kinds.is_empty()).then(|| kinds.join(", "))
     }
 
     pub(super) fn pass_over(&mut self, reason: PodReason) {

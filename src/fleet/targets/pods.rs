@@ -208,6 +208,7 @@ impl<'de> Visitor<'de> for PodsSeed<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut pods: A) -> Result<(), A::Error> {
         while let Some(pod) = pods.next_element::<Pod>()? {
+            self.collected.note_kind(&pod.kind);
             match pod.why_no_target() {
                 Some(reason) => self.collected.pass_over(reason),
                 None => {

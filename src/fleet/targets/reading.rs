@@ -165,6 +165,9 @@ impl<'de> Visitor<'de> for Forms<'_> {
         if has_items && !matches!(kind.as_str(), "" | "List" | "PodList") {
             return Err(A::Error::custom(format!("an object of kind {kind:?}, not a list of pods")));
         }
+        if let Some(kinds) = self.collected.kinds_without_pods() {
+            return Err(A::Error::custom(format!("a list of objects of kind {kinds}, not of pods")));
+        }
         match has_items {
             true => Ok(()),
             // A failed request is answered by an object of kind Status, a single pod by one of kind Pod.
@@ -196,6 +199,20 @@ mod tests {
         let status = failed(r#"{"kind": "Status", "status": "Failure", "items": []}"#);
         assert!(status.contains("an object of kind \"Status\", not a list of pods"), "{status}");
         assert_eq!(failed("{}"), "no list of targets: an object without \"items\" at line 1 column 2");
+        for (items, kinds) in [
+            (r#"[{"kind": "Deployment"}]"#, r#""Deployment""#),
+            (r#"[{"kind": "Service"}, {"kind": "Deployment"}]"#, r#""Deployment", "Service""#),
+        ] {
+            for kind in ["List", "PodList", ""] {
+                let said = failed(&format!(r#"{{"kind": "{kind}", "items": {items}}}"#));
+                let expected =
+                    format!("no list of targets: a list of objects of kind {kinds}, not of pods at line");
+                assert!(said.starts_with(&expected), "{said}");
+            }
+        }
+        // Pods among other objects are a list of pods.
+        let mixed = r#"{"kind": "List", "items": [{"kind": "Deployment"}, {"kind": "Pod"}]}"#;
+        assert_eq!(read(mixed.as_bytes(), &Template::default(), LIMITS).unwrap().targets, []);
         let status = r#"{"kind": "Status", "status": "Failure", "code": 403}"#;
         assert!(failed(status).contains(r#"an object of kind "Status" without "items""#));
         for other in ["null", "1", "\"x\"", "true"] {
