@@ -127,6 +127,41 @@ fn the_kind_is_found_out_remembered_and_asked_anew() {
 }
 
 #[test]
+fn an_unknown_agent_is_asked_for_its_fraction_first_and_a_known_one_for_its_data_alone() {
+    let (world, agents) = world_with(1);
+    agents[0].hit(&[0], 1);
+    world.pull(0);
+    let first = ["GET /v1/cover/coverage", "GET /coverage?nometa=1", "GET /coverage"];
+    assert_eq!(agents[0].asked(), first);
+    world.pull(0);
+    assert_eq!(agents[0].asked(), ["GET /coverage?nometa=1"]);
+
+    let (world, agents) = World::with_covered_echo();
+    world.pull(0);
+    assert_eq!((agents[0].peeks(), agents[0].pulls()), (1, 1));
+    world.pull(0);
+    assert_eq!((agents[0].peeks(), agents[0].pulls()), (1, 2));
+    // A root of an earlier release has no kinds, and agents of goc are known by their last answer.
+    world.execute("DELETE FROM agent");
+    world.pull(0);
+    assert_eq!((agents[0].peeks(), agents[0].pulls()), (1, 3));
+}
+
+#[test]
+fn a_peek_notices_that_an_agent_of_goc_answers_in_place_of_another() {
+    let (world, agents) = world_with(1);
+    agents[0].hit(&[0], 1);
+    world.pull(0);
+    let address = agents[0].url().trim_start_matches("http://").parse().unwrap();
+    agents[0].kill();
+    let goc = Agent::start_at(address, &Program::from_profile(PROGRAM));
+    goc.hit(&[4], 1);
+    let output = world.run(&["pull"]).assert_code(0);
+    assert_eq!(output.stderr, "");
+    assert_eq!(world.echo_counts(), [0, 0, 1, 0, 1, 0]);
+}
+
+#[test]
 fn an_agent_is_known_by_its_header_where_its_service_answers_to_any_path() {
     let (world, agents) = world_with(1);
     agents[0].answer_all();

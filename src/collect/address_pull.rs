@@ -53,6 +53,11 @@ impl<'g> AddressPull<'g> {
         self.keys.iter().find_map(|key| key.entry.told_kind(self.address))
     }
 
+    /// Tells whether the last answer of the address was the text of an agent of goc.
+    pub(crate) fn was_of_goc(&self) -> bool {
+        self.keys.iter().any(|key| key.entry.state(self.address).is_of_goc())
+    }
+
     /// Returns the uid of the pod, where a source of targets tells it.
     pub(crate) fn uid(&self) -> Option<String> {
         self.facts().find_map(|facts| facts.uid.clone())

@@ -46,33 +46,47 @@ pub(crate) fn ask(pull: &AddressPull<'_>) -> anyhow::Result<()> {
     }
 }
 
-/// Asks an address of which nobody tells the kind of its agent: as the agent that was found there last, else for text,
-/// the answer to which shows the other kinds, too.
+/// Asks an address of which no label tells the kind of its agent: as the agent that was found there last, else as the one
+/// that its answers show.
 fn ask_unknown(pull: &AddressPull<'_>) -> Result<(), AskError> {
     let (run, address) = (pull.run, pull.address);
-    let ask_coverport = || binary_answer::ask(pull, &AgentKind::Coverport);
-    let is_of_another_kind =
-        |asked: &Result<(), AskError>| asked.as_ref().is_err_and(AskError::is_of_another_kind);
-    let was_coverport = run.is_coverport(address);
-    if was_coverport {
-        let asked = ask_coverport();
+    if run.is_coverport(address) {
+        let asked = binary_answer::ask(pull, &AgentKind::Coverport);
         if !is_of_another_kind(&asked) {
             return asked;
         }
+    } else if pull.was_of_goc() {
+        // A request more for each address of a fleet of goc would be felt.
+        return ask_as_goc(pull);
     }
-    let asked = match ask_for_text(pull) {
-        Err(AskError::Address(HttpError::Coverport)) => ask_coverport(),
-        asked => {
-            if asked.is_ok() {
-                run.note_kind(address, false);
-            }
-            return asked;
-        }
-    };
-    if !is_of_another_kind(&asked) {
-        run.note_kind(address, true);
+    match run.client.find_kind(address)? {
+        Some(AgentKind::Coverport) => ask_as_coverport(pull),
+        _ => ask_as_goc(pull),
+    }
+}
+
+/// Asks for a text, the answer to which shows another kind of agent, too.
+fn ask_as_goc(pull: &AddressPull<'_>) -> Result<(), AskError> {
+    let asked = ask_for_text(pull);
+    if matches!(asked, Err(AskError::Address(HttpError::Coverport))) {
+        return ask_as_coverport(pull);
+    }
+    if asked.is_ok() {
+        pull.run.note_kind(pull.address, false);
     }
     asked
+}
+
+fn ask_as_coverport(pull: &AddressPull<'_>) -> Result<(), AskError> {
+    let asked = binary_answer::ask(pull, &AgentKind::Coverport);
+    if !is_of_another_kind(&asked) {
+        pull.run.note_kind(pull.address, true);
+    }
+    asked
+}
+
+fn is_of_another_kind(asked: &Result<(), AskError>) -> bool {
+    asked.as_ref().is_err_and(AskError::is_of_another_kind)
 }
 
 /// Asks an address for a text profile, and takes in what it answers.

@@ -291,7 +291,11 @@ pub(crate) fn write_profile_at(
     told_kind: Option<&AgentKind>,
     out: &mut impl Write,
 ) -> Result<(), HttpError> {
-    let kind = match told_kind {
+    let found = match told_kind {
+        None => client.find_kind(address)?,
+        Some(_) => None,
+    };
+    let kind = match told_kind.or(found.as_ref()) {
         None | Some(AgentKind::Goc) => match client.raw(address, out) {
             // Only the head of the answer was read, so nothing is written yet.
             Err(HttpError::Coverport) => &AgentKind::Coverport,

@@ -21,6 +21,7 @@ use crate::fleet::plan::{AddressGroup, GroupAddress};
 use crate::fleet::pulled_key::PulledKey;
 use crate::fleet::targets::AgentKind;
 use crate::fleet::votes::OtherKeys;
+use crate::io::center::HttpError;
 use crate::io::store::Store;
 use crate::parallel::lock;
 
@@ -59,11 +60,11 @@ pub(crate) fn peek(group: &AddressGroup<'_>, run: &PullRun<'_>) -> Option<Peeked
             return None;
         }
         let entries = || keys.iter().map(|&key| group.keys[key].entry);
-        let found = || run.is_coverport(address).then_some(AgentKind::Coverport);
-        let kind = entries().find_map(|entry| entry.told_kind(address)).or_else(found);
+        let kind = entries().find_map(|entry| entry.told_kind(address));
         let fraction = match kind {
-            None | Some(AgentKind::Goc) => run.client.fraction(address),
-            Some(kind) => binary_answer::peek(run, address, &kind).map(Some),
+            Some(kind) if kind != AgentKind::Goc => binary_answer::peek(run, address, &kind).map(Some),
+            None if run.is_coverport(address) => peek_at_coverport(run, address),
+            _ => run.client.fraction(address),
         };
         match fraction {
             Ok(None) => {}
@@ -93,6 +94,18 @@ pub(crate) fn peek(group: &AddressGroup<'_>, run: &PullRun<'_>) -> Option<Peeked
         run.send(StoreMessage::Ended(changes, pulled));
     }
     None
+}
+
+/// Peeks at an address where an agent of the kind coverport was found. An agent of goc that answers there by now has
+/// another fraction, so the pull that follows finds out its kind.
+fn peek_at_coverport(run: &PullRun<'_>, address: &str) -> Result<Option<String>, HttpError> {
+    match binary_answer::peek(run, address, &AgentKind::Coverport) {
+        Err(error) if error.is_of_another_kind() => match run.client.fraction(address) {
+            Ok(Some(fraction)) => Ok(Some(fraction)),
+            _ => Err(error),
+        },
+        peeked => peeked.map(Some),
+    }
 }
 
 impl<'a> GroupPull<'a> {

@@ -15,6 +15,7 @@ use crate::address::{host_and_port, shown_url};
 use crate::collect::binary_answer::{WholeAnswer, whole_answer_at};
 use crate::collect::hook_port;
 use crate::fleet::snapshot::{LONGEST_NAME, Process, SnapshotHead};
+use crate::fleet::targets::AgentKind;
 use crate::io::center::{Client, HttpError, RequestOptions};
 use crate::io::host::{self, Listener};
 use crate::io::{clock, workdir};
@@ -155,6 +156,9 @@ fn ask(
 }
 
 fn data_at(client: &Client, address: &str) -> Result<Data, HttpError> {
+    if client.find_kind(address)? == Some(AgentKind::Coverport) {
+        return whole_answer_at(client, address).map(Data::Binary);
+    }
     match client.profile(address).and_then(|mut incoming| incoming.parse(&[], None, 0)) {
         Err(HttpError::Coverport) => whole_answer_at(client, address).map(Data::Binary),
         answer => answer.map(|answer| Data::Text(answer.profile)),

@@ -221,6 +221,8 @@ struct Process {
     /// Requests for counters alone, and for all.
     peeks: usize,
     pulls: usize,
+    /// All requests, such as `GET /coverage`.
+    asked: Vec<String>,
     /// A recorded body of each, in place of the program's.
     recorded: Option<[Vec<u8>; 2]>,
 }
@@ -245,6 +247,7 @@ impl Coverport {
             answers: 0,
             peeks: 0,
             pulls: 0,
+            asked: Vec::new(),
             recorded: None,
         };
         let inner = Arc::new_cyclic(|inner: &Weak<Inner>| {
@@ -338,6 +341,11 @@ impl Coverport {
         (process.peeks, process.pulls)
     }
 
+    /// Returns all requests since the last call, such as `GET /coverage`.
+    pub(crate) fn asked(&self) -> Vec<String> {
+        std::mem::take(&mut self.process().asked)
+    }
+
     fn process(&self) -> std::sync::MutexGuard<'_, Process> {
         self.inner.process.lock().unwrap()
     }
@@ -354,6 +362,7 @@ fn listen(port: &ReservedPort, inner: Weak<Inner>) -> Server {
 impl Inner {
     fn answer(&self, request: &Request, stream: &mut TcpStream) -> io::Result<AfterAnswer> {
         let mut process = self.process.lock().unwrap();
+        process.asked.push(format!("{} {}", request.method, request.path));
         let headers = match process.has_headers {
             true => format!(
                 "X-Art-Coverage-Binary: svc\r\nX-Art-Coverage-Pid: {}\r\nX-Art-Coverage-Server: 1\r\n\

@@ -219,7 +219,7 @@ pub(super) fn refuse_encoded(headers: &HeaderMap) -> Result<(), HttpError> {
 }
 
 /// Tells whether a request was refused because it would have gone to a configured center.
-fn is_address_of_center(error: &ureq::Error) -> bool {
+pub(super) fn is_address_of_center(error: &ureq::Error) -> bool {
     matches!(error, ureq::Error::Other(refused) if refused.is::<AddressOfCenter>())
 }
 

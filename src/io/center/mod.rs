@@ -9,6 +9,7 @@ mod coverage;
 mod coverage_json;
 mod dial;
 mod error;
+mod kind;
 mod list;
 mod options;
 mod ping;
