@@ -353,6 +353,18 @@ fn a_meta_that_does_not_fit_in_the_memory_is_named_and_waits_for_no_one() {
     assert_eq!(whys, [reason, &format!("its meta file, \"covmeta.a\", was not read: {reason}")]);
     world.configure("");
     assert_eq!(results(&world.pull_folders(0)), ["merged"]);
+    // The stored one takes as much.
+    fs::remove_file(folder.join("covmeta.a")).unwrap();
+    world.configure("[pull]\nmemory = \"300KiB\"\n");
+    for pid in [2, 3] {
+        fs::write(folder.join(format!("covcounters.a.{pid}.1")), program.counters(&vec![1; 20_000])).unwrap();
+    }
+    let taken = world.pull_folders(3);
+    assert_eq!(results(&taken), ["stuck"; 2]);
+    let why = taken[1].1["why"].as_str().unwrap();
+    assert!(why.starts_with("the stored meta of its program, ") && why.ends_with(reason), "{why}");
+    world.configure("");
+    assert_eq!(results(&world.pull_folders(0)), ["merged"; 2]);
 }
 
 #[test]

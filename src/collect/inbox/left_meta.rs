@@ -1,6 +1,6 @@
 //! The metas of counters that were left in folders: in the folder, or stored since an earlier run.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -54,6 +54,9 @@ pub(super) struct MetaCache {
     last: Option<(MetaSource, LoadedMeta)>,
     /// Metas that are known to be stored for a key.
     stored: HashSet<(KeyId, Fingerprint)>,
+    /// Stored metas that this run could not read, each with the reason. Thousands of counters may need one of them, and
+    /// each attempt decodes it.
+    stuck: HashMap<(KeyId, MetaHash), String>,
 }
 
 impl FolderMeta {
@@ -166,6 +169,9 @@ impl FolderReader<'_, '_, '_, '_> {
         if let Some(known) = self.metas.from(&source) {
             return Ok(Some(known));
         }
+        if let Some(reason) = self.metas.stuck.get(&(key, hash)) {
+            return Err(WhyRefused::Stuck(reason.clone()).into());
+        }
         let mut stored = self.reader.store.metas(key, hash).map_err(anyhow::Error::from)?;
         let (Some((sha256, data)), true) = (stored.pop(), stored.is_empty()) else { return Ok(None) };
         if sha256_of(&data) != Some(sha256) {
@@ -174,10 +180,11 @@ impl FolderReader<'_, '_, '_, '_> {
         let memory = self.reader.run.memory.only_reader();
         match self.decode(data, source, memory) {
             Ok(meta) => Ok(Some(meta)),
-            Err(ReadFault::Refused(WhyRefused::Stuck(reason))) => Err(WhyRefused::Stuck(format!(
-                "the stored meta of its program, {hash}, was not read: {reason}"
-            ))
-            .into()),
+            Err(ReadFault::Refused(WhyRefused::Stuck(reason))) => {
+                let reason = format!("the stored meta of its program, {hash}, was not read: {reason}");
+                self.metas.stuck.insert((key, hash), reason.clone());
+                Err(WhyRefused::Stuck(reason).into())
+            }
             Err(ReadFault::Refused(_)) => Ok(None),
             Err(error @ ReadFault::Own(_)) => Err(error),
         }
