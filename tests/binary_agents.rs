@@ -1,11 +1,13 @@
 //! Agents that serve Go's binary coverage data: their counters are stored as those of goc are, and nothing is lost.
 
-use std::fs;
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::path::PathBuf;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use std::{env, fs};
 
 use serde_json::json;
 
@@ -723,6 +725,91 @@ fn the_hook_looks_at_the_ports_that_an_agent_tries_and_refuses_to_guess() {
     hook(first).assert_code(0);
     world.run(&["pull"]).assert_code(0);
     assert_eq!(world.echo_counts(), [0, 0, 0, 4, 1, 0]);
+}
+
+/// A process with an environment of its own, which serves coverage until this value is dropped.
+struct ServedElsewhere {
+    child: Child,
+    output: BufReader<ChildStdout>,
+}
+
+impl ServedElsewhere {
+    /// Starts the test below at a port, with a service name in its environment and this path of its program.
+    fn start(service: &str, port: u16, program: &Path) -> Self {
+        let mut command = Command::new(env::current_exe().unwrap());
+        command.arg0(program).args(["--ignored", "--nocapture", "a_process_that_other_tests_start"]);
+        command.env("GOC_SERVICE_NAME", service).env("SERVED_AT", port.to_string());
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        while !line.contains("it serves") {
+            line.clear();
+            assert!(output.read_line(&mut line).unwrap() > 0, "it ended");
+        }
+        Self { child, output }
+    }
+}
+
+impl Drop for ServedElsewhere {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        let _ = self.output.read_to_string(&mut String::new());
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+#[ignore = "a process that other tests start"]
+fn a_process_that_other_tests_start() {
+    let port: u16 = env::var("SERVED_AT").expect("a port").parse().unwrap();
+    let agent = Coverport::start_at(ReservedPort::new(([127, 0, 0, 1], port).into()).unwrap(), &program());
+    agent.hit(&[0], u64::from(port));
+    println!("it serves");
+    std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
+}
+
+#[test]
+fn the_hook_never_saves_the_data_of_a_process_with_another_name() {
+    let world = World::new();
+    let inbox = world.root().join("inbox");
+    fs::create_dir_all(&inbox).unwrap();
+    let row = ReservedPort::in_a_row(50);
+    let [first, second] = [0, 1].map(|index: usize| row[index].address().port());
+    let hook = || {
+        let mut command = world.command(&["pull", "--strict", "--to-inbox"]);
+        command.arg(&inbox).args(LONG_DEADLINE).args(["--service", ECHO]);
+        output_of(command.env("COVERAGE_PORT", first.to_string()))
+    };
+    let other = "staging_th_other_master_0123456789";
+    let program = world.home().join("other");
+    let one = ServedElsewhere::start(other, first, &program);
+    let said = format!(
+        "no agent here is one of \"{ECHO}\"; if one of these is, choose it with --address http://127.0.0.1:PORT:\n  \
+         port {first}, process {}, program svc, service {other}\n",
+        one.child.id()
+    );
+    let refused = || {
+        let output = hook().assert_code(1);
+        assert!(output.stderr.contains(&said), "{}", output.stderr);
+    };
+    refused();
+    // Nor does a file beside its program, as goc writes it.
+    fs::write(world.home().join("other_profile_listen_addr"), format!("127.0.0.1:{first}")).unwrap();
+    fs::create_dir(world.home().join("elsewhere")).unwrap();
+    let in_its_folder = {
+        let mut command = world.command(&["pull", "--strict", "--to-inbox"]);
+        command.arg(&inbox).args(LONG_DEADLINE).args(["--service", ECHO]);
+        command.env("COVERAGE_PORT", first.to_string()).current_dir(world.home().join("elsewhere"));
+        output_of(&mut command).assert_code(1)
+    };
+    assert!(in_its_folder.stderr.contains(&said), "{}", in_its_folder.stderr);
+    fs::remove_file(world.home().join("other_profile_listen_addr")).unwrap();
+
+    let two = ServedElsewhere::start(ECHO, second, &world.home().join("echo"));
+    hook().assert_code(0);
+    drop((one, two));
+    world.run(&["pull"]).assert_code(0);
+    assert_eq!(world.echo_counts(), [0, 0, 0, 0, u64::from(second), 0]);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use anyhow::{Result, bail};
 use crate::fleet::targets::DEFAULT_PORT;
 use crate::io::center::{AgentHeaders, Client};
 use crate::io::clock::Deadline;
-use crate::io::host::{self, Listener};
+use crate::io::host::{self, AddressFile, Listener};
 use crate::names::in_message;
 use crate::parallel;
 
@@ -41,9 +41,15 @@ enum NotChosen {
 
 /// Returns the port that goc wrote into a file, in the current folder or else beside a running program: of several ports
 /// the only one with a listener. Without such a file, returns the port of the agent of a service with this name.
+///
+/// A file in the current folder is a choice. Any other is one of this service only if the name of its process may be.
 pub(super) fn find(client: &Client, service: Option<&str>) -> Result<u16> {
-    let here = host::address_files_here();
-    let files = if here.is_empty() { host::address_files_of_processes() } else { here };
+    let mut files = host::address_files_here();
+    if files.is_empty() {
+        files = host::address_files_of_processes();
+        let listener = |file: &AddressFile| file.port.and_then(host::listener);
+        files.retain(|file| !is_of_other(listener(file).as_ref(), service));
+    }
     let told: Vec<u16> = files.iter().filter_map(|file| file.port).collect();
     let listened: Vec<u16> = told.iter().copied().filter(|port| host::is_listened_at(*port)).collect();
     match (&listened[..], &told[..], files.first()) {
@@ -76,8 +82,8 @@ fn of_agent(client: &Client, service: Option<&str>) -> Result<u16> {
     let found = found_ports(client, first, last);
     if found.is_empty() {
         bail!(
-            "no *_profile_listen_addr lies here or beside a program that runs, as goc writes it where it may, and no agent \
-             listens at port {first} (COVERAGE_PORT) or one of the next up to {last}: name the process with --address \
+            "no *_profile_listen_addr lies here or beside a running program of the service, as goc writes it where it may, \
+             and no agent listens at port {first} (COVERAGE_PORT) or one of the next up to {last}: name the process with --address \
              http://127.0.0.1:PORT (goc build --agentport fixes the port)"
         );
     }
@@ -103,24 +109,34 @@ fn found_ports(client: &Client, first: u16, last: u16) -> Vec<FoundPort> {
 }
 
 /// Chooses the port of a service: by the name in the environment of each process, else by the container or the user to
-/// which the hook belongs, too, else by `told`, the port in the environment of the hook, else by the commit.
+/// which the hook belongs, too, else by the commit, else by `told`, the port in the environment of the hook, which may only
+/// be the first one that its agent tried.
 fn choose(found: &[FoundPort], service: Option<&str>, told: Option<u16>) -> Result<u16, NotChosen> {
-    let own_name = |found: &FoundPort| found.listener.as_ref().and_then(|listener| listener.service.clone());
-    let has_name = |found: &FoundPort| own_name(found).is_some_and(|own| service == Some(&*own));
-    let is_of_other = |found: &FoundPort| service.is_some() && own_name(found).is_some() && !has_name(found);
+    let is_of_other = |found: &&FoundPort| is_of_other(found.listener.as_ref(), service);
+    let has_name = |found: &FoundPort| service.is_some() && own_name(found.listener.as_ref()) == service;
     let mut left: Vec<&FoundPort> = found.iter().filter(|found| !is_of_other(found)).collect();
     if left.is_empty() {
         return Err(NotChosen::OfOthers);
     }
     prefer(&mut left, has_name);
     prefer(&mut left, |found| found.listener.is_some());
-    prefer(&mut left, |found| told == Some(found.port));
     prefer(&mut left, |found| has_commit(found, service) == Some(true));
+    prefer(&mut left, |found| told == Some(found.port));
     prefer(&mut left, |found| has_commit(found, service) != Some(false));
     match left[..] {
         [one] => Ok(one.port),
         _ => Err(NotChosen::Several(left.iter().map(|found| found.port).collect())),
     }
+}
+
+/// Returns the name in the environment of a process.
+fn own_name(listener: Option<&Listener>) -> Option<&str> {
+    listener?.service.as_deref()
+}
+
+/// Tells whether a process has the name of another service in its environment.
+fn is_of_other(listener: Option<&Listener>, service: Option<&str>) -> bool {
+    service.zip(own_name(listener)).is_some_and(|(service, own)| service != own)
 }
 
 /// Reduces the ports to those for which something holds, unless it holds for none.
@@ -165,7 +181,7 @@ fn described(found: &FoundPort) -> String {
     let mut text = format!("port {port}");
     let pid = listener.as_ref().map(|listener| listener.id.to_string());
     let pid = pid.or_else(|| agent.pid.map(|pid| pid.to_string()));
-    let service = listener.as_ref().and_then(|listener| listener.service.clone());
+    let service = own_name(listener.as_ref()).map(str::to_owned);
     for (word, value) in [
         ("process", pid),
         ("program", agent.binary.clone()),
@@ -226,20 +242,24 @@ mod tests {
     }
 
     #[test]
-    fn between_agents_without_names_the_port_and_then_the_commit_decides() {
+    fn between_agents_without_names_the_commit_and_then_the_port_decides() {
         let both = [found(53_700).visible(None), found(53_701).visible(None)];
         assert_eq!(choose(&both, Some(B), Some(53_701)), Ok(53_701));
         let several = Err(NotChosen::Several(vec![53_700, 53_701]));
         assert_eq!(choose(&both, Some(B), None), several);
         assert_eq!(choose(&both, Some(B), Some(53_702)), several);
-        let commits = |of: [&str; 2]| {
+        let commits = |of: [&str; 2], told| {
             let [a, b] = both.clone();
-            choose(&[a.of_commit(of[0]), b.of_commit(of[1])], Some(B), None)
+            choose(&[a.of_commit(of[0]), b.of_commit(of[1])], Some(B), told)
         };
-        assert_eq!(commits(["845820727e", "0123456789abcdef"]), Ok(53_701));
-        assert_eq!(commits(["845820727e", "unknown"]), Ok(53_701));
-        assert_eq!(commits(["0123456", "0123456"]), several);
-        assert_eq!(commits(["845820727e", "845820727e"]), several);
+        for told in [None, Some(53_700)] {
+            assert_eq!(commits(["845820727e", "0123456789abcdef"], told), Ok(53_701));
+        }
+        assert_eq!(commits(["845820727e", "unknown"], None), Ok(53_701));
+        for same in ["0123456", "845820727e"] {
+            assert_eq!(commits([same, same], None), several);
+            assert_eq!(commits([same, same], Some(53_700)), Ok(53_700));
+        }
     }
 
     #[test]
