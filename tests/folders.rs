@@ -368,6 +368,28 @@ fn a_meta_that_does_not_fit_in_the_memory_is_named_and_waits_for_no_one() {
 }
 
 #[test]
+fn counters_find_their_meta_among_any_number_of_metas() {
+    let world = World::new();
+    let folder = world.folder(SERVICE);
+    let hash =
+        |meta: &[u8]| meta[24..40].iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
+    // Metas of builds of which nothing else comes, as a folder keeps them to which processes write each day.
+    let mut other = fs::read(&data("snapshots", "covmeta")[0]).unwrap();
+    for number in 0..3000_u16 {
+        other[24..26].copy_from_slice(&number.to_le_bytes());
+        fs::write(folder.join(format!("covmeta.{}", hash(&other))), &other).unwrap();
+    }
+    for file in 1..=10 {
+        let program = BinaryProgram::from_profile(&format!("example.com/calc/file{file}.go:1.1,2.2 1\n"));
+        let (meta, counters) = (program.meta(), program.counters(&[1]));
+        fs::write(folder.join(format!("covmeta.{}", hash(&meta))), &meta).unwrap();
+        fs::write(folder.join(format!("covcounters.{}.1.{file}", hash(&meta))), counters).unwrap();
+    }
+    assert_eq!(results(&world.pull_folders(0)), ["merged"; 10]);
+    assert_eq!(world.stored(APP).counts, [1; 10]);
+}
+
+#[test]
 fn a_meta_stays_for_a_process_that_ends_after_months() {
     let world = World::new();
     let folder = world.folder(SERVICE);

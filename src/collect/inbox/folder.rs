@@ -48,6 +48,8 @@ pub(super) struct Folder<'f> {
     pub(super) names: &'f DataFolder,
     pub(super) opened: OpenDataFolder<'f>,
     pub(super) metas: Vec<FolderMeta>,
+    /// There are more metas than are looked at.
+    pub(super) has_more_metas: bool,
     /// Metas that could not be read this time.
     pub(super) stuck_metas: Vec<StuckMeta>,
     /// Files that are not taken in, each with the reason.
@@ -62,6 +64,7 @@ pub(super) struct Folder<'f> {
 #[derive(Default)]
 struct FolderNames {
     metas: Vec<String>,
+    has_more_metas: bool,
     /// Sorted, so that files of one process follow each other.
     counters: Vec<String>,
     /// Number of counter files that have to wait for the next turn.
@@ -90,7 +93,8 @@ enum ReadCounters {
 impl<'f> Folder<'f> {
     fn new(names: &'f DataFolder, opened: OpenDataFolder<'f>) -> Self {
         let (metas, stuck_metas) = (Vec::new(), Vec::new());
-        Self { names, opened, metas, stuck_metas, refused: Vec::new(), denied: None, stay: Vec::new() }
+        let (refused, stay) = (Vec::new(), Vec::new());
+        Self { names, opened, metas, has_more_metas: false, stuck_metas, refused, denied: None, stay }
     }
 }
 
@@ -117,7 +121,7 @@ impl FolderReader<'_, '_, '_, '_> {
     /// Takes in files of a folder whose names come after this one. Returns the last name if there are more.
     fn take_turn(&mut self, names: &DataFolder, after: Option<&str>) -> Result<Option<String>> {
         let Some(opened) = names.open()? else { return Ok(None) };
-        let FolderNames { metas, counters, more } = FolderNames::read(&opened, after)?;
+        let FolderNames { metas, has_more_metas, counters, more } = FolderNames::read(&opened, after)?;
         if metas.is_empty() && counters.is_empty() {
             return Ok(None);
         }
@@ -126,7 +130,10 @@ impl FolderReader<'_, '_, '_, '_> {
             return Ok(None);
         }
         let mut folder = Folder::new(names, opened);
-        self.read_meta_heads(&mut folder, metas);
+        folder.has_more_metas = has_more_metas;
+        for name in metas {
+            self.read_meta_head(&mut folder, name);
+        }
         for files in counters.chunks(COMMITTED_AT_ONCE) {
             self.take_in_together(&mut folder, files)?;
         }
@@ -302,23 +309,21 @@ impl FolderReader<'_, '_, '_, '_> {
         }
     }
 
-    /// Reads the heads of metas, which tell by which hash counters name them.
-    fn read_meta_heads(&mut self, folder: &mut Folder<'_>, names: Vec<String>) {
-        for name in names {
-            let mut head = Vec::new();
-            let read = self.open_file(folder, &name).and_then(|opened| {
-                let Some(opened) = opened else { return Ok(false) };
-                let read = opened.take(HEADER_BYTES as u64).read_to_end(&mut head);
-                read.map(|_| true).map_err(|error| WhyRefused::Stuck(error.to_string()))
-            });
-            match read {
-                Ok(false) => {}
-                Ok(true) => match FolderMeta::from_head(&name, DataHeader::from_bytes(&head)) {
-                    Ok(meta) => folder.metas.push(meta),
-                    Err(reason) => folder.refuse_meta(name, None, reason),
-                },
+    /// Reads the head of a meta, which tells by which hash counters name it.
+    pub(super) fn read_meta_head(&self, folder: &mut Folder<'_>, name: String) {
+        let mut head = Vec::new();
+        let read = self.open_file(folder, &name).and_then(|opened| {
+            let Some(opened) = opened else { return Ok(false) };
+            let read = opened.take(HEADER_BYTES as u64).read_to_end(&mut head);
+            read.map(|_| true).map_err(|error| WhyRefused::Stuck(error.to_string()))
+        });
+        match read {
+            Ok(false) => {}
+            Ok(true) => match FolderMeta::from_head(&name, DataHeader::from_bytes(&head)) {
+                Ok(meta) => folder.metas.push(meta),
                 Err(reason) => folder.refuse_meta(name, None, reason),
-            }
+            },
+            Err(reason) => folder.refuse_meta(name, None, reason),
         }
     }
 }
@@ -343,8 +348,10 @@ impl FolderNames {
     /// takes little memory.
     fn read(folder: &OpenDataFolder<'_>, after: Option<&str>) -> Result<Self, WorkdirError> {
         let (mut metas, mut counters, mut more) = (Vec::new(), BinaryHeap::new(), 0);
+        let mut has_more_metas = false;
         folder.each_name(|name| match DataFileName::parse(name) {
             Some(DataFileName::Meta { .. }) if metas.len() < MOST_METAS => metas.push(name.to_owned()),
+            Some(DataFileName::Meta { .. }) => has_more_metas = true,
             Some(DataFileName::Counters { .. }) if after.is_none_or(|after| name > after) => {
                 counters.push(name.to_owned());
                 if counters.len() > FILES_A_TURN {
@@ -355,6 +362,6 @@ impl FolderNames {
             _ => {}
         })?;
         metas.sort_unstable();
-        Ok(Self { metas, counters: counters.into_sorted_vec(), more })
+        Ok(Self { metas, has_more_metas, counters: counters.into_sorted_vec(), more })
     }
 }

@@ -126,6 +126,9 @@ impl FolderReader<'_, '_, '_, '_> {
                 return Ok(Some(meta));
             }
             let Some(index) = found else {
+                if self.finds_by_name(folder, hash) {
+                    continue;
+                }
                 let mut stuck = folder.stuck_metas.iter();
                 let stuck = stuck.find(|meta| meta.may_be_of(hash, tag));
                 return stuck.map_or(Ok(None), |meta| Err(meta.why_counters_wait().into()));
@@ -135,6 +138,19 @@ impl FolderReader<'_, '_, '_, '_> {
                 return Ok(Some(meta));
             }
         }
+    }
+
+    /// Looks for a meta by the name that Go gives it, in a folder with more metas than are looked at; tells whether there is
+    /// one. A folder to which processes write each day keeps its metas, and each build leaves another one.
+    fn finds_by_name(&self, folder: &mut Folder<'_>, hash: MetaHash) -> bool {
+        let name = format!("covmeta.{hash}");
+        let is_known = folder.metas.iter().any(|meta| meta.name == name)
+            || folder.refused.iter().any(|(refused, _)| *refused == name);
+        if !folder.has_more_metas || is_known {
+            return false;
+        }
+        self.read_meta_head(folder, name.clone());
+        folder.metas.last().is_some_and(|meta| meta.name == name)
     }
 
     /// Decodes a meta of a folder. One that cannot be read is refused, and removed from those of the folder.
