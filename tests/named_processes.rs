@@ -1,5 +1,9 @@
 //! Processes that name themselves count once, whatever stands between them and this program, and whatever they leave.
 
+use std::fs;
+
+use serde_json::json;
+
 use crate::harness::{ECHO, World};
 use crate::sim::{Behaviour, BinaryProgram, Coverport};
 
@@ -135,5 +139,84 @@ fn counters_that_were_cleared_and_come_back_count_once() {
     for counts in [[5, 0, 3], [0, 0, 0], [5, 0, 3]] {
         pull(&world, &agent, 1, counts);
     }
+    assert_eq!(world.echo_counts(), [5, 0, 3]);
+}
+
+/// Writes a counter file of the process of [`world`] into its folder, as if it was written at this time.
+fn leave_file(world: &World, folder: &str, pid: u32, nanoseconds: u64, counts: [u64; 3]) {
+    let folder = world.root().join("inbox").join(folder);
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("covmeta.a"), program().meta()).unwrap();
+    let name = format!("covcounters.a.{pid}.{nanoseconds}");
+    fs::write(folder.join(name), program().counters(&counts)).unwrap();
+}
+
+#[test]
+fn a_file_that_a_process_left_before_its_first_pull_counts_once() {
+    for (pid, pulled, sum) in [
+        (1, [3, 0, 2], [3, 0, 2]),
+        (1, [5, 1, 2], [5, 1, 2]),
+        (1, [2, 0, 1], [3, 0, 2]),
+        // Other lives.
+        (1, [0, 4, 1], [3, 4, 3]),
+        (2, [5, 1, 2], [8, 1, 4]),
+    ] {
+        let (world, agent) = world();
+        leave_file(&world, ECHO, 1, 1, [3, 0, 2]);
+        pull(&world, &agent, pid, pulled);
+        assert_eq!(world.echo_counts(), sum, "{pid} {pulled:?}");
+        // The process goes on, and leaves a file when it ends.
+        pull(&world, &agent, pid, [9, 5, 9]);
+        leave_file(&world, ECHO, pid, 2, [9, 6, 9]);
+        agent.kill();
+        world.pull(3);
+        let is_own = sum == pulled || sum == [3, 0, 2];
+        assert_eq!(world.echo_counts(), if is_own { [9, 6, 9] } else { [12, 6, 11] }, "{pid} {pulled:?}");
+        world.assert_consistent();
+    }
+}
+
+#[test]
+fn of_two_processes_that_answer_first_one_takes_the_file_that_one_of_them_left() {
+    let (world, agents) = (World::new(), [1, 2].map(|_| Coverport::start(&program())));
+    world.configure("[pull]\nchange = \"counts\"\n");
+    for agent in &agents {
+        world.center.register_url(ECHO, &agent.url());
+        agent.switch_to(1, &[5, 1, 2]);
+    }
+    leave_file(&world, ECHO, 1, 1, [3, 0, 2]);
+    world.pull(0);
+    assert_eq!(world.echo_counts(), [10, 2, 4]);
+}
+
+#[test]
+fn a_file_joins_the_process_of_its_pod_that_is_pulled_later() {
+    let world = World::new();
+    world.configure("[pull]\nchange = \"counts\"\n");
+    let agents = [1, 2].map(|_| Coverport::start(&program()));
+    let targets = agents.iter().zip(["pod-0", "pod-1"]).map(|(agent, pod)| {
+        let target = agent.url().replace("http://", "");
+        json!({"targets": [target], "labels": {"service": ECHO, "pod": pod}})
+    });
+    let file = world.home().join("targets.json");
+    fs::write(&file, json!(targets.collect::<Vec<_>>()).to_string()).unwrap();
+    agents[0].switch_to(1, &[9, 1, 9]);
+    agents[1].switch_to(7, &[5, 1, 2]);
+    leave_file(&world, &format!("{ECHO}/pod-1"), 7, 1, [4, 0, 2]);
+    leave_file(&world, &format!("{ECHO}/pod-2"), 1, 1, [1, 0, 0]);
+    world.run(&["pull", "--force", "--targets", file.to_str().unwrap()]).assert_code(0);
+    assert_eq!(world.echo_counts(), [15, 2, 11]);
+}
+
+#[test]
+fn a_file_makes_an_answer_that_was_kept_before_it_an_old_one() {
+    let (world, agent) = world();
+    pull(&world, &agent, 1, [1, 0, 1]);
+    agent.switch_to(1, &[2, 0, 1]);
+    let kept = agent.kept_answer();
+    // Later than all that the agent tells.
+    leave_file(&world, ECHO, 1, 1_750_000_000_000_000_000, [5, 0, 3]);
+    agent.behave(kept);
+    world.pull(0);
     assert_eq!(world.echo_counts(), [5, 0, 3]);
 }

@@ -68,6 +68,11 @@ impl<'g> AddressPull<'g> {
         self.facts().find_map(|facts| facts.restarts)
     }
 
+    /// Returns the pods of the address, where sources of targets tell them.
+    pub(crate) fn pods(&self) -> impl Iterator<Item = &str> {
+        self.facts().filter_map(|facts| facts.pod.as_deref())
+    }
+
     fn facts(&self) -> impl Iterator<Item = &TargetFacts> {
         self.keys.iter().flat_map(|key| key.entry.facts_of(self.address))
     }

@@ -1,8 +1,12 @@
 //! The stored lives that concern an answer.
 
+use std::collections::HashSet;
+
 use crate::collect::address_pull::AddressPull;
 use crate::collect::run::PulledAnswer;
 use crate::collect::taking_in::BuildAssignment;
+use crate::fleet::counters;
+use crate::fleet::left_process::{Kinship, LeftName, exit_owner};
 use crate::fleet::life::{self, KnownLives, StoredLife};
 use crate::fleet::named_answer::{NamedAnswer, NamedLife, NamedPlace};
 use crate::fleet::process::Process;
@@ -63,7 +67,7 @@ pub(crate) fn known_lives(
             let previous = Some(StoredLife { life: here[index].clone(), counts: then });
             let others = others.iter().map(|&other| here[other].clone()).collect();
             let least = Some(least);
-            return Ok(KnownLives { previous, others, rest, least, mixture, is_late: false });
+            return Ok(KnownLives { previous, others, rest, least, mixture, ..KnownLives::default() });
         }
     }
     let open = assignment.open.clone().zip(stored);
@@ -73,7 +77,56 @@ pub(crate) fn known_lives(
         previous.as_ref().is_some_and(|previous| doubt.is_read_after(&of(previous), &of(mixture)))
     };
     let mixture = mixture.filter(|mixture| !is_read_after(mixture));
-    Ok(KnownLives { previous, mixture, ..KnownLives::default() })
+    let begins = previous.as_ref().is_none_or(|known| !counters::continues(*mode, &known.counts, answered));
+    let left = match process {
+        Some(process) if begins => left_life(pull, process, answer, assignment)?,
+        _ => None,
+    };
+    Ok(KnownLives { previous, mixture, left, ..KnownLives::default() })
+}
+
+/// Finds the life that a process left in a folder before it was first pulled, with the counters that both have together:
+/// of its pod, else with its process id. The life is noted as one that is counted with the answer, so that no other
+/// answer takes it.
+fn left_life(
+    pull: &AddressPull<'_>,
+    process: &Process,
+    answer: &PulledAnswer,
+    assignment: &BuildAssignment<'_>,
+) -> anyhow::Result<Option<StoredLife>> {
+    let Profile { mode, counts, .. } = &answer.profile;
+    let of_group = (assignment.build_group, assignment.structure, *mode);
+    let pods: HashSet<String> = pull.pods().map(str::to_owned).collect();
+    let mut open = assignment.key.lock();
+    let (mut by_pod, mut by_id) = (Vec::new(), Vec::new());
+    for life in &open.state.lives {
+        let is_of_it = (life.build_group, life.structure, life.mode) == of_group && !life.is_mixture;
+        if !is_of_it || open.state.replaced.contains(&life.id) {
+            continue;
+        }
+        let left = life.address.as_deref().and_then(LeftName::parse);
+        match left.and_then(|left| left.kinship(process, &pods)) {
+            Some(Kinship::Pod) => by_pod.push(life.clone()),
+            Some(Kinship::Pid) => by_id.push(life.clone()),
+            None => {}
+        }
+    }
+    for lives in [by_pod, by_id] {
+        let counts_of = |index: usize| match pull.store.counts(lives[index].id, counts.len()) {
+            Err(error) if error.is_of_one_value() => Ok(None),
+            counts => counts,
+        };
+        let Some(owner) = exit_owner(*mode, lives.len(), counts, counts_of)? else { continue };
+        let life = lives[owner.index].clone();
+        let joined = match owner.counts {
+            Some(joined) => Some(joined),
+            None => pull.store.counts(life.id, counts.len())?,
+        };
+        let Some(counts) = joined else { continue };
+        open.state.replaced.insert(life.id);
+        return Ok(Some(StoredLife { life, counts }));
+    }
+    Ok(None)
 }
 
 /// The life of an answer whose process names itself.

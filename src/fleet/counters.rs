@@ -60,6 +60,12 @@ pub(crate) fn judge(mode: Mode, stored: &[u64], answered: &[u64]) -> Verdict {
     Verdict::Continues(continued.collect())
 }
 
+/// Tells whether an answer goes on with the counters that are stored of the same build.
+#[must_use]
+pub(crate) fn continues(mode: Mode, stored: &[u64], answered: &[u64]) -> bool {
+    !fell(stored, answered) || judge(mode, stored, answered) != Verdict::Restarted
+}
+
 const LOW: u64 = u32::MAX as u64;
 
 /// Adds the wraps seen so far to what a uint32 counter shows now.

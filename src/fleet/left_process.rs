@@ -1,7 +1,10 @@
 //! Processes that left their counters in a folder: what tells them apart, and which pulled life an exit file goes on with.
 
+use std::collections::HashSet;
+
 use sha2::{Digest, Sha256};
 
+use super::process::Process;
 use super::process_snapshots::{SnapshotOrder, more_hits, snapshot_order};
 use crate::profile::{Fingerprint, Mode};
 
@@ -47,6 +50,55 @@ impl LeftProcess<'_> {
     pub(crate) fn waiting_identity((service, pod): (&str, Option<&str>), name: &str) -> String {
         let said = serde_json::json!([SCHEME, "waiting", service, pod, name]);
         hex(&Sha256::digest(said.to_string()))
+    }
+}
+
+/// The place from which a process and one that was pulled over HTTP are known to be the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kinship {
+    /// The address is that of its pod.
+    Pod,
+    /// The process id is the same, and the pod is not known on both sides.
+    Pid,
+}
+
+/// A process as the text in place of an address names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LeftName<'a> {
+    pod: Option<&'a str>,
+    pid: u64,
+    meta: &'a str,
+}
+
+impl<'a> LeftName<'a> {
+    /// Reads what [`LeftProcess::address`] wrote; `None` for an address that can be asked.
+    pub(crate) fn parse(address: &'a str) -> Option<Self> {
+        let mut parts = address.strip_prefix(SCHEME)?.rsplitn(4, '/');
+        let (meta, pid, pod) = (parts.next()?, parts.next()?.parse().ok()?, parts.next()?);
+        Some(Self { pod: Some(pod).filter(|pod| !pod.is_empty()), pid, meta })
+    }
+
+    /// Tells from where it may be known that a process that answers at an address is this one. `pods` are those of the
+    /// address; empty: not known.
+    pub(crate) fn kinship(&self, answered: &Process, pods: &HashSet<String>) -> Option<Kinship> {
+        if self.meta != hex(answered.meta.as_bytes()) {
+            return None;
+        }
+        kinship((self.pod, self.pid), answered.pid, Some(pods).filter(|pods| !pods.is_empty()))
+    }
+}
+
+/// Tells from where it may be known that a process with this pod and process id was pulled with that process id at an
+/// address of these pods. One that is known to be of another pod is another process.
+pub(crate) fn kinship(
+    (pod, pid): (Option<&str>, u64),
+    pulled: Option<u32>,
+    pods: Option<&HashSet<String>>,
+) -> Option<Kinship> {
+    match pod.zip(pods).map(|(pod, pods)| pods.contains(pod)) {
+        Some(true) => Some(Kinship::Pod),
+        None if pulled.is_some_and(|pulled| u64::from(pulled) == pid) => Some(Kinship::Pid),
+        _ => None,
     }
 }
 
@@ -168,6 +220,27 @@ mod tests {
             assert_ne!((other.address(), other.identity()), (process.address(), process.identity()));
         }
         assert!(is_left(&process.address()) && host_and_port(&process.address()).is_err());
+    }
+
+    #[test]
+    fn a_process_that_is_pulled_is_that_of_a_folder_by_its_pod_else_by_its_id() {
+        let meta = build("lib").fingerprint();
+        let answered = |pid| Process { meta, pid, uid: None, restarts: None, read_at: None };
+        let left = |pod, pid| LeftProcess { service: "svc", pod, pid, meta }.address();
+        let kinship = |address: &str, pid, pods: &[&str]| {
+            let pods = pods.iter().map(|&pod| pod.to_owned()).collect();
+            LeftName::parse(address).unwrap().kinship(&answered(pid), &pods)
+        };
+        let (of_pod, of_none) = (left(Some("pod-1"), 1), left(None, 1));
+        assert_eq!(kinship(&of_pod, Some(7), &["pod-0", "pod-1"]), Some(Kinship::Pod));
+        assert_eq!(kinship(&of_pod, Some(1), &["pod-0"]), None);
+        assert_eq!(kinship(&of_pod, Some(1), &[]), Some(Kinship::Pid));
+        assert_eq!(kinship(&of_none, Some(1), &["pod-0"]), Some(Kinship::Pid));
+        assert_eq!(kinship(&of_none, Some(2), &[]), None);
+        assert_eq!(kinship(&of_none, None, &[]), None);
+        let other = LeftProcess { service: "svc", pod: None, pid: 1, meta: build("lib'").fingerprint() };
+        assert_eq!(kinship(&other.address(), Some(1), &[]), None);
+        assert_eq!(LeftName::parse("http://10.0.0.1:53700"), None);
     }
 
     #[test]

@@ -30,7 +30,11 @@ pub(crate) enum LifeDecision {
         is_as_answered: bool,
     },
     /// A life begins with the counters of the answer.
-    Begins { counts: Vec<u64> },
+    Begins {
+        counts: Vec<u64>,
+        /// The life of the same process that it left in a folder before, and that is gone then.
+        left: Option<LifeId>,
+    },
     /// The answer is older than the last one of its address, or has nothing that is not stored. No life ends.
     Late {
         /// The life to which it belongs; `None`: a life of its own, which is over.
@@ -46,7 +50,17 @@ impl LifeDecision {
     /// Returns the counters of the life after the answer.
     pub(crate) fn counts(&self) -> &[u64] {
         match self {
-            Self::Continues { counts, .. } | Self::Begins { counts } | Self::Late { counts, .. } => counts,
+            Self::Continues { counts, .. } | Self::Begins { counts, .. } | Self::Late { counts, .. } => {
+                counts
+            }
+        }
+    }
+
+    /// Returns the life that a process left in a folder, and that is part of the one that begins.
+    pub(crate) fn left(&self) -> Option<LifeId> {
+        match self {
+            Self::Begins { left, .. } => *left,
+            _ => None,
         }
     }
 
@@ -77,10 +91,10 @@ pub(crate) fn decide_late(mode: Mode, life: Option<&StoredLife>, answered: Vec<u
 /// Decides whether an answer goes on with a stored life.
 pub(crate) fn decide_life(mode: Mode, previous: Option<&StoredLife>, answered: Vec<u64>) -> LifeDecision {
     let Some(StoredLife { life, counts: stored }) = previous else {
-        return LifeDecision::Begins { counts: answered };
+        return LifeDecision::Begins { counts: answered, left: None };
     };
     match counters::judge(mode, stored, &answered) {
-        Verdict::Restarted => LifeDecision::Begins { counts: answered },
+        Verdict::Restarted => LifeDecision::Begins { counts: answered, left: None },
         Verdict::Continues(counts) => LifeDecision::Continues {
             life: life.id,
             is_reopened: life.closed_at.is_some(),
@@ -102,9 +116,7 @@ pub(crate) fn may_be_of_another(
     doubt: &ClockDoubt,
     here: impl Iterator<Item = LifeTimes>,
 ) -> bool {
-    let goes_on = open.is_some_and(|stored| {
-        !counters::fell(stored, answered) || counters::judge(mode, stored, answered) != Verdict::Restarted
-    });
+    let goes_on = open.is_some_and(|stored| counters::continues(mode, stored, answered));
     !goes_on || doubt.concerns_closed(here)
 }
 
@@ -148,14 +160,21 @@ pub(crate) struct KnownLives {
     pub(crate) mixture: Option<StoredLife>,
     /// The answer is older than the last one of its address, or `previous` has all its counts. So it ends no life.
     pub(crate) is_late: bool,
+    /// The life that its process left in a folder before, with the counters that both have together.
+    pub(crate) left: Option<StoredLife>,
 }
 
 impl KnownLives {
     /// Decides to which of the lives an answer belongs.
     pub(crate) fn decide(&self, mode: Mode, answered: Vec<u64>) -> LifeDecision {
-        match self.is_late {
-            true => decide_late(mode, self.previous.as_ref(), answered),
-            false => decide_life(mode, self.previous.as_ref(), answered),
+        if self.is_late {
+            return decide_late(mode, self.previous.as_ref(), answered);
+        }
+        match (decide_life(mode, self.previous.as_ref(), answered), &self.left) {
+            (LifeDecision::Begins { .. }, Some(StoredLife { life, counts })) => {
+                LifeDecision::Begins { counts: counts.clone(), left: Some(life.id) }
+            }
+            (decision, _) => decision,
         }
     }
 
@@ -163,7 +182,7 @@ impl KnownLives {
     ///
     /// The mixture may have counted before what the answer brings, so this is taken from it.
     pub(crate) fn rivals(self, decision: &LifeDecision) -> RivalLives {
-        let Self { previous, others, rest, least, mixture, is_late: _ } = self;
+        let Self { previous, others, rest, least, mixture, is_late: _, left: _ } = self;
         let Some(StoredLife { life, counts: then }) = mixture else {
             return RivalLives { lives: others, counts: rest };
         };
@@ -236,10 +255,11 @@ pub(crate) fn changes(
             changes.extend(is_over.then_some(Change::LifeClosed(id, at)));
             id
         }
-        LifeDecision::Begins { counts } | LifeDecision::Late { life: None, counts, .. } => {
+        LifeDecision::Begins { counts, .. } | LifeDecision::Late { life: None, counts, .. } => {
             let id = new_id();
             let counts = encode_counts(counts);
-            let (address, answer) = (Some(address.to_owned()), to_remember);
+            let left = decision.left();
+            let (address, answer) = (Some(address.to_owned()), to_remember.filter(|_| left.is_none()));
             changes.push(Change::LifeOpened {
                 id,
                 build_group,
@@ -252,6 +272,7 @@ pub(crate) fn changes(
             });
             let is_over = matches!(decision, LifeDecision::Late { .. });
             changes.extend(is_over.then_some(Change::LifeClosed(id, at)));
+            changes.extend(left.map(Change::LifeFolded));
             id
         }
     };
@@ -283,7 +304,7 @@ mod tests {
     }
 
     fn begins(counts: &[u64]) -> LifeDecision {
-        LifeDecision::Begins { counts: counts.to_vec() }
+        LifeDecision::Begins { counts: counts.to_vec(), left: None }
     }
 
     /// The life of an answer, its changes in words, and the remembered answer in words.
@@ -348,6 +369,18 @@ mod tests {
     }
 
     #[test]
+    fn a_life_that_begins_takes_in_what_its_process_left_in_a_folder_before() {
+        let left = StoredLife { life: life(5, 1, 1, "left"), counts: vec![3, 2] };
+        let known = |previous| KnownLives { previous, left: Some(left.clone()), ..KnownLives::default() };
+        let decision = known(None).decide(Mode::Atomic, vec![3, 1]);
+        assert_eq!(decision, LifeDecision::Begins { counts: vec![3, 2], left: Some(LifeId(5)) });
+        let changes = vec!["opened 9".to_owned(), "folded 5".to_owned()];
+        assert_eq!(changed(&decision, &RivalLives::default()), (9, changes, vec![]));
+        let goes_on = known(Some(stored(&[1, 1]))).decide(Mode::Atomic, vec![3, 1]);
+        assert_eq!(goes_on, continues(&[3, 1], true, true));
+    }
+
+    #[test]
     fn an_answer_whose_counters_are_stored_changes_nothing_and_is_remembered_by_itself() {
         let same = continues(&[1, 0], false, true);
         assert_eq!(changed(&same, &RivalLives::default()), (7, vec![], vec!["remembered 7".to_owned()]));
@@ -402,6 +435,7 @@ mod tests {
             least: Some(vec![2, 1]),
             mixture,
             is_late: false,
+            left: None,
         };
         let moved = continues(&[7, 1], true, true);
         assert_eq!(rivals(known(None), &moved), (vec![4], vec![2, 1]));

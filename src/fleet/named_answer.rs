@@ -9,7 +9,7 @@ use std::cmp::Ordering;
 
 use chrono::{DateTime, Utc};
 
-use super::counters::{Verdict, fell, judge};
+use super::counters::{Verdict, continues, fell, judge};
 use super::process::Process;
 use crate::profile::Mode;
 
@@ -165,10 +165,6 @@ impl NamedAnswer<'_> {
             || by_pid
             || !self.is_dated() && known.shares_telling_pid(self.process)
     }
-}
-
-fn continues(mode: Mode, then: &[u64], counts: &[u64]) -> bool {
-    !fell(then, counts) || judge(mode, then, counts) != Verdict::Restarted
 }
 
 /// The life to which an answer adds least, of those that it can go on with.

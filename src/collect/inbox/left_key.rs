@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 
+use chrono::{DateTime, Utc};
+
 use super::origin::Pods;
 use crate::collect::open_key::OpenKey;
 use crate::fleet::ids::LifeId;
-use crate::fleet::left_process::{LeftProcess, is_left};
+use crate::fleet::left_process::{Kinship, LeftProcess, is_left, kinship};
 use crate::fleet::process::Process;
 use crate::fleet::records::Life;
 
@@ -65,6 +67,16 @@ impl LeftKey {
         indices.filter_map(|&index| open_key.state.lives.get(index))
     }
 
+    /// Returns the process of a pulled life with the time of a file that the life has joined, and remembers that.
+    pub(super) fn read_again(&mut self, life: LifeId, at: DateTime<Utc>) -> Option<Process> {
+        let process = self
+            .pulled
+            .get_mut(&life)
+            .filter(|process| process.read_at.is_none_or(|read_at| read_at < at))?;
+        process.read_at = Some(at);
+        Some(process.clone())
+    }
+
     /// Returns the pulled lives among these that may be of a process: those of its pod, and those with its process id. A
     /// life that is known to be of another pod is not.
     pub(super) fn pulled_lives<'l>(
@@ -82,12 +94,10 @@ impl LeftKey {
                 continue;
             };
             let pods = life.address.as_ref().and_then(|address| pods.get(address));
-            match process.pod.zip(pods).map(|(pod, pods)| pods.contains(pod)) {
-                Some(true) => pulled.of_pod.push(life.id),
-                None if known.pid.is_some_and(|pid| u64::from(pid) == process.pid) => {
-                    pulled.of_pid.push(life.id);
-                }
-                _ => {}
+            match kinship((process.pod, process.pid), known.pid, pods) {
+                Some(Kinship::Pod) => pulled.of_pod.push(life.id),
+                Some(Kinship::Pid) => pulled.of_pid.push(life.id),
+                None => {}
             }
         }
         pulled

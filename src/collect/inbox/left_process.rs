@@ -242,6 +242,9 @@ impl FolderReader<'_, '_, '_, '_> {
             let (id, mode, at, counts) = (life.id, life.mode, life.pulled_at, encode_counts(counts));
             changes.push(Change::LifeMoved { id, mode, at, counts, answer: None });
             changes.extend(life.closed_at.map(|at| Change::LifeClosed(id, at)));
+            let read_at = process.last_written_at();
+            let read_again = self.key.as_mut().zip(read_at).and_then(|(key, at)| key.read_again(id, at));
+            changes.extend(read_again.map(|process| Change::ProcessOf(id, process)));
         }
         Ok(changes)
     }
