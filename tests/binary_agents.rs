@@ -89,12 +89,15 @@ fn the_meta_comes_once_and_counters_alone_after_it() {
         let peeks = usize::try_from(times).unwrap();
         assert_eq!(agents[0].requests(), (peeks, 1));
     }
-    // A replica that is new uses the meta that its service served.
+    // A replica that is new shows its meta once, too.
     let other = Coverport::start(&program());
     world.center.register_url(ECHO, &other.url());
     other.hit(&[2], 1);
     world.pull(0);
-    assert_eq!((other.requests(), world.echo_counts()), ((1, 0), vec![0, 0, 0, 1, 6, 0]));
+    assert_eq!((other.requests(), world.echo_counts()), ((1, 1), vec![0, 0, 0, 1, 6, 0]));
+    other.hit(&[2], 1);
+    world.run(&["pull", "--force", "--change", "counts"]).assert_code(0);
+    assert_eq!((other.requests(), world.echo_counts()), ((2, 1), vec![0, 0, 0, 2, 6, 0]));
     // Another service does not: the hash of a meta is nobody's proof.
     let stranger = Coverport::start(&program());
     world.center.register_url("staging_th_shop_main_0123456789", &stranger.url());

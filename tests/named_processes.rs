@@ -220,3 +220,62 @@ fn a_file_makes_an_answer_that_was_kept_before_it_an_old_one() {
     world.pull(0);
     assert_eq!(world.echo_counts(), [5, 0, 3]);
 }
+
+#[test]
+fn another_program_under_a_known_hash_is_noticed_though_its_counters_fit() {
+    let (world, agent) = world();
+    agent.hit(&[0], 1);
+    world.pull(0);
+    // As many functions and blocks, at other places.
+    let twin = BinaryProgram::from_profile(&BLOCKS.replace("3.1,4.2", "5.1,9.2")).with_hash_of(&program());
+    let other = Coverport::start(&twin);
+    other.hit(&[1], 1);
+    world.center.register_url(ECHO, &other.url());
+    let output = world.pull(3);
+    assert!(output.stderr.contains("has the hash of another one, "), "{}", output.stderr);
+    assert!(output.stderr.contains("which contradicts the one shown"), "{}", output.stderr);
+    assert_eq!(world.echo_counts(), [1, 0, 0]);
+    assert_eq!(world.query::<i64>("SELECT count(*) FROM meta"), 2);
+}
+
+/// Leaves a snapshot of a process in the inbox, as the hook in its pod does.
+fn leave_snapshot(world: &World, agent: &Coverport) {
+    let inbox = world.root().join("inbox");
+    fs::create_dir_all(&inbox).unwrap();
+    let options = ["pull", "--service", ECHO, "--address", &agent.url(), "--strict", "--to-inbox"];
+    world.run(&[&options[..], &[inbox.to_str().unwrap()]].concat()).assert_code(0);
+}
+
+#[test]
+fn a_snapshot_of_a_process_that_is_pulled_first_afterwards_counts_once() {
+    for (pulled, sum) in [([3, 0, 2], [3, 0, 2]), ([5, 1, 2], [5, 1, 2]), ([0, 4, 0], [3, 4, 2])] {
+        let (world, agent) = world();
+        agent.switch_to(1, &[3, 0, 2]);
+        leave_snapshot(&world, &agent);
+        pull(&world, &agent, 1, pulled);
+        assert_eq!(world.echo_counts(), sum, "{pulled:?}");
+    }
+}
+
+#[test]
+fn a_snapshot_makes_an_answer_that_was_kept_before_it_an_old_one() {
+    let (world, agent) = world();
+    pull(&world, &agent, 1, [1, 0, 1]);
+    agent.switch_to(1, &[2, 0, 1]);
+    let kept = agent.kept_answer();
+    agent.switch_to(1, &[3, 0, 2]);
+    leave_snapshot(&world, &agent);
+    agent.behave(kept);
+    world.pull(0);
+    assert_eq!(world.echo_counts(), [3, 0, 2]);
+}
+
+#[test]
+fn a_snapshot_of_another_process_id_is_added_though_its_counters_are_higher() {
+    let (world, agent) = world();
+    pull(&world, &agent, 7, [3, 0, 2]);
+    agent.switch_to(8, &[5, 1, 2]);
+    leave_snapshot(&world, &agent);
+    world.pull(0);
+    assert_eq!(world.echo_counts(), [8, 1, 4]);
+}

@@ -1,15 +1,13 @@
 //! Asks an address for Go's binary coverage data, and reads what it answers.
 //!
 //! The counters alone are asked for first. They are named by the hash of a meta, and only a meta that this service served
-//! before is used for them: the hash is nobody's proof.
+//! before is used for them: the hash is nobody's proof. So a process that is new at its address is asked for its meta, too.
 
-use std::io::Write;
 use std::sync::Arc;
 
-use chrono::TimeDelta;
+use sha2::{Digest as _, Sha256};
 
 use crate::address::shown_url;
-use crate::agent_files::AgentFiles;
 use crate::collect::address_pull::AddressPull;
 use crate::collect::asking::{KnownAnswer, known_answer, note_repeated};
 use crate::collect::fault::AskError;
@@ -25,11 +23,7 @@ use crate::io::center::{AgentHeaders, Client, Coverage, HttpError};
 use crate::memory::{MemoryExhausted, Reservation};
 use crate::names::in_message;
 use crate::profile::gocover::{CounterFile, Meta, RecordsDigest};
-use crate::profile::{self, Fingerprint, Profile, Template};
-
-/// Largest difference between the clock of a process and ours for which its times are believed, with the time that a run
-/// takes.
-const CLOCKS_APART: TimeDelta = TimeDelta::days(1);
+use crate::profile::{Fingerprint, Profile, Template};
 
 /// Asks an address for Go's binary coverage data, and takes in what it answers.
 pub(crate) fn ask(pull: &AddressPull<'_>, kind: &AgentKind) -> Result<(), AskError> {
@@ -85,7 +79,7 @@ fn is_repeated(pull: &AddressPull<'_>, known: &KnownAnswer<'_>, coverage: &Cover
 }
 
 /// Sends the requests of a kind of agent.
-fn request(
+pub(crate) fn request(
     client: &Client,
     address: &str,
     kind: &AgentKind,
@@ -117,10 +111,16 @@ fn read(
 ) -> Result<PulledAnswer, AskError> {
     let file = CounterFile::from_bytes(&coverage.counters).map_err(HttpError::from)?;
     check_commit(pull, &coverage.headers)?;
+    let mut known = Vec::new();
     for key in &pull.keys {
-        let meta = key.lock().meta(file.hash(), key.entry.id, pull.run, pull.store)?;
-        let Some(meta) = meta else { continue };
-        match Counted::new(&meta, &coverage, pull, &mut reservation) {
+        known.extend(key.lock().meta(file.hash(), key.entry.id, pull.run, pull.store)?);
+    }
+    for meta in &known {
+        // A process that is new shows its meta once, because another one of this hash may fit its counters by luck.
+        if !is_known(pull, &of_answer(pull, &coverage, meta.sha256))? {
+            continue;
+        }
+        match Counted::new(meta, &coverage, pull, &mut reservation) {
             Ok(counted) => return Ok(counted.into_answer(kind, None, reservation)),
             // Counters that do not fit are of another meta with this hash.
             Err(HttpError::Data(_)) => {}
@@ -131,6 +131,11 @@ fn read(
     if coverage.meta.is_none() {
         coverage = request(pull.run.client, pull.address, kind, true, Some(&mut reservation))?;
         bytes += coverage.bytes;
+    }
+    if let Some(meta) = known.iter().find(|meta| shows(&coverage, meta)) {
+        (coverage.meta, coverage.bytes) = (None, bytes);
+        let counted = Counted::new(meta, &coverage, pull, &mut reservation)?;
+        return Ok(counted.into_answer(kind, None, reservation));
     }
     let meta = whole_meta(&mut coverage, pull.run.client)?;
     let whole_bytes = coverage.bytes + meta.meta.heap_bytes() as u64;
@@ -145,14 +150,34 @@ fn read(
     Ok(counted.into_answer(kind, Some(template), reservation))
 }
 
+/// Tells whether a process was taken in at its address before.
+fn is_known(pull: &AddressPull<'_>, process: &Process) -> anyhow::Result<bool> {
+    for key in &pull.keys {
+        let mut open = key.lock();
+        open.load_processes(key.entry.id, pull.store)?;
+        let mut here = open.state.at(pull.address).filter_map(|life| open.process(life.id));
+        if here.any(|known| known.may_be(process)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Tells whether an answer has this meta, and counters of it.
+fn shows(coverage: &Coverage, meta: &KnownMeta) -> bool {
+    let sha256 = coverage.meta.as_ref().and_then(|data| Fingerprint::from_bytes(&Sha256::digest(data)));
+    sha256 == Some(meta.sha256)
+        && CounterFile::from_bytes(&coverage.counters).is_ok_and(|file| file.hash() == meta.hash())
+}
+
 /// A meta with the bytes that it was read from.
-struct WholeMeta {
-    meta: Meta,
-    bytes: Vec<u8>,
+pub(crate) struct WholeMeta {
+    pub(crate) meta: Meta,
+    pub(crate) bytes: Vec<u8>,
 }
 
 /// Takes the meta of an answer, which has to be that of its counters.
-fn whole_meta(coverage: &mut Coverage, client: &Client) -> Result<WholeMeta, HttpError> {
+pub(crate) fn whole_meta(coverage: &mut Coverage, client: &Client) -> Result<WholeMeta, HttpError> {
     let Some(bytes) = coverage.meta.take() else {
         return Err(HttpError::Contradiction(
             "answered without a meta, which its counters need: ask whoever wrote the agent for \"meta_data\"",
@@ -264,8 +289,7 @@ pub(crate) fn hits(file: &CounterFile<'_>) -> Result<String, HttpError> {
 /// Returns the process that answered.
 fn of_answer(pull: &AddressPull<'_>, coverage: &Coverage, meta: Fingerprint) -> Process {
     let AgentHeaders { pid, .. } = coverage.headers;
-    // A time that is still to come would make all later answers old ones.
-    let read_at = coverage.read_at.filter(|at| *at <= pull.run.now + CLOCKS_APART);
+    let read_at = pull.run.believed(coverage.read_at);
     Process { meta, pid, uid: pull.uid(), restarts: pull.restarts(), read_at }
 }
 
@@ -281,72 +305,4 @@ pub(crate) fn peek(run: &PullRun<'_>, address: &str, kind: &AgentKind) -> Result
         Err(HttpError::Memory(MemoryExhausted::Crowded { .. })) => peek(true),
         peeked => peeked,
     }
-}
-
-/// Writes the profile of the process at an address: the text of its agent as it comes, else a text of its counters.
-/// `told_kind` is the kind of the agent, if it is known.
-pub(crate) fn write_profile_at(
-    client: &Client,
-    address: &str,
-    told_kind: Option<&AgentKind>,
-    out: &mut impl Write,
-) -> Result<(), HttpError> {
-    let found = match told_kind {
-        None => client.find_kind(address)?,
-        Some(_) => None,
-    };
-    let kind = match told_kind.or(found.as_ref()) {
-        None | Some(AgentKind::Goc) => match client.raw(address, out) {
-            // Only the head of the answer was read, so nothing is written yet.
-            Err(HttpError::Coverport) => &AgentKind::Coverport,
-            written => return written.map(drop),
-        },
-        Some(kind) => kind,
-    };
-    let profile = profile_at(client, address, kind)?;
-    profile::write(profile.mode, &profile.build, &profile.counts, out).map_err(HttpError::Output)
-}
-
-/// A whole answer, decoded, and the files that it is made of.
-pub(crate) struct WholeAnswer {
-    pub(crate) profile: Profile,
-    pub(crate) meta: Vec<u8>,
-    /// Without the arguments of the process, which may hold secrets.
-    pub(crate) counters: Vec<u8>,
-}
-
-/// Asks an address for a whole answer; for those who store nothing.
-pub(crate) fn whole_answer_at(client: &Client, address: &str) -> Result<WholeAnswer, HttpError> {
-    let mut coverage = request(client, address, &AgentKind::Coverport, true, None)?;
-    let WholeMeta { meta, bytes } = whole_meta(&mut coverage, client)?;
-    let file = CounterFile::from_bytes(&coverage.counters)?;
-    let profile = KnownMeta::new(&meta, &AgentFiles::default()).profile(&file)?;
-    Ok(WholeAnswer { profile, meta: bytes, counters: file.without_arguments(&coverage.counters) })
-}
-
-/// Asks an address for its meta, and returns the import path of the package `main` of its program, if it counts that.
-pub(crate) fn main_package_at(
-    client: &Client,
-    address: &str,
-    kind: &AgentKind,
-    mut reservation: Reservation,
-) -> Result<Option<String>, HttpError> {
-    let bytes = match kind {
-        AgentKind::Raw { meta, .. } => client.coverage_file(address, meta, Some(&mut reservation))?.1,
-        AgentKind::Goc | AgentKind::Coverport => {
-            let mut coverage = request(client, address, kind, true, Some(&mut reservation))?;
-            whole_meta(&mut coverage, client)?.bytes
-        }
-    };
-    let meta = Meta::from_bytes(&bytes, client.limits())?;
-    reservation.grow_to((bytes.len() + meta.heap_bytes()) as u64)?;
-    Ok(meta.main_package().map(str::to_owned))
-}
-
-/// Asks an address for a whole answer, and decodes it; for those who store nothing.
-pub(crate) fn profile_at(client: &Client, address: &str, kind: &AgentKind) -> Result<Profile, HttpError> {
-    let mut coverage = request(client, address, kind, true, None)?;
-    let WholeMeta { meta, .. } = whole_meta(&mut coverage, client)?;
-    let file = CounterFile::from_bytes(&coverage.counters)?;
-    Ok(KnownMeta::new(&meta, &AgentFiles::none()).profile(&file)?)
 }

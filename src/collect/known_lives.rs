@@ -32,23 +32,33 @@ pub(crate) fn known_lives(
         Err(error) if error.is_of_one_value() => Ok(None),
         counts => counts,
     };
-    let (may_be_of_another, mixture) = {
+    let (may_be_of_another, mixtures) = {
         let open = assignment.key.lock();
         let here = open.state.at(pull.address).map(|known| run.life_times(known));
         let may_be_of_another = life::may_be_of_another(*mode, stored.as_deref(), answered, doubt, here);
-        let mut here = open.state.at(pull.address);
-        (may_be_of_another, here.find(|known| known.is_mixture && is_of_it(known)).cloned())
+        let mixtures = open.state.at(pull.address).filter(|known| known.is_mixture && is_of_it(known));
+        (may_be_of_another, mixtures.cloned().collect::<Vec<_>>())
     };
-    let mixture = match mixture {
-        Some(life) => counts_of(&life)?.map(|counts| StoredLife { life, counts }),
-        None => None,
-    };
+    let mut mixture = None;
+    // An address has several after two build groups became one. They become the first one.
+    let mut joined_mixtures = Vec::new();
+    for life in mixtures {
+        let Some(counts) = counts_of(&life)? else { continue };
+        match &mut mixture {
+            None => mixture = Some(StoredLife { life, counts }),
+            Some(StoredLife { counts: sum, .. }) => {
+                sum.iter_mut().zip(counts).for_each(|(sum, count)| *sum = sum.saturating_add(count));
+                joined_mixtures.push(life);
+            }
+        }
+    }
     let named = match process {
         Some(process) => named_place(pull, process, answer, assignment, stored.as_deref())?,
         None => None,
     };
     if let Some(NamedLives { previous, is_late }) = named {
-        return Ok(KnownLives { previous, mixture, is_late, ..KnownLives::default() });
+        let others = joined_mixtures;
+        return Ok(KnownLives { previous, others, mixture, is_late, ..KnownLives::default() });
     }
     if may_be_of_another {
         // A life of another process does not go on, whatever its counters.
@@ -65,7 +75,7 @@ pub(crate) fn known_lives(
         if let Some(resumed) = snapshot::resumed(*mode, &times, answered, doubt, counts_of)? {
             let ResumedLife { index, then, others, rest, least } = resumed;
             let previous = Some(StoredLife { life: here[index].clone(), counts: then });
-            let others = others.iter().map(|&other| here[other].clone()).collect();
+            let others = others.iter().map(|&other| here[other].clone()).chain(joined_mixtures).collect();
             let least = Some(least);
             return Ok(KnownLives { previous, others, rest, least, mixture, ..KnownLives::default() });
         }
@@ -82,7 +92,8 @@ pub(crate) fn known_lives(
         Some(process) if begins => left_life(pull, process, answer, assignment)?,
         _ => None,
     };
-    Ok(KnownLives { previous, mixture, left, ..KnownLives::default() })
+    let others = if mixture.is_some() { joined_mixtures } else { Vec::new() };
+    Ok(KnownLives { previous, others, mixture, left, ..KnownLives::default() })
 }
 
 /// Finds the life that a process left in a folder before it was first pulled, with the counters that both have together:

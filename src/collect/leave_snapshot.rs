@@ -12,9 +12,9 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use chrono::{DateTime, Utc};
 
 use crate::address::{host_and_port, shown_url};
-use crate::collect::binary_answer::{WholeAnswer, whole_answer_at};
 use crate::collect::hook_port;
-use crate::fleet::snapshot::{LONGEST_NAME, Process, SnapshotHead};
+use crate::collect::whole_answer::{WholeAnswer, whole_answer_at};
+use crate::fleet::snapshot::{LONGEST_NAME, NamedByAgent, Process, SnapshotHead};
 use crate::fleet::targets::AgentKind;
 use crate::io::center::{Client, HttpError, RequestOptions};
 use crate::io::host::{self, Listener};
@@ -74,16 +74,16 @@ fn leave(request: &SnapshotRequest) -> Result<LeftSnapshot> {
     let listener = || host::listener(port).filter(|_| is_here);
     let ProcessAnswer { service, data, captured_at, process } =
         ask(&client, request.service.as_deref(), &address, port, listener)?;
-    let (profile, mut content, meta_bytes) = match data {
+    let (profile, mut content, meta_bytes, agent) = match data {
         Data::Text(profile) => {
             let mut text = Vec::new();
             profile::write(profile.mode, &profile.build, &profile.counts, &mut text)?;
-            (profile, text, None)
+            (profile, text, None, None)
         }
-        Data::Binary(WholeAnswer { profile, mut meta, counters }) => {
+        Data::Binary(WholeAnswer { profile, mut meta, counters, pid, read_at }) => {
             let meta_bytes = meta.len() as u64;
             meta.extend(counters);
-            (profile, meta, Some(meta_bytes))
+            (profile, meta, Some(meta_bytes), Some(NamedByAgent { pid, read_at }))
         }
     };
 
@@ -103,6 +103,7 @@ fn leave(request: &SnapshotRequest) -> Result<LeftSnapshot> {
         profile_bytes: 0,
         profile_sha256: String::new(),
         meta_bytes,
+        agent,
     }
     .with_profile(&content);
     content.splice(..0, head.lines().into_bytes());

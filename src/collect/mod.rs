@@ -23,4 +23,5 @@ pub(crate) mod run;
 pub(crate) mod store_thread;
 pub(crate) mod taking_in;
 pub(crate) mod target_programs;
+pub(crate) mod whole_answer;
 pub(crate) mod workers;

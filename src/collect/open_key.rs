@@ -60,6 +60,11 @@ impl OpenKey {
         self.processes.as_ref()?.get(&life)
     }
 
+    /// Notes the process of a life that was stored in this run.
+    pub(crate) fn note_process(&mut self, life: LifeId, process: Process) {
+        self.processes.get_or_insert_default().insert(life, process);
+    }
+
     /// Tells whether a life may be that of a process.
     pub(crate) fn may_be_of(&self, life: LifeId, process: Option<&Process>) -> bool {
         let known = self.process(life).zip(process);

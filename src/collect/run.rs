@@ -7,7 +7,7 @@ use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, Weak};
 
 use anyhow::Context as _;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::collect::outcome::KeyResult;
 use crate::fleet::build_group::StructureIds;
@@ -32,6 +32,10 @@ pub(crate) const WAITING_MESSAGES: usize = 64;
 
 /// The topic of the message about agents whose counts grow with each pull.
 pub(crate) const GROWTH: &str = "growing counts";
+
+/// Largest difference between the clock of a process and ours for which its times are believed, with the time that a run
+/// takes.
+const CLOCKS_APART: TimeDelta = TimeDelta::days(1);
 
 /// A message to the thread that writes.
 pub(crate) enum StoreMessage {
@@ -157,6 +161,12 @@ impl PullRun<'_> {
         let Life { id, opened_at, pulled_at, closed_at, is_mixture, .. } = *life;
         let is_from_before_jump = self.last_before_jump.is_some_and(|last| id <= last);
         LifeTimes { opened_at, pulled_at, closed_at, is_from_before_jump, is_mixture }
+    }
+
+    /// Returns the time at which a process says that it read its counters, if that can be true. One that is still to come
+    /// would make all later answers old ones.
+    pub(crate) fn believed(&self, read_at: Option<DateTime<Utc>>) -> Option<DateTime<Utc>> {
+        read_at.filter(|at| *at <= self.now + CLOCKS_APART)
     }
 
     /// Tells whether an agent of the kind coverport was found at an address.

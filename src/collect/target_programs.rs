@@ -7,8 +7,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use crate::collect::binary_answer::main_package_at;
 use crate::collect::run::Adapters;
+use crate::collect::whole_answer::main_package_at;
 use crate::fleet::assembly::{SourceAnswer, StoredFleet};
 use crate::fleet::ids::{KeyId, ServiceId};
 use crate::fleet::records::{AddressState, Key, ListedAddress, Lister, StoredService};

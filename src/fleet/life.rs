@@ -427,6 +427,19 @@ mod tests {
     }
 
     #[test]
+    fn two_mixtures_become_one_which_loses_what_an_answer_brings() {
+        let second = Life { is_mixture: true, ..life(4, 1, 1, "a") };
+        let previous = Some(stored(&[5, 1]));
+        let known = KnownLives {
+            previous,
+            others: vec![second],
+            mixture: Some(mixture(&[3, 9])),
+            ..KnownLives::default()
+        };
+        assert_eq!(rivals(known, &continues(&[7, 1], true, true)), (vec![3, 4], vec![1, 9]));
+    }
+
+    #[test]
     fn lives_that_may_be_the_same_join_the_mixture_and_the_smallest_of_them_tells_what_the_answer_brings() {
         let known = |mixture| KnownLives {
             previous: Some(stored(&[5, 1])),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::collect::binary_answer::profile_at;
+use crate::collect::whole_answer::profile_at;
 use crate::fleet::probe::{BuildMatch, ProbeResult, ProbeTarget};
 use crate::fleet::records::Key;
 use crate::fleet::targets::AgentKind;

@@ -11,6 +11,7 @@ use crate::collect::run::PullRun;
 use crate::fleet::change::Change;
 use crate::fleet::ids::{BuildGroupId, LifeId, ServiceId, StructureId};
 use crate::fleet::key_entry::{KeyEntry, ServiceName};
+use crate::fleet::process::Process;
 use crate::fleet::records::Life;
 use crate::fleet::snapshot::{self, LifeTimes, Placement, SnapshotCounts, SnapshotHead, SnapshotPlace};
 use crate::io::store::Store;
@@ -26,6 +27,8 @@ pub(super) struct SnapshotOrigin<'o, 'a> {
     pub(super) address: String,
     /// The time at which the snapshot was made, limited to now.
     pub(super) at: DateTime<Utc>,
+    /// The process, where its agent names it.
+    pub(super) process: Option<Process>,
 }
 
 impl SnapshotOrigin<'_, '_> {
@@ -37,23 +40,34 @@ impl SnapshotOrigin<'_, '_> {
         entry: &KeyEntry,
         open_key: &mut OpenKey,
     ) -> Result<Vec<Change>> {
+        if self.process.is_some() {
+            open_key.load_processes(entry.id, self.store)?;
+        }
         let sum = self.store.folded(self.build_group, self.structure)?;
-        let Placement { place, mixture } = self.place(head, counts, sum.as_ref(), open_key)?;
-        let shrunk = mixture.map(|(index, counts)| {
+        let Placement { place, mixtures } = self.place(head, counts, sum.as_ref(), open_key)?;
+        let shrunk = mixtures.into_iter().map(|(index, counts)| {
             let Life { id, pulled_at: at, .. } = open_key.state.lives[index];
             let (mode, counts) = (self.mode, encode_counts(&counts));
             Change::LifeMoved { id, mode, at, counts, answer: None }
         });
+        let shrunk: Vec<Change> = shrunk.collect();
         let changes = match place {
             SnapshotPlace::Known => Vec::new(),
-            SnapshotPlace::Joins(index, counts) => self.moved(index, &counts, open_key),
+            SnapshotPlace::Joins(index, counts) => {
+                let Life { id, is_mixture, .. } = open_key.state.lives[index];
+                let changes = self.moved(index, &counts, open_key);
+                let named = (!is_mixture).then(|| self.named(id, open_key)).flatten();
+                changes.into_iter().chain(named).collect()
+            }
             SnapshotPlace::JoinsSum(counts) => {
                 let Life { id, mode, pulled_at: at, .. } = sum.context("there is no sum")?;
                 let (mode, counts) = (mix(mode, self.mode), encode_counts(&counts));
                 vec![Change::LifeMoved { id, mode, at, counts, answer: None }]
             }
             SnapshotPlace::Own(counts) => {
-                self.opened(self.run.ids.life(), head.captured_at, &counts, entry, open_key)
+                let id = self.run.ids.life();
+                let changes = self.opened(id, head.captured_at, &counts, entry, open_key);
+                changes.into_iter().chain(self.named(id, open_key)).collect()
             }
             SnapshotPlace::Mixture(counts) => {
                 let id = self.run.ids.life();
@@ -63,6 +77,21 @@ impl SnapshotOrigin<'_, '_> {
             }
         };
         Ok(shrunk.into_iter().chain(changes).collect())
+    }
+
+    /// Notes the process of a life, and that its counters were read as late as those of the snapshot.
+    fn named(&self, life: LifeId, open_key: &mut OpenKey) -> Option<Change> {
+        let process = self.process.as_ref()?;
+        let named = match open_key.process(life) {
+            None => process.clone(),
+            Some(known) => Process {
+                pid: known.pid.or(process.pid),
+                read_at: known.read_at.max(process.read_at),
+                ..known.clone()
+            },
+        };
+        open_key.note_process(life, named.clone());
+        Some(Change::ProcessOf(life, named))
     }
 
     /// Finds the place of the counters. An index in it is that of a life of the key.
@@ -78,15 +107,19 @@ impl SnapshotOrigin<'_, '_> {
             known.address.as_ref() == Some(&self.address)
                 && (known.build_group, known.structure, known.mode)
                     == (self.build_group, self.structure, self.mode)
+                && open_key.may_be_of(known.id, self.process.as_ref())
         };
         let counts_of =
             |known: &Life| store.counts(known.id, counts.len())?.context("the counters of a life are gone");
-        // A mixture that cannot be read says nothing about the snapshot, and stays as it is.
-        let is_readable = |known: &Life| !known.is_mixture || counts_of(known).is_ok();
-        let lives_of_key = &open_key.state.lives;
-        let of_it: Vec<usize> = (0..lives_of_key.len())
-            .filter(|&index| is_of_it(&lives_of_key[index]) && is_readable(&lives_of_key[index]))
-            .collect();
+        let (mut of_it, mut mixtures) = (Vec::new(), HashMap::new());
+        for (index, known) in open_key.state.lives.iter().enumerate().filter(|(_, known)| is_of_it(known)) {
+            if known.is_mixture {
+                // A mixture that cannot be read says nothing about the snapshot, and stays as it is.
+                let Ok(counts) = counts_of(known) else { continue };
+                mixtures.insert(index, counts);
+            }
+            of_it.push(index);
+        }
         let lives: Vec<LifeTimes> =
             of_it.iter().map(|&index| run.life_times(&open_key.state.lives[index])).collect();
         let capture = SnapshotCounts {
@@ -98,14 +131,17 @@ impl SnapshotOrigin<'_, '_> {
         let is_in_doubt = doubt.concerns_any(&capture, &lives);
         let may_be_in = |sum: &&Life| is_in_doubt || snapshot::may_be_in_sum(&capture, sum.pulled_at);
         let summed = sum.filter(may_be_in).map(counts_of).transpose()?;
-        let counts_of = |life: usize| counts_of(&open_key.state.lives[of_it[life]]);
+        let counts_of = |life: usize| match mixtures.get(&of_it[life]) {
+            Some(counts) => Ok(counts.clone()),
+            None => counts_of(&open_key.state.lives[of_it[life]]),
+        };
         let placed = snapshot::place(self.mode, &lives, summed.as_deref(), &capture, doubt, counts_of)?;
         let place = match placed.place {
             SnapshotPlace::Joins(life, counts) => SnapshotPlace::Joins(of_it[life], counts),
             place => place,
         };
-        let mixture = placed.mixture.map(|(life, counts)| (of_it[life], counts));
-        Ok(Placement { place, mixture })
+        let mixtures = placed.mixtures.into_iter().map(|(life, counts)| (of_it[life], counts));
+        Ok(Placement { place, mixtures: mixtures.collect() })
     }
 
     /// Gives a life of the key these counters. One that is over stays for as long as if it were over now, because

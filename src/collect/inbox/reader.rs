@@ -26,12 +26,13 @@ use crate::fleet::build_group::BuildGroupStatus;
 use crate::fleet::change::Change;
 use crate::fleet::ids::{BuildGroupId, StructureId};
 use crate::fleet::key_entry::KeyEntry;
+use crate::fleet::process::Process;
 use crate::fleet::services::Fleet;
 use crate::fleet::snapshot::{HashingReader, SnapshotHead};
 use crate::io::store::{Store, Writer};
 use crate::names::Naming;
 use crate::profile::gocover::{CounterFile, DataError, Meta};
-use crate::profile::{AnswerReader, Build, Limits, ParsedAnswer, ReadError, Template};
+use crate::profile::{AnswerReader, Build, Fingerprint, Limits, ParsedAnswer, ReadError, Template};
 
 /// Number of snapshots that are committed together.
 pub(super) const COMMITTED_AT_ONCE: usize = 64;
@@ -158,8 +159,8 @@ impl InboxReader<'_, '_, '_> {
             }
             None => Vec::new(),
         };
-        let ParsedAnswer { profile, template, .. } = match self.read(snapshot, &known) {
-            Ok(parsed) => parsed,
+        let (ParsedAnswer { profile, template, .. }, process) = match self.read(snapshot, &known) {
+            Ok(read) => read,
             Err(refused) => return Ok(TakeInResult::Refused(refused)),
         };
         // The name is added only now, so that a bad snapshot adds no name.
@@ -181,7 +182,7 @@ impl InboxReader<'_, '_, '_> {
         let address = address_of(head, entry, &cache.listings, open_key);
         let at = head.captured_at.min(self.run.now);
         let (run, store, mode) = (self.run, self.store, profile.mode);
-        let origin = SnapshotOrigin { run, store, build_group, structure, mode, address, at };
+        let origin = SnapshotOrigin { run, store, build_group, structure, mode, address, at, process };
         let mut changes = origin.changes(head, &profile.counts, entry, open_key)?;
         let has_moved = !changes.is_empty();
         if has_moved {
@@ -237,7 +238,12 @@ impl InboxReader<'_, '_, '_> {
         Ok(())
     }
 
-    fn read(&self, snapshot: &Snapshot, known: &[Arc<Template>]) -> Result<ParsedAnswer, WhyRefused> {
+    /// Reads the profile of a snapshot, and the process that it names.
+    fn read(
+        &self,
+        snapshot: &Snapshot,
+        known: &[Arc<Template>],
+    ) -> Result<(ParsedAnswer, Option<Process>), WhyRefused> {
         let Snapshot { file, head, start } = snapshot;
         let stuck = |error: io::Error| WhyRefused::Stuck(error.to_string());
         let unfinished = |reason: &str| Err(WhyRefused::Unfinished(reason.to_owned()));
@@ -256,7 +262,10 @@ impl InboxReader<'_, '_, '_> {
         opened.seek(SeekFrom::Start(*start)).map_err(stuck)?;
         let mut checked = HashingReader::new(opened);
         if let Some(meta_bytes) = head.meta_bytes {
-            return self.read_binary(checked, head, meta_bytes);
+            let (parsed, meta) = self.read_binary(checked, head, meta_bytes)?;
+            let process = head.named_process(meta);
+            let read_at = self.run.believed(process.read_at);
+            return Ok((parsed, Some(Process { read_at, ..process })));
         }
         let mut reader = AnswerReader::new(&mut checked, self.limits, Vec::new());
         // The head of the snapshot has its length and digest.
@@ -271,19 +280,19 @@ impl InboxReader<'_, '_, '_> {
             _ if !checked.is_whole(head) => unfinished("its profile does not match its head"),
             Err(ReadError::Parse(error)) => Err(WhyRefused::Bad(error.to_string())),
             Err(ReadError::Memory(error)) => Err(error.into()),
-            Ok(parsed) => Ok(parsed),
+            Ok(parsed) => Ok((parsed, None)),
         }
     }
 }
 
 impl InboxReader<'_, '_, '_> {
-    /// Reads a snapshot that holds a meta and counters.
+    /// Reads a snapshot that holds a meta and counters; also returns the SHA-256 of the meta.
     fn read_binary(
         &self,
         mut checked: HashingReader<File>,
         head: &SnapshotHead,
         meta_bytes: u64,
-    ) -> Result<ParsedAnswer, WhyRefused> {
+    ) -> Result<(ParsedAnswer, Fingerprint), WhyRefused> {
         let stuck = |error: io::Error| WhyRefused::Stuck(error.to_string());
         let bad = |error: DataError| WhyRefused::Bad(error.to_string());
         let mut reservation = self.run.memory.only_reader();
@@ -305,7 +314,7 @@ impl InboxReader<'_, '_, '_> {
         }
         let profile = KnownMeta::new(&meta, &self.run.rules.agent_files).profile(&counters).map_err(bad)?;
         let template = Some(Template::for_build(&profile.build));
-        Ok(ParsedAnswer { profile, template, answer_digest: None })
+        Ok((ParsedAnswer { profile, template, answer_digest: None }, meta.sha256()))
     }
 }
 

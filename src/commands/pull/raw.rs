@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 
 use super::{PullArgs, fleet_to_read};
 use crate::address::shown_url;
-use crate::collect::binary_answer::write_profile_at;
+use crate::collect::whole_answer::write_profile_at;
 use crate::commands::Context;
 use crate::exit::{EarlyEnd, ExitCode};
 use crate::fleet::pick::pick;

@@ -17,6 +17,9 @@ use chrono::{DateTime, Datelike as _, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::process::Process as NamedProcess;
+use crate::profile::Fingerprint;
+
 /// The suffix of a snapshot's file name.
 pub(crate) const SUFFIX: &str = ".snapshot";
 /// The first line without its version.
@@ -55,6 +58,17 @@ pub(crate) struct SnapshotHead {
     /// Size of the meta, behind which the counters stand; `None`: the profile is text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub meta_bytes: Option<u64>,
+    /// The process as its agent names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<NamedByAgent>,
+}
+
+/// The names that an agent of Go's binary data gives its process, as in an answer to a pull.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct NamedByAgent {
+    pub pid: Option<u32>,
+    /// Time at which the counters were read, by the clock of the process.
+    pub read_at: Option<DateTime<Utc>>,
 }
 
 /// The identity of a process on its host.
@@ -106,7 +120,9 @@ impl SnapshotHead {
         let started_at = self.process.map(|process| process.started_at);
         // Sums of such times cannot overflow, and the database can store and read them.
         let is_of_this_age = |at: DateTime<Utc>| (1970..=9999).contains(&at.year());
-        let are_times = [Some(self.captured_at), started_at].into_iter().flatten().all(is_of_this_age);
+        let read_at = self.agent.and_then(|agent| agent.read_at);
+        let are_times =
+            [Some(self.captured_at), started_at, read_at].into_iter().flatten().all(is_of_this_age);
         let is_host_name = |name: &str| {
             name.len() <= LONGEST_HOST_NAME
                 && name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/')
@@ -122,6 +138,13 @@ impl SnapshotHead {
             }
             _ => None,
         }
+    }
+
+    /// Returns the process of which the counters are, with the SHA-256 of its meta.
+    #[must_use]
+    pub(crate) fn named_process(&self, meta: Fingerprint) -> NamedProcess {
+        let NamedByAgent { pid, read_at } = self.agent.unwrap_or(NamedByAgent { pid: None, read_at: None });
+        NamedProcess { meta, pid, uid: None, restarts: None, read_at }
     }
 
     /// Returns the two lines before the profile.
@@ -270,6 +293,7 @@ pub(crate) mod tests {
             profile_bytes: 0,
             profile_sha256: String::new(),
             meta_bytes: None,
+            agent: None,
         }
     }
 
@@ -332,6 +356,9 @@ pub(crate) mod tests {
             assert_eq!(said(captured.as_bytes()), "its head is wrong: a time is not of this age");
             let started = SnapshotHead { process: Some(Process { id: 1, started_at: at }), ..head() }.lines();
             assert_eq!(said(started.as_bytes()), "its head is wrong: a time is not of this age");
+            let agent = Some(NamedByAgent { pid: None, read_at: Some(at) });
+            let read = SnapshotHead { agent, ..head() }.lines();
+            assert_eq!(said(read.as_bytes()), "its head is wrong: a time is not of this age");
         }
     }
 

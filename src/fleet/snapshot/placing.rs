@@ -133,8 +133,9 @@ pub(crate) enum SnapshotPlace {
 pub(crate) struct Placement {
     /// The place to which its counters go.
     pub place: SnapshotPlace,
-    /// Index and new counters of the mixture that changes, because some of its counters may be those of the snapshot.
-    pub mixture: Option<(usize, Vec<u64>)>,
+    /// Indices and new counters of the mixtures that change, because some of their counters may be those of the snapshot.
+    /// An address has several after two build groups became one.
+    pub mixtures: Vec<(usize, Vec<u64>)>,
 }
 
 /// Tells whether a snapshot may belong to a life in a sum whose last life was seen at `last_at`: its process started
@@ -170,21 +171,28 @@ pub(crate) fn place<E>(
             (place, _) => place,
         }
     };
-    let Some(index) = lives.iter().position(|life| life.is_mixture) else {
-        return Ok(Placement { place, mixture: None });
-    };
-    let grown = match &place {
-        SnapshotPlace::Known | SnapshotPlace::Mixture(_) => return Ok(Placement { place, mixture: None }),
+    let mut mixtures = Vec::new();
+    if lives.iter().all(|life| !life.is_mixture) {
+        return Ok(Placement { place, mixtures });
+    }
+    let mut grown = match &place {
+        SnapshotPlace::Known | SnapshotPlace::Mixture(_) => return Ok(Placement { place, mixtures }),
         SnapshotPlace::Joins(joined, _) if lives[*joined].is_mixture => {
-            return Ok(Placement { place, mixture: None });
+            return Ok(Placement { place, mixtures });
         }
         SnapshotPlace::Joins(joined, counts) => beyond(counts, &counts_of(*joined)?),
         SnapshotPlace::JoinsSum(counts) => beyond(counts, sum.unwrap_or_default()),
         SnapshotPlace::Own(counts) => counts.clone(),
     };
-    let then = counts_of(index)?;
-    let left = beyond(&then, &grown);
-    Ok(Placement { place, mixture: (left != then).then_some((index, left)) })
+    for (index, _) in lives.iter().enumerate().filter(|(_, life)| life.is_mixture) {
+        let then = counts_of(index)?;
+        let left = beyond(&then, &grown);
+        grown = beyond(&grown, &then);
+        if left != then {
+            mixtures.push((index, left));
+        }
+    }
+    Ok(Placement { place, mixtures })
 }
 
 /// The lives that an answer may go on with.
@@ -622,8 +630,8 @@ mod tests {
             [life(0, 900, Some(1000), &[4, 2, 0]), mixture(&[0, 5, 5]), life(1000, 2000, None, &[1, 0, 7])];
         let placed = |now, captured, counts: &[u64]| {
             let snapshot = Snapshot { now, ..snapshot(&lives, None, captured) };
-            let Placement { place, mixture } = snapshot.placed_and_decoded(counts).0;
-            (place, mixture)
+            let Placement { place, mixtures } = snapshot.placed_and_decoded(counts).0;
+            (place, mixtures.into_iter().next())
         };
         // Our clock went back to 500.
         assert_eq!(placed(500, 400, &[5, 7, 12]), (SnapshotPlace::Known, None), "all of it is counted");
@@ -639,6 +647,18 @@ mod tests {
         assert_eq!(placed(1_000_000, 2500, &[1, 3, 8]), joins);
         let own = (SnapshotPlace::Own(vec![0, 9, 1]), Some((1, vec![0, 0, 4])));
         assert_eq!(placed(1_000_000, 2500, &[0, 9, 1]), own);
+    }
+
+    #[test]
+    fn of_two_mixtures_each_loses_what_a_life_brings_and_both_together_no_more() {
+        let mixture = |counts: &[u64]| {
+            let (life, counts) = life(100, 100, Some(200), counts);
+            (LifeTimes { is_mixture: true, ..life }, counts)
+        };
+        let lives = [mixture(&[0, 5, 5]), mixture(&[4, 3, 0])];
+        let placed = snapshot(&lives, None, 2500).placed_and_decoded(&[1, 7, 2]).0;
+        assert_eq!(placed.place, SnapshotPlace::Own(vec![1, 7, 2]));
+        assert_eq!(placed.mixtures, [(0, vec![0, 0, 3]), (1, vec![3, 1, 0])]);
     }
 
     /// An event at one address.
@@ -827,8 +847,8 @@ mod tests {
             let of_sum = sum.as_ref().map(|(counts, _)| &counts[..]);
             let taken =
                 Snapshot { sum: of_sum, now, jumps: &self.jumps, ..snapshot(&lives, started, left.captured) };
-            let (Placement { place, mixture }, _) = taken.placed_and_decoded(&left.counts);
-            if let Some((index, counts)) = mixture {
+            let (Placement { place, mixtures }, _) = taken.placed_and_decoded(&left.counts);
+            for (index, counts) in mixtures {
                 self.lives[index].counts = counts;
             }
             match place {
