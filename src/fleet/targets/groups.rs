@@ -2,28 +2,47 @@
 
 use std::fmt;
 
-use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::labels::Labels;
+use super::lenient::{Given, Object, OfKind, TextValue};
 use super::list::Collected;
 use super::{DEFAULT_PORT, ProgramAnswer, Target, TargetFacts, TargetService};
 use crate::address::target_url;
 
-/// Reads one group after the other into a list.
+/// Reads groups, one after the other, into a list.
 pub(super) struct GroupSeed<'c> {
     pub(super) collected: &'c mut Collected,
+    /// Place of the group in its list, counted from 1.
+    pub(super) number: usize,
 }
 
 impl<'de> DeserializeSeed<'de> for GroupSeed<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, group: D) -> Result<(), D::Error> {
-        group.deserialize_map(self)
+        let Self { collected, number } = self;
+        match OfKind::object(GroupVisitor { collected, number }).deserialize(group)? {
+            Given::Value(()) => Ok(()),
+            Given::Null | Given::OtherKind => {
+                let reason = "it is no object such as {\"targets\": [\"host:port\"], \"labels\": {}}";
+                collected.add_unfit(&group_name(number), reason).map_err(D::Error::custom)
+            }
+        }
     }
 }
 
-impl<'de> Visitor<'de> for GroupSeed<'_> {
+/// Returns the name of a group for messages: its place in the list.
+fn group_name(number: usize) -> String {
+    format!("group {number}")
+}
+
+struct GroupVisitor<'c> {
+    collected: &'c mut Collected,
+    number: usize,
+}
+
+impl<'de> Visitor<'de> for GroupVisitor<'_> {
     type Value = ();
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -32,21 +51,41 @@ impl<'de> Visitor<'de> for GroupSeed<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut group: A) -> Result<(), A::Error> {
         let (mut addresses, mut labels) = (None, Labels::default());
+        let mut has_labels_of_other_kind = false;
         while let Some(key) = group.next_key::<String>()? {
             match key.as_str() {
                 "targets" => {
-                    addresses = Some(group.next_value_seed(Addresses { room: self.collected.room() })?);
+                    let visitor = AddressVisitor { room: self.collected.room() };
+                    addresses = Some(group.next_value_seed(OfKind::list(visitor))?);
                 }
-                "labels" => labels = group.next_value_seed(LabelSeed { collected: &mut *self.collected })?,
+                "labels" => {
+                    let visitor = LabelVisitor { collected: &mut *self.collected };
+                    let given = Object::from(group.next_value_seed(OfKind::object(visitor))?);
+                    (labels, has_labels_of_other_kind) = (given.fields, given.is_other_kind);
+                }
                 _ => {
                     self.collected.note_unknown(&key);
                     group.next_value::<IgnoredAny>()?;
                 }
             }
         }
-        let addresses = addresses.ok_or_else(|| A::Error::custom("a group has no \"targets\""))?;
+        let name = group_name(self.number);
+        let mut refuse = |reason| self.collected.add_unfit(&name, reason).map_err(A::Error::custom);
+        let Addresses { texts, others } = match addresses {
+            Some(Given::Value(addresses)) => addresses,
+            // Go writes a list that nobody made as null, and Prometheus reads that as an empty one.
+            Some(Given::Null) => Addresses::default(),
+            Some(Given::OtherKind) => return refuse("its \"targets\" are no list"),
+            None => return refuse("it has no \"targets\""),
+        };
+        if has_labels_of_other_kind {
+            return refuse("its \"labels\" are no object");
+        }
+        for _ in 0..others {
+            refuse("one of its targets is no text such as \"host:port\"")?;
+        }
         let shared = facts_and_service(&labels);
-        for address in addresses {
+        for address in texts {
             let target = shared.clone().and_then(|(service, facts)| {
                 let address = target_url(&address, labels.scheme.as_deref(), DEFAULT_PORT);
                 let address = address.map_err(|error| error.fault.to_owned())?;
@@ -60,39 +99,45 @@ impl<'de> Visitor<'de> for GroupSeed<'_> {
 
 /// Reads what all targets of a group share.
 fn facts_and_service(labels: &Labels) -> Result<(TargetService, TargetFacts), String> {
-    labels.check()?;
+    if let Some(fault) = &labels.fault {
+        return Err(fault.clone());
+    }
     let pod = labels.pod.clone().filter(|pod| !pod.is_empty());
     let facts = TargetFacts { agent: labels.agent()?, pod, uid: None, restarts: None };
     Ok((labels.service(), facts))
 }
 
-/// Reads the addresses of a group. Fails beyond the bound, which [`Collected`] would only see when all are in memory.
+/// The addresses of a group.
+#[derive(Default)]
 struct Addresses {
+    texts: Vec<String>,
+    /// Number of those that are no texts.
+    others: usize,
+}
+
+/// Reads the addresses of a group, and no more than [`Collected`] takes, which would only see when all are in memory.
+struct AddressVisitor {
     room: usize,
 }
 
-impl<'de> DeserializeSeed<'de> for Addresses {
-    type Value = Vec<String>;
-
-    fn deserialize<D: Deserializer<'de>>(self, addresses: D) -> Result<Vec<String>, D::Error> {
-        addresses.deserialize_seq(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Addresses {
-    type Value = Vec<String>;
+impl<'de> Visitor<'de> for AddressVisitor {
+    type Value = Addresses;
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("a list of addresses")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<String>, A::Error> {
-        let mut addresses = Vec::new();
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Addresses, A::Error> {
+        let mut addresses = Addresses::default();
         // The loop reads one address more than there is room for, and `Collected` refuses that one with its message.
-        while addresses.len() <= self.room
+        while addresses.texts.len() + addresses.others <= self.room
             && let Some(address) = list.next_element()?
         {
-            addresses.push(address);
+            match address {
+                TextValue::Text(text) => addresses.texts.push(text),
+                // A number is no address, though 8080 is one of IPv4 as well.
+                TextValue::Absent | TextValue::Bare(_) | TextValue::Unfit(_) => addresses.others += 1,
+            }
         }
         while list.next_element::<IgnoredAny>()?.is_some() {}
         Ok(addresses)
@@ -100,19 +145,11 @@ impl<'de> Visitor<'de> for Addresses {
 }
 
 /// Reads the labels of a group, and notes those that mean nothing here.
-struct LabelSeed<'c> {
+struct LabelVisitor<'c> {
     collected: &'c mut Collected,
 }
 
-impl<'de> DeserializeSeed<'de> for LabelSeed<'_> {
-    type Value = Labels;
-
-    fn deserialize<D: Deserializer<'de>>(self, labels: D) -> Result<Labels, D::Error> {
-        labels.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for LabelSeed<'_> {
+impl<'de> Visitor<'de> for LabelVisitor<'_> {
     type Value = Labels;
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -122,23 +159,19 @@ impl<'de> Visitor<'de> for LabelSeed<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut given: A) -> Result<Labels, A::Error> {
         let mut labels = Labels::default();
         while let Some(name) = given.next_key::<String>()? {
-            match labels.place(&name) {
-                Some(place) => *place = Some(given.next_value::<LabelText>()?.0),
-                None => {
-                    // Prometheus' own, such as __meta_kubernetes_pod_name.
-                    if !name.starts_with("__") {
-                        self.collected.note_unknown(&name);
-                    }
-                    given.next_value::<IgnoredAny>()?;
-                }
+            if Labels::has(&name) {
+                labels.take("label ", &name, &given.next_value()?);
+                continue;
             }
+            // Prometheus has labels of its own, such as __meta_kubernetes_pod_name.
+            if !name.starts_with("__") {
+                self.collected.note_unknown(&name);
+            }
+            given.next_value::<IgnoredAny>()?;
         }
         Ok(labels)
     }
 }
-
-#[derive(Deserialize)]
-struct LabelText(String);
 
 #[cfg(test)]
 mod tests {
@@ -256,6 +289,56 @@ mod tests {
         assert_eq!(scheme, r#""echo:1": the scheme is neither http nor https"#);
         let long = target(&json!({"app": "x".repeat(4097)})).unwrap_err();
         assert_eq!(long, r#""echo:1": its label app is longer than 4096 bytes"#);
+    }
+
+    #[test]
+    fn an_odd_group_is_rejected_by_its_place_and_the_others_count() {
+        for (odd, reason) in [
+            (json!("a:1"), "it is no object such as {\"targets\": [\"host:port\"], \"labels\": {}}"),
+            (json!(null), "it is no object such as {\"targets\": [\"host:port\"], \"labels\": {}}"),
+            (json!({"labels": {"env": "x"}}), "it has no \"targets\""),
+            (json!({"targets": "a:1"}), "its \"targets\" are no list"),
+            (json!({"targets": {"a": 1}}), "its \"targets\" are no list"),
+            (json!({"targets": ["a:1"], "labels": [1]}), "its \"labels\" are no object"),
+            (json!({"targets": [8080]}), "one of its targets is no text such as \"host:port\""),
+        ] {
+            let list = list(&json!([{"targets": ["echo:1"]}, odd]));
+            let bad: Vec<String> = list.bad.iter().map(ToString::to_string).collect();
+            assert_eq!((list.targets.len(), bad), (1, vec![format!("\"group 2\": {reason}")]), "{odd}");
+        }
+        let env = target(&json!({"env": ["x"]})).unwrap_err();
+        assert_eq!(env, r#""echo:1": its label env is no text"#);
+    }
+
+    #[test]
+    fn numbers_are_texts_and_null_is_absent() {
+        let service =
+            target(&json!({"env": true, "region": 2, "app": null, "branch": 1.5, "commit": 1_234_567}));
+        assert_eq!(service.unwrap().service, fields("true", "2", "", "1.5", "1234567"));
+        let nulls =
+            list(&json!([{"targets": null, "labels": null}, {"targets": ["echo:1"], "labels": null}]));
+        assert_eq!((nulls.targets.len(), nulls.bad_count), (1, 0));
+        let lost: Value =
+            serde_json::from_str(r#"{"commit": 1234567890123456789012345678901234567890}"#).unwrap();
+        assert_eq!(
+            target(&lost).unwrap_err(),
+            r#""echo:1": its label commit is a number of too many digits; put it in quotes"#
+        );
+    }
+
+    #[test]
+    fn of_a_long_group_one_address_more_than_there_is_room_for_is_held() {
+        let read = |list: &Value| {
+            let text = list.to_string();
+            let mut deserializer = serde_json::Deserializer::from_str(&text);
+            let read = OfKind::list(AddressVisitor { room: 10 }).deserialize(&mut deserializer).unwrap();
+            deserializer.end().unwrap();
+            let Given::Value(Addresses { texts, others }) = read else { panic!("a list") };
+            (texts.len(), others)
+        };
+        assert_eq!(read(&json!(vec!["a:0"; 1000])), (11, 0));
+        assert_eq!(read(&json!(vec![0; 1000])), (0, 11));
+        assert_eq!(read(&json!(["a", 1, "b"])), (2, 1));
     }
 
     #[test]

@@ -1,10 +1,8 @@
 //! The labels of a target, as form one has them and the annotations of a pod.
 
 use super::commit::tidy_commit;
+use super::lenient::TextValue;
 use super::{AgentKind, ServiceFields, TargetService};
-
-/// The longest value of a label that is used.
-pub(super) const MAX_VALUE_BYTES: usize = 4096;
 
 /// The labels that mean something, as given.
 #[derive(Clone, Debug, Default)]
@@ -20,11 +18,32 @@ pub(super) struct Labels {
     pub(super) meta: Option<String>,
     pub(super) counters: Option<String>,
     pub(super) pod: Option<String>,
+    /// The reason why a value cannot be used; a clause.
+    pub(super) fault: Option<String>,
 }
 
 impl Labels {
+    /// Tells whether a label means something here.
+    pub(super) fn has(name: &str) -> bool {
+        Self::default().place(name).is_some()
+    }
+
+    /// Takes the value of a label in, or notes why it cannot be used; `kind` names its kind.
+    pub(super) fn take(&mut self, kind: &str, name: &str, value: &TextValue) {
+        match value.given() {
+            Ok(given) => {
+                if let Some(place) = self.place(name) {
+                    *place = given.map(str::to_owned);
+                }
+            }
+            Err(reason) => {
+                self.fault.get_or_insert_with(|| format!("its {kind}{name} {reason}"));
+            }
+        }
+    }
+
     /// Returns the place of a label; `None` for one that means nothing here.
-    pub(super) fn place(&mut self, name: &str) -> Option<&mut Option<String>> {
+    fn place(&mut self, name: &str) -> Option<&mut Option<String>> {
         Some(match name {
             "service" => &mut self.service,
             "env" => &mut self.env,
@@ -39,30 +58,6 @@ impl Labels {
             "pod" => &mut self.pod,
             _ => return None,
         })
-    }
-
-    /// Fails where a value is too long to be used.
-    pub(super) fn check(&self) -> Result<(), String> {
-        let Self { service, env, region, app, branch, commit, scheme, agent, meta, counters, pod } = self;
-        let values = [
-            ("service", service),
-            ("env", env),
-            ("region", region),
-            ("app", app),
-            ("branch", branch),
-            ("commit", commit),
-            ("scheme", scheme),
-            ("agent", agent),
-            ("meta", meta),
-            ("counters", counters),
-            ("pod", pod),
-        ];
-        let is_too_long =
-            |value: &Option<String>| value.as_ref().is_some_and(|it| it.len() > MAX_VALUE_BYTES);
-        match values.into_iter().find(|(_, value)| is_too_long(value)) {
-            Some((name, _)) => Err(format!("its label {name} is longer than {MAX_VALUE_BYTES} bytes")),
-            None => Ok(()),
-        }
     }
 
     /// Returns the service; a full name counts before fields.

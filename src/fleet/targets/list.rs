@@ -95,14 +95,17 @@ pub(super) struct Collected {
     has_pods: bool,
     /// Kinds of objects that are no pods; not all of very many.
     other_kinds: BTreeSet<String>,
+    /// Number of entries without the form of one.
+    unfit: usize,
 }
 
 impl Collected {
     pub(super) fn new(most: usize) -> Self {
-        Self { list: TargetList::default(), most, has_pods: false, other_kinds: BTreeSet::new() }
+        let list = TargetList::default();
+        Self { list, most, has_pods: false, other_kinds: BTreeSet::new(), unfit: 0 }
     }
 
-    /// Takes a target in, or an entry that is to be one and cannot be asked. Fails beyond the bound, as a message.
+    /// Takes a target in, or the reason why an entry cannot be asked. Fails beyond the bound, with a message.
     pub(super) fn add(&mut self, name: &str, target: Result<Target, String>) -> Result<(), String> {
         if self.list.targets.len() + self.list.bad_count >= self.most {
             return Err(format!("more than {} targets ([pull] max_addresses)", self.most));
@@ -112,6 +115,12 @@ impl Collected {
             Err(reason) => self.list.reject(name, reason),
         }
         Ok(())
+    }
+
+    /// Rejects an entry that has not the form of one. Fails beyond the bound, with a message.
+    pub(super) fn add_unfit(&mut self, name: &str, reason: &str) -> Result<(), String> {
+        self.unfit += 1;
+        self.add(name, Err(reason.to_owned()))
     }
 
     /// Returns how many further entries are taken.
@@ -146,14 +155,19 @@ impl Collected {
         }
     }
 
-    /// Returns the list, without targets that are listed again.
-    pub(super) fn finish(mut self) -> TargetList {
+    /// Returns the list, without targets that are listed again. Fails where no entry has the form of one: such a text is
+    /// no list, and must not empty its source.
+    pub(super) fn finish(mut self) -> Result<TargetList, String> {
+        let TargetList { targets, bad, bad_count, passed_over, .. } = &self.list;
+        if self.unfit > 0 && self.unfit == *bad_count && targets.is_empty() && passed_over.is_empty() {
+            return Err(bad.first().map(ToString::to_string).unwrap_or_default());
+        }
         let mut seen = HashSet::with_capacity(self.list.targets.len());
         let is_first: Vec<bool> = self.list.targets.iter().map(|target| seen.insert(target)).collect();
         drop(seen);
         let mut is_first = is_first.into_iter();
         self.list.targets.retain(|_| is_first.next().unwrap_or(true));
         self.list.targets.shrink_to_fit();
-        self.list
+        Ok(self.list)
     }
 }

@@ -7,6 +7,7 @@
 mod commit;
 mod groups;
 mod labels;
+mod lenient;
 mod list;
 mod pods;
 mod program;

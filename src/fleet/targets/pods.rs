@@ -9,7 +9,8 @@ use serde::de::{
     DeserializeOwned, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
 };
 
-use super::labels::{Labels, MAX_VALUE_BYTES};
+use super::labels::Labels;
+use super::lenient::{MAX_VALUE_BYTES, Object, OfKind, TextValue};
 use super::list::{Collected, PodReason};
 use super::template::{Template, Value};
 use super::{DEFAULT_PORT, ProgramAnswer, Target, TargetFacts, TargetService};
@@ -28,92 +29,78 @@ const MOST_ELEMENTS: usize = 1024;
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Pod {
-    #[serde(deserialize_with = "or_default")]
-    kind: String,
-    #[serde(deserialize_with = "or_default")]
-    metadata: Metadata,
-    #[serde(deserialize_with = "or_default")]
-    spec: Spec,
-    #[serde(deserialize_with = "or_default")]
-    status: Status,
+    kind: TextValue,
+    metadata: Object<Metadata>,
+    spec: Object<Spec>,
+    status: Object<Status>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Metadata {
-    #[serde(deserialize_with = "or_default")]
-    namespace: String,
-    #[serde(deserialize_with = "or_default")]
-    name: String,
-    uid: Option<String>,
+    namespace: TextValue,
+    name: TextValue,
+    uid: TextValue,
     deletion_timestamp: Option<IgnoredAny>,
-    #[serde(deserialize_with = "or_default")]
     labels: Texts,
-    #[serde(deserialize_with = "or_default")]
     annotations: Texts,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Spec {
-    #[serde(deserialize_with = "or_default")]
     containers: Few<Container>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Container {
-    #[serde(deserialize_with = "or_default")]
-    name: String,
-    #[serde(deserialize_with = "or_default")]
+    name: TextValue,
     ports: Few<Port>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Port {
-    #[serde(deserialize_with = "or_default")]
-    name: String,
-    container_port: u64,
+    name: TextValue,
+    container_port: TextValue,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Status {
-    #[serde(deserialize_with = "or_default")]
-    phase: String,
-    #[serde(rename = "podIP", deserialize_with = "or_default")]
-    pod_ip: String,
-    #[serde(deserialize_with = "or_default")]
+    phase: TextValue,
+    #[serde(rename = "podIP")]
+    pod_ip: TextValue,
     container_statuses: Few<ContainerStatus>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct ContainerStatus {
-    #[serde(deserialize_with = "or_default")]
-    name: String,
-    restart_count: u64,
+    name: TextValue,
+    restart_count: TextValue,
 }
 
-/// Reads `null` as the default, as Go writes an empty list or map.
-fn or_default<'de, T: Deserialize<'de> + Default, D: Deserializer<'de>>(value: D) -> Result<T, D::Error> {
-    Option::deserialize(value).map(Option::unwrap_or_default)
-}
-
-/// The first elements of a list; the rest is read and dropped.
+/// The first objects of a list; the rest is read and dropped.
 #[derive(Default)]
-struct Few<T>(Vec<T>);
+struct Few<T> {
+    objects: Vec<T>,
+    /// The value is no list of objects.
+    is_other_kind: bool,
+}
 
-impl<'de, T: DeserializeOwned> Deserialize<'de> for Few<T> {
+impl<'de, T: DeserializeOwned + Default> Deserialize<'de> for Few<T> {
     fn deserialize<D: Deserializer<'de>>(list: D) -> Result<Self, D::Error> {
-        list.deserialize_seq(FewVisitor(PhantomData))
+        let given = Object::from(OfKind::list(FewVisitor(PhantomData)).deserialize(list)?);
+        let Object { fields: few, is_other_kind } = given;
+        Ok(Self { is_other_kind: is_other_kind || few.is_other_kind, ..few })
     }
 }
 
 struct FewVisitor<T>(PhantomData<T>);
 
-impl<'de, T: DeserializeOwned> Visitor<'de> for FewVisitor<T> {
+impl<'de, T: DeserializeOwned + Default> Visitor<'de> for FewVisitor<T> {
     type Value = Few<T>;
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -121,24 +108,31 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for FewVisitor<T> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Few<T>, A::Error> {
-        let mut few = Vec::new();
-        while few.len() < MOST_ELEMENTS
-            && let Some(element) = list.next_element()?
+        let mut few = Few { objects: Vec::new(), is_other_kind: false };
+        while few.objects.len() < MOST_ELEMENTS
+            && let Some(Object { fields, is_other_kind }) = list.next_element()?
         {
-            few.push(element);
+            few.objects.push(fields);
+            few.is_other_kind |= is_other_kind;
         }
         while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Few(few))
+        Ok(few)
     }
 }
 
-/// Labels or annotations; those that are too long to be used, and all beyond very many, are dropped.
+/// Labels or annotations, without those beyond very many.
 #[derive(Default)]
-struct Texts(BTreeMap<String, String>);
+struct Texts {
+    by_name: BTreeMap<String, TextValue>,
+    /// There are more.
+    is_cut: bool,
+    is_other_kind: bool,
+}
 
 impl<'de> Deserialize<'de> for Texts {
     fn deserialize<D: Deserializer<'de>>(map: D) -> Result<Self, D::Error> {
-        map.deserialize_map(TextsVisitor)
+        let Object { fields, is_other_kind } = Object::from(OfKind::object(TextsVisitor).deserialize(map)?);
+        Ok(Self { is_other_kind, ..fields })
     }
 }
 
@@ -152,27 +146,38 @@ impl<'de> Visitor<'de> for TextsVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Texts, A::Error> {
-        let mut texts = BTreeMap::new();
-        while texts.len() < MOST_ELEMENTS
-            && let Some((name, text)) = map.next_entry::<String, String>()?
+        let mut texts = Texts::default();
+        while texts.by_name.len() < MOST_ELEMENTS
+            && let Some((name, text)) = map.next_entry::<String, TextValue>()?
         {
-            if name.len() <= MAX_VALUE_BYTES && text.len() <= MAX_VALUE_BYTES {
-                texts.insert(name, text);
+            if name.len() <= MAX_VALUE_BYTES {
+                texts.by_name.insert(name, text);
             }
         }
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Texts(texts))
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {
+            texts.is_cut = true;
+        }
+        Ok(texts)
     }
 }
 
 impl Texts {
-    fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
+    /// Returns the text of a name; fails with a clause where it cannot be used. `kind` names it for that.
+    fn get(&self, kind: &str, name: &str) -> Result<Option<&str>, String> {
+        match self.by_name.get(name).map(TextValue::given) {
+            Some(Ok(text)) => Ok(text),
+            Some(Err(reason)) => Err(format!("its {kind} {name} {reason}")),
+            None if self.is_cut => {
+                Err(format!("its {kind} {name} is not among the first {MOST_ELEMENTS}, and no more are read"))
+            }
+            None => Ok(None),
+        }
     }
 
     /// Returns the annotations about coverage, without the beginning of their names.
-    fn about_coverage(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().filter_map(|(name, text)| Some((name.strip_prefix(ANNOTATION)?, text.as_str())))
+    fn about_coverage(&self) -> impl Iterator<Item = (&str, &TextValue)> {
+        let given = self.by_name.iter().filter(|(_, text)| **text != TextValue::Absent);
+        given.filter_map(|(name, text)| Some((name.strip_prefix(ANNOTATION)?, text)))
     }
 }
 
@@ -207,8 +212,18 @@ impl<'de> Visitor<'de> for PodsSeed<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut pods: A) -> Result<(), A::Error> {
-        while let Some(pod) = pods.next_element::<Pod>()? {
-            self.collected.note_kind(&pod.kind);
+        let mut number = 0;
+        while let Some(Object { fields: pod, is_other_kind }) = pods.next_element::<Object<Pod>>()? {
+            number += 1;
+            let name = || pod.shown_name().unwrap_or_else(|| format!("pod {number}"));
+            if !is_other_kind {
+                self.collected.note_kind(pod.kind.as_str());
+            }
+            let fault = if is_other_kind { Some("it is no object".to_owned()) } else { pod.fault() };
+            if let Some(fault) = fault {
+                self.collected.add_unfit(&name(), &fault).map_err(A::Error::custom)?;
+                continue;
+            }
             match pod.why_no_target() {
                 Some(reason) => self.collected.pass_over(reason),
                 None => {
@@ -216,13 +231,12 @@ impl<'de> Visitor<'de> for PodsSeed<'_> {
                         ANNOTATIONS.contains(&name)
                             || self.template.uses_annotation(&format!("{ANNOTATION}{name}"))
                     };
-                    for (name, _) in pod.metadata.annotations.about_coverage() {
+                    for (name, _) in pod.metadata.fields.annotations.about_coverage() {
                         if !is_known(name) {
                             self.collected.note_unknown(&format!("{ANNOTATION}{name}"));
                         }
                     }
-                    let name = format!("{}/{}", pod.metadata.namespace, pod.metadata.name);
-                    self.collected.add(&name, pod.target(self.template)).map_err(A::Error::custom)?;
+                    self.collected.add(&name(), pod.target(self.template)).map_err(A::Error::custom)?;
                 }
             }
         }
@@ -231,95 +245,137 @@ impl<'de> Visitor<'de> for PodsSeed<'_> {
 }
 
 impl Pod {
+    /// Returns the name for messages; `None` where it has none.
+    fn shown_name(&self) -> Option<String> {
+        let Metadata { namespace, name, .. } = &self.metadata.fields;
+        (*name != TextValue::Absent).then(|| format!("{}/{}", namespace.as_str(), name.as_str()))
+    }
+
+    /// Returns the clause that says which part has not the form of that of a pod.
+    fn fault(&self) -> Option<String> {
+        let Self { kind, metadata, spec, status } = self;
+        let (Metadata { namespace, name, labels, annotations, .. }, Status { phase, pod_ip, .. }) =
+            (&metadata.fields, &status.fields);
+        let containers = &spec.fields.containers;
+        let objects = [
+            ("metadata", metadata.is_other_kind),
+            ("labels", labels.is_other_kind),
+            ("annotations", annotations.is_other_kind),
+            ("spec", spec.is_other_kind),
+            ("status", status.is_other_kind),
+        ];
+        let lists = [
+            ("containers", containers.is_other_kind),
+            ("ports", containers.objects.iter().any(|container| container.ports.is_other_kind)),
+        ];
+        let texts =
+            [("kind", kind), ("namespace", namespace), ("name", name), ("phase", phase), ("podIP", pod_ip)];
+        let object = objects.iter().find(|(_, is_other_kind)| *is_other_kind);
+        let list = lists.iter().find(|(_, is_other_kind)| *is_other_kind);
+        let text = texts.iter().find_map(|(name, text)| Some((name, text.given().err()?)));
+        object
+            .map(|(name, _)| format!("its {name:?} is no object"))
+            .or_else(|| list.map(|(name, _)| format!("its {name:?} is no list of objects")))
+            .or_else(|| text.map(|(name, reason)| format!("its {name} {reason}")))
+    }
+
     fn why_no_target(&self) -> Option<PodReason> {
-        let Self { kind, metadata, status, .. } = self;
-        let is_marked = metadata.annotations.about_coverage().next().is_some() || self.named_port().is_some();
+        let kind = self.kind.as_str();
+        let (Metadata { annotations, deletion_timestamp, .. }, Status { phase, pod_ip, .. }) =
+            (&self.metadata.fields, &self.status.fields);
+        let is_marked = annotations.about_coverage().next().is_some() || self.named_port().is_some();
         if !kind.is_empty() && kind != "Pod" {
             Some(PodReason::NotAPod)
         } else if !is_marked {
             Some(PodReason::NotMarked)
-        } else if status.phase != "Running" {
+        } else if phase.as_str() != "Running" {
             Some(PodReason::NotRunning)
-        } else if metadata.deletion_timestamp.is_some() {
+        } else if deletion_timestamp.is_some() {
             Some(PodReason::BeingDeleted)
-        } else if status.pod_ip.is_empty() {
+        } else if pod_ip.as_str().is_empty() {
             Some(PodReason::NoAddress)
         } else {
             None
         }
     }
 
+    fn containers(&self) -> &[Container] {
+        &self.spec.fields.containers.objects
+    }
+
     /// Returns the first port that is named for coverage, with its container.
-    fn named_port(&self) -> Option<(&Container, u64)> {
-        let named = |container: &'_ Container| {
-            container.ports.0.iter().find(|port| port.name == PORT_NAME).map(|port| port.container_port)
-        };
-        self.spec.containers.0.iter().find_map(|container| Some((container, named(container)?)))
+    fn named_port(&self) -> Option<(&Container, &str)> {
+        let mut ports = self
+            .containers()
+            .iter()
+            .flat_map(|container| container.ports.objects.iter().map(move |port| (container, port)));
+        let (container, port) = ports.find(|(_, port)| port.name.as_str() == PORT_NAME)?;
+        Some((container, port.container_port.as_str()))
     }
 
     /// Returns the target that this pod is; fails with a clause.
     fn target(&self, template: &Template) -> Result<Target, String> {
-        let Self { metadata, status, .. } = self;
+        let Metadata { name, uid, annotations, .. } = &self.metadata.fields;
         let mut labels = Labels::default();
-        for (name, text) in
-            metadata.annotations.about_coverage().filter(|(name, _)| ANNOTATIONS.contains(name))
-        {
-            // The port stands for itself below.
-            if let Some(place) = labels.place(name) {
-                *place = Some(text.to_owned());
+        // The port stands for itself below, and is no label.
+        for (name, text) in annotations.about_coverage().filter(|(name, _)| ANNOTATIONS.contains(name)) {
+            if Labels::has(name) {
+                labels.take("annotation goc-watchdog/", name, text);
             }
         }
+        if let Some(fault) = labels.fault {
+            return Err(fault);
+        }
         let (port, container) = self.port()?;
-        let host = match status.pod_ip.contains(':') {
-            true => format!("[{}]:{port}", status.pod_ip),
-            false => format!("{}:{port}", status.pod_ip),
-        };
+        let ip = self.status.fields.pod_ip.as_str();
+        let host = if ip.contains(':') { format!("[{ip}]:{port}") } else { format!("{ip}:{port}") };
         let address = target_url(&host, labels.scheme.as_deref(), DEFAULT_PORT)
             .map_err(|error| format!("\"{host}\" is no address: {}", error.fault))?;
         let service = match labels.service.as_ref().filter(|name| !name.is_empty()) {
             Some(name) => TargetService::Name(name.clone()),
-            None => TargetService::Fields(template.fields(|value| self.value(value))),
+            None => TargetService::Fields(template.fields(|value| self.value(value))?),
         };
         let restarts = container.and_then(|container| self.restarts(container));
-        let pod = Some(metadata.name.clone()).filter(|name| !name.is_empty());
-        let uid = metadata.uid.clone().filter(|uid| !uid.is_empty() && uid.len() <= MAX_VALUE_BYTES);
-        let facts = TargetFacts { agent: labels.agent()?, pod, uid, restarts };
+        let given = |text: &TextValue| Some(text.as_str().to_owned()).filter(|text| !text.is_empty());
+        let facts = TargetFacts { agent: labels.agent()?, pod: given(name), uid: given(uid), restarts };
         Ok(Target { address, service, facts, program: ProgramAnswer::default() })
     }
 
     /// Returns the port that serves coverage, and the container that has it where that can be told.
     fn port(&self) -> Result<(u16, Option<&Container>), String> {
-        let Some(annotation) = self.metadata.annotations.get("goc-watchdog/port") else {
-            return match self.named_port() {
-                Some((container, port)) => Ok((port_number(&port.to_string())?, Some(container))),
-                None => Ok((DEFAULT_PORT, self.container_of(DEFAULT_PORT))),
-            };
+        let annotations = &self.metadata.fields.annotations;
+        let port = match (annotations.get("annotation", "goc-watchdog/port")?, self.named_port()) {
+            (Some(annotation), _) => port_number(annotation)?,
+            (None, Some((container, port))) => return Ok((port_number(port)?, Some(container))),
+            (None, None) => DEFAULT_PORT,
         };
-        let port = port_number(annotation)?;
         Ok((port, self.container_of(port)))
     }
 
     /// Returns the container that declares a port, or the only one.
     fn container_of(&self, port: u16) -> Option<&Container> {
-        let containers = &self.spec.containers.0;
+        let (containers, port) = (self.containers(), port.to_string());
         let declares = |container: &&Container| {
-            container.ports.0.iter().any(|declared| declared.container_port == u64::from(port))
+            container.ports.objects.iter().any(|declared| declared.container_port.as_str() == port)
         };
         let only = || containers.first().filter(|_| containers.len() == 1);
         containers.iter().find(declares).or_else(only)
     }
 
+    /// Returns the restarts of a container. They are only a hint, so that an odd number is none.
     fn restarts(&self, container: &Container) -> Option<u64> {
-        let mut statuses = self.status.container_statuses.0.iter();
-        statuses.find(|status| status.name == container.name).map(|status| status.restart_count)
+        let mut statuses = self.status.fields.container_statuses.objects.iter();
+        let status = statuses.find(|status| status.name.as_str() == container.name.as_str())?;
+        status.restart_count.as_str().parse().ok()
     }
 
-    fn value(&self, value: &Value) -> Option<&str> {
+    fn value(&self, value: &Value) -> Result<Option<&str>, String> {
+        let Metadata { namespace, name, labels, annotations, .. } = &self.metadata.fields;
         match value {
-            Value::Namespace => Some(&self.metadata.namespace),
-            Value::Name => Some(&self.metadata.name),
-            Value::Label(name) => self.metadata.labels.get(name),
-            Value::Annotation(name) => self.metadata.annotations.get(name),
+            Value::Namespace => Ok(Some(namespace.as_str())),
+            Value::Name => Ok(Some(name.as_str())),
+            Value::Label(name) => labels.get("label", name),
+            Value::Annotation(name) => annotations.get("annotation", name),
         }
     }
 }
@@ -521,12 +577,86 @@ mod tests {
     }
 
     #[test]
-    fn long_lists_and_texts_of_a_pod_are_cut() {
+    fn of_very_many_labels_and_containers_the_first_are_read() {
         let labels: serde_json::Map<String, Json> =
             (0..5000).map(|n| (format!("l{n:04}"), json!("x"))).collect();
-        let long = json!({"metadata": {"labels": labels, "annotations": {"note": "x".repeat(300_000)}}});
-        assert!(target(&long).is_ok());
-        let containers = vec![json!({"name": "x", "ports": [{"containerPort": 1}]}); 3000];
-        assert!(target(&json!({"spec": {"containers": containers}})).is_ok());
+        let texts: Texts = serde_json::from_value(Json::Object(labels.clone())).unwrap();
+        assert_eq!((texts.by_name.len(), texts.is_cut), (MOST_ELEMENTS, true));
+        // A label of the template that may stand behind the others is not taken for an absent one.
+        let message = target(&json!({"metadata": {"labels": labels}})).unwrap_err();
+        let expected =
+            "\"staging/echo-7f-x\": its label region is not among the first 1024, and no more are read";
+        assert_eq!(message, expected);
+
+        let containers = |before: usize| {
+            let mut containers = vec![json!({"name": "x", "ports": [{"containerPort": 1}]}); before];
+            containers.push(json!({"name": "main", "ports": [{"containerPort": 8080, "name": "coverage"}]}));
+            list_of(&[pod(&json!({"spec": {"containers": containers}}))])
+        };
+        assert_eq!(containers(MOST_ELEMENTS - 1).targets[0].address, "http://10.1.2.3:8080");
+        // Its annotation marks the pod, and its port is not found any more.
+        assert_eq!(containers(MOST_ELEMENTS).targets[0].address, "http://10.1.2.3:53700");
+    }
+
+    #[test]
+    fn a_text_that_is_too_long_costs_its_pod_where_it_is_needed() {
+        let long = "x".repeat(4097);
+        assert!(annotated(&json!({"kubectl.kubernetes.io/last-applied-configuration": long})).is_ok());
+        for name in ["service", "port", "agent", "commit"] {
+            let name = format!("goc-watchdog/{name}");
+            let expected = format!("\"staging/echo-7f-x\": its annotation {name} is longer than 4096 bytes");
+            assert_eq!(annotated(&json!({ name: long })).unwrap_err(), expected);
+        }
+        let label = target(&json!({"metadata": {"labels": {"region": long}}})).unwrap_err();
+        assert_eq!(label, "\"staging/echo-7f-x\": its label region is longer than 4096 bytes");
+    }
+
+    #[test]
+    fn an_odd_pod_is_rejected_by_name_and_the_others_count() {
+        for (patch, reason) in [
+            (json!({"spec": []}), "its \"spec\" is no object"),
+            (json!({"metadata": {"labels": ["x"]}}), "its \"labels\" is no object"),
+            (json!({"metadata": {"annotations": "x"}}), "its \"annotations\" is no object"),
+            (json!({"spec": {"containers": {"x": 1}}}), "its \"containers\" is no list of objects"),
+            (json!({"spec": {"containers": ["x"]}}), "its \"containers\" is no list of objects"),
+            (json!({"spec": {"containers": [{"ports": 1}]}}), "its \"ports\" is no list of objects"),
+            (json!({"status": {"phase": ["Running"]}}), "its phase is no text"),
+            (
+                json!({"metadata": {"annotations": {"goc-watchdog/service": {}}}}),
+                "its annotation goc-watchdog/service is no text",
+            ),
+        ] {
+            let list = list_of(&[pod(&patch), pod(&json!({}))]);
+            assert_eq!(list.targets.len(), 1, "{patch}");
+            let bad: Vec<String> = list.bad.iter().map(ToString::to_string).collect();
+            assert_eq!(bad, [format!("\"staging/echo-7f-x\": {reason}")], "{patch}");
+        }
+        let list = list_of(&[pod(&json!({})), json!(7), json!({"metadata": 1})]);
+        let bad: Vec<String> = list.bad.iter().map(ToString::to_string).collect();
+        assert_eq!(bad, ["\"pod 2\": it is no object", "\"pod 3\": its \"metadata\" is no object"]);
+        assert_eq!(list.targets.len(), 1);
+    }
+
+    #[test]
+    fn numbers_are_texts_and_odd_hints_are_none() {
+        let facts = |count: Json| {
+            let statuses = json!([{"name": "main", "restartCount": count}]);
+            target(&json!({"metadata": {"uid": [1]}, "status": {"containerStatuses": statuses}}))
+                .unwrap()
+                .facts
+        };
+        for (count, restarts) in [
+            (json!(3), Some(3)),
+            (json!("3"), Some(3)),
+            (Json::Null, None),
+            (json!(-1), None),
+            (json!([]), None),
+        ] {
+            assert_eq!((facts(count.clone()).restarts, facts(count).uid), (restarts, None));
+        }
+        let numbers = json!({"metadata": {"labels": {"branch": 2.5}, "annotations": {"goc-watchdog/commit": 1_234_567}}});
+        let TargetService::Fields(fields) = target(&numbers).unwrap().service else { panic!("fields") };
+        assert_eq!((fields.branch.as_str(), fields.commit.as_str()), ("2.5", "1234567"));
+        assert_eq!(annotated(&json!({"goc-watchdog/port": 9000})).unwrap().address, "http://10.1.2.3:9000");
     }
 }

@@ -1,7 +1,7 @@
 //! The program of a target, as its process tells it, and the app that stands for it where no label names one.
 
 use super::commit::tidy_commit;
-use super::labels::MAX_VALUE_BYTES;
+use super::lenient::MAX_VALUE_BYTES;
 
 /// The import path that Go gives to a program which was built from a list of files.
 const FROM_FILES: &str = "command-line-arguments";

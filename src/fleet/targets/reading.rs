@@ -7,6 +7,7 @@ use serde::Deserializer as _;
 use serde::de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::groups::GroupSeed;
+use super::lenient::TextValue;
 use super::list::{Collected, TargetList};
 use super::pods::PodsSeed;
 use super::template::Template;
@@ -26,6 +27,9 @@ impl TargetLimits {
 
 /// Bytes of the longest text. All annotations of a pod together have at most 256 KiB.
 const MAX_TEXT_BYTES: usize = 1 << 20;
+
+/// Lists and objects inside each other. Passing over them takes memory for each that is open; those of a pod are some ten.
+const MAX_DEPTH: usize = 128;
 
 /// A source that says nothing, or something else.
 #[derive(Debug, thiserror::Error)]
@@ -57,7 +61,7 @@ pub(crate) fn read(
     let read = deserializer.deserialize_any(forms).and_then(|()| deserializer.end());
     drop(deserializer);
     match read {
-        Ok(()) => Ok(collected.finish()),
+        Ok(()) => collected.finish().map_err(TargetsError::OtherForm),
         Err(_) if bounded.is_too_long() => Err(TargetsError::TooLong { limit: limits.max_bytes }),
         Err(error) if error.is_io() => Err(TargetsError::Io(error.into())),
         Err(_) if bounded.is_blank => Err(TargetsError::Empty),
@@ -65,7 +69,8 @@ pub(crate) fn read(
     }
 }
 
-/// Passes bytes on up to a bound. Breaks off texts without end, which a parser would hold in memory as a whole.
+/// Passes bytes on up to a bound. Breaks off texts without end, and lists inside each other without end, which a parser
+/// would hold in memory.
 struct Bounded<R> {
     inner: io::Take<R>,
     max_bytes: u64,
@@ -74,30 +79,40 @@ struct Bounded<R> {
     /// Bytes of the text that is open, with its escapes.
     text_bytes: Option<usize>,
     is_escaped: bool,
+    /// Number of lists and objects that are open.
+    depth: usize,
 }
 
 impl<R: Read> Bounded<R> {
     fn new(source: R, max_bytes: u64) -> Self {
         let inner = source.take(max_bytes.saturating_add(1));
-        Self { inner, max_bytes, is_blank: true, text_bytes: None, is_escaped: false }
+        Self { inner, max_bytes, is_blank: true, text_bytes: None, is_escaped: false, depth: 0 }
     }
 
     fn is_too_long(&self) -> bool {
         self.inner.limit() == 0 && self.max_bytes < u64::MAX
     }
 
-    /// Follows the texts of JSON; tells whether one is too long.
-    fn has_long_text(&mut self, bytes: &[u8]) -> bool {
+    /// Follows texts, lists and objects of JSON; returns a clause about one beyond its bound.
+    fn fault(&mut self, bytes: &[u8]) -> Option<String> {
         for byte in bytes {
             let Some(len) = &mut self.text_bytes else {
-                if *byte == b'"' {
-                    self.text_bytes = Some(0);
+                match byte {
+                    b'"' => self.text_bytes = Some(0),
+                    b'[' | b'{' if self.depth == MAX_DEPTH => {
+                        return Some(format!(
+                            "more than {MAX_DEPTH} of its lists and objects are inside each other"
+                        ));
+                    }
+                    b'[' | b'{' => self.depth += 1,
+                    b']' | b'}' => self.depth = self.depth.saturating_sub(1),
+                    _ => {}
                 }
                 continue;
             };
             *len += 1;
             if *len > MAX_TEXT_BYTES {
-                return true;
+                return Some(format!("a text of it is longer than {MAX_TEXT_BYTES} bytes"));
             }
             match byte {
                 _ if self.is_escaped => self.is_escaped = false,
@@ -106,7 +121,7 @@ impl<R: Read> Bounded<R> {
                 _ => {}
             }
         }
-        false
+        None
     }
 }
 
@@ -115,10 +130,10 @@ impl<R: Read> Read for Bounded<R> {
         let len = self.inner.read(buffer)?;
         let read = &buffer[..len];
         self.is_blank &= read.iter().all(u8::is_ascii_whitespace);
-        match self.has_long_text(read) {
+        match self.fault(read) {
             _ if self.is_too_long() => Err(io::Error::other("too long")),
-            true => Err(io::Error::other(format!("a text of it is longer than {MAX_TEXT_BYTES} bytes"))),
-            false => Ok(len),
+            Some(fault) => Err(io::Error::other(fault)),
+            None => Ok(len),
         }
     }
 }
@@ -140,12 +155,15 @@ impl<'de> Visitor<'de> for Forms<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut groups: A) -> Result<(), A::Error> {
-        while groups.next_element_seed(GroupSeed { collected: &mut *self.collected })?.is_some() {}
+        let mut number = 1;
+        while groups.next_element_seed(GroupSeed { collected: &mut *self.collected, number })?.is_some() {
+            number += 1;
+        }
         Ok(())
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<(), A::Error> {
-        let (mut has_items, mut kind) = (false, String::new());
+        let (mut has_items, mut kind) = (false, TextValue::Absent);
         while let Some(key) = object.next_key::<String>()? {
             match key.as_str() {
                 "items" => {
@@ -161,8 +179,9 @@ impl<'de> Visitor<'de> for Forms<'_> {
                 }
             }
         }
+        let kind = kind.as_str();
         // Only a list of pods may say that there are no targets.
-        if has_items && !matches!(kind.as_str(), "" | "List" | "PodList") {
+        if has_items && !matches!(kind, "" | "List" | "PodList") {
             return Err(A::Error::custom(format!("an object of kind {kind:?}, not a list of pods")));
         }
         if let Some(kinds) = self.collected.kinds_without_pods() {
@@ -226,7 +245,6 @@ mod tests {
             "[{}]",
             r#"[{"targets": "host:1"}]"#,
             r#"[{"targets": [1]}]"#,
-            r#"[{"targets": [], "labels": {"env": 1}}]"#,
             r#"[{"targets": [], "labels": []}]"#,
             r#"{"items": [1]}"#,
             r#"{"items": {}}"#,
@@ -253,7 +271,7 @@ mod tests {
         );
         let message = read_with(len, 29).unwrap_err().to_string();
         assert!(message.contains("more than 29 targets ([pull] max_addresses)"), "{message}");
-        // Of one group only so many are held in memory.
+        // The bound holds within a group, too.
         let group = format!("[{{\"targets\": [{}]}}]", vec!["\"a:0\""; 100_000].join(","));
         assert!(failed(&group).contains("more than 1000 targets"), "{}", failed(&group));
     }
@@ -278,13 +296,22 @@ mod tests {
             read("{\"items\": [{\"spec\": {\"x\": \"", b'\\'),
             "a text of it is longer than 1048576 bytes"
         );
-        assert!(read("", b'[').contains("expected a group"), "{}", read("", b'['));
-        assert_eq!(read("[{\"x\": ", b'['), "it is longer than 4194304 bytes");
+        let deep = "more than 128 of its lists and objects are inside each other";
+        for (start, open) in [("", b'['), ("[{\"x\": ", b'['), ("{\"items\": [{\"spec\": ", b'[')] {
+            assert_eq!(read(start, open), deep, "{start}");
+        }
+        let nested = |depth: usize| {
+            let list =
+                format!("[{{\"targets\": [\"a\"], \"x\": {}{}}}]", "[".repeat(depth), "]".repeat(depth));
+            super::read(list.as_bytes(), &Template::default(), LIMITS).map(|list| list.targets.len())
+        };
+        assert_eq!(nested(126).unwrap(), 1);
+        assert_eq!(nested(127).unwrap_err().to_string(), deep);
     }
 
     #[test]
     fn messages_show_nothing_of_the_input_raw() {
-        let long = format!("[{{\"targets\": \"\\u001b[31m{}\"}}]", "x".repeat(10_000));
+        let long = format!("{{\"kind\": \"\\u001b[31m{}\", \"items\": []}}", "x".repeat(4000));
         let message = failed(&long);
         assert!(message.contains("\\u{1b}[31m") && message.len() < 1000, "{message}");
     }
@@ -354,22 +381,53 @@ mod tests {
         })
     }
 
+    /// Puts JSON where it stands in a list: as the whole, as labels, or as a pod.
+    fn in_form(json: serde_json::Value, form: usize) -> serde_json::Value {
+        match form {
+            0 => json,
+            1 => serde_json::json!([{"targets": ["a", "b:1"], "labels": json}]),
+            _ => serde_json::json!({"items": [json]}),
+        }
+    }
+
+    /// Gives a few bytes at a time.
+    struct Dripping<'a>(&'a [u8], usize);
+
+    impl Read for Dripping<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let most = self.1.min(buffer.len());
+            self.0.read(&mut buffer[..most])
+        }
+    }
+
     proptest! {
         #[test]
-        fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = read(&bytes[..], &Template::default(), LIMITS);
+        fn damaged_lists_are_read_or_refused_whatever_the_pieces_in_which_they_come(
+            json in json(),
+            form in 0..3_usize,
+            damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+            cut in prop::option::of(any::<prop::sample::Index>()),
+            few in 1..40_usize,
+        ) {
+            let mut bytes = in_form(json, form).to_string().into_bytes();
+            for (at, byte) in damage {
+                let at = at.index(bytes.len());
+                bytes[at] = byte;
+            }
+            if let Some(cut) = cut {
+                bytes.truncate(cut.index(bytes.len()));
+            }
+            let shown = |read: Result<TargetList, TargetsError>| read.map_err(|error| error.to_string());
+            let whole = shown(read(&bytes[..], &Template::default(), LIMITS));
+            let dripped = shown(read(Dripping(&bytes, few), &Template::default(), LIMITS));
+            prop_assert_eq!(whole, dripped);
         }
 
         #[test]
         fn any_json_is_read_or_refused_and_all_addresses_have_their_normal_form(
             json in json(), form in 0..3_usize,
         ) {
-            let json = match form {
-                0 => json,
-                1 => serde_json::json!([{"targets": ["a", "b:1"], "labels": json}]),
-                _ => serde_json::json!({"items": [json]}),
-            };
-            if let Ok(list) = read(json.to_string().as_bytes(), &Template::default(), LIMITS) {
+            if let Ok(list) = read(in_form(json, form).to_string().as_bytes(), &Template::default(), LIMITS) {
                 for target in list.targets {
                     prop_assert_eq!(&crate::address::base_url(&target.address).unwrap(), &target.address);
                 }

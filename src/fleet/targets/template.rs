@@ -135,21 +135,24 @@ fn value_named(name: &str) -> Result<Value, TemplateFault> {
 
 impl Template {
     /// Returns the fields of a pod, whose values `lookup` returns; `None` for an absent one, which is empty.
-    pub(super) fn fields<'p>(&self, lookup: impl Fn(&Value) -> Option<&'p str>) -> ServiceFields {
-        let join = |pieces: &[Piece]| -> String {
+    pub(super) fn fields<'p, E>(
+        &self,
+        lookup: impl Fn(&Value) -> Result<Option<&'p str>, E>,
+    ) -> Result<ServiceFields, E> {
+        let join = |pieces: &[Piece]| -> Result<String, E> {
             let piece = |piece: &Piece| match piece {
-                Piece::Text(text) => text.clone(),
-                Piece::Value(value) => lookup(value).unwrap_or_default().to_owned(),
+                Piece::Text(text) => Ok(text.clone()),
+                Piece::Value(value) => lookup(value).map(|found| found.unwrap_or_default().to_owned()),
             };
             pieces.iter().map(piece).collect()
         };
-        ServiceFields {
-            env: join(&self.env),
-            region: join(&self.region),
-            app: join(&self.app),
-            branch: join(&self.branch),
-            commit: tidy_commit(&join(&self.commit)),
-        }
+        Ok(ServiceFields {
+            env: join(&self.env)?,
+            region: join(&self.region)?,
+            app: join(&self.app)?,
+            branch: join(&self.branch)?,
+            commit: tidy_commit(&join(&self.commit)?),
+        })
     }
 
     /// Tells whether an annotation is a value of the template.
@@ -163,21 +166,24 @@ impl Template {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::convert::Infallible;
+
     use proptest::prelude::*;
+
+    use super::*;
 
     /// The fields that a template reads from a pod of namespace `staging` with these labels and annotations.
     fn fields(template: &str, values: &[(&str, &str)]) -> [String; 5] {
         let template: Template = template.parse().unwrap();
         let lookup = |value: &Value| {
             let name = match value {
-                Value::Namespace => return Some("staging"),
-                Value::Name => return Some("echo-7f"),
+                Value::Namespace => return Ok::<_, Infallible>(Some("staging")),
+                Value::Name => return Ok(Some("echo-7f")),
                 Value::Label(name) | Value::Annotation(name) => name,
             };
-            values.iter().find(|(known, _)| known == name).map(|(_, value)| *value)
+            Ok(values.iter().find(|(known, _)| known == name).map(|(_, value)| *value))
         };
-        let ServiceFields { env, region, app, branch, commit } = template.fields(lookup);
+        let Ok(ServiceFields { env, region, app, branch, commit }) = template.fields(lookup);
         [env, region, app, branch, commit]
     }
 
@@ -224,8 +230,35 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_a_template_or_says_why(text in "[a_{}:é]{0,20}") {
-            if let Ok(template) = text.parse::<Template>() {
-                let _ = template.fields(|_| Some("x"));
+            // No value has a name of these letters, so that the first brace is a fault.
+            let fault = match text.split_once(['{', '}']) {
+                None => {
+                    let parts = text.split('_').count();
+                    (parts < 5).then(|| {
+                        format!("it has {parts} parts, expected env, region, app, branch and commit, joined by \"_\"")
+                    })
+                }
+                Some((before, behind)) => Some(match behind.split_once('}') {
+                    Some((value, _)) if text[before.len()..].starts_with('{') => format!(
+                        "{{{}}} is no value, expected {{namespace}}, {{name}}, {{label:NAME}} or {{annotation:NAME}}",
+                        printable(value)
+                    ),
+                    _ => "a brace has no partner".to_owned(),
+                }),
+            };
+            let expected = fault.map(|fault| format!("\"{}\" is no template: {fault}", printable(&text)));
+            match text.parse::<Template>() {
+                Ok(template) => {
+                    prop_assert_eq!(expected, None);
+                    let Ok(fields) = template.fields(|_| Ok::<_, Infallible>(Some("x")));
+                    let ServiceFields { env, region, app, branch, .. } = fields;
+                    // The commit is in the text as well, and is none.
+                    let parts: Vec<&str> = text.split('_').collect();
+                    let [first, second, between @ .., fourth, _] = &parts[..] else { panic!("{text}") };
+                    let between = between.join("_");
+                    prop_assert_eq!([&*env, &region, &app, &branch], [*first, second, &between, fourth]);
+                }
+                Err(error) => prop_assert_eq!(Some(error.to_string()), expected),
             }
         }
     }

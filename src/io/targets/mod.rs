@@ -209,8 +209,13 @@ mod tests {
 
     #[test]
     fn output_without_end_is_broken_off() {
-        let endless = read_all(&shell("yes '['")).unwrap_err();
-        assert!(endless.starts_with("no list of targets: "), "{endless}");
+        let text = "printf '[{\"targets\": [\"'; exec tr '\\0' a < /dev/zero";
+        for (script, bound) in [
+            ("yes '['", "more than 128 of its lists and objects are inside each other"),
+            (text, "a text of it is longer than 1048576 bytes"),
+        ] {
+            assert_eq!(read_all(&shell(script)), Err(bound.to_owned()), "{script}");
+        }
     }
 
     #[test]
