@@ -22,7 +22,7 @@ use crate::fleet::records::Life;
 use crate::fleet::records::{AddressState, Replicas};
 use crate::fleet::retention::HIGHEST_NUMBER;
 use crate::fleet::row::{NewRow, RowStats};
-use crate::fleet::row_decision::{GroupFigures, KeyFigures, RowDecision, RowQuestion};
+use crate::fleet::row_decision::{GroupFigures, KeyFigures, Moved, RowDecision, RowQuestion};
 use crate::fleet::schedule::{DueReason, ScheduleOutcome};
 use crate::fleet::votes::{OtherKeys, candidates};
 use crate::io::store::Store;
@@ -205,11 +205,12 @@ impl EndOfPull<'_> {
         let Some(current) = self.open.state.current() else { return Ok(KeyFigures::default()) };
         let PulledKey { entry, rules, now, .. } = self.key;
         let build_group = &mut self.open.state.build_groups[current];
-        let (id, has_moved) = (build_group.id, build_group.moved || entry.came_in);
+        let moved = if entry.came_in { Moved::Covered } else { build_group.moved };
+        let id = build_group.id;
         let own = build_group.sum.take();
         let question = RowQuestion {
             build_group: id,
-            has_moved,
+            moved,
             latest,
             old: &entry.schedule,
             rule: rules.change,

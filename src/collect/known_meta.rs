@@ -27,6 +27,11 @@ impl KnownMeta {
         Self { sha256: meta.sha256(), build, part, main_package }
     }
 
+    /// Returns about how many bytes it holds.
+    pub(crate) fn heap_bytes(&self) -> u64 {
+        self.build.heap_bytes() as u64
+    }
+
     /// Returns the hash by which counters name it.
     pub(crate) fn hash(&self) -> MetaHash {
         self.build.hash()

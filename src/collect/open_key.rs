@@ -15,7 +15,7 @@ use crate::fleet::key_state::{BuildRef, KeyState};
 use crate::fleet::process::Process;
 use crate::io::store::Store;
 use crate::memory::Reservation;
-use crate::profile::gocover::{Meta, MetaHash};
+use crate::profile::gocover::MetaHash;
 use crate::profile::{Build, Template};
 
 /// Number of build groups set aside with which an unknown build is compared, the newest first.
@@ -81,13 +81,11 @@ impl OpenKey {
     ) -> anyhow::Result<Option<KnownMeta>> {
         if !self.read_metas.contains(&hash) {
             self.read_metas.push(hash);
-            for (sha256, data) in store.metas(key, hash)? {
+            for sha256 in store.meta_digests(key, hash)? {
                 // A damaged one is asked for again.
-                if let Ok(meta) = Meta::from_bytes(&data, run.client.limits())
-                    && meta.sha256() == sha256
-                {
-                    self.kept.push(run.memory.keep(meta.heap_bytes() as u64));
-                    self.learn_meta(KnownMeta::new(&meta, &run.rules.agent_files));
+                if let Some(meta) = run.known_meta(store, key, sha256)? {
+                    self.kept.push(run.memory.keep(meta.heap_bytes()));
+                    self.learn_meta(meta);
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! The state that all threads of a run share: rules, ids, structures, memory, and the channel to the thread that
 //! writes.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, Weak};
@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, Weak};
 use anyhow::Context as _;
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::collect::known_meta::KnownMeta;
 use crate::collect::outcome::KeyResult;
 use crate::fleet::build_group::StructureIds;
 use crate::fleet::change::Change;
@@ -25,10 +26,13 @@ use crate::io::store::{Numbering, ProfileNumbers, Store, StoreError};
 use crate::io::workdir::LockedWorkdir;
 use crate::memory::{Memory, MemoryExhausted, Reservation};
 use crate::parallel::lock;
-use crate::profile::{Build, ParsedAnswer, PreviousAnswer, Profile, Template, encode_build};
+use crate::profile::gocover::Meta;
+use crate::profile::{Build, Fingerprint, ParsedAnswer, PreviousAnswer, Profile, Template, encode_build};
 
 /// Number of messages that may wait for the thread that writes. More would only fill memory.
 pub(crate) const WAITING_MESSAGES: usize = 64;
+/// Bytes of the metas, and of the structures, that are kept for further services.
+const KEPT_BYTES: u64 = 8 << 20;
 
 /// The topic of the message about agents whose counts grow with each pull.
 pub(crate) const GROWTH: &str = "growing counts";
@@ -88,6 +92,9 @@ pub(crate) struct PullRun<'a> {
     pub(crate) memory: Arc<Memory>,
     pub(crate) structures: Mutex<StructureIds>,
     pub(crate) templates: Mutex<HashMap<StructureId, Weak<Template>>>,
+    /// Metas and structures that were read last, the newest at the end. Several services often run one program.
+    kept_metas: Mutex<VecDeque<KnownMeta>>,
+    kept_templates: Mutex<VecDeque<Arc<Template>>>,
     /// Stored structures that cannot be read.
     pub(crate) damaged: Mutex<HashSet<StructureId>>,
     /// Addresses at which agents of the kind coverport were found.
@@ -143,6 +150,8 @@ impl<'a> PullRun<'a> {
             memory: Memory::new(memory_bytes),
             structures: Mutex::new(store.structures()?),
             templates: Mutex::default(),
+            kept_metas: Mutex::default(),
+            kept_templates: Mutex::default(),
             damaged: Mutex::default(),
             coverport: Mutex::new(store.coverport_addresses()?),
             is_growth_told: AtomicBool::new(store.is_told(GROWTH)?),
@@ -271,6 +280,29 @@ impl PullRun<'_> {
         Ok(id)
     }
 
+    /// Returns the meta with this SHA-256, which processes of a key served; `None` where it is damaged.
+    pub(crate) fn known_meta(
+        &self,
+        store: &Store,
+        key: KeyId,
+        sha256: Fingerprint,
+    ) -> anyhow::Result<Option<KnownMeta>> {
+        let mut known = lock(&self.kept_metas);
+        if let Some(index) = known.iter().position(|known| known.sha256 == sha256) {
+            let found = known.remove(index).expect("it was found");
+            known.push_back(found.clone());
+            return Ok(Some(found));
+        }
+        drop(known);
+        let Some(data) = store.meta(key, &sha256)? else { return Ok(None) };
+        let meta = match Meta::from_bytes(&data, self.client.limits()) {
+            Ok(meta) if meta.sha256() == sha256 => KnownMeta::new(&meta, &self.rules.agent_files),
+            _ => return Ok(None),
+        };
+        keep(&self.kept_metas, meta.clone(), KnownMeta::heap_bytes);
+        Ok(Some(meta))
+    }
+
     /// Returns a structure, which all of its present users share.
     pub(crate) fn template(&self, store: &Store, id: StructureId) -> anyhow::Result<Arc<Template>> {
         if let Some(template) = lock(&self.templates).get(&id).and_then(Weak::upgrade) {
@@ -281,7 +313,17 @@ impl PullRun<'_> {
             lock(&self.damaged).insert(id);
         }
         let template = Arc::new(read?);
+        keep(&self.kept_templates, Arc::clone(&template), |template| template.heap_bytes());
         lock(&self.templates).insert(id, Arc::downgrade(&template));
         Ok(template)
+    }
+}
+
+/// Keeps a value beside those that were read last, and drops the oldest of them beyond [`KEPT_BYTES`].
+fn keep<T>(kept: &Mutex<VecDeque<T>>, value: T, bytes: impl Fn(&T) -> u64) {
+    let mut kept = lock(kept);
+    kept.push_back(value);
+    while kept.iter().map(&bytes).sum::<u64>() > KEPT_BYTES {
+        kept.pop_front();
     }
 }

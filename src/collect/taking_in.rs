@@ -15,6 +15,7 @@ use crate::fleet::ids::{BuildGroupId, LifeId, StructureId};
 use crate::fleet::key_state::AddressAnswer;
 use crate::fleet::life::{self, DecidedAnswer, KnownLives, LifeChanges, LifeDecision};
 use crate::fleet::records::{LastAnswer, Life};
+use crate::fleet::row_decision::Moved;
 use crate::memory::Reservation;
 use crate::profile::{Build, Profile, Template, hit_fraction};
 
@@ -198,6 +199,7 @@ fn send(
     let fraction = answer.fraction.unwrap_or_else(|| hit_fraction(&answered));
     let to_remember = digest.map(|answer_digest| LastAnswer { fraction: fraction.clone(), answer_digest });
     let decision = known.decide(mode, answered);
+    let covers_more = decision.covers_more(known.previous.as_ref());
     let rivals = &known.rivals(&decision);
     let closed = ended_lives(pull, &decision);
     let at = run.now;
@@ -227,7 +229,13 @@ fn send(
     let has_moved = !closed.is_empty() || !more.is_empty();
     let pulled = &mut state.build_groups[assignment.index];
     pulled.add(mode, &build, decision.counts())?;
-    pulled.moved |= has_moved;
+    let moved = match has_new_counts {
+        _ if !closed.is_empty() || !rivals.lives.is_empty() => Moved::Covered,
+        true if covers_more => Moved::Covered,
+        true => Moved::Counts,
+        false => Moved::Nothing,
+    };
+    pulled.moved = pulled.moved.max(moved);
     if !rivals.lives.is_empty() {
         pulled.add(mode, &build, &rivals.counts)?;
         state.replaced.extend(rivals.lives.iter().map(|known| known.id));

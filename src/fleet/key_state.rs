@@ -11,6 +11,7 @@ use super::build_group::{self, BuildGroup, BuildGroupStatus};
 use super::change::Change;
 use super::ids::{BuildGroupId, IdSource, KeyId, LifeId, StructureId};
 use super::records::Life;
+use super::row_decision::Moved;
 use crate::profile::{Build, BuildConflict, Fingerprint, Mode, ProfileSum, Template};
 
 /// State of a key during a pull.
@@ -50,7 +51,7 @@ pub(crate) struct PulledBuildGroup {
     /// Structures of this run's answers. They cannot move to another group before the run ends.
     answered: HashSet<StructureId>,
     /// Counters changed in this run.
-    pub(crate) moved: bool,
+    pub(crate) moved: Moved,
     /// The group was made in this run for an answer that may belong to another key.
     pub(crate) is_undecided: bool,
 }
@@ -216,7 +217,7 @@ impl KeyState {
             self.build_groups[to].structures.push(build_ref);
         }
         for index in [from, to] {
-            self.build_groups[index].moved = true;
+            self.build_groups[index].moved = Moved::Covered;
         }
         Change::StructureMoved { structure, from: from_id, to: to_id }
     }
@@ -251,7 +252,7 @@ impl PulledBuildGroup {
             structures: Vec::new(),
             sum: None,
             answered: HashSet::new(),
-            moved: false,
+            moved: Moved::Nothing,
             is_undecided: false,
         }
     }
@@ -308,7 +309,9 @@ mod tests {
         let changes = state.bring_back(0, build_ref(2, "worker"));
         assert_eq!(words(&changes), ["structure 2 from 2 to 1"]);
         assert_eq!(state.lives.iter().map(|life| life.build_group.0).collect::<Vec<_>>(), [1, 2]);
-        assert!(state.touched && state.build_groups.iter().all(|build_group| build_group.moved));
+        assert!(
+            state.touched && state.build_groups.iter().all(|build_group| build_group.moved == Moved::Covered)
+        );
         assert!(state.build_groups[0].has(StructureId(2)) && !state.build_groups[1].has(StructureId(2)));
         assert!(state.bring_back(0, build_ref(2, "worker")).is_empty());
     }

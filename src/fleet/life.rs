@@ -64,6 +64,16 @@ impl LifeDecision {
         }
     }
 
+    /// Tells whether the life may have executed blocks that it had not when its counters were these.
+    pub(crate) fn covers_more(&self, previous: Option<&StoredLife>) -> bool {
+        match (self, previous) {
+            (Self::Continues { counts, is_reopened: false, .. }, Some(previous)) => {
+                counts.iter().zip(&previous.counts).any(|(&now, &before)| now > 0 && before == 0)
+            }
+            _ => true,
+        }
+    }
+
     /// Tells whether the answer ends an open life of its address.
     pub(crate) fn ends(&self, open: &Life) -> bool {
         match self {
@@ -322,6 +332,18 @@ mod tests {
         let changes = changes(decision, answer, || LifeId(9));
         let remembered: Vec<Change> = changes.remembered.into_iter().collect();
         (changes.life.0, words(&changes.changes), words(&remembered))
+    }
+
+    #[test]
+    fn a_life_covers_more_when_it_begins_or_executes_a_block_that_it_had_not() {
+        let previous = StoredLife { life: life(7, 1, 1, "a"), counts: vec![3, 0, 1] };
+        let covers_more = |answered: &[u64]| {
+            decide_life(Mode::Atomic, Some(&previous), answered.to_vec()).covers_more(Some(&previous))
+        };
+        assert!(!covers_more(&[9, 0, 1]));
+        assert!(covers_more(&[9, 1, 1]));
+        assert!(covers_more(&[0, 0, 1]), "another life begins");
+        assert!(decide_life(Mode::Atomic, None, vec![1]).covers_more(None));
     }
 
     #[test]

@@ -23,7 +23,8 @@ const MOST_LIVES: usize = 64;
 pub(crate) struct ProcessSnapshots {
     mode: Mode,
     lives: Vec<Vec<u64>>,
-    /// Counts of the process, block by block at least the sum of all lives; empty before the first snapshot.
+    /// Counts of the process, block by block at least the sum of all lives; empty where these are the counts of its only
+    /// life, or there is none.
     total: Vec<u64>,
     most_lives: usize,
 }
@@ -92,6 +93,9 @@ impl ProcessSnapshots {
 
     /// Goes on with what was stored: lives as they were written, and the rest of the total.
     pub(crate) fn from_stored(mode: Mode, lives: Vec<Vec<u64>>, rest: Option<Vec<u64>>) -> Self {
+        if rest.is_none() && lives.len() < 2 {
+            return Self { lives, ..Self::new(mode) };
+        }
         let mut total = rest.unwrap_or_default();
         for life in &lives {
             total.resize(life.len(), 0);
@@ -104,10 +108,15 @@ impl ProcessSnapshots {
     ///
     /// Counters are in the order of the build that all snapshots have.
     pub(crate) fn add(&mut self, counts: &[u64]) -> bool {
+        if self.total().is_empty() && self.lives.is_empty() {
+            self.lives.push(counts.to_vec());
+            return true;
+        }
         // A snapshot that another one dominates says nothing new, whatever else it might continue.
         if self.lives.iter().any(|life| !fell(counts, life)) {
             return false;
         }
+        self.total = self.total().to_vec();
         let mut counted = vec![0; counts.len()];
         let mut newest = counts.to_vec();
         let mut followers: Vec<Vec<u64>> = Vec::new();
@@ -160,11 +169,17 @@ impl ProcessSnapshots {
 
     /// Returns what all lives have counted together.
     pub(crate) fn total(&self) -> &[u64] {
-        &self.total
+        match &*self.lives {
+            [life] if self.total.is_empty() => life,
+            _ => &self.total,
+        }
     }
 
     /// Returns the part of the total that is in none of the lives; `None` where there is none.
     pub(crate) fn rest(&self) -> Option<Vec<u64>> {
+        if self.total.is_empty() {
+            return None;
+        }
         let mut rest = self.total.clone();
         for life in &self.lives {
             for (rest, &count) in rest.iter_mut().zip(life) {

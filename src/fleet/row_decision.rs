@@ -18,14 +18,25 @@ use crate::profile::Fingerprint;
 pub(crate) struct RowQuestion<'a> {
     /// The build group that the key shows.
     pub(crate) build_group: BuildGroupId,
-    /// Counters of the group changed in this run, or a snapshot of the key was taken in.
-    pub(crate) has_moved: bool,
+    /// What this run changed in the counters of the group; a snapshot of the key that was taken in may have covered more.
+    pub(crate) moved: Moved,
     /// Figures of the latest row, which may be of another build group.
     pub(crate) latest: Option<&'a RowStats>,
     pub(crate) old: &'a ScheduleRow,
     pub(crate) rule: ChangeRule,
     pub(crate) row_at_least_every: Duration,
     pub(crate) now: DateTime<Utc>,
+}
+
+/// What a run changed in the counters of a build group.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Moved {
+    #[default]
+    Nothing,
+    /// Counts grew of blocks that their process had executed before, so the covered set is the same.
+    Counts,
+    /// The covered set may have grown.
+    Covered,
 }
 
 /// The first decision about a row, which needs no counters.
@@ -74,13 +85,20 @@ pub(crate) struct RowConclusion {
 impl RowQuestion<'_> {
     /// Decides as far as possible without counters.
     pub(crate) fn decide<'s>(&self, state: &'s KeyState) -> RowDecision<'s> {
-        let Self { build_group, has_moved, old, .. } = *self;
+        let Self { build_group, moved, old, .. } = *self;
+        let counts_moved_at = match moved {
+            Moved::Nothing => old.counts_moved_at,
+            Moved::Counts | Moved::Covered => old.counts_moved_at.or(Some(self.now)),
+        };
+        let is_change = match self.rule {
+            ChangeRule::Covered => moved == Moved::Covered,
+            ChangeRule::Counts => moved != Moved::Nothing,
+        };
         if let Some(stats) = self.stats()
-            && !has_moved
+            && !is_change
             && !old.unfinished
-            && !self.is_overdue(old.counts_moved_at)
+            && !self.is_overdue(counts_moved_at)
         {
-            let counts_moved_at = old.counts_moved_at;
             return RowDecision::Stands(KeyFigures {
                 changed: false,
                 coverage: Some(stats.coverage),
@@ -142,7 +160,7 @@ mod tests {
     fn question<'a>(latest: Option<&'a RowStats>, old: &'a ScheduleRow) -> RowQuestion<'a> {
         RowQuestion {
             build_group: BuildGroupId(1),
-            has_moved: false,
+            moved: Moved::Nothing,
             latest,
             old,
             rule: ChangeRule::Covered,
@@ -171,6 +189,27 @@ mod tests {
     }
 
     #[test]
+    fn counts_that_grew_where_they_were_leave_the_row_and_need_no_sum_unless_the_rule_or_the_time_asks_for_one()
+     {
+        let (row, default, since) = (row(1, 1, 1), ScheduleRow::default(), moved_since(10));
+        let grown = |old| RowQuestion { moved: Moved::Counts, ..question(Some(&row), old) };
+        let stands = |at| RowDecision::Stands(shown(false, Some(at)));
+        assert_eq!(grown(&default).decide(&two_lives()), stands(at(15)));
+        assert_eq!(grown(&since).decide(&two_lives()), stands(at(10)));
+        let long = moved_since(-50);
+        let unfinished = ScheduleRow { unfinished: true, ..ScheduleRow::default() };
+        for sums in [
+            RowQuestion { moved: Moved::Covered, ..grown(&default) },
+            RowQuestion { rule: ChangeRule::Counts, ..grown(&default) },
+            RowQuestion { latest: None, ..grown(&default) },
+            grown(&long),
+            grown(&unfinished),
+        ] {
+            assert_eq!(of_lives(&two_lives(), sums), Some(vec![7, 8]));
+        }
+    }
+
+    #[test]
     fn a_row_of_a_key_of_which_nothing_moved_stands_and_no_counters_are_read() {
         for old in [ScheduleRow::default(), moved_since(0)] {
             let stands = RowDecision::Stands(shown(false, old.counts_moved_at));
@@ -184,7 +223,7 @@ mod tests {
         let unfinished = ScheduleRow { unfinished: true, ..ScheduleRow::default() };
         let other_row = RowStats { build_group: BuildGroupId(2), ..row.clone() };
         for (why, question) in [
-            ("counters moved", RowQuestion { has_moved: true, ..question(Some(&row), &default) }),
+            ("counters moved", RowQuestion { moved: Moved::Covered, ..question(Some(&row), &default) }),
             ("the last run was cut off", question(Some(&row), &unfinished)),
             ("counters are ahead for an hour", question(Some(&row), &moved_since(-45))),
             ("the row is of another build", question(Some(&other_row), &default)),

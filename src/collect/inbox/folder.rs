@@ -3,33 +3,36 @@
 //! Folders take turns, so that one with very many files does not keep the others waiting. A failure is that of its folder
 //! or file.
 
-use std::collections::{BinaryHeap, HashSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::fs::File;
 use std::io::Read as _;
+use std::time::Duration;
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 
 use super::emptying::StoredFile;
+use super::folder_names::{FolderTurn, NextFiles};
 use super::left_key::LeftKey;
 use super::left_meta::{FolderMeta, LoadedMeta, MetaCache, StuckMeta};
 use super::left_process::OpenProcess;
-use super::reader::{COMMITTED_AT_ONCE, InboxReader, KeyCache};
+use super::reader::{InboxReader, KeyCache};
 use super::{
     InboxOutcome, LeftKind, ReadFault, SnapshotOutcome, SnapshotResult, WhyRefused, distrust, explained,
 };
 use crate::collect::fault::FaultScope;
 use crate::fleet::left_process::LeftProcess;
+use crate::io::clock::Stopwatch;
 use crate::io::workdir::WorkdirError;
 use crate::io::workdir::data_folder::{DataFolder, OpenDataFolder};
 use crate::memory::Reservation;
 use crate::profile::Profile;
 use crate::profile::gocover::{CounterFile, DataError, DataFileName, DataHeader, HEADER_BYTES};
 
-/// Number of counter files that a folder gives before it is another folder's turn.
-const FILES_A_TURN: usize = 1024;
-/// Number of metas of a folder that are looked at.
-const MOST_METAS: usize = 1024;
+/// Bytes of counter files after which what they gave is committed.
+const BATCH_BYTES: u64 = 16 << 20;
+/// Time after which it is committed, too, since the files of a run that is killed are read again.
+const BATCH_TIME: Duration = Duration::from_millis(500);
 
 /// Takes in the files of folders, one folder after another.
 pub(super) struct FolderReader<'r, 'i, 'a, 'w> {
@@ -60,25 +63,37 @@ pub(super) struct Folder<'f> {
     pub(super) stay: Vec<String>,
 }
 
-/// The names of files in a folder.
-#[derive(Default)]
-struct FolderNames {
-    metas: Vec<String>,
-    has_more_metas: bool,
-    /// Sorted, so that files of one process follow each other.
-    counters: Vec<String>,
-    /// Number of counter files that have to wait for the next turn.
-    more: usize,
-}
-
 /// A counter file that was read.
 pub(super) struct LeftCounters {
     pub(super) name: String,
     pub(super) pid: u64,
     pub(super) written_at: DateTime<Utc>,
     pub(super) identity: String,
+    /// Size of the file.
+    bytes: u64,
     pub(super) meta: LoadedMeta,
     pub(super) profile: Profile,
+}
+
+/// Counter files whose counters are committed together.
+struct Batch {
+    begun: Stopwatch,
+    /// Bytes of its files.
+    bytes: u64,
+    /// The process of the last file, which later files may be of, too.
+    process: Option<OpenProcess>,
+    /// Files that are removed after the commit.
+    stored: Vec<StoredFile>,
+}
+
+impl Batch {
+    fn new() -> Self {
+        Self { begun: Stopwatch::start(), bytes: 0, process: None, stored: Vec::new() }
+    }
+
+    fn is_full(&self) -> bool {
+        self.bytes >= BATCH_BYTES || self.begun.elapsed() >= BATCH_TIME
+    }
 }
 
 /// The content of a counter file.
@@ -101,12 +116,11 @@ impl<'f> Folder<'f> {
 impl FolderReader<'_, '_, '_, '_> {
     /// Takes in the files of all folders, a part of each at a time.
     pub(super) fn take_in(mut self, folders: Vec<DataFolder>) -> Result<()> {
-        let mut turns: VecDeque<(DataFolder, Option<String>)> =
-            folders.into_iter().map(|folder| (folder, None)).collect();
-        while let Some((folder, after)) = turns.pop_front() {
-            match self.take_turn(&folder, after.as_deref()) {
-                Ok(None) => {}
-                Ok(Some(after)) => turns.push_back((folder, Some(after))),
+        let mut turns: VecDeque<FolderTurn> = folders.into_iter().map(FolderTurn::new).collect();
+        while let Some(mut turn) = turns.pop_front() {
+            match self.take_turn(&mut turn, turns.len() + 1) {
+                Ok(false) => {}
+                Ok(true) => turns.push_back(turn),
                 Err(error) if FaultScope::from_error(&error) == FaultScope::Service => {
                     self.forget_key();
                     self.outcome.bad_folders.push(format!("{error:#}"));
@@ -118,38 +132,36 @@ impl FolderReader<'_, '_, '_, '_> {
         Ok(())
     }
 
-    /// Takes in files of a folder whose names come after this one. Returns the last name if there are more.
-    fn take_turn(&mut self, names: &DataFolder, after: Option<&str>) -> Result<Option<String>> {
-        let Some(opened) = names.open()? else { return Ok(None) };
-        let FolderNames { metas, has_more_metas, counters, more } = FolderNames::read(&opened, after)?;
+    /// Takes in the next files of one of so many folders. Tells whether there are more.
+    fn take_turn(&mut self, turn: &mut FolderTurn, folders: usize) -> Result<bool> {
+        let FolderTurn { folder: names, files } = turn;
+        let Some(opened) = names.open()? else { return Ok(false) };
+        let NextFiles { metas, has_more_metas, counters, more } = files.next(&opened, folders)?;
         if metas.is_empty() && counters.is_empty() {
-            return Ok(None);
+            return Ok(false);
         }
         if (self.reader.is_over)() {
             self.outcome.waiting += counters.len() + more;
-            return Ok(None);
+            return Ok(false);
         }
         let mut folder = Folder::new(names, opened);
         folder.has_more_metas = has_more_metas;
         for name in metas {
             self.read_meta_head(&mut folder, name);
         }
-        for files in counters.chunks(COMMITTED_AT_ONCE) {
-            self.take_in_together(&mut folder, files)?;
-        }
+        self.take_in_files(&mut folder, &counters)?;
         if more == 0 {
             self.remove_quiet_metas(&mut folder)?;
         }
         let refused = std::mem::take(&mut folder.refused);
         self.refuse(&folder, refused)?;
         self.tell_stays(&folder)?;
-        Ok((more > 0).then(|| counters.last().cloned()).flatten())
+        Ok(more > 0)
     }
 
-    /// Takes in counter files with one commit, and removes them after it.
-    fn take_in_together(&mut self, folder: &mut Folder<'_>, files: &[String]) -> Result<()> {
-        let mut stored = Vec::new();
-        let mut process: Option<OpenProcess> = None;
+    /// Takes in counter files. They are removed after the commit with what they gave.
+    fn take_in_files(&mut self, folder: &mut Folder<'_>, files: &[String]) -> Result<()> {
+        let mut batch = Batch::new();
         for name in files {
             if (self.reader.is_over)() {
                 self.outcome.waiting += 1;
@@ -158,24 +170,33 @@ impl FolderReader<'_, '_, '_, '_> {
             match self.read_counters(folder, name) {
                 Ok(ReadCounters::Gone) => {}
                 Ok(ReadCounters::Known(identity)) => {
-                    stored.push(StoredFile { name: name.clone(), known: Some(identity) });
+                    batch.stored.push(StoredFile { name: name.clone(), known: Some(identity) });
                     self.note(folder, name, SnapshotOutcome::Known);
                 }
                 Ok(ReadCounters::New(counters)) => {
-                    if process.as_ref().is_some_and(|process| !process.is_of(&counters)) {
-                        self.store_process(folder, process.take(), &mut stored)?;
+                    if batch.process.as_ref().is_some_and(|process| !process.is_of(&counters)) {
+                        self.store_process(folder, &mut batch)?;
                     }
-                    if let Err(error) = self.add(folder, &mut process, *counters) {
+                    batch.bytes += counters.bytes;
+                    if let Err(error) = self.add(folder, &mut batch.process, *counters) {
                         self.note_failure(folder, std::slice::from_ref(name), error)?;
                     }
                 }
                 Err(ReadFault::Refused(reason)) => folder.refused.push((name.clone(), reason)),
                 Err(ReadFault::Own(error)) => return Err(error),
             }
+            if batch.is_full() {
+                self.commit(folder, std::mem::replace(&mut batch, Batch::new()))?;
+            }
         }
-        self.store_process(folder, process, &mut stored)?;
+        self.commit(folder, batch)
+    }
+
+    /// Commits what files gave, and removes them.
+    fn commit(&mut self, folder: &mut Folder<'_>, mut batch: Batch) -> Result<()> {
+        self.store_process(folder, &mut batch)?;
         self.reader.writer.commit()?;
-        for file in stored {
+        for file in batch.stored {
             self.remove(folder, file);
         }
         Ok(())
@@ -196,19 +217,14 @@ impl FolderReader<'_, '_, '_, '_> {
     }
 
     /// Stores what files of a process have brought; their identities are stored with it.
-    fn store_process(
-        &mut self,
-        folder: &Folder<'_>,
-        process: Option<OpenProcess>,
-        stored: &mut Vec<StoredFile>,
-    ) -> Result<()> {
-        let Some(process) = process else { return Ok(()) };
+    fn store_process(&mut self, folder: &Folder<'_>, batch: &mut Batch) -> Result<()> {
+        let Some(process) = batch.process.take() else { return Ok(()) };
         let names: Vec<String> = process.file_names().map(str::to_owned).collect();
         match self.store(&process) {
             Ok(outcomes) => {
                 for (name, outcome) in names.into_iter().zip(outcomes) {
                     self.note(folder, &name, outcome);
-                    stored.push(StoredFile { name, known: None });
+                    batch.stored.push(StoredFile { name, known: None });
                 }
                 Ok(())
             }
@@ -271,8 +287,16 @@ impl FolderReader<'_, '_, '_, '_> {
         };
         let profile = meta.known.profile(&file).map_err(|error| refusal(&error))?;
         let written_at = time_of(written_at, self.reader.run.now);
-        let name = name.to_owned();
-        Ok(ReadCounters::New(Box::new(LeftCounters { name, pid, written_at, identity, meta, profile })))
+        let (name, bytes) = (name.to_owned(), bytes.len() as u64);
+        Ok(ReadCounters::New(Box::new(LeftCounters {
+            name,
+            pid,
+            written_at,
+            identity,
+            bytes,
+            meta,
+            profile,
+        })))
     }
 
     /// Reads the whole of a file; `None` if another root took it.
@@ -340,28 +364,5 @@ pub(super) fn refusal(error: &DataError) -> WhyRefused {
         DataError::TooMuch(_) => WhyRefused::Stuck(error.to_string()),
         error if error.is_cut() => WhyRefused::Unfinished(error.to_string()),
         error => WhyRefused::Bad(error.to_string()),
-    }
-}
-
-impl FolderNames {
-    /// Reads the names in a folder. Of the counter files after `after` the first are kept, so that any number of names
-    /// takes little memory.
-    fn read(folder: &OpenDataFolder<'_>, after: Option<&str>) -> Result<Self, WorkdirError> {
-        let (mut metas, mut counters, mut more) = (Vec::new(), BinaryHeap::new(), 0);
-        let mut has_more_metas = false;
-        folder.each_name(|name| match DataFileName::parse(name) {
-            Some(DataFileName::Meta { .. }) if metas.len() < MOST_METAS => metas.push(name.to_owned()),
-            Some(DataFileName::Meta { .. }) => has_more_metas = true,
-            Some(DataFileName::Counters { .. }) if after.is_none_or(|after| name > after) => {
-                counters.push(name.to_owned());
-                if counters.len() > FILES_A_TURN {
-                    counters.pop();
-                    more += 1;
-                }
-            }
-            _ => {}
-        })?;
-        metas.sort_unstable();
-        Ok(Self { metas, has_more_metas, counters: counters.into_sorted_vec(), more })
     }
 }

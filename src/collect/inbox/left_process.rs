@@ -1,11 +1,11 @@
 //! Stores what processes left in folders: snapshots of one process become its lives, and are never added.
 
 use std::collections::BTreeMap;
-use std::collections::hash_map::DefaultHasher;
-use std::hash::{Hash as _, Hasher as _};
+use std::hash::BuildHasher as _;
 
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, Utc};
+use foldhash::quality::FixedState;
 
 use super::SnapshotOutcome;
 use super::folder::{Folder, FolderReader, LeftCounters};
@@ -364,7 +364,5 @@ impl LeftLives<'_> {
 }
 
 fn hash(counts: &[u64]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    counts.hash(&mut hasher);
-    hasher.finish()
+    FixedState::default().hash_one(counts)
 }

@@ -5,6 +5,7 @@
 
 mod emptying;
 mod folder;
+mod folder_names;
 mod left_key;
 mod left_meta;
 mod left_process;

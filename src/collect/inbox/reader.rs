@@ -35,7 +35,7 @@ use crate::profile::gocover::{CounterFile, DataError, Meta};
 use crate::profile::{AnswerReader, Build, Fingerprint, Limits, ParsedAnswer, ReadError, Template};
 
 /// Number of snapshots that are committed together.
-pub(super) const COMMITTED_AT_ONCE: usize = 64;
+const COMMITTED_AT_ONCE: usize = 64;
 
 /// Compares snapshots with the stored data and takes them in.
 pub(crate) struct InboxReader<'i, 'a, 'w> {

@@ -59,6 +59,25 @@ impl Store {
         Ok(self.query_readable("meta", sql, params![env, region, app], key_owner, read)?.into_iter().next())
     }
 
+    /// Returns SHA-256 of each meta of this hash that processes of a key served or left.
+    pub(crate) fn meta_digests(&self, key: KeyId, hash: MetaHash) -> Result<Vec<Fingerprint>, StoreError> {
+        let sql = "SELECT ?2, sha256 FROM meta
+                   WHERE hash = ?1 AND sha256 IN (
+                       SELECT process.meta FROM edition
+                       JOIN generation ON generation.edition_id = edition.id
+                       JOIN process ON process.generation_id = generation.id WHERE edition.key_id = ?2
+                       UNION SELECT sha256 FROM left_meta WHERE key_id = ?2)";
+        let bound = params![hash.as_bytes(), key];
+        self.query_readable("meta", sql, bound, key_owner, |row| fingerprint(row, 1))
+    }
+
+    /// Returns the meta with this SHA-256, which a process of a key served or left.
+    pub(crate) fn meta(&self, key: KeyId, sha256: &Fingerprint) -> Result<Option<Vec<u8>>, StoreError> {
+        let sql = "SELECT ?2, data FROM meta WHERE sha256 = ?1";
+        let bound = params![sha256.as_bytes(), key];
+        Ok(self.query_readable("meta", sql, bound, key_owner, |row| row.get(1))?.pop())
+    }
+
     /// Tells whether a meta of this hash and another content is stored.
     pub(crate) fn has_other_meta(&self, hash: MetaHash, sha256: &Fingerprint) -> Result<bool, StoreError> {
         let sql = "SELECT 1 FROM meta WHERE hash = ?1 AND sha256 <> ?2 LIMIT 1";

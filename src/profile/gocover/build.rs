@@ -95,6 +95,12 @@ impl MetaBuild {
         &self.build
     }
 
+    /// Returns about how many bytes it holds beside the names of files.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        size_of_val(self.build.blocks()) + size_of_val(&*self.place) + self.shape.heap_bytes()
+    }
+
     /// Returns for each block of the meta its place in the build.
     #[must_use]
     pub fn place(&self) -> &[u32] {

@@ -74,10 +74,11 @@ impl<'a> ByteReader<'a> {
     /// Reads an unsigned LEB128 number.
     #[inline]
     pub(super) fn uleb(&mut self) -> Result<u64, DataFault> {
-        varint::read(self.bytes, &mut self.at).map_err(|fault| match fault {
-            VarintFault::Short => DataFault::Short,
-            VarintFault::Long => DataFault::LongNumber,
-        })
+        match varint::read(self.bytes, &mut self.at) {
+            Ok(number) => Ok(number),
+            Err(VarintFault::Short) => Err(DataFault::Short),
+            Err(VarintFault::Long) => Err(DataFault::LongNumber),
+        }
     }
 
     /// Reads a number that has to fit into 32 bits.
