@@ -10,6 +10,8 @@
 mod server;
 #[path = "../tests/sim/mod.rs"]
 mod sim;
+mod wire_fleet;
+mod wires;
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -40,11 +42,14 @@ fn main() {
                 }
             });
         }
-        Some("download-ureq") => {
+        Some(how @ ("download-ureq" | "download-raw")) => {
             let config = ureq::Agent::config_builder().input_buffer_size(64 << 10).build();
             let agent = ureq::Agent::new_with_config(config);
-            download(&arguments[1], |_, address| get_with_ureq(&agent, address));
+            let path = if how == "download-raw" { COUNTERS } else { PROFILE };
+            download(&arguments[1], |_, address| get_with_ureq(&agent, &format!("{address}{path}")));
         }
+        Some("serve-wires") => wires::serve(&arguments[1..]),
+        Some("wires") => wires::measure(arguments.get(1).and_then(|rounds| rounds.parse().ok()).unwrap_or(5)),
         _ => measure(arguments.first().and_then(|rounds| rounds.parse().ok()).unwrap_or(5)),
     }
 }
@@ -72,6 +77,7 @@ fn serve(arguments: &[String]) {
 }
 
 const PROFILE: &str = "/v1/cover/profile";
+const COUNTERS: &str = "/coverage?nometa=1";
 
 /// Passes every address of the center's list, with its index, to `get_profile`, as many at a time as a pull asks.
 fn download(center: &str, get_profile: impl Fn(usize, &str) + Sync) {
@@ -108,8 +114,8 @@ fn host(url: &str) -> &str {
 }
 
 /// Reads an answer with the HTTP client of the product.
-fn get_with_ureq(agent: &ureq::Agent, address: &str) {
-    let mut body = agent.get(format!("{address}{PROFILE}")).call().unwrap().into_body().into_reader();
+fn get_with_ureq(agent: &ureq::Agent, url: &str) {
+    let mut body = agent.get(url).call().unwrap().into_body().into_reader();
     let mut buffer = vec![0; 64 << 10];
     while body.read(&mut buffer).unwrap() > 0 {}
 }
@@ -181,8 +187,8 @@ fn pull(server: &FleetProcess, root: &Path, options: &[&str]) -> (f64, u64) {
     timed(&mut command)
 }
 
-/// Downloads in a process of its own; `how` is "download", "download-ureq" or "download-keep", which keeps one body of
-/// each service in a folder.
+/// Downloads in a process of its own; `how` is "download", "download-ureq", "download-raw" (binary counters) or
+/// "download-keep", which keeps one body of each service in a folder.
 fn download_in_process(server: &FleetProcess, how: &str, folder: Option<&Path>) -> (f64, u64) {
     timed(Command::new(std::env::current_exe().unwrap()).args([how, &server.center]).args(folder))
 }

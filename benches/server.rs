@@ -14,8 +14,13 @@ pub(crate) struct FleetProcess {
 
 impl FleetProcess {
     pub(crate) fn start(arguments: &[usize]) -> Self {
+        Self::start_as("serve", arguments)
+    }
+
+    /// Starts it with another word in place of `serve`.
+    pub(crate) fn start_as(word: &str, arguments: &[usize]) -> Self {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .arg("serve")
+            .arg(word)
             .args(arguments.iter().map(usize::to_string))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -28,10 +33,12 @@ impl FleetProcess {
         Self { child, commands, answers, center: center.trim_end().to_owned() }
     }
 
-    /// Sends a command, and returns when it is done.
-    pub(crate) fn send(&mut self, command: &str) {
+    /// Sends a command, and returns the answer when it is done.
+    pub(crate) fn send(&mut self, command: &str) -> String {
         writeln!(self.commands, "{command}").unwrap();
-        self.answers.read_line(&mut String::new()).unwrap();
+        let mut answer = String::new();
+        self.answers.read_line(&mut answer).unwrap();
+        answer.trim_end().to_owned()
     }
 }
 

@@ -15,7 +15,8 @@ use super::agent::Behaviour;
 use super::http::{AfterAnswer, Request, Server, sized};
 use super::port::ReservedPort;
 
-/// A program as Go's coverage data has it: a function for each file, its blocks in the order of the text.
+/// A program as Go's coverage data has it: functions of files, with blocks in the order of the text; at first one function
+/// for each file.
 #[derive(Clone)]
 pub(crate) struct BinaryProgram {
     /// By import path: files, each with its blocks.
@@ -64,6 +65,22 @@ impl BinaryProgram {
     /// Returns the same program under the hash of another, as a bug or an attacker makes it.
     pub(crate) fn with_hash_of(mut self, other: &Self) -> Self {
         self.hash = other.hash;
+        self
+    }
+
+    /// Returns the same program with several functions in each file, each of so many blocks.
+    pub(crate) fn with_functions_of(mut self, blocks: usize) -> Self {
+        for (_, files) in &mut self.packages {
+            let functions = files.iter().flat_map(|file| {
+                let parts = file.blocks.chunks(blocks).enumerate();
+                parts.map(|(part, of_function)| BinaryFile {
+                    name: file.name.clone(),
+                    blocks: of_function.to_vec(),
+                    first: file.first + part * blocks,
+                })
+            });
+            *files = functions.collect();
+        }
         self
     }
 
