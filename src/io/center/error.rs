@@ -18,7 +18,7 @@ pub(crate) enum HttpError {
     #[error(transparent)]
     Address(#[from] BadAddress),
     /// The authorities to trust cannot be read.
-    #[error("{}: {reason} (ca in [tls])", path.display())]
+    #[error("cannot read {path:?}: {reason} (ca in [tls])")]
     Authorities {
         /// The file.
         path: PathBuf,

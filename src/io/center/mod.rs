@@ -23,8 +23,9 @@ pub(crate) use error::HttpError;
 pub(crate) use options::RequestOptions;
 pub(crate) use probe::ProbeEffort;
 
-use std::fs;
-use std::io::Read as _;
+use std::fs::OpenOptions;
+use std::io::{self, Read as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +33,7 @@ use std::time::Duration;
 use answer::Buffers;
 use dial::{AddressFilter, TargetCheck};
 use error::transport;
+use rustix::fs::OFlags;
 use ureq::http::Response;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::unversioned::transport::{Connector as _, DefaultConnector};
@@ -41,13 +43,30 @@ use crate::address::BadAddress;
 use crate::io::clock::Deadline;
 use crate::profile::{Limits, ParseError};
 
-/// Returns the trusted authorities: those of the file, if one is configured, else those of the system, or those of the public web if it has none, as in an empty
-/// image.
-#[expect(clippy::disallowed_methods, reason = "a file of the user, outside of the root")]
+/// Reads a file of certificates. A pipe could keep the run waiting, and a device could have no end.
+fn read_certificates(path: &Path) -> io::Result<Vec<u8>> {
+    /// The file of a system has less than 300 KiB.
+    const MOST_BYTES: u64 = 16 << 20;
+    let flags = OFlags::NONBLOCK.bits().cast_signed();
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    let mut text = Vec::new();
+    file.take(MOST_BYTES + 1).read_to_end(&mut text)?;
+    match text.len() as u64 > MOST_BYTES {
+        true => Err(io::Error::other(format!("it is longer than {MOST_BYTES} bytes"))),
+        false => Ok(text),
+    }
+}
+
+/// Returns the trusted authorities: those of the file, if one is configured, else those of the system.
+///
+/// Where the system has none, as in an empty image, those of the public web are trusted.
 fn authorities(file: Option<&Path>) -> Result<RootCerts, HttpError> {
     if let Some(path) = file {
         let unreadable = |reason| HttpError::Authorities { path: path.to_owned(), reason };
-        let text = fs::read(path).map_err(|error| unreadable(error.to_string()))?;
+        let text = read_certificates(path).map_err(|error| unreadable(error.to_string()))?;
         let items: Result<Vec<PemItem<'_>>, ureq::Error> = parse_pem(&text).collect();
         let certificate = |item| match item {
             PemItem::Certificate(certificate) => Some(certificate),
@@ -169,5 +188,29 @@ impl Client {
             return Err(ParseError::TooLong { limit: self.options.limits.max_bytes }.into());
         }
         Ok(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_regular_file_holds_authorities_and_its_name_is_quoted() {
+        let home = tempfile::tempdir().unwrap();
+        let pipe = home.path().join("p\u{1b}.pem");
+        #[expect(clippy::disallowed_methods, reason = "a pipe of a test")]
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+        assert!(made.success());
+        let error = |path: &Path| authorities(Some(path)).unwrap_err().to_string();
+        let expected = format!(
+            "cannot read \"{}/p\\u{{1b}}.pem\": it is no regular file (ca in [tls])",
+            home.path().display()
+        );
+        assert_eq!(error(&pipe), expected);
+        assert_eq!(
+            error(Path::new("/dev/zero")),
+            "cannot read \"/dev/zero\": it is no regular file (ca in [tls])"
+        );
     }
 }
