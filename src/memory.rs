@@ -162,6 +162,11 @@ impl Memory {
 }
 
 impl Reservation {
+    #[cfg(test)]
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// Grows to at least so many bytes, waiting for others to give memory back.
     pub(crate) fn grow_to(&mut self, bytes: u64) -> Result<(), MemoryExhausted> {
         let Some(more) = bytes.checked_sub(self.bytes).filter(|more| *more > 0) else { return Ok(()) };
@@ -228,6 +233,29 @@ impl Reservation {
     }
 }
 
+/// Makes room in a buffer for more bytes, once they are reserved. `held` counts the room of all buffers of a reservation.
+pub(crate) fn make_room(
+    buffer: &mut Vec<u8>,
+    more: usize,
+    held: &mut u64,
+    reservation: Option<&mut Reservation>,
+) -> Result<(), MemoryExhausted> {
+    /// Memory is reserved in steps of so many bytes.
+    const STEP: u64 = 256 << 10;
+    let (needed, room) = (buffer.len() + more, buffer.capacity());
+    if needed > room {
+        // A buffer that grows by itself doubles its room. Growing by a fixed number of bytes would copy them too often.
+        let next = needed.max(room + room / 2);
+        let all = *held + (next - room) as u64;
+        if let Some(reservation) = reservation {
+            reservation.grow_to(all.next_multiple_of(STEP))?;
+        }
+        *held = all;
+        buffer.reserve_exact(next - buffer.len());
+    }
+    Ok(())
+}
+
 impl MemoryState {
     fn leave(&mut self, stage: ReservationStage, bytes: u64, is_alone: &mut bool) {
         match stage {
@@ -269,6 +297,24 @@ mod tests {
         drop((one, two));
         let state = memory.state();
         assert_eq!((state.used, state.kept, state.readers), (0, 0, 0));
+    }
+
+    #[test]
+    fn the_room_of_buffers_is_reserved_before_they_grow() {
+        let memory = Memory::new(4 << 20);
+        let mut reservation = memory.reader(false);
+        let (mut buffers, mut held) = ([Vec::new(), Vec::new()], 0);
+        for piece in 1..100 {
+            for buffer in &mut buffers {
+                make_room(buffer, 10_000, &mut held, Some(&mut reservation)).unwrap();
+                buffer.resize(piece * 10_000, 0);
+            }
+            let room = buffers.iter().map(Vec::capacity).sum::<usize>() as u64;
+            assert!(room <= held && held <= memory.state().used, "{room} {held}");
+        }
+        let failed = make_room(&mut buffers[0], 4 << 20, &mut held, Some(&mut reservation));
+        assert_eq!(failed, Err(MemoryExhausted::TooLarge { total: 4 << 20 }));
+        assert!(buffers[0].capacity() < 2 << 20);
     }
 
     #[test]

@@ -89,11 +89,13 @@ pub(crate) fn request(
     match kind {
         AgentKind::Goc | AgentKind::Coverport => client.coverport(address, with_meta, reservation),
         AgentKind::Raw { meta, counters } => {
-            let (headers, counters) = client.coverage_file(address, counters, reservation.as_deref_mut())?;
+            let (headers, counters) =
+                client.coverage_file(address, counters, 0, reservation.as_deref_mut())?;
             let bytes = counters.len() as u64;
             let mut coverage = Coverage { headers, meta: None, bytes, counters, read_at: None };
             if with_meta {
-                let (_, meta) = client.coverage_file(address, meta, reservation)?;
+                let beside = coverage.counters.capacity() as u64;
+                let (_, meta) = client.coverage_file(address, meta, beside, reservation)?;
                 coverage.bytes += meta.len() as u64;
                 coverage.meta = Some(meta);
             }

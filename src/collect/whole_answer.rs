@@ -67,7 +67,7 @@ pub(crate) fn main_package_at(
     mut reservation: Reservation,
 ) -> Result<Option<String>, HttpError> {
     let bytes = match kind {
-        AgentKind::Raw { meta, .. } => client.coverage_file(address, meta, Some(&mut reservation))?.1,
+        AgentKind::Raw { meta, .. } => client.coverage_file(address, meta, 0, Some(&mut reservation))?.1,
         AgentKind::Goc | AgentKind::Coverport => {
             let mut coverage = request(client, address, kind, true, Some(&mut reservation))?;
             whole_meta(&mut coverage, client)?.bytes

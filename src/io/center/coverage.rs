@@ -11,7 +11,7 @@ use super::answer::{refuse_encoded, status_error};
 use super::coverage_json::{self, CoverageJson, JsonFault};
 use super::error::{HttpError, transport};
 use crate::address::base_url;
-use crate::memory::Reservation;
+use crate::memory::{Reservation, make_room};
 use crate::profile::ParseError;
 use crate::profile::gocover::DataFileName;
 
@@ -86,16 +86,17 @@ impl Client {
         Ok(Coverage { headers, meta, counters, read_at: read_at.flatten(), bytes })
     }
 
-    /// Asks for a file of Go's binary coverage data below a path of an agent.
+    /// Asks for a file of Go's binary coverage data below a path of an agent. The reservation covers so many bytes beside it.
     pub(crate) fn coverage_file(
         &self,
         address: &str,
         path: &str,
+        beside: u64,
         reservation: Option<&mut Reservation>,
     ) -> Result<(AgentHeaders, Vec<u8>), HttpError> {
         let base = base_url(address)?;
         let (headers, response) = self.get_from_agent(&format!("{}{path}", base.trim_end_matches('/')))?;
-        let file = self.file(response, reservation)?;
+        let file = self.file(response, beside, reservation)?;
         Ok((headers, file))
     }
 
@@ -115,9 +116,10 @@ impl Client {
     fn file(
         &self,
         response: Response<Body>,
+        mut held: u64,
         mut reservation: Option<&mut Reservation>,
     ) -> Result<Vec<u8>, HttpError> {
-        const READ_AT_ONCE: u64 = 256 << 10;
+        const READ_AT_ONCE: usize = 64 << 10;
         let limit = self.options.limits.max_bytes;
         let mut body = response.into_body().into_reader();
         let mut file = Vec::new();
@@ -126,10 +128,10 @@ impl Client {
             if length > limit {
                 return Err(ParseError::TooLong { limit }.into());
             }
-            if let Some(reservation) = &mut reservation {
-                reservation.grow_to(length + READ_AT_ONCE)?;
-            }
-            let mut piece = (&mut body).take(READ_AT_ONCE.min(limit + 1 - length));
+            let more =
+                usize::try_from(limit + 1 - length).map_or(READ_AT_ONCE, |left| left.min(READ_AT_ONCE));
+            make_room(&mut file, more, &mut held, reservation.as_deref_mut())?;
+            let mut piece = (&mut body).take(more as u64);
             if piece.read_to_end(&mut file).map_err(|error| transport(&error.into()))? == 0 {
                 return Ok(file);
             }

@@ -8,7 +8,7 @@ use std::io::{self, Read};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::memory::{MemoryExhausted, Reservation};
+use crate::memory::{MemoryExhausted, Reservation, make_room};
 
 /// Bytes that are read at once.
 const BUFFER_BYTES: usize = 32 << 10;
@@ -18,8 +18,6 @@ const DECODED_AT_ONCE: usize = 16 << 10;
 const LONGEST_TEXT: usize = 1 << 10;
 /// Objects and lists inside each other, in values that mean nothing here.
 const DEEPEST: usize = 32;
-/// Memory is reserved in steps of so many bytes.
-const RESERVED_AT_ONCE: u64 = 256 << 10;
 
 /// The data of an answer.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -77,7 +75,7 @@ struct Scanner<'r, R> {
     /// Bytes before `start`.
     passed: u64,
     reservation: Option<&'r mut Reservation>,
-    /// Bytes of data.
+    /// Room of the buffers with data.
     held: u64,
 }
 
@@ -271,22 +269,16 @@ impl<R: Read> Scanner<'_, R> {
 
     /// Decodes whole groups of four characters.
     fn decode(&mut self, quads: &mut Vec<u8>, data: &mut Vec<u8>) -> Result<(), JsonFault> {
-        self.reserve((quads.len() / 4 * 3) as u64)?;
         // Only the last group may be padded.
         if !data.len().is_multiple_of(3) && !quads.is_empty() {
             return Err(self.fault("base64 goes on behind its padding"));
         }
+        // The decoder asks for room for whole groups, also where the last one is padded.
+        let more = quads.len().div_ceil(4) * 3;
+        make_room(data, more, &mut self.held, self.reservation.as_deref_mut())?;
         let decoded = STANDARD.decode_vec(&*quads, data);
         quads.clear();
         decoded.map_err(|_| self.fault("not base64"))
-    }
-
-    fn reserve(&mut self, more: u64) -> Result<(), JsonFault> {
-        self.held += more;
-        if let Some(reservation) = &mut self.reservation {
-            reservation.grow_to(self.held.next_multiple_of(RESERVED_AT_ONCE))?;
-        }
-        Ok(())
     }
 
     /// Passes over a value.
@@ -397,9 +389,24 @@ mod tests {
     #[test]
     fn an_answer_beyond_the_bound_is_refused_before_all_of_it_came() {
         let long = format!("{{\"counters_data\":\"{}\"}}", "AAAA".repeat(100_000));
-        let fault = read(long.as_bytes(), 1000, None).unwrap_err();
+        let mut source = long.as_bytes();
+        let fault = read(&mut source, 1000, None).unwrap_err();
         assert!(matches!(fault, JsonFault::TooLong(1000)), "{fault}");
+        assert_eq!(long.len() - source.len(), 1001, "one byte tells that there are more");
         assert!(read(long.as_bytes(), long.len() as u64, None).is_ok());
+    }
+
+    #[test]
+    fn all_room_of_the_data_is_reserved() {
+        let memory = crate::memory::Memory::new(8 << 20);
+        for groups in [1, 80_000, 300_000, 777_777] {
+            let text = "AAAA".repeat(groups);
+            let text = format!("{{\"meta_data\":\"{text}\",\"counters_data\":\"{text}\"}}");
+            let mut reservation = memory.reader(false);
+            let (answer, _) = read(text.as_bytes(), 8 << 20, Some(&mut reservation)).unwrap();
+            let room = (answer.meta.capacity() + answer.counters.capacity()) as u64;
+            assert!(room <= reservation.bytes(), "{room} {}", reservation.bytes());
+        }
     }
 
     #[test]
