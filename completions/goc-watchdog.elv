@@ -41,7 +41,7 @@ set edit:completion:arg-completer[goc-watchdog] = {|@words|
             cand --targets 'Ask the processes that FILE lists, a Prometheus `file_sd` list or what `kubectl get pods -o json` prints; - is standard input; may be given several times'
             cand --address 'Pull only this address and store its data under SERVICE, even if it is not listed there; with --to-inbox, save its data'
             cand --to-inbox 'Save the profile of the process on this host in DIR, for a later pull; a hook for the end of a pod'
-            cand --service 'With --to-inbox: the registered name of the process [default: `GOC_SERVICE_NAME`, in this environment or in that of the process]'
+            cand --service 'With --to-inbox: the registered name of the process [default: `GOC_SERVICE_NAME`, in this environment or in that of the process; else made of `POD_NAMESPACE`, `POD_APP` and what its agent tells]'
             cand -o 'With --raw: write to this file, which is replaced as a whole'
             cand --output 'With --raw: write to this file, which is replaced as a whole'
             cand --adopt 'Adopt the build with this fingerprint: SERVICE shows its coverage from now on'

@@ -43,7 +43,7 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_needs_command" -f -a "history" 
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l targets -d 'Ask the processes that FILE lists, a Prometheus `file_sd` list or what `kubectl get pods -o json` prints; - is standard input; may be given several times' -r -F
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l address -d 'Pull only this address and store its data under SERVICE, even if it is not listed there; with --to-inbox, save its data' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l to-inbox -d 'Save the profile of the process on this host in DIR, for a later pull; a hook for the end of a pod' -r -F
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l service -d 'With --to-inbox: the registered name of the process [default: `GOC_SERVICE_NAME`, in this environment or in that of the process]' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l service -d 'With --to-inbox: the registered name of the process [default: `GOC_SERVICE_NAME`, in this environment or in that of the process; else made of `POD_NAMESPACE`, `POD_APP` and what its agent tells]' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -s o -l output -d 'With --raw: write to this file, which is replaced as a whole' -r -F
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l adopt -d 'Adopt the build with this fingerprint: SERVICE shows its coverage from now on' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l change -d 'Kind of change that stores a new row' -r -f -a "covered\t'A block became covered'

@@ -815,6 +815,64 @@ fn the_hook_never_saves_the_data_of_a_process_with_another_name() {
     assert_eq!(world.echo_counts(), [0, 0, 0, 0, u64::from(second), 0]);
 }
 
+/// Runs the hook without a name, with these variables of the pod.
+fn hook_of_pod(world: &World, agent: &Coverport, variables: &[(&str, &str)], code: i32) -> Output {
+    let inbox = world.root().join("inbox");
+    fs::create_dir_all(&inbox).unwrap();
+    let mut command = world.command(&["pull", "--strict", "--address", &agent.url(), "--to-inbox"]);
+    command.arg(&inbox).args(LONG_DEADLINE).envs(variables.iter().copied());
+    output_of(&mut command).assert_code(code)
+}
+
+#[test]
+fn without_a_name_the_hook_makes_the_one_that_a_target_of_the_pod_has() {
+    let world = World::new();
+    let agent = Coverport::start(&program());
+    agent.hit(&[2], 1);
+    agent.tell_commit("0123456789");
+    let labels = json!({"env": "staging", "region": "th", "branch": "feature/x"});
+    let address = agent.url().trim_start_matches("http://").to_owned();
+    pull_targets(&world, &json!([{"targets": [address], "labels": labels}]), 0);
+    agent.hit(&[2, 3], 4);
+    let pod = [
+        ("POD_NAMESPACE", "staging"),
+        ("POD_REGION", "th"),
+        ("POD_BRANCH", "feature/x"),
+        // The header counts.
+        ("POD_COMMIT", "845820727e"),
+    ];
+    let output = hook_of_pod(&world, &agent, &pod, 0);
+    assert!(output.stdout.starts_with("staging_th_echo_feature/x_0123456789: "), "{}", output.stdout);
+    agent.kill();
+    world.run(&["pull"]).assert_code(0);
+    assert_eq!(world.query::<i64>("SELECT count(*) FROM cover_key"), 1);
+    assert_eq!(world.query::<i64>("SELECT count(*) FROM generation"), 1);
+    assert_eq!(profile_of(&world.latest_text("echo")).counts, [4, 0, 0, 5, 0, 0]);
+}
+
+#[test]
+fn a_snapshot_without_a_name_is_of_the_app_of_its_program_and_of_no_other_one() {
+    let world = World::new();
+    let other = Coverport::start(&BinaryProgram::from_profile("example.com/other/echo/main.go:1.1,2.2 1\n"));
+    other.hit(&[0], 1);
+    let address = other.url().trim_start_matches("http://").to_owned();
+    pull_targets(&world, &json!([{"targets": [address]}]), 0);
+    let agent = Coverport::start(&program());
+    agent.hit(&[2], 4);
+    hook_of_pod(&world, &agent, &[], 0);
+    world.run(&["pull"]).assert_code(0);
+    let apps = "SELECT group_concat(app_name, ' ') FROM (SELECT app_name FROM cover_key ORDER BY app_name)";
+    assert_eq!(world.query::<String>(apps), "apa/echo echo");
+    assert_eq!(profile_of(&world.latest_text("apa/echo")).counts, [0, 0, 0, 4, 0, 0]);
+    // A name that a variable gives is that of the app, whatever the program.
+    agent.hit(&[2], 1);
+    let named = hook_of_pod(&world, &agent, &[("POD_APP", "mirror"), ("POD_NAMESPACE", "a_b")], 0);
+    assert!(named.stdout.starts_with("a_b_mirror: "), "{}", named.stdout);
+    world.run(&["pull"]).assert_code(0);
+    let row = "SELECT env || '|' || app_name FROM goc_o_staging_service_cover WHERE app_name = 'mirror'";
+    assert_eq!(world.query::<String>(row), "a_b|mirror");
+}
+
 #[test]
 fn a_snapshot_of_a_process_that_was_never_pulled_is_taken_in() {
     let (world, agents) = world_with(1);

@@ -198,6 +198,7 @@ fn described(found: &FoundPort) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fleet::targets::ServiceFields;
 
     fn found(port: u16) -> FoundPort {
         FoundPort { port, ..FoundPort::default() }
@@ -207,7 +208,10 @@ mod tests {
         /// The process is one that the hook may look at, with this name in its environment.
         fn visible(self, service: Option<&str>) -> Self {
             let service = service.map(str::to_owned);
-            Self { listener: Some(Listener { id: 7, started_at: None, service }), ..self }
+            Self {
+                listener: Some(Listener { id: 7, started_at: None, service, pod: ServiceFields::default() }),
+                ..self
+            }
         }
 
         fn of_commit(mut self, commit: &str) -> Self {

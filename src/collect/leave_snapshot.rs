@@ -15,7 +15,7 @@ use crate::address::{host_and_port, shown_url};
 use crate::collect::hook_port;
 use crate::collect::whole_answer::{WholeAnswer, whole_answer_at};
 use crate::fleet::snapshot::{LONGEST_NAME, NamedByAgent, Process, SnapshotHead};
-use crate::fleet::targets::AgentKind;
+use crate::fleet::targets::{AgentKind, ProgramName, tidy_commit};
 use crate::io::center::{Client, HttpError, RequestOptions};
 use crate::io::host::{self, Listener};
 use crate::io::{clock, workdir};
@@ -72,15 +72,19 @@ fn leave(request: &SnapshotRequest) -> Result<LeftSnapshot> {
     // Only listeners of this host can be looked up.
     let is_here = asked.is_none_or(|ip| ip.is_loopback() || addresses.contains(&ip));
     let listener = || host::listener(port).filter(|_| is_here);
+    if request.service.is_none() && is_here && !host::is_listened_at(port) {
+        bail!("{}", nameless(port, None));
+    }
     let ProcessAnswer { service, data, captured_at, process } =
         ask(&client, request.service.as_deref(), &address, port, listener)?;
+    let HookService { name: service, fields } = service;
     let (profile, mut content, meta_bytes, agent) = match data {
         Data::Text(profile) => {
             let mut text = Vec::new();
             profile::write(profile.mode, &profile.build, &profile.counts, &mut text)?;
             (profile, text, None, None)
         }
-        Data::Binary(WholeAnswer { profile, mut meta, counters, pid, read_at }) => {
+        Data::Binary(WholeAnswer { profile, mut meta, counters, pid, read_at, .. }) => {
             let meta_bytes = meta.len() as u64;
             meta.extend(counters);
             (profile, meta, Some(meta_bytes), Some(NamedByAgent { pid, read_at }))
@@ -94,6 +98,7 @@ fn leave(request: &SnapshotRequest) -> Result<LeftSnapshot> {
         process.and_then(|listener| Some(Process { id: listener.id, started_at: listener.started_at? }));
     let head = SnapshotHead {
         service,
+        fields,
         port,
         addresses,
         host_name: host::name(),
@@ -119,7 +124,7 @@ enum Data {
 
 /// The answer of one process.
 struct ProcessAnswer {
-    service: String,
+    service: HookService,
     data: Data,
     captured_at: DateTime<Utc>,
     /// The process; `None` if it is on another host or belongs to another user.
@@ -138,7 +143,7 @@ fn ask(
     let mut tries = 0;
     loop {
         let service = match tries {
-            0 => service_at(port, given, before.as_ref())?,
+            0 => service_at(given, before.as_ref())?,
             _ => service_of_successor(port, given, before.as_ref())?,
         };
         let pulled = data_at(client, address);
@@ -146,6 +151,10 @@ fn ask(
         let captured_at = clock::now();
         let after = listener();
         if is_answer_of(before.as_ref(), after.as_ref()) {
+            let service = match service {
+                Some(name) => HookService { name, fields: None },
+                None => service_of_program(port, before.as_ref(), &data)?,
+            };
             return Ok(ProcessAnswer { service, data, captured_at, process: before });
         }
         tries += 1;
@@ -166,20 +175,61 @@ fn data_at(client: &Client, address: &str) -> Result<Data, HttpError> {
     }
 }
 
-/// Returns the name of the service of the process at a port: the given name, or else the one in its environment.
-fn service_at(port: u16, given: Option<&str>, listener: Option<&Listener>) -> Result<String> {
-    let Some(service) = given.or_else(|| listener?.service.as_deref()) else {
-        bail!("{}", nameless(port, listener));
-    };
+/// The service of a snapshot.
+#[derive(Debug, PartialEq, Eq)]
+struct HookService {
+    name: String,
+    fields: Option<[String; 5]>,
+}
+
+/// Returns the name of the service of the process at a port: the given name, or else the one in its environment. `None`
+/// where both have none.
+fn service_at(given: Option<&str>, listener: Option<&Listener>) -> Result<Option<String>> {
+    let Some(service) = given.or_else(|| listener?.service.as_deref()) else { return Ok(None) };
     if service.len() > LONGEST_NAME {
         bail!("the name of the service is longer than {LONGEST_NAME} bytes");
     }
-    Ok(service.to_owned())
+    Ok(Some(service.to_owned()))
+}
+
+/// Returns the service of a process without a name, from the variables of its pod and from what its agent tells.
+///
+/// The program in its meta decides an app that no variable names when the snapshot is taken in: only then is it known
+/// which app stands for which program.
+fn service_of_program(port: u16, listener: Option<&Listener>, data: &Data) -> Result<HookService> {
+    let mut fields = host::own_pod();
+    if let Some(listener) = listener {
+        fields = fields.or(&listener.pod);
+    }
+    let mut shown = fields.clone();
+    if let Data::Binary(WholeAnswer { headers, main_package, .. }) = data {
+        let told = tidy_commit(headers.commit.as_deref().unwrap_or_default());
+        if !told.is_empty() {
+            fields.commit = told;
+        }
+        shown.commit.clone_from(&fields.commit);
+        let program = ProgramName::new(main_package.as_deref(), headers.binary.as_deref());
+        let app = program.as_ref().and_then(|program| program.apps().into_iter().next());
+        if let Some(app) = app.filter(|_| fields.app.is_empty()) {
+            shown.app = app;
+        }
+        if matches!(program, Some(ProgramName::Binary(_))) {
+            fields.app.clone_from(&shown.app);
+        }
+    }
+    if shown.app.is_empty() {
+        bail!("{}", nameless(port, listener));
+    }
+    Ok(HookService { name: shown.to_string(), fields: Some(fields.to_list()) })
 }
 
 /// Returns the name of the service of a process that took a port during the request. The name in its environment must
 /// equal the given one; otherwise its counters would be stored for another service.
-fn service_of_successor(port: u16, given: Option<&str>, listener: Option<&Listener>) -> Result<String> {
+fn service_of_successor(
+    port: u16,
+    given: Option<&str>,
+    listener: Option<&Listener>,
+) -> Result<Option<String>> {
     let own = listener.and_then(|listener| listener.service.as_deref());
     match (given, own) {
         (Some(given), Some(own)) if given != own => {
@@ -190,7 +240,7 @@ fn service_of_successor(port: u16, given: Option<&str>, listener: Option<&Listen
                 "the process ended, and another one, whose name cannot be read, took port {port} during the request"
             )
         }
-        _ => service_at(port, None, listener),
+        _ => service_at(None, listener),
     }
 }
 
@@ -216,7 +266,7 @@ fn nameless(port: u16, listener: Option<&Listener>) -> String {
         ),
         None => format!("GOC_SERVICE_NAME is not in this environment, and nothing listens at port {port}"),
     };
-    format!("{what}: name the service with --service")
+    format!("{what}: name the service with --service, or its app with POD_APP")
 }
 
 #[cfg(test)]
@@ -224,12 +274,17 @@ mod tests {
     use chrono::DateTime;
 
     use super::*;
+    use crate::fleet::targets::ServiceFields;
 
     #[test]
     fn a_process_that_took_the_port_is_saved_under_its_own_name_alone() {
-        let process =
-            |service: Option<&str>| Listener { id: 7, started_at: None, service: service.map(str::to_owned) };
-        let named = |given, own| service_of_successor(80, given, Some(&process(own))).ok();
+        let process = |service: Option<&str>| Listener {
+            id: 7,
+            started_at: None,
+            service: service.map(str::to_owned),
+            pod: ServiceFields::default(),
+        };
+        let named = |given, own| service_of_successor(80, given, Some(&process(own))).ok().flatten();
         assert_eq!(named(None, Some("b")).as_deref(), Some("b"));
         assert_eq!(named(Some("a"), Some("a")).as_deref(), Some("a"));
         assert_eq!(named(Some("a"), Some("b")), None);
@@ -240,7 +295,12 @@ mod tests {
     #[test]
     fn an_answer_is_that_of_the_process_that_listens_before_and_after_it() {
         let process = |id: i32, second: i64| {
-            Some(Listener { id, started_at: DateTime::from_timestamp(second, 0), service: None })
+            Some(Listener {
+                id,
+                started_at: DateTime::from_timestamp(second, 0),
+                service: None,
+                pod: ServiceFields::default(),
+            })
         };
         for (before, after, expected) in [
             (process(7, 0), process(7, 0), true),

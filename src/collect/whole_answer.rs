@@ -39,6 +39,9 @@ pub(crate) fn write_profile_at(
 
 /// A whole answer, decoded, and the files that it is made of.
 pub(crate) struct WholeAnswer {
+    pub(crate) headers: AgentHeaders,
+    /// Import path of the package `main` of its program, if it counts that.
+    pub(crate) main_package: Option<String>,
     pub(crate) profile: Profile,
     pub(crate) meta: Vec<u8>,
     /// Without the arguments of the process, which may hold secrets.
@@ -55,8 +58,9 @@ pub(crate) fn whole_answer_at(client: &Client, address: &str) -> Result<WholeAns
     let file = CounterFile::from_bytes(&coverage.counters)?;
     let profile = KnownMeta::new(&meta, &AgentFiles::default()).profile(&file)?;
     let counters = file.without_arguments(&coverage.counters);
-    let Coverage { headers: AgentHeaders { pid, .. }, read_at, .. } = coverage;
-    Ok(WholeAnswer { profile, meta: bytes, counters, pid, read_at })
+    let Coverage { headers, read_at, .. } = coverage;
+    let (pid, main_package) = (headers.pid, meta.main_package().map(str::to_owned));
+    Ok(WholeAnswer { headers, main_package, profile, meta: bytes, counters, pid, read_at })
 }
 
 /// Asks an address for its meta, and returns the import path of the package `main` of its program, if it counts that.

@@ -8,8 +8,8 @@ use super::change::Change;
 use super::ids::IdSource;
 use super::key_entry::{KeyEntry, Listing, ServiceName};
 use super::records::{Key, ScheduleRow};
-use super::targets::TargetList;
-use crate::names::ParsedName;
+use super::targets::{ServiceFields, TargetList};
+use crate::names::{Naming, ParsedName};
 
 /// The services that are listed or stored.
 #[derive(Debug, Default)]
@@ -112,6 +112,26 @@ impl Fleet {
     ) -> (usize, Vec<Change>) {
         let key = Key::from_parsed(&parsed);
         let ParsedName { name, branch, .. } = parsed;
+        let new = NewService { key, stored: name.clone(), name, branch, has_fields: false };
+        self.add(new, ids, now)
+    }
+
+    /// Adds a service by its fields, like [`Self::add_service`].
+    pub(crate) fn add_service_of(
+        &mut self,
+        fields: &ServiceFields,
+        naming: &Naming,
+        ids: &IdSource,
+        now: DateTime<Utc>,
+    ) -> (usize, Vec<Change>) {
+        let (key, name, branch) = (fields.key(), fields.to_string(), fields.branch.clone());
+        let has_fields = !fields.is_name(naming);
+        let stored = if has_fields { fields.stored() } else { name.clone() };
+        self.add(NewService { key, name, stored, branch, has_fields }, ids, now)
+    }
+
+    fn add(&mut self, new: NewService, ids: &IdSource, now: DateTime<Utc>) -> (usize, Vec<Change>) {
+        let NewService { key, name, stored, branch, has_fields } = new;
         let id = ids.service();
         let mut changes = Vec::new();
         let known = self.entries.iter().position(|entry| entry.key == key);
@@ -125,16 +145,28 @@ impl Fleet {
         });
         let entry = &mut self.entries[index];
         let key = entry.id;
-        changes.push(Change::Service {
-            id,
-            name: name.clone(),
-            key,
-            branch: branch.clone(),
-            has_fields: false,
-            seen_at: now,
-        });
+        let branch_of_name = branch.clone();
+        changes.push(Change::Service { id, name: stored, key, branch, has_fields, seen_at: now });
         let (listings, last_seen, not_asked_since) = (Vec::new(), None, None);
-        entry.members.push(ServiceName { id, name, branch, listings, last_seen, not_asked_since });
+        entry.members.push(ServiceName {
+            id,
+            name,
+            branch: branch_of_name,
+            listings,
+            last_seen,
+            not_asked_since,
+        });
         (index, changes)
     }
+}
+
+/// A service that nobody knew.
+struct NewService {
+    key: Key,
+    /// The name that is shown.
+    name: String,
+    /// The text by which the database knows it.
+    stored: String,
+    branch: String,
+    has_fields: bool,
 }

@@ -16,10 +16,14 @@ use procfs::net::{TcpNetEntry, TcpState};
 use procfs::process::{FDTarget, Process as ProcEntry};
 use rustix::process::{Resource, getrlimit};
 
+use crate::fleet::targets::{ServiceFields, tidy_commit};
+
 /// Environment variable with the name under which a process built by goc registers.
 const SERVICE: &str = "GOC_SERVICE_NAME";
 /// Environment variable with the port of an agent of Go's binary coverage data.
 const COVERAGE_PORT: &str = "COVERAGE_PORT";
+/// Environment variables with the parts of the name of a pod's service, as its manifest may set them.
+const POD: [&str; 5] = ["POD_NAMESPACE", "POD_REGION", "POD_APP", "POD_BRANCH", "POD_COMMIT"];
 /// Suffix of the path of a program for the file into which goc writes its address.
 const ADDRESS_FILE: &str = "_profile_listen_addr";
 
@@ -41,12 +45,26 @@ pub(crate) struct Listener {
     pub started_at: Option<DateTime<Utc>>,
     /// Name under which it registers, if its environment has one.
     pub service: Option<String>,
+    /// The parts of the name of its service that its environment has.
+    pub pod: ServiceFields,
 }
 
 /// Returns the name in the environment of this process, which may also be the one of the process beside it.
 #[must_use]
 pub(crate) fn own_service() -> Option<String> {
     service_in(std::env::var_os(SERVICE))
+}
+
+/// Returns the parts of the name of a service in the environment of this process: the namespace of the pod, and its region,
+/// app, branch and commit.
+#[must_use]
+pub(crate) fn own_pod() -> ServiceFields {
+    pod_in(|name| std::env::var_os(name))
+}
+
+fn pod_in(value: impl Fn(&str) -> Option<OsString>) -> ServiceFields {
+    let [env, region, app, branch, commit] = POD.map(|name| service_in(value(name)).unwrap_or_default());
+    ServiceFields { env, region, app, branch, commit: tidy_commit(&commit) }
 }
 
 fn service_in(value: Option<OsString>) -> Option<String> {
@@ -145,8 +163,10 @@ pub(crate) fn listener(port: u16) -> Option<Listener> {
     // A program that the process starts holds a copy of its sockets until it is executed, and may have a lower number.
     let process =
         processes().filter(holds).min_by_key(|process| process.stat().map_or(u64::MAX, |it| it.starttime))?;
-    let service = process.environ().ok().and_then(|mut all| service_in(all.remove(OsStr::new(SERVICE))));
-    Some(Listener { id: process.pid(), started_at: started_at(&process), service })
+    let environment = process.environ().unwrap_or_default();
+    let value = |name: &str| environment.get(OsStr::new(name)).cloned();
+    let (service, pod) = (service_in(value(SERVICE)), pod_in(value));
+    Some(Listener { id: process.pid(), started_at: started_at(&process), service, pod })
 }
 
 /// Tells whether anything listens at a port.

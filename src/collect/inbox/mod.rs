@@ -11,6 +11,7 @@ mod left_meta;
 mod left_process;
 mod origin;
 mod reader;
+mod snapshot_service;
 
 pub(crate) use reader::InboxReader;
 

@@ -12,6 +12,7 @@ use anyhow::Result;
 use super::folder::FolderReader;
 use super::left_meta::MetaCache;
 use super::origin::{Listings, Pods, SnapshotOrigin, address_of, listings, pods};
+use super::snapshot_service::NAMELESS;
 use super::{
     InboxContents, InboxOutcome, RefusedFile, Snapshot, SnapshotOutcome, SnapshotResult, WhyRefused,
     explained, open, refuse,
@@ -29,10 +30,11 @@ use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::process::Process;
 use crate::fleet::services::Fleet;
 use crate::fleet::snapshot::{HashingReader, SnapshotHead};
+use crate::fleet::targets::ServiceFields;
 use crate::io::store::{Store, Writer};
 use crate::names::Naming;
 use crate::profile::gocover::{CounterFile, DataError, Meta};
-use crate::profile::{AnswerReader, Build, Fingerprint, Limits, ParsedAnswer, ReadError, Template};
+use crate::profile::{AnswerReader, Build, Limits, ParsedAnswer, ReadError, Template};
 
 /// Number of snapshots that are committed together.
 const COMMITTED_AT_ONCE: usize = 64;
@@ -60,6 +62,15 @@ pub(super) struct KeyCache {
     listings: Listings,
     pub(super) pods: Pods,
     pub(super) open: Option<(usize, OpenKey)>,
+}
+
+/// The data of a snapshot.
+struct SnapshotAnswer {
+    parsed: ParsedAnswer,
+    /// The process that its head names.
+    process: Option<Process>,
+    /// Import path of the package `main` of its program, where its meta has one.
+    main_package: Option<String>,
 }
 
 /// The result of handling a snapshot.
@@ -151,7 +162,11 @@ impl InboxReader<'_, '_, '_> {
         if self.store.is_taken(&identity)? {
             return Ok(TakeInResult::Stored(SnapshotOutcome::Known));
         }
-        let named = cache.entries.get(&head.service).copied();
+        let fields = head.fields.clone().map(ServiceFields::from_list);
+        let named = match &fields {
+            None => cache.entries.get(&head.service).copied(),
+            Some(fields) => self.entry_of(fields),
+        };
         let known: Vec<Arc<Template>> = match named {
             Some(entry) => {
                 let open_key = self.open_key(entry, &mut cache.open)?;
@@ -159,14 +174,19 @@ impl InboxReader<'_, '_, '_> {
             }
             None => Vec::new(),
         };
-        let (ParsedAnswer { profile, template, .. }, process) = match self.read(snapshot, &known) {
-            Ok(read) => read,
+        let SnapshotAnswer { parsed, process, main_package } = match self.read(snapshot, &known) {
+            Ok(answer) => answer,
             Err(refused) => return Ok(TakeInResult::Refused(refused)),
         };
+        let ParsedAnswer { profile, template, .. } = parsed;
         // The name is added only now, so that a bad snapshot adds no name.
-        let index = match named {
-            Some(index) => index,
-            None => self.introduce(&head.service, &mut cache.entries)?,
+        let index = match (named, fields) {
+            (Some(index), _) => index,
+            (None, None) => self.introduce(&head.service, &mut cache.entries)?,
+            (None, Some(fields)) => match self.entry_of_program(fields, main_package.as_deref())? {
+                Some(index) => index,
+                None => return Ok(TakeInResult::Refused(WhyRefused::Bad(NAMELESS.to_owned()))),
+            },
         };
         let template = template.map(Arc::new);
         let structure = self.run.intern(&profile.build, template.as_ref())?;
@@ -238,12 +258,8 @@ impl InboxReader<'_, '_, '_> {
         Ok(())
     }
 
-    /// Reads the profile of a snapshot, and the process that it names.
-    fn read(
-        &self,
-        snapshot: &Snapshot,
-        known: &[Arc<Template>],
-    ) -> Result<(ParsedAnswer, Option<Process>), WhyRefused> {
+    /// Reads the data of a snapshot.
+    fn read(&self, snapshot: &Snapshot, known: &[Arc<Template>]) -> Result<SnapshotAnswer, WhyRefused> {
         let Snapshot { file, head, start } = snapshot;
         let stuck = |error: io::Error| WhyRefused::Stuck(error.to_string());
         let unfinished = |reason: &str| Err(WhyRefused::Unfinished(reason.to_owned()));
@@ -262,10 +278,7 @@ impl InboxReader<'_, '_, '_> {
         opened.seek(SeekFrom::Start(*start)).map_err(stuck)?;
         let mut checked = HashingReader::new(opened);
         if let Some(meta_bytes) = head.meta_bytes {
-            let (parsed, meta) = self.read_binary(checked, head, meta_bytes)?;
-            let process = head.named_process(meta);
-            let read_at = self.run.believed(process.read_at);
-            return Ok((parsed, Some(Process { read_at, ..process })));
+            return self.read_binary(checked, head, meta_bytes);
         }
         let mut reader = AnswerReader::new(&mut checked, self.limits, Vec::new());
         // The head of the snapshot has its length and digest.
@@ -280,19 +293,19 @@ impl InboxReader<'_, '_, '_> {
             _ if !checked.is_whole(head) => unfinished("its profile does not match its head"),
             Err(ReadError::Parse(error)) => Err(WhyRefused::Bad(error.to_string())),
             Err(ReadError::Memory(error)) => Err(error.into()),
-            Ok(parsed) => Ok((parsed, None)),
+            Ok(parsed) => Ok(SnapshotAnswer { parsed, process: None, main_package: None }),
         }
     }
 }
 
 impl InboxReader<'_, '_, '_> {
-    /// Reads a snapshot that holds a meta and counters; also returns the SHA-256 of the meta.
+    /// Reads a snapshot that holds a meta and counters.
     fn read_binary(
         &self,
         mut checked: HashingReader<File>,
         head: &SnapshotHead,
         meta_bytes: u64,
-    ) -> Result<(ParsedAnswer, Fingerprint), WhyRefused> {
+    ) -> Result<SnapshotAnswer, WhyRefused> {
         let stuck = |error: io::Error| WhyRefused::Stuck(error.to_string());
         let bad = |error: DataError| WhyRefused::Bad(error.to_string());
         let mut reservation = self.run.memory.only_reader();
@@ -314,7 +327,11 @@ impl InboxReader<'_, '_, '_> {
         }
         let profile = KnownMeta::new(&meta, &self.run.rules.agent_files).profile(&counters).map_err(bad)?;
         let template = Some(Template::for_build(&profile.build));
-        Ok((ParsedAnswer { profile, template, answer_digest: None }, meta.sha256()))
+        let parsed = ParsedAnswer { profile, template, answer_digest: None };
+        let process = head.named_process(meta.sha256());
+        let read_at = self.run.believed(process.read_at);
+        let main_package = meta.main_package().map(str::to_owned);
+        Ok(SnapshotAnswer { parsed, process: Some(Process { read_at, ..process }), main_package })
     }
 }
 

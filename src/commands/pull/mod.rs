@@ -80,7 +80,7 @@ pub struct PullArgs {
     to_inbox: Option<PathBuf>,
 
     /// With --to-inbox: the registered name of the process [default: `GOC_SERVICE_NAME`, in this environment or in that
-    /// of the process].
+    /// of the process; else made of `POD_NAMESPACE`, `POD_APP` and what its agent tells].
     #[arg(long, value_name = "NAME", requires = "to_inbox", conflicts_with_all = ["services", "force", "raw", "adopt", "dry_run"])]
     service: Option<String>,
 

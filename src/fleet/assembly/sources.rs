@@ -20,13 +20,6 @@ pub(crate) struct SourceAnswer {
     pub(crate) answer: Option<Result<TargetList, String>>,
 }
 
-impl ServiceFields {
-    pub(super) fn key(&self) -> Key {
-        let Self { env, region, app, branch: _, commit } = self.clone();
-        Key { env, region, app, commit }
-    }
-}
-
 /// Commits by environment, region and app.
 type CommitsByApp = HashMap<[String; 3], BTreeSet<String>>;
 
@@ -164,9 +157,8 @@ impl Assembly<'_> {
     /// so that a center's service of that name is the same one.
     fn name_of_fields(&mut self, fields: &ServiceFields) -> String {
         let shown = fields.to_string();
-        let parsed = self.naming.parse(&shown);
         let key = fields.key();
-        if parsed.is_parsed() && Key::from_parsed(&parsed) == key && parsed.branch == fields.branch {
+        if fields.is_name(self.naming) {
             return shown;
         }
         let stored = fields.stored();

@@ -39,6 +39,10 @@ const LONGEST_HOST_NAME: usize = 255;
 pub(crate) struct SnapshotHead {
     /// The name that the process is registered under.
     pub service: String,
+    /// Env, region, app, branch and commit of a service whose name was put together from them; `''` for an app that the
+    /// program in the meta decides. `None`: the name is the one of a registered service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fields: Option<[String; 5]>,
     /// The port where the process serves its profile.
     pub port: u16,
     /// Addresses of the host; those that other hosts can reach come first.
@@ -130,6 +134,9 @@ impl SnapshotHead {
         match self {
             _ if self.service.is_empty() => Some("it names no service"),
             _ if self.service.len() > LONGEST_NAME => Some("its service has a name that is too long"),
+            _ if self.fields.iter().flatten().any(|field| field.len() > LONGEST_NAME) => {
+                Some("its service has a field that is too long")
+            }
             _ if self.port == 0 => Some("it names no port"),
             _ if !is_host_name(&self.host_name) => Some("its host has a name that no host has"),
             _ if !are_times => Some("a time is not of this age"),
@@ -284,6 +291,7 @@ pub(crate) mod tests {
         let at = |minute| Utc.with_ymd_and_hms(2026, 11, 25, 12, minute, 0).unwrap();
         SnapshotHead {
             service: "staging_th_app_master_845820727e".to_owned(),
+            fields: None,
             port: 49970,
             addresses: ["10.2.3.4", "fd00::7", "127.0.0.1"].map(|ip| ip.parse().unwrap()).to_vec(),
             host_name: "app-5d9c".to_owned(),

@@ -24,6 +24,7 @@ pub(crate) use question::{AddressHistory, FoundAgent, Question};
 pub(crate) use reading::{TargetLimits, TargetsError, read};
 pub(crate) use template::Template;
 
+use crate::fleet::records::Key;
 use crate::names::{Naming, ParsedName};
 
 /// The port of an agent whose address names none.
@@ -84,14 +85,12 @@ pub(crate) struct ServiceFields {
 impl ServiceFields {
     /// Returns the text by which the database knows the service: a name that the fields make could be that of others.
     pub(crate) fn stored(&self) -> String {
-        let Self { env, region, app, branch, commit } = self;
-        serde_json::json!([env, region, app, branch, commit]).to_string()
+        serde_json::json!(self.to_list()).to_string()
     }
 
     /// Reads such a text.
     pub(crate) fn from_stored(text: &str) -> Option<Self> {
-        let [env, region, app, branch, commit] = serde_json::from_str(text).ok()?;
-        Some(Self { env, region, app, branch, commit })
+        Some(Self::from_list(serde_json::from_str(text).ok()?))
     }
 }
 
@@ -102,6 +101,41 @@ impl ServiceFields {
         let is_parsed = parsed.is_parsed();
         let ParsedName { env, region, app, branch, commit, .. } = parsed;
         is_parsed.then_some(Self { env, region, app, branch, commit })
+    }
+
+    /// Returns these fields, and for those that are not given the ones of `other`.
+    pub(crate) fn or(self, other: &Self) -> Self {
+        let or = |one: String, other: &String| if one.is_empty() { other.clone() } else { one };
+        let Self { env, region, app, branch, commit } = self;
+        Self {
+            env: or(env, &other.env),
+            region: or(region, &other.region),
+            app: or(app, &other.app),
+            branch: or(branch, &other.branch),
+            commit: or(commit, &other.commit),
+        }
+    }
+
+    /// Returns the fields in the order of their declaration.
+    pub(crate) fn to_list(&self) -> [String; 5] {
+        let Self { env, region, app, branch, commit } = self.clone();
+        [env, region, app, branch, commit]
+    }
+
+    /// Reads such a list.
+    pub(crate) fn from_list([env, region, app, branch, commit]: [String; 5]) -> Self {
+        Self { env, region, app, branch, commit }
+    }
+
+    /// Returns the key of the service.
+    pub(crate) fn key(&self) -> Key {
+        let Self { env, region, app, branch: _, commit } = self.clone();
+        Key { env, region, app, commit }
+    }
+
+    /// Tells whether the name that is shown reads as these very fields, so that it can be a registered name.
+    pub(crate) fn is_name(&self, naming: &Naming) -> bool {
+        Self::from_name(&self.to_string(), naming).is_some_and(|read| read == *self)
     }
 
     /// Tells whether these labels may mean a service, whatever its commit. Where they name no app, each app is meant.
