@@ -350,6 +350,27 @@ fn a_center_and_sources_that_list_one_address_count_it_once() {
 }
 
 #[test]
+fn a_pull_without_sources_keeps_the_order_in_which_they_were_given() {
+    let world = World::new();
+    let agent = process();
+    world.list_targets("a.json", &json!([group(&[&agent], &json!({"app": "later"}))]));
+    world.list_targets("b.json", &json!([group(&[&agent], &json!({"app": "first"}))]));
+    let pull =
+        |arguments: &[&str]| world.run_alone(&[&["pull", "--force"], arguments].concat()).assert_code(0);
+    pull(&["--targets", "b.json", "--targets", "a.json"]);
+    assert_eq!(world.states(&["--offline"]), ["first ok 1"]);
+    pull(&[]);
+    assert_eq!(world.states(&[]), ["first ok 1"]);
+    assert_eq!(
+        world.query::<String>("SELECT group_concat(app_name) FROM goc_o_staging_service_cover"),
+        "first"
+    );
+    // The order of the configuration is the one of a run that it gives its sources.
+    pull(&["--targets", "a.json", "--targets", "b.json"]);
+    assert_eq!(world.states(&[]), ["first offline 0", "later ok 1"]);
+}
+
+#[test]
 fn an_address_by_hand_needs_no_center() {
     let world = World::new();
     let agent = process();

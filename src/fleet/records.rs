@@ -114,8 +114,8 @@ pub(crate) struct AskedCenter {
 pub(crate) struct KnownSource {
     /// The time of the last pull without names that was given it.
     pub asked_at: Option<DateTime<Utc>>,
-    /// The last such pull was given it.
-    pub is_latest: bool,
+    /// Its place, from 1, among the sources of the last such pull; 0: that pull was not given it.
+    pub place: u32,
     /// The time at which its list was last read.
     pub last_listed_at: Option<DateTime<Utc>>,
 }

@@ -77,8 +77,12 @@ impl StoredFleet {
         let is_latest = |url: &&String| no_pull || self.asked.get(*url).is_some_and(|asked| asked.is_latest);
         let centers = self.centers.keys().filter(is_latest);
         let centers = centers.map(|url| CenterAnswer { url: url.clone(), answer: None }).collect();
-        let sources = self.sources.iter().filter(|(_, source)| no_pull || source.is_latest);
-        let sources = sources.map(|(name, _)| SourceAnswer { name: name.clone(), answer: None }).collect();
+        let is_of_latest = |(_, source): &(&String, &KnownSource)| no_pull || source.place > 0;
+        let mut sources: Vec<(&String, &KnownSource)> = self.sources.iter().filter(is_of_latest).collect();
+        // In the order in which that pull was given them, in which the first one counts.
+        sources.sort_by_key(|(_, source)| source.place);
+        let answer = |(name, _): (&String, _)| SourceAnswer { name: name.clone(), answer: None };
+        let sources = sources.into_iter().map(answer).collect();
         Answers { centers, sources }
     }
 }

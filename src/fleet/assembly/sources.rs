@@ -173,13 +173,14 @@ impl Assembly<'_> {
 
     /// Lets an address that a source of targets lists stand under one key, where centers or other sources list it under
     /// others: the source that stands first in `order` counts, and after all sources the centers, whose lists keep what
-    /// is long gone. What is listed now counts before what was listed when its lister was last heard.
+    /// is long gone. A source that fails for a run keeps its place, or the counts of its processes would go to another
+    /// service for that run; among centers one that answers counts first.
     pub(super) fn settle(&mut self, order: &[String]) {
         let rank = |listing: &Listing| {
             let place = listing.lister.targets().map(|name| order.iter().position(|known| known == name));
-            (listing.assumed, place.map_or(usize::MAX, |place| place.unwrap_or(usize::MAX - 1)))
+            (place.map_or(usize::MAX, |place| place.unwrap_or(usize::MAX - 1)), listing.assumed)
         };
-        let mut first: HashMap<Arc<str>, ((bool, usize), KeyId, Lister)> = HashMap::new();
+        let mut first: HashMap<Arc<str>, ((usize, bool), KeyId, Lister)> = HashMap::new();
         let listings = self.members.values().flat_map(|(_, member)| &member.listings);
         let from_sources: HashSet<Arc<str>> = listings
             .filter(|listing| listing.lister.targets().is_some())
@@ -388,6 +389,43 @@ mod tests {
         assert_eq!(fleet.entries[0].sources_of("http://a:1").len(), 2);
     }
 
+    #[test]
+    fn a_source_that_fails_keeps_its_place_before_later_ones_and_centers() {
+        let failed = || SourceAnswer { name: "x".to_owned(), answer: Some(Err("it is empty".to_owned())) };
+        let other = listed("y", &[group("a:1", &[("app", "other")])]);
+        let centers = vec![center(ECHO, &["http://b:1"])];
+        let fleet = assemble(known(), Answers { centers, sources: vec![failed(), other] });
+        assert_eq!(shown(&fleet)[0], "echo (||echo|): http://a:1 http://b:1");
+    }
+
+    #[test]
+    fn without_asking_sources_count_in_the_order_in_which_they_were_given() {
+        let with = |places: [u32; 2]| {
+            let mut known = known();
+            let one = known.listings[0].clone();
+            let other = ServiceFields { app: "other".to_owned(), ..ServiceFields::default() };
+            known.keys.push((KeyId(2), Some(other.key())));
+            let service = crate::fleet::ids::ServiceId(2);
+            known.services.push(StoredService {
+                id: service,
+                name: other.stored(),
+                has_fields: true,
+                place: Some((KeyId(2), String::new())),
+            });
+            known.listings.push(ListedAddress { service, lister: Lister::Targets("y".into()), ..one });
+            for (name, place) in ["x", "y"].into_iter().zip(places) {
+                let source = KnownSource { asked_at: Some(at(-5)), place, last_listed_at: Some(at(-5)) };
+                known.sources.insert(name.to_owned(), source);
+            }
+            let answers = known.without_asking();
+            shown(&assemble(known, answers))
+        };
+        assert_eq!(with([1, 2]), ["echo (||echo|): http://a:1 http://b:1", "other (||other|): "]);
+        assert_eq!(with([2, 1]), ["echo (||echo|): http://b:1", "other (||other|): http://a:1"]);
+        // As an earlier release stored it, without an order.
+        assert_eq!(with([1, 1]), ["echo (||echo|): http://a:1 http://b:1", "other (||other|): "]);
+    }
+
     /// A fleet of which the database knows that source `x` lists `http://a:1` and `http://b:1` of `echo`, by fields.
     fn known() -> StoredFleet {
         known_as(&ServiceFields { app: "echo".to_owned(), ..ServiceFields::default() })
@@ -405,7 +443,7 @@ mod tests {
             listed: true,
             unlisted_at: None,
         };
-        let source = KnownSource { asked_at: Some(at(-5)), is_latest: true, last_listed_at: Some(at(-5)) };
+        let source = KnownSource { asked_at: Some(at(-5)), place: 1, last_listed_at: Some(at(-5)) };
         StoredFleet {
             keys: vec![(KeyId(1), Some(fields.key()))],
             services: vec![StoredService {

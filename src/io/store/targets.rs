@@ -26,7 +26,7 @@ impl Store {
         let sql = "SELECT name, asked_at, is_latest, last_listed_at FROM target_source";
         let read = |row: &Row<'_>| {
             let (asked_at, last_listed_at) = (maybe_time(row, 1)?, maybe_time(row, 3)?);
-            Ok((row.get(0)?, KnownSource { asked_at, is_latest: row.get(2)?, last_listed_at }))
+            Ok((row.get(0)?, KnownSource { asked_at, place: row.get(2)?, last_listed_at }))
         };
         let sources = self.query_readable("target_source", sql, [], |_| Ok(ValueOwner::Nobody), read)?;
         Ok(sources.into_iter().collect())
@@ -70,14 +70,15 @@ fn facts(row: &Row<'_>) -> rusqlite::Result<TargetFacts> {
 }
 
 impl Writer<'_> {
-    /// Replaces the sources that the latest pull without names was given.
+    /// Replaces the sources that the latest pull without names was given. The column `is_latest` has their places, from 1:
+    /// of two sources that list one address, the first counts.
     pub(super) fn set_asked_sources(&self, names: &[String], at: DateTime<Utc>) -> rusqlite::Result<()> {
         self.run("UPDATE target_source SET is_latest = 0 WHERE is_latest", params![])?;
-        names.iter().try_for_each(|name| {
+        (1_i64..).zip(names).try_for_each(|(place, name)| {
             self.run(
-                "INSERT INTO target_source (name, asked_at, is_latest) VALUES (?1, ?2, 1)
-                     ON CONFLICT (name) DO UPDATE SET asked_at = excluded.asked_at, is_latest = 1",
-                params![name, iso(at)],
+                "INSERT INTO target_source (name, asked_at, is_latest) VALUES (?1, ?2, ?3)
+                     ON CONFLICT (name) DO UPDATE SET asked_at = excluded.asked_at, is_latest = excluded.is_latest",
+                params![name, iso(at), place],
             )
         })
     }
