@@ -601,6 +601,17 @@ fn lists_tell_the_kind_of_each_agent() {
     let line = |url: &str| explained.stdout.lines().find(|line| line.contains(url)).unwrap().to_owned();
     assert!(line(&agents[0].url()).contains("; agent coverport"), "{}", explained.stdout);
     assert!(!line(&goc.url()).contains("agent"), "{}", explained.stdout);
+    let metrics = world.run(&["list", "--format", "prometheus"]).assert_code(0).stdout;
+    assert!(
+        metrics.contains(",commit=\"845820727e\",agent=\"coverport,goc\",targets=\"\"} 1\n"),
+        "{metrics}"
+    );
+    world.run(&["report", "--all", "--format", "site", "-o", "site"]).assert_code(0);
+    let site: serde_json::Value =
+        serde_json::from_slice(&fs::read(world.home().join("site/index.json")).unwrap()).unwrap();
+    assert_eq!(site["services"][0]["agents"], json!(["coverport", "goc"]));
+    let page = fs::read_to_string(world.home().join("site/apa_goc_echoserver/index.html")).unwrap();
+    assert!(page.contains("<dt>Agent</dt><dd>coverport, goc</dd>"), "{page}");
 }
 
 /// A pod as `kubectl get pods -o json` prints it.

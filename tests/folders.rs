@@ -110,6 +110,28 @@ fn sorted(taken: &[(String, Value)]) -> Vec<&str> {
 }
 
 #[test]
+fn files_of_agents_that_are_left_out_of_a_folder_are_named_once() {
+    let world = World::new();
+    let blocks =
+        "example.com/calc/main.go:1.1,2.2 1\nexample.com/calc/coverage/coverage_server.go:1.1,2.2 1\n";
+    let program = BinaryProgram::from_profile(blocks);
+    let folder = world.folder(SERVICE);
+    let pull = |counts: &[u64], time: u32| {
+        fs::write(folder.join("covmeta.a"), program.meta()).unwrap();
+        fs::write(folder.join(format!("covcounters.a.7.{time}")), program.counters(counts)).unwrap();
+        world.run(&["pull", "--no-peek", "-v"]).assert_code(0).stderr
+    };
+    let said = format!(
+        "{SERVICE}: \"example.com/calc/coverage/coverage_server.go\" is a file of its agent and left out (agent_files)"
+    );
+    let first = pull(&[1, 5], 1);
+    assert_eq!(first.matches(&said).count(), 1, "{first}");
+    let again = pull(&[2, 6], 2);
+    assert!(!again.contains("left out"), "{again}");
+    assert_eq!(world.stored(APP).counts, [1]);
+}
+
+#[test]
 fn the_data_of_processes_that_ended_is_what_go_tool_covdata_says() {
     for (fixture, mode) in [("count", "count"), ("set", "set"), ("atomic", "atomic"), ("cgo", "set")] {
         let world = World::new();

@@ -316,6 +316,7 @@ fn metrics_are_given_only_for_known_values() {
         ("replicas_known", "3"),
         ("pull_errors", "1"),
         ("next_due_timestamp_seconds", retry.as_str()),
+        ("service_info", "1"),
     ];
     assert_eq!(of_echo, owned(expected));
     let (_, labels, _) = read.iter().find(|(_, labels, _)| labels.values().any(|it| it == ECHO)).unwrap();

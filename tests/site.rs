@@ -268,7 +268,7 @@ fn scripts_find_every_service_with_its_figures_and_paths() {
         assert!(live[time].take().as_str().unwrap().ends_with('Z'));
     }
     let wanted = json!({
-        "service": LIVE, "also": [], "env": "prod", "region": "sg", "app": "shop", "branch": "master",
+        "service": LIVE, "also": [], "agents": ["goc"], "env": "prod", "region": "sg", "app": "shop", "branch": "master",
         "commit": "845820727e", "state": "unreachable", "concern": "failing", "errors": null,
         "up": 0, "listed": 1, "percent": 90.0, "covered": 9, "total": 10,
         "replicas": {"answered": 0, "known": 1}, "id": 1, "stored_at": null, "diff": null, "last_pull": null,

@@ -102,6 +102,10 @@ fn processes_of_a_file_are_pulled_listed_and_reported_without_any_center() {
     let site: Value =
         serde_json::from_slice(&fs::read(world.home().join("site/index.json")).unwrap()).unwrap();
     assert_eq!(site["services"][0]["targets"], json!([file.to_str().unwrap()]));
+    assert_eq!(site["services"][0]["agents"], json!(["goc"]));
+    let index = fs::read_to_string(world.home().join("site/index.html")).unwrap();
+    let origin = format!(" title=\"targets {}\"", file.display());
+    assert!(index.contains(&origin), "{index}");
     // Without the option nobody is asked, and what was listed last is shown.
     assert_eq!(world.states(&[]), [format!("{ECHO} ok 2")]);
     let again = world.run_alone(&["pull", "--force"]).assert_code(0);
@@ -252,6 +256,8 @@ fn a_failed_source_stands_by_its_last_list() {
         world.run_alone(&["list", "--targets", "x=x.json", "--format", "prometheus"]).assert_code(3);
     assert!(metrics.stdout.contains("goc_watchdog_targets_up{targets=\"x\"} 0\n"), "{}", metrics.stdout);
     assert!(metrics.stdout.contains(",targets=\"x\"} 2\n"), "{}", metrics.stdout);
+    let info = ",commit=\"845820727e\",agent=\"goc\",targets=\"x\"} 1\n";
+    assert!(metrics.stdout.contains(info), "{}", metrics.stdout);
     world.assert_consistent();
 }
 
@@ -454,7 +460,8 @@ fn a_configured_command_lists_targets_where_only_its_user_can_have_written_it() 
     set_mode(0o644);
     world.run_alone(&["pull", "--force"]).assert_code(0);
     assert_eq!(world.states(&[]), [format!("{ECHO} ok 1")]);
-    world.run_alone(&["prune"]).assert_code(0);
+    let pruned = world.run_alone(&["prune"]).assert_code(0);
+    pruned.assert_stderr_contains("[[targets]]: files are not read and commands are not run");
     assert_eq!(
         fs::read_to_string(world.home().join("arguments")).unwrap(),
         "get pods $HOME\nget pods $HOME\n"

@@ -133,6 +133,7 @@ fn tell_list(name: &str, list: &TargetList, context: &Context) {
 }
 
 /// Tells that `prune` removes nothing from sources of targets. A file that was given is read, to say how much it lists.
+/// Configured sources are not: a command may take long and need rights, and `prune` would learn nothing from its list.
 pub(crate) fn tell_nothing_to_remove(
     args: &TargetArgs,
     bounds: SourceBounds<'_>,
@@ -156,6 +157,11 @@ pub(crate) fn tell_nothing_to_remove(
             }
             None => {}
         }
+    }
+    if args.targets.is_empty() && !context.sources.is_empty() {
+        context.tell(
+            "[[targets]]: files are not read and commands are not run, since there is nothing to remove from sources of targets",
+        );
     }
     if context.centers.is_empty() {
         context.tell(

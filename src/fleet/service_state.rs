@@ -1,6 +1,6 @@
 //! The state of a service that `list` and the site show.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 
@@ -151,6 +151,14 @@ impl ServiceLine<'_> {
     /// Returns the sources of targets that list an address of the service, each as often as it lists one.
     pub(crate) fn sources(&self) -> impl Iterator<Item = &str> {
         self.member.listings.iter().filter_map(|listing| listing.lister.targets())
+    }
+
+    /// Returns the kinds of the agents at its addresses, where they are known.
+    pub(crate) fn agents(&self) -> BTreeSet<&'static str> {
+        self.member
+            .addresses()
+            .filter_map(|listing| self.health.agent(self.entry, &listing.address))
+            .collect()
     }
 
     pub(crate) fn up(&self) -> usize {

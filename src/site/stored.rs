@@ -144,6 +144,7 @@ impl SiteData {
             name: member.name.clone(),
             also: Vec::new(),
             targets: line.sources().map(str::to_owned).collect::<BTreeSet<_>>().into_iter().collect(),
+            agents: line.agents().into_iter().map(str::to_owned).collect(),
             env,
             region,
             app,
@@ -246,6 +247,9 @@ fn as_one(mut of: Vec<Service>) -> Option<Service> {
             all.targets.append(&mut one.targets);
             all.targets.sort();
             all.targets.dedup();
+            all.agents.append(&mut one.agents);
+            all.agents.sort();
+            all.agents.dedup();
             all.errors.append(&mut one.errors);
             all.errors.truncate(ERRORS);
             all.replicas = (all.replicas.0 + one.replicas.0, all.replicas.1 + one.replicas.1);

@@ -255,6 +255,9 @@ impl FolderReader<'_, '_, '_, '_> {
                 let service = entry.members[0].name.clone();
                 self.outcome.twin_metas.push((service, hash.to_string()));
             }
+            let service = entry.newest_name().name.clone();
+            let left_out = meta.known.left_out().map(|file| (service.clone(), file.to_owned()));
+            self.outcome.left_out.extend(left_out);
             let (structure, data) = (meta.structure, meta.data.to_vec());
             changes.push(Change::Meta { sha256, hash, structure, data });
         }

@@ -126,6 +126,8 @@ pub(crate) struct InboxOutcome {
     pub(crate) bad_folders: Vec<String>,
     /// Services of which two programs have one hash, each with the hash.
     pub(crate) twin_metas: Vec<(String, String)>,
+    /// Files of agents that are left out of programs which are new to a service, with its name.
+    pub(crate) left_out: Vec<(String, String)>,
     /// An inbox could not be read or not be emptied.
     is_partial: bool,
 }

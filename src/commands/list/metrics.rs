@@ -1,6 +1,6 @@
 //! `list --format prometheus`: metrics for alerts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use chrono::{DateTime, Utc};
@@ -72,8 +72,44 @@ fn each(
         let samples = lines.iter().filter_map(|line| Some((labels(line), number(line)?))).collect();
         take(Gauge { name, help, samples })?;
     }
+    take_info(lines, &mut take)?;
     take(center_up(&up.centers))?;
     each_of_sources(lines, up, take)
+}
+
+/// Takes the metric whose labels tell the agents and sources of services, if any are known.
+///
+/// A metric of its own has them, because another label on a released metric would make another series of it.
+fn take_info(
+    lines: &[ServiceLine<'_>],
+    take: &mut impl FnMut(Gauge<'_>) -> io::Result<()>,
+) -> io::Result<()> {
+    let info = |line: &ServiceLine<'_>| {
+        let agents: Vec<&str> = line.agents().into_iter().collect();
+        let sources: BTreeSet<&str> = line.sources().collect();
+        let sources: Vec<&str> = sources.into_iter().collect();
+        (agents.join(","), sources.join(","))
+    };
+    let infos: Vec<(&ServiceLine<'_>, (String, String))> = lines
+        .iter()
+        .map(|line| (line, info(line)))
+        .filter(|(_, (agents, sources))| !(agents.is_empty() && sources.is_empty()))
+        .collect();
+    if infos.is_empty() {
+        return Ok(());
+    }
+    take(Gauge {
+        name: "goc_watchdog_service_info",
+        help: "Always 1; the labels have the kinds of its agents and the sources of targets that list it, joined by commas.",
+        samples: infos
+            .iter()
+            .map(|(line, (agents, sources))| {
+                let mut labels = labels(line);
+                labels.extend([("agent", agents.as_str()), ("targets", sources.as_str())]);
+                (labels, 1.0)
+            })
+            .collect(),
+    })
 }
 
 /// Takes the metrics of sources of targets, if there are any.

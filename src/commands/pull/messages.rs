@@ -153,6 +153,10 @@ pub(super) fn tell_inboxes(inbox: &InboxOutcome, context: &Context) {
         let name = in_message(service);
         warn(format!("{name}: its program has the hash of another one, {hash}; they are two builds"));
     }
+    for (service, file) in &inbox.left_out {
+        let (name, file) = (in_message(service), in_message(file));
+        context.explain(format_args!("{name}: \"{file}\" is a file of its agent and left out (agent_files)"));
+    }
     if *waiting > 0 {
         let files = show::count(*waiting, "files");
         warn(format!(

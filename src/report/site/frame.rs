@@ -10,6 +10,9 @@ use super::moment::Moment;
 use crate::names::printable;
 use crate::report::html::{hash, script};
 
+/// The kind of agent that is not mentioned where it is the only one.
+const GOC: &str = "goc";
+
 /// Style and script must be in each page unchanged, because its policy has their hashes.
 const STYLE: &str = concat!(include_str!("../html/base.css"), include_str!("site.css"));
 static SCRIPT: LazyLock<String> =
@@ -104,9 +107,10 @@ impl<'s> ServiceRow<'s> {
 
     /// Returns the words in which the search looks.
     pub(super) fn words(&self) -> String {
-        let Service { name, also, targets, env, region, app, branch, commit, state, .. } = self.service;
+        let Service { name, also, targets, agents, env, region, app, branch, commit, state, .. } =
+            self.service;
         let words = [name, env, region, app, branch, commit, &state.text];
-        let words = words.into_iter().chain(also).chain(targets);
+        let words = words.into_iter().chain(also).chain(targets).chain(agents);
         printable(&words.map(String::as_str).collect::<Vec<_>>().join(" ")).to_lowercase()
     }
 
@@ -117,6 +121,21 @@ impl<'s> ServiceRow<'s> {
     /// Returns the sources of targets that list the service, in one line.
     pub(super) fn targets(&self) -> String {
         printable(&self.service.targets.join(" ")).into_owned()
+    }
+
+    /// Returns the kinds of its agents, in one line; empty where all are of goc, or none is known.
+    pub(super) fn agents(&self) -> String {
+        match &self.service.agents[..] {
+            [only] if only == GOC => String::new(),
+            agents => agents.join(", "),
+        }
+    }
+
+    /// Returns what an index says of the origin of its data beside the name; empty where a center lists agents of goc.
+    pub(super) fn origin(&self) -> String {
+        let said = [("agent", self.agents()), ("targets", self.targets())];
+        let said = said.into_iter().filter(|(_, text)| !text.is_empty());
+        said.map(|(what, text)| format!("{what} {text}")).collect::<Vec<_>>().join("; ")
     }
 
     pub(super) fn errors(&self) -> Vec<String> {

@@ -44,6 +44,7 @@ struct ServiceJson<'s> {
     also: &'s [String],
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     targets: &'s [String],
+    agents: &'s [String],
     env: &'s str,
     region: &'s str,
     app: &'s str,
@@ -83,6 +84,7 @@ impl<'s> ServiceJson<'s> {
             name,
             also,
             targets,
+            agents,
             env,
             region,
             app: of,
@@ -104,6 +106,7 @@ impl<'s> ServiceJson<'s> {
             service: name,
             also,
             targets,
+            agents,
             env,
             region,
             app: of,

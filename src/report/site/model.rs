@@ -23,6 +23,8 @@ pub(crate) struct Service {
     pub also: Vec<String>,
     /// Names of the sources of targets that list it.
     pub targets: Vec<String>,
+    /// Kinds of the agents at its addresses, where they are known.
+    pub agents: Vec<String>,
     /// Empty when the name fits no pattern. So are region, branch and commit.
     pub env: String,
     pub region: String,
