@@ -279,3 +279,19 @@ fn a_snapshot_of_another_process_id_is_added_though_its_counters_are_higher() {
     world.pull(0);
     assert_eq!(world.echo_counts(), [8, 1, 4]);
 }
+
+#[test]
+fn a_kept_answer_of_a_process_that_only_left_a_file_adds_nothing() {
+    let (world, agent) = world();
+    agent.switch_to(7, &[2, 0, 1]);
+    let kept = agent.kept_answer();
+    pull(&world, &agent, 8, [1, 0, 1]);
+    leave_file(&world, ECHO, 7, 1, [3, 0, 2]);
+    agent.switch_to(7, &[2, 0, 1]);
+    agent.behave(kept);
+    world.pull(0);
+    assert_eq!(world.echo_counts(), [4, 0, 3]);
+    agent.behave(Behaviour::Normal);
+    pull(&world, &agent, 8, [2, 0, 1]);
+    assert_eq!(world.echo_counts(), [5, 0, 3]);
+}

@@ -57,7 +57,13 @@ pub(crate) fn known_lives(
         None => None,
     };
     if let Some(NamedLives { previous, is_late }) = named {
-        let others = joined_mixtures;
+        let (others, is_alone) = (joined_mixtures, is_late && previous.is_none());
+        // What the process left in a folder before may hold the answer.
+        let left = match process {
+            Some(process) if is_alone => left_life(pull, process, answer, assignment)?,
+            _ => None,
+        };
+        let previous = previous.or(left.map(|(stored, _)| stored));
         return Ok(KnownLives { previous, others, mixture, is_late, ..KnownLives::default() });
     }
     if may_be_of_another {
@@ -92,11 +98,12 @@ pub(crate) fn known_lives(
         Some(process) if begins => left_life(pull, process, answer, assignment)?,
         _ => None,
     };
+    let left = left.map(|(StoredLife { life, .. }, counts)| StoredLife { life, counts });
     let others = if mixture.is_some() { joined_mixtures } else { Vec::new() };
     Ok(KnownLives { previous, others, mixture, left, ..KnownLives::default() })
 }
 
-/// Finds the life that a process left in a folder before it was first pulled, with the counters that both have together:
+/// Finds the life that a process left in a folder before it was first pulled, and the counters that both have together:
 /// of its pod, else with its process id. The life is noted as one that is counted with the answer, so that no other
 /// answer takes it.
 fn left_life(
@@ -104,7 +111,7 @@ fn left_life(
     process: &Process,
     answer: &PulledAnswer,
     assignment: &BuildAssignment<'_>,
-) -> anyhow::Result<Option<StoredLife>> {
+) -> anyhow::Result<Option<(StoredLife, Vec<u64>)>> {
     let Profile { mode, counts, .. } = &answer.profile;
     let of_group = (assignment.build_group, assignment.structure, *mode);
     let pods: HashSet<String> = pull.pods().map(str::to_owned).collect();
@@ -129,13 +136,10 @@ fn left_life(
         };
         let Some(owner) = exit_owner(*mode, lives.len(), counts, counts_of)? else { continue };
         let life = lives[owner.index].clone();
-        let joined = match owner.counts {
-            Some(joined) => Some(joined),
-            None => pull.store.counts(life.id, counts.len())?,
-        };
-        let Some(counts) = joined else { continue };
+        let Some(stored) = pull.store.counts(life.id, counts.len())? else { continue };
+        let joined = owner.counts.unwrap_or_else(|| stored.clone());
         open.state.replaced.insert(life.id);
-        return Ok(Some(StoredLife { life, counts }));
+        return Ok(Some((StoredLife { life, counts: stored }, joined)));
     }
     Ok(None)
 }

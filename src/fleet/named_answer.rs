@@ -191,6 +191,7 @@ mod tests {
 
     use super::*;
     use crate::fleet::fixtures::{at, print};
+    use crate::fleet::left_process::exit_owner;
     use crate::fleet::life::{KnownLives, LifeDecision, StoredLife};
     use crate::fleet::records::Life;
     use crate::fleet::snapshot::{ClockDoubt, LifeTimes, ResumedLife, larger, resumed};
@@ -313,6 +314,8 @@ mod tests {
         Keep(bool),
         /// An answer that was given or kept before comes again.
         Again(usize),
+        /// One of the processes writes its counters into a folder, which are taken in at once.
+        Leave(bool),
         /// One of the processes is started again.
         Restart(bool),
     }
@@ -323,6 +326,7 @@ mod tests {
             4 => any::<bool>().prop_map(Event::Pull),
             1 => any::<bool>().prop_map(Event::Keep),
             2 => any::<usize>().prop_map(Event::Again),
+            1 => any::<bool>().prop_map(Event::Leave),
             1 => any::<bool>().prop_map(Event::Restart),
         ]
     }
@@ -363,6 +367,8 @@ mod tests {
         pulled: i64,
         closed: Option<i64>,
         counts: Vec<u64>,
+        /// The counters were left in a folder.
+        is_left: bool,
     }
 
     /// The lives of an address as pulls store them.
@@ -384,6 +390,39 @@ mod tests {
             StoredLife { life, counts: counts.clone() }
         }
 
+        fn last_read_at(&self) -> Option<DateTime<Utc>> {
+            let at_address = self.lives.iter().filter(|life| !life.is_left);
+            at_address.filter_map(|life| life.process.read_at).max()
+        }
+
+        /// Finds the life of a process, left or pulled, that goes on with these counters or with which they go on.
+        fn owner(&self, is_left: bool, process: &Process, counts: &[u64]) -> Option<(usize, Vec<u64>)> {
+            let of_it = |index: &usize| {
+                let life = &self.lives[*index];
+                life.is_left == is_left && life.process.answers_as(process) && !life.counts.is_empty()
+            };
+            let lives: Vec<usize> = (0..self.lives.len()).filter(of_it).collect();
+            let counts_of = |index: usize| Ok::<_, Infallible>(Some(self.lives[lives[index]].counts.clone()));
+            let Ok(owner) = exit_owner(Mode::Atomic, lives.len(), counts, counts_of);
+            owner.map(|owner| {
+                let index = lives[owner.index];
+                (index, owner.counts.unwrap_or_else(|| self.lives[index].counts.clone()))
+            })
+        }
+
+        /// Takes in counters that a process wrote into a folder. Each process here leaves them under its own id.
+        fn take_in(&mut self, process: &Process, counts: &[u64], now: i64) {
+            let owner = self.owner(false, process, counts).or_else(|| self.owner(true, process, counts));
+            if let Some((index, counts)) = owner {
+                let life = &mut self.lives[index];
+                (life.counts, life.process.read_at) = (counts, life.process.read_at.max(process.read_at));
+                return;
+            }
+            let (process, counts) = (process.clone(), counts.to_vec());
+            let (opened, pulled, closed, is_left) = (now, now, Some(now), true);
+            self.lives.push(ModelLife { process, opened, pulled, closed, counts, is_left });
+        }
+
         /// Finds the lives as `collect::known_lives` does.
         fn known(&self, process: &Process, counts: &[u64], now: i64) -> KnownLives {
             let open = |life: &&ModelLife| life.closed.is_none();
@@ -398,10 +437,12 @@ mod tests {
                     .iter()
                     .filter(open)
                     .any(|life| life.process.is_another(process)),
-                last_read_at: self.lives.iter().filter_map(|life| life.process.read_at).max(),
+                last_read_at: self.last_read_at(),
             };
             let mut here: Vec<usize> = (0..self.lives.len())
-                .filter(|&index| named.may_be_of(Some(&self.lives[index].process)))
+                .filter(|&index| {
+                    !self.lives[index].is_left && named.may_be_of(Some(&self.lives[index].process))
+                })
                 .collect();
             here.sort_by_key(|&index| {
                 std::cmp::Reverse((self.lives[index].closed.is_none(), self.lives[index].pulled))
@@ -422,7 +463,10 @@ mod tests {
                     return known(here[index], true);
                 }
                 Some(NamedPlace::Resumes(index, _)) => return known(here[index], false),
-                Some(NamedPlace::LateAlone) => return KnownLives { is_late: true, ..KnownLives::default() },
+                Some(NamedPlace::LateAlone) => {
+                    let previous = self.owner(true, process, counts).map(|(index, _)| self.stored(index));
+                    return KnownLives { previous, is_late: true, ..KnownLives::default() };
+                }
                 None => {}
             }
             let goes_on = named.open.is_some_and(|open| continues(Mode::Atomic, open, counts));
@@ -450,7 +494,9 @@ mod tests {
                     return known(here[index], false);
                 }
             }
-            KnownLives { previous: own.map(|index| self.stored(index)), ..KnownLives::default() }
+            let left = (!goes_on).then(|| self.owner(true, process, counts)).flatten();
+            let left = left.map(|(index, counts)| StoredLife { counts, ..self.stored(index) });
+            KnownLives { previous: own.map(|index| self.stored(index)), left, ..KnownLives::default() }
         }
 
         fn pull(&mut self, process: &Process, counts: &[u64], now: i64) {
@@ -463,10 +509,16 @@ mod tests {
             let index = |id: i64| usize::try_from(id).unwrap();
             let own = |closed| {
                 let (process, counts) = (process.clone(), counts.to_vec());
-                ModelLife { process, opened: now, pulled: now, closed, counts }
+                ModelLife { process, opened: now, pulled: now, closed, counts, is_left: false }
             };
             match decision {
-                LifeDecision::Begins { .. } => self.lives.push(own(None)),
+                LifeDecision::Begins { counts, left } => {
+                    if let Some(left) = left {
+                        // Its id is its index, so it stays as one that nothing finds.
+                        self.lives[index(left.0)].counts = Vec::new();
+                    }
+                    self.lives.push(ModelLife { counts, ..own(None) });
+                }
                 LifeDecision::Late { life: None, .. } => self.lives.push(own(Some(now))),
                 LifeDecision::Late { life: Some(life), counts, .. } => {
                     self.lives[index(life.id.0)].counts = counts;
@@ -482,7 +534,7 @@ mod tests {
         }
 
         fn total(&self) -> Vec<u64> {
-            let of = |block: usize| self.lives.iter().map(|life| life.counts[block]).sum();
+            let of = |block: usize| self.lives.iter().filter_map(|life| life.counts.get(block)).sum();
             (0..BLOCKS).map(of).collect()
         }
     }
@@ -511,6 +563,13 @@ mod tests {
                     next += 1;
                     None
                 }
+                // Only a process id tells whose counters lie in a folder.
+                Event::Leave(_) if !told.has_two_processes() => None,
+                Event::Leave(one) => {
+                    let (number, counts) = running[chosen(one)].clone();
+                    let process = Process { read_at: Some(at(now)), ..told.process(number, now) };
+                    Some((number, process, counts))
+                }
                 Event::Pull(one) | Event::Keep(one) => {
                     let (number, counts) = running[chosen(one)].clone();
                     let answer = (number, told.process(number, now), counts);
@@ -528,12 +587,15 @@ mod tests {
             let Some((number, process, counts)) = answer else { continue };
             // A list tells of today's container, and the time of an answer that changed nothing is not stored. So nothing
             // shows that such an answer is of the container before.
-            let last_read_at = model.lives.iter().filter_map(|life| life.process.read_at).max();
+            let last_read_at = model.last_read_at();
             let is_foreign = process.restarts.is_some() && number != running[0].0;
             if is_foreign && process.read_at.is_none_or(|at| Some(at) > last_read_at) {
                 continue;
             }
-            model.pull(&process, &counts, now);
+            match event {
+                Event::Leave(_) => model.take_in(&process, &counts, now),
+                _ => model.pull(&process, &counts, now),
+            }
             let number = usize::try_from(number).unwrap();
             shown[number] = larger(&shown[number], &counts);
             let total = model.total();
@@ -576,6 +638,7 @@ mod tests {
                 match event {
                     Event::Hits(_, pair, times) => running[2 * pair..2 * pair + 2].iter_mut().for_each(|count| *count += times),
                     Event::Restart(_) => running.fill(0),
+                    Event::Leave(_) => {}
                     _ => {
                         if model.lives.iter().any(|life| life.closed.is_some() && life.counts == running) {
                             // A process that counted exactly as much as an earlier one is taken for that one.

@@ -334,9 +334,9 @@ impl Coverport {
         self.process().next.push_back(behaviour);
     }
 
-    /// Returns what the process answers now to a request for counters alone, as a proxy keeps it.
+    /// Returns what the process answers now, as a proxy keeps it that takes all queries for one.
     pub(crate) fn kept_answer(&self) -> Behaviour {
-        Behaviour::Body(self.process().body("/coverage", true))
+        Behaviour::Body(self.process().body("/coverage", false))
     }
 
     /// Lets another process of the program answer from now on, as one of several behind a load balancer.
