@@ -19,7 +19,7 @@ use crate::fleet::address_states::fraction_of_hits;
 use crate::fleet::change::Change;
 use crate::fleet::process::Process;
 use crate::fleet::targets::AgentKind;
-use crate::io::center::{AgentHeaders, Client, Coverage, HttpError};
+use crate::io::center::{AgentHeaders, Client, CoverageAnswer, HttpError};
 use crate::memory::{MemoryExhausted, Reservation};
 use crate::names::in_message;
 use crate::profile::gocover::{CounterFile, Meta, RecordsDigest};
@@ -67,7 +67,11 @@ fn read_unless_repeated(
 }
 
 /// Tells whether the process that answered last answers the same.
-fn is_repeated(pull: &AddressPull<'_>, known: &KnownAnswer<'_>, coverage: &Coverage) -> anyhow::Result<bool> {
+fn is_repeated(
+    pull: &AddressPull<'_>,
+    known: &KnownAnswer<'_>,
+    coverage: &CoverageAnswer,
+) -> anyhow::Result<bool> {
     let Some(digest) = RecordsDigest::decode(&known.answer_digest) else { return Ok(false) };
     if !CounterFile::from_bytes(&coverage.counters).is_ok_and(|file| digest.is_of(&file)) {
         return Ok(false);
@@ -85,14 +89,14 @@ pub(crate) fn request(
     kind: &AgentKind,
     with_meta: bool,
     mut reservation: Option<&mut Reservation>,
-) -> Result<Coverage, HttpError> {
+) -> Result<CoverageAnswer, HttpError> {
     match kind {
         AgentKind::Goc | AgentKind::Coverport => client.coverport(address, with_meta, reservation),
         AgentKind::Raw { meta, counters } => {
             let (headers, counters) =
                 client.coverage_file(address, counters, 0, reservation.as_deref_mut())?;
             let bytes = counters.len() as u64;
-            let mut coverage = Coverage { headers, meta: None, bytes, counters, read_at: None };
+            let mut coverage = CoverageAnswer { headers, meta: None, bytes, counters, read_at: None };
             if with_meta {
                 let beside = coverage.counters.capacity() as u64;
                 let (_, meta) = client.coverage_file(address, meta, beside, reservation)?;
@@ -108,7 +112,7 @@ pub(crate) fn request(
 fn read(
     pull: &AddressPull<'_>,
     kind: &AgentKind,
-    mut coverage: Coverage,
+    mut coverage: CoverageAnswer,
     mut reservation: Reservation,
 ) -> Result<PulledAnswer, AskError> {
     let file = CounterFile::from_bytes(&coverage.counters).map_err(HttpError::from)?;
@@ -166,7 +170,7 @@ fn is_known(pull: &AddressPull<'_>, process: &Process) -> anyhow::Result<bool> {
 }
 
 /// Tells whether an answer has this meta, and counters of it.
-fn shows(coverage: &Coverage, meta: &KnownMeta) -> bool {
+fn shows(coverage: &CoverageAnswer, meta: &KnownMeta) -> bool {
     let sha256 = coverage.meta.as_ref().and_then(|data| Fingerprint::from_bytes(&Sha256::digest(data)));
     sha256 == Some(meta.sha256)
         && CounterFile::from_bytes(&coverage.counters).is_ok_and(|file| file.hash() == meta.hash())
@@ -179,7 +183,7 @@ pub(crate) struct WholeMeta {
 }
 
 /// Takes the meta of an answer, which has to be that of its counters.
-pub(crate) fn whole_meta(coverage: &mut Coverage, client: &Client) -> Result<WholeMeta, HttpError> {
+pub(crate) fn whole_meta(coverage: &mut CoverageAnswer, client: &Client) -> Result<WholeMeta, HttpError> {
     let Some(bytes) = coverage.meta.take() else {
         return Err(HttpError::Contradiction(
             "answered without a meta, which its counters need: ask whoever wrote the agent for \"meta_data\"",
@@ -246,7 +250,7 @@ struct Counted {
 impl Counted {
     fn new(
         meta: &KnownMeta,
-        coverage: &Coverage,
+        coverage: &CoverageAnswer,
         pull: &AddressPull<'_>,
         reservation: &mut Reservation,
     ) -> Result<Self, HttpError> {
@@ -289,7 +293,7 @@ pub(crate) fn hits(file: &CounterFile<'_>) -> Result<String, HttpError> {
 }
 
 /// Returns the process that answered.
-fn of_answer(pull: &AddressPull<'_>, coverage: &Coverage, meta: Fingerprint) -> Process {
+fn of_answer(pull: &AddressPull<'_>, coverage: &CoverageAnswer, meta: Fingerprint) -> Process {
     let AgentHeaders { pid, .. } = coverage.headers;
     let read_at = pull.run.believed(coverage.read_at);
     Process { meta, pid, uid: pull.uid(), restarts: pull.restarts(), read_at }

@@ -127,7 +127,7 @@ pub(crate) fn stored_fleet(store: &Store, naming: &Naming, now: DateTime<Utc>) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fleet::targets::Template;
+    use crate::fleet::targets::ServiceTemplate;
     use crate::io::clock::Deadline;
     use crate::io::signals::Signals;
 
@@ -140,7 +140,7 @@ mod tests {
         assert!(made.success());
         let given = |name: &str, script: String| {
             let input = SourceInput::Command(["sh", "-c", &script].map(str::to_owned).to_vec());
-            let (deadline, template) = (Duration::from_secs(20), Template::default());
+            let (deadline, template) = (Duration::from_secs(20), ServiceTemplate::default());
             let source = TargetSource { name: name.to_owned(), input, deadline, template };
             GivenSource { source, list: None }
         };

@@ -14,7 +14,7 @@ use chrono::{DateTime, Utc};
 use crate::address::{host_and_port, shown_url};
 use crate::collect::hook_port;
 use crate::collect::whole_answer::{WholeAnswer, whole_answer_at};
-use crate::fleet::snapshot::{LONGEST_NAME, NamedByAgent, Process, SnapshotHead};
+use crate::fleet::snapshot::{LONGEST_NAME, NamedByAgent, SnapshotHead, SnapshotProcess};
 use crate::fleet::targets::{AgentKind, ProgramName, tidy_commit};
 use crate::io::center::{Client, HttpError, RequestOptions};
 use crate::io::host::{self, Listener};
@@ -94,8 +94,8 @@ fn leave(request: &SnapshotRequest) -> Result<LeftSnapshot> {
     if let Some(ip) = asked.filter(|ip| !addresses.contains(ip)) {
         addresses.insert(0, ip);
     }
-    let process =
-        process.and_then(|listener| Some(Process { id: listener.id, started_at: listener.started_at? }));
+    let process = process
+        .and_then(|listener| Some(SnapshotProcess { id: listener.id, started_at: listener.started_at? }));
     let head = SnapshotHead {
         service,
         fields,

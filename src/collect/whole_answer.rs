@@ -8,7 +8,7 @@ use crate::agent_files::AgentFiles;
 use crate::collect::binary_answer::{WholeMeta, request, whole_meta};
 use crate::collect::known_meta::KnownMeta;
 use crate::fleet::targets::AgentKind;
-use crate::io::center::{AgentHeaders, Client, Coverage, HttpError};
+use crate::io::center::{AgentHeaders, Client, CoverageAnswer, HttpError};
 use crate::memory::Reservation;
 use crate::profile::gocover::{CounterFile, Meta};
 use crate::profile::{self, Profile};
@@ -58,7 +58,7 @@ pub(crate) fn whole_answer_at(client: &Client, address: &str) -> Result<WholeAns
     let file = CounterFile::from_bytes(&coverage.counters)?;
     let profile = KnownMeta::new(&meta, &AgentFiles::default()).profile(&file)?;
     let counters = file.without_arguments(&coverage.counters);
-    let Coverage { headers, read_at, .. } = coverage;
+    let CoverageAnswer { headers, read_at, .. } = coverage;
     let (pid, main_package) = (headers.pid, meta.main_package().map(str::to_owned));
     Ok(WholeAnswer { headers, main_package, profile, meta: bytes, counters, pid, read_at })
 }

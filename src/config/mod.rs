@@ -43,7 +43,7 @@ use apps::AppTable;
 use fault::Fault;
 use owners::inbox_owners;
 use targets::TargetTable;
-use values::{Table, expected, list, text};
+use values::{Table, expected, file, list, text};
 
 /// The whole configuration. The default holds without a file.
 #[derive(Clone, Debug, Default)]
@@ -182,7 +182,6 @@ fn refuse_both_centers(document: &DeTable) -> Result<(), Fault> {
     }
 }
 
-const A_URL: &str = "a URL that starts with http:// or https://, such as \"http://127.0.0.1:7777\"";
 #[derive(Deserialize)]
 struct GlobText(#[serde(deserialize_with = "glob_text")] String);
 
@@ -196,7 +195,6 @@ fn agent_files<'de, D: Deserializer<'de>>(value: D) -> Result<AgentFiles, D::Err
 }
 
 const A_GLOB: &str = "a glob in quotes, such as \"*/coverage/coverage_server.go\"";
-const A_FILE: &str = "the path of a file in quotes";
 const A_FOLDER: &str = "the path of a folder in quotes";
 
 #[derive(Deserialize)]
@@ -204,6 +202,8 @@ struct UrlText(#[serde(deserialize_with = "url")] String);
 
 #[derive(Deserialize)]
 struct FolderPath(#[serde(deserialize_with = "folder")] PathBuf);
+
+const A_URL: &str = "a URL that starts with http:// or https://, such as \"http://127.0.0.1:7777\"";
 
 fn url<'de, T: From<String>, D: Deserializer<'de>>(value: D) -> Result<T, D::Error> {
     let is_http = |url: &str| ["http://", "https://"].iter().any(|scheme| url.starts_with(scheme));
@@ -219,11 +219,6 @@ fn urls<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Vec<String>>, D::E
 fn folder<'de, D: Deserializer<'de>>(value: D) -> Result<PathBuf, D::Error> {
     let parse = |path: &str| if path.is_empty() { Err(expected(A_FOLDER)) } else { Ok(PathBuf::from(path)) };
     text(value, A_FOLDER, parse)
-}
-
-fn file<'de, D: Deserializer<'de>>(value: D) -> Result<Option<PathBuf>, D::Error> {
-    let parse = |path: &str| if path.is_empty() { Err(expected(A_FILE)) } else { Ok(PathBuf::from(path)) };
-    text(value, A_FILE, parse).map(Some)
 }
 
 fn folders<'de, D: Deserializer<'de>>(value: D) -> Result<Vec<PathBuf>, D::Error> {

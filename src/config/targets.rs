@@ -8,19 +8,19 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
 use super::fault::Fault;
-use super::values::{above_zero, expected, list, text};
-use crate::fleet::targets::Template;
+use super::values::{above_zero, expected, file, list, text};
+use crate::fleet::targets::ServiceTemplate;
 use crate::names::is_unprintable;
 
 /// A source of targets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TargetSource {
-    /// Unique among the sources of a run. What a source listed is remembered under its name.
+    /// Unique among the sources of a run; the lists of a source are remembered under its name.
     pub(crate) name: String,
     pub(crate) input: SourceInput,
     /// Limit of reading a file or running a command. Stdin is limited by the deadline of the run alone.
     pub(crate) deadline: Duration,
-    pub(crate) template: Template,
+    pub(crate) template: ServiceTemplate,
 }
 
 /// The place where the list of a source comes from.
@@ -57,7 +57,7 @@ impl FromStr for TargetSource {
         if name.is_empty() || name.contains(is_unprintable) {
             return Err(NoSource);
         }
-        Ok(Self { name: name.to_owned(), input, deadline: DEADLINE, template: Template::default() })
+        Ok(Self { name: name.to_owned(), input, deadline: DEADLINE, template: ServiceTemplate::default() })
     }
 }
 
@@ -93,7 +93,7 @@ pub(super) struct TargetTable {
     #[serde(deserialize_with = "above_zero")]
     deadline: Option<Duration>,
     #[serde(deserialize_with = "template")]
-    template: Option<Template>,
+    template: Option<ServiceTemplate>,
 }
 
 impl TargetTable {
@@ -118,7 +118,6 @@ impl TargetTable {
 }
 
 const A_NAME: &str = "a name in quotes, without control characters";
-const A_FILE: &str = "the path of a file in quotes";
 const A_COMMAND: &str =
     "a list such as [\"kubectl\", \"get\", \"pods\", \"-o\", \"json\"], which no shell reads";
 const A_TEMPLATE: &str =
@@ -128,11 +127,6 @@ fn name<'de, D: Deserializer<'de>>(value: D) -> Result<Option<String>, D::Error>
     let is_name = |name: &str| !name.is_empty() && !name.contains(is_unprintable);
     let parse = |name: &str| if is_name(name) { Ok(name.to_owned()) } else { Err(expected(A_NAME)) };
     text(value, A_NAME, parse).map(Some)
-}
-
-fn file<'de, D: Deserializer<'de>>(value: D) -> Result<Option<PathBuf>, D::Error> {
-    let parse = |path: &str| if path.is_empty() { Err(expected(A_FILE)) } else { Ok(PathBuf::from(path)) };
-    text(value, A_FILE, parse).map(Some)
 }
 
 /// Reads a list. A text is an error, because only a shell could tell its arguments apart.
@@ -148,7 +142,7 @@ fn command<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Vec<String>>, D
     }
 }
 
-fn template<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Template>, D::Error> {
+fn template<'de, D: Deserializer<'de>>(value: D) -> Result<Option<ServiceTemplate>, D::Error> {
     text(value, A_TEMPLATE, str::parse).map(Some)
 }
 
@@ -178,7 +172,7 @@ mod tests {
             assert_eq!(source(text), Err(NoSource), "{text}");
         }
         let source: TargetSource = "x".parse().unwrap();
-        assert_eq!((source.deadline, source.template), (Duration::from_secs(30), Template::default()));
+        assert_eq!((source.deadline, source.template), (Duration::from_secs(30), ServiceTemplate::default()));
     }
 
     #[test]
@@ -221,7 +215,7 @@ mod tests {
                 name: "static".to_owned(),
                 input: SourceInput::File("/etc/targets.json".into()),
                 deadline: Duration::from_secs(30),
-                template: Template::default(),
+                template: ServiceTemplate::default(),
             },
             TargetSource {
                 name: "kube".to_owned(),

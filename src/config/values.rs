@@ -5,6 +5,7 @@
 
 use std::fmt::{self, Display};
 use std::marker::PhantomData;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::de::value::MapAccessDeserializer;
@@ -16,6 +17,8 @@ use crate::ping::PingUrl;
 
 const A_PING_URL: &str = "a URL such as \"https://hc.example/ping/KEY\"";
 
+const A_FILE: &str = "the path of a file in quotes";
+
 /// Reads a text in quotes; `form` is for the message about any other value.
 pub(super) fn text<'de, T, E: Display, D: Deserializer<'de>>(
     value: D,
@@ -24,6 +27,12 @@ pub(super) fn text<'de, T, E: Display, D: Deserializer<'de>>(
 ) -> Result<T, D::Error> {
     let text = String::deserialize(value).map_err(|_| D::Error::custom(expected(form)))?;
     parse(&text).map_err(D::Error::custom)
+}
+
+/// Reads the path of a file.
+pub(super) fn file<'de, D: Deserializer<'de>>(value: D) -> Result<Option<PathBuf>, D::Error> {
+    let parse = |path: &str| if path.is_empty() { Err(expected(A_FILE)) } else { Ok(PathBuf::from(path)) };
+    text(value, A_FILE, parse).map(Some)
 }
 
 /// Reads an array. A fault in an element has the line of the element.

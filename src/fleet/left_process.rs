@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::process::Process;
 use super::process_snapshots::{SnapshotOrder, more_hits, snapshot_order};
+use super::snapshot::hex;
 use crate::profile::{Fingerprint, Mode};
 
 /// Start of the address of a life whose counters were left in a folder. No agent can be asked there.
@@ -106,14 +107,6 @@ pub(crate) fn kinship(
 #[must_use]
 pub(crate) fn is_left(address: &str) -> bool {
     address.starts_with(SCHEME)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// The pulled life that an exit file belongs to.

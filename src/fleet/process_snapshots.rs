@@ -14,7 +14,7 @@ const MOST_LIVES: usize = 64;
 
 /// All snapshots of one process and one build that were seen, as far as later ones have to be compared with them.
 ///
-/// - Of each life the greatest snapshot is held as it was written. So no two of these are of one life, and their sum is
+/// - The greatest snapshot of each life is held as it was written. So no two of these are of one life, and their sum is
 ///   never above the true number of executions.
 /// - The total never falls. It keeps the counts of snapshots that gave way to others: of a life that is taken for the
 ///   continuation of another, of a counter that fell a little, of a life beyond [`MOST_LIVES`].

@@ -9,7 +9,7 @@ use super::Build;
 #[derive(Clone, Debug)]
 pub(crate) struct PartOfBuild {
     build: Arc<Build>,
-    /// Of neighbouring files.
+    /// Places of the counts of neighbouring files.
     ranges: Vec<Range<usize>>,
 }
 

@@ -218,7 +218,7 @@ mod tests {
     use crate::fleet::records::StoredService;
     use crate::fleet::services::Fleet;
     use crate::fleet::targets::{
-        NameAnswer, ProgramAnswer, ProgramName, TargetLimits, Template, ToldProgram, read,
+        NameAnswer, ProgramAnswer, ProgramName, ServiceTemplate, TargetLimits, ToldProgram, read,
     };
     use crate::names::Naming;
 
@@ -232,7 +232,7 @@ mod tests {
     fn listed(name: &str, groups: &[serde_json::Value]) -> SourceAnswer {
         let json = serde_json::json!(groups).to_string();
         let limits = TargetLimits { max_bytes: 1 << 20, max_targets: 100 };
-        let list = read(json.as_bytes(), &Template::default(), limits).unwrap();
+        let list = read(json.as_bytes(), &ServiceTemplate::default(), limits).unwrap();
         SourceAnswer { name: name.to_owned(), answer: Some(Ok(list)) }
     }
 

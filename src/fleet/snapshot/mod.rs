@@ -17,7 +17,7 @@ use chrono::{DateTime, Datelike as _, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::process::Process as NamedProcess;
+use super::process::Process;
 use crate::profile::Fingerprint;
 
 /// The suffix of a snapshot's file name.
@@ -52,7 +52,7 @@ pub(crate) struct SnapshotHead {
     /// Boot id of the kernel, if it is known.
     pub boot_id: Option<String>,
     /// The process, if it was found.
-    pub process: Option<Process>,
+    pub process: Option<SnapshotProcess>,
     /// Time at which the profile was read, by the clock of that host.
     pub captured_at: DateTime<Utc>,
     /// Size of the profile.
@@ -77,7 +77,7 @@ pub(crate) struct NamedByAgent {
 
 /// The identity of a process on its host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Process {
+pub(crate) struct SnapshotProcess {
     /// Process id in its own namespace.
     pub id: i32,
     /// Start of the process, by the clock of its host.
@@ -149,9 +149,9 @@ impl SnapshotHead {
 
     /// Returns the process of which the counters are, with the SHA-256 of its meta.
     #[must_use]
-    pub(crate) fn named_process(&self, meta: Fingerprint) -> NamedProcess {
+    pub(crate) fn named_process(&self, meta: Fingerprint) -> Process {
         let NamedByAgent { pid, read_at } = self.agent.unwrap_or(NamedByAgent { pid: None, read_at: None });
-        NamedProcess { meta, pid, uid: None, restarts: None, read_at }
+        Process { meta, pid, uid: None, restarts: None, read_at }
     }
 
     /// Returns the two lines before the profile.
@@ -240,7 +240,8 @@ pub(crate) fn read_head(text: &[u8]) -> Result<(SnapshotHead, usize), BadSnapsho
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Writes bytes as two hex digits each.
+pub(super) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
@@ -296,7 +297,7 @@ pub(crate) mod tests {
             addresses: ["10.2.3.4", "fd00::7", "127.0.0.1"].map(|ip| ip.parse().unwrap()).to_vec(),
             host_name: "app-5d9c".to_owned(),
             boot_id: Some("3f0c".to_owned()),
-            process: Some(Process { id: 1, started_at: at(0) }),
+            process: Some(SnapshotProcess { id: 1, started_at: at(0) }),
             captured_at: at(30),
             profile_bytes: 0,
             profile_sha256: String::new(),
@@ -362,7 +363,8 @@ pub(crate) mod tests {
         for at in [DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC] {
             let captured = SnapshotHead { captured_at: at, ..head() }.lines();
             assert_eq!(said(captured.as_bytes()), "its head is wrong: a time is not of this age");
-            let started = SnapshotHead { process: Some(Process { id: 1, started_at: at }), ..head() }.lines();
+            let started =
+                SnapshotHead { process: Some(SnapshotProcess { id: 1, started_at: at }), ..head() }.lines();
             assert_eq!(said(started.as_bytes()), "its head is wrong: a time is not of this age");
             let agent = Some(NamedByAgent { pid: None, read_at: Some(at) });
             let read = SnapshotHead { agent, ..head() }.lines();

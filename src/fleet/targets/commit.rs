@@ -17,7 +17,7 @@ pub(crate) fn may_be_same(one: &str, other: &str) -> bool {
 
 /// Returns the known commit that `commit` means: itself, the one that it begins, or the one that begins it.
 ///
-/// Of several known ones that begin it, the longest is meant. Where several begin with it, none of them is: counts of
+/// The longest of several known ones that begin it is meant. If several begin with it, none of them is meant: counts of
 /// one commit must not become those of another.
 pub(crate) fn known_commit<'k>(commit: &str, known: &'k BTreeSet<String>) -> Option<&'k str> {
     if commit.is_empty() {

@@ -178,11 +178,11 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::fleet::targets::{AgentKind, ServiceFields, TargetLimits, TargetList, Template, read};
+    use crate::fleet::targets::{AgentKind, ServiceFields, ServiceTemplate, TargetLimits, TargetList, read};
 
     fn list(groups: &Value) -> TargetList {
         let limits = TargetLimits { max_bytes: 1 << 20, max_targets: 1000 };
-        read(groups.to_string().as_bytes(), &Template::default(), limits).unwrap()
+        read(groups.to_string().as_bytes(), &ServiceTemplate::default(), limits).unwrap()
     }
 
     /// The only target of a group at `echo:1` with these labels.

@@ -81,13 +81,15 @@ impl Labels {
         let (agent, meta, counters) = (given(&self.agent), given(&self.meta), given(&self.counters));
         match (agent.as_deref(), meta, counters) {
             (None, None, None) => Ok(None),
-            (Some("goc"), None, None) => Ok(Some(AgentKind::Goc)),
-            (Some("coverport"), None, None) => Ok(Some(AgentKind::Coverport)),
-            (Some("raw") | None, Some(meta), Some(counters)) => {
+            (Some(AgentKind::GOC), None, None) => Ok(Some(AgentKind::Goc)),
+            (Some(AgentKind::COVERPORT), None, None) => Ok(Some(AgentKind::Coverport)),
+            (Some(AgentKind::RAW) | None, Some(meta), Some(counters)) => {
                 Ok(Some(AgentKind::Raw { meta: path("meta", meta)?, counters: path("counters", counters)? }))
             }
-            (Some("raw") | None, ..) => Err("an agent raw needs both labels, meta and counters".to_owned()),
-            (Some(kind @ ("goc" | "coverport")), ..) => {
+            (Some(AgentKind::RAW) | None, ..) => {
+                Err("an agent raw needs both labels, meta and counters".to_owned())
+            }
+            (Some(kind @ (AgentKind::GOC | AgentKind::COVERPORT)), ..) => {
                 Err(format!("an agent {kind} has neither of the labels meta and counters"))
             }
             (Some(other), ..) => {

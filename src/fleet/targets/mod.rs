@@ -22,7 +22,7 @@ pub(crate) use list::TargetList;
 pub(crate) use program::{NameAnswer, ProgramAnswer, ProgramName, ToldProgram};
 pub(crate) use question::{AddressHistory, FoundAgent, Question};
 pub(crate) use reading::{TargetLimits, TargetsError, read};
-pub(crate) use template::Template;
+pub(crate) use template::ServiceTemplate;
 
 use crate::fleet::records::Key;
 use crate::names::{Naming, ParsedName};
@@ -187,12 +187,17 @@ pub(crate) enum AgentKind {
 }
 
 impl AgentKind {
+    /// The words that stand for the kinds in labels, in output and in the database.
+    pub(crate) const GOC: &str = "goc";
+    pub(crate) const COVERPORT: &str = "coverport";
+    pub(crate) const RAW: &str = "raw";
+
     /// Returns the word that stands for it in labels and in output.
     pub(crate) fn word(&self) -> &'static str {
         match self {
-            Self::Goc => "goc",
-            Self::Coverport => "coverport",
-            Self::Raw { .. } => "raw",
+            Self::Goc => Self::GOC,
+            Self::Coverport => Self::COVERPORT,
+            Self::Raw { .. } => Self::RAW,
         }
     }
 }

@@ -12,7 +12,7 @@ use serde::de::{
 use super::labels::Labels;
 use super::lenient::{MAX_VALUE_BYTES, Object, OfKind, TextValue};
 use super::list::{Collected, PodReason};
-use super::template::{Template, Value};
+use super::template::{ServiceTemplate, Value};
 use super::{DEFAULT_PORT, ProgramAnswer, Target, TargetFacts, TargetService};
 use crate::address::target_url;
 
@@ -184,7 +184,7 @@ impl Texts {
 /// Reads the list of pods.
 pub(super) struct PodsSeed<'c> {
     pub(super) collected: &'c mut Collected,
-    pub(super) template: &'c Template,
+    pub(super) template: &'c ServiceTemplate,
 }
 
 impl<'de> DeserializeSeed<'de> for PodsSeed<'_> {
@@ -314,7 +314,7 @@ impl Pod {
     }
 
     /// Returns the target that this pod is; fails with a clause.
-    fn target(&self, template: &Template) -> Result<Target, String> {
+    fn target(&self, template: &ServiceTemplate) -> Result<Target, String> {
         let Metadata { name, uid, annotations, .. } = &self.metadata.fields;
         let mut labels = Labels::default();
         // The port stands for itself below, and is no label.
@@ -442,7 +442,7 @@ mod tests {
         let answer =
             json!({"apiVersion": "v1", "items": pods, "kind": "List", "metadata": {"resourceVersion": ""}});
         let limits = TargetLimits { max_bytes: 1 << 20, max_targets: 1000 };
-        read(answer.to_string().as_bytes(), &Template::default(), limits).unwrap()
+        read(answer.to_string().as_bytes(), &ServiceTemplate::default(), limits).unwrap()
     }
 
     /// The target that a changed pod is, or its fault.
@@ -571,7 +571,7 @@ mod tests {
              "status": {"phase": "Running", "podIP": "10.1.2.3", "containerStatuses": null}},
         ]});
         let limits = TargetLimits { max_bytes: 1 << 20, max_targets: 10 };
-        let list = read(nulls.to_string().as_bytes(), &Template::default(), limits).unwrap();
+        let list = read(nulls.to_string().as_bytes(), &ServiceTemplate::default(), limits).unwrap();
         assert_eq!(list.targets.len(), 1);
         assert_eq!(list.targets[0].facts, TargetFacts::default());
     }

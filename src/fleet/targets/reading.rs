@@ -10,7 +10,7 @@ use super::groups::GroupSeed;
 use super::lenient::TextValue;
 use super::list::{Collected, TargetList};
 use super::pods::PodsSeed;
-use super::template::Template;
+use super::template::ServiceTemplate;
 use crate::names::in_message;
 
 /// Bounds of a source.
@@ -50,7 +50,7 @@ pub(crate) enum TargetsError {
 /// Only a list that is there and has no entries has no targets; anything else that names none is an error.
 pub(crate) fn read(
     source: impl Read,
-    template: &Template,
+    template: &ServiceTemplate,
     limits: TargetLimits,
 ) -> Result<TargetList, TargetsError> {
     let mut bounded = Bounded::new(source, limits.max_bytes);
@@ -141,7 +141,7 @@ impl<R: Read> Read for Bounded<R> {
 /// Tells the forms apart: a list of groups, or an object with pods as its items.
 struct Forms<'c> {
     collected: &'c mut Collected,
-    template: &'c Template,
+    template: &'c ServiceTemplate,
 }
 
 impl<'de> Visitor<'de> for Forms<'_> {
@@ -204,13 +204,13 @@ mod tests {
     const LIMITS: TargetLimits = TargetLimits { max_bytes: 1 << 20, max_targets: 1000 };
 
     fn failed(json: &str) -> String {
-        read(json.as_bytes(), &Template::default(), LIMITS).unwrap_err().to_string()
+        read(json.as_bytes(), &ServiceTemplate::default(), LIMITS).unwrap_err().to_string()
     }
 
     #[test]
     fn only_a_list_without_entries_has_no_targets() {
         for empty in ["[]", " [ ]\n", r#"{"items": []}"#, r#"{"kind":"List","items":null}"#] {
-            let list = read(empty.as_bytes(), &Template::default(), LIMITS).unwrap();
+            let list = read(empty.as_bytes(), &ServiceTemplate::default(), LIMITS).unwrap();
             assert_eq!(list, TargetList::default(), "{empty}");
         }
         assert_eq!(failed(""), "it is empty");
@@ -231,7 +231,7 @@ mod tests {
         }
         // Pods among other objects are a list of pods.
         let mixed = r#"{"kind": "List", "items": [{"kind": "Deployment"}, {"kind": "Pod"}]}"#;
-        assert_eq!(read(mixed.as_bytes(), &Template::default(), LIMITS).unwrap().targets, []);
+        assert_eq!(read(mixed.as_bytes(), &ServiceTemplate::default(), LIMITS).unwrap().targets, []);
         let status = r#"{"kind": "Status", "status": "Failure", "code": 403}"#;
         assert!(failed(status).contains(r#"an object of kind "Status" without "items""#));
         for other in ["null", "1", "\"x\"", "true"] {
@@ -260,7 +260,7 @@ mod tests {
         let list = format!("[{}]", entry.repeat(10).trim_end_matches(','));
         let read_with = |max_bytes, max_targets| {
             let limits = TargetLimits { max_bytes, max_targets };
-            read(list.as_bytes(), &Template::default(), limits).map(|list| list.targets.len())
+            read(list.as_bytes(), &ServiceTemplate::default(), limits).map(|list| list.targets.len())
         };
         let len = list.len() as u64;
         // Equal targets are one, and each counts for the bound.
@@ -288,7 +288,7 @@ mod tests {
         let read = |start: &'static str, byte: u8| {
             let source = start.as_bytes().chain(Endless(byte));
             let limits = TargetLimits { max_bytes: 4 << 20, max_targets: 10 };
-            read(source, &Template::default(), limits).unwrap_err().to_string()
+            read(source, &ServiceTemplate::default(), limits).unwrap_err().to_string()
         };
         assert_eq!(read("", b' '), "it is longer than 4194304 bytes");
         assert_eq!(read("[{\"targets\": [\"", b'a'), "a text of it is longer than 1048576 bytes");
@@ -303,7 +303,7 @@ mod tests {
         let nested = |depth: usize| {
             let list =
                 format!("[{{\"targets\": [\"a\"], \"x\": {}{}}}]", "[".repeat(depth), "]".repeat(depth));
-            super::read(list.as_bytes(), &Template::default(), LIMITS).map(|list| list.targets.len())
+            super::read(list.as_bytes(), &ServiceTemplate::default(), LIMITS).map(|list| list.targets.len())
         };
         assert_eq!(nested(126).unwrap(), 1);
         assert_eq!(nested(127).unwrap_err().to_string(), deep);
@@ -325,7 +325,7 @@ mod tests {
                 Err(io::ErrorKind::TimedOut.into())
             }
         }
-        let error = read("[{\"targets\":".as_bytes().chain(Failing), &Template::default(), LIMITS);
+        let error = read("[{\"targets\":".as_bytes().chain(Failing), &ServiceTemplate::default(), LIMITS);
         let Err(TargetsError::Io(error)) = error else { panic!("{error:?}") };
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }
@@ -418,8 +418,8 @@ mod tests {
                 bytes.truncate(cut.index(bytes.len()));
             }
             let shown = |read: Result<TargetList, TargetsError>| read.map_err(|error| error.to_string());
-            let whole = shown(read(&bytes[..], &Template::default(), LIMITS));
-            let dripped = shown(read(Dripping(&bytes, few), &Template::default(), LIMITS));
+            let whole = shown(read(&bytes[..], &ServiceTemplate::default(), LIMITS));
+            let dripped = shown(read(Dripping(&bytes, few), &ServiceTemplate::default(), LIMITS));
             prop_assert_eq!(whole, dripped);
         }
 
@@ -427,7 +427,7 @@ mod tests {
         fn any_json_is_read_or_refused_and_all_addresses_have_their_normal_form(
             json in json(), form in 0..3_usize,
         ) {
-            if let Ok(list) = read(in_form(json, form).to_string().as_bytes(), &Template::default(), LIMITS) {
+            if let Ok(list) = read(in_form(json, form).to_string().as_bytes(), &ServiceTemplate::default(), LIMITS) {
                 for target in list.targets {
                     prop_assert_eq!(&crate::address::base_url(&target.address).unwrap(), &target.address);
                 }

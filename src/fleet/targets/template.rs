@@ -11,7 +11,7 @@ use crate::names::printable;
 ///
 /// The parts are told apart before the values are put in, so a value may hold `_`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Template {
+pub(crate) struct ServiceTemplate {
     env: Vec<Piece>,
     region: Vec<Piece>,
     app: Vec<Piece>,
@@ -67,14 +67,14 @@ impl fmt::Display for TemplateFault {
     }
 }
 
-impl Default for Template {
+impl Default for ServiceTemplate {
     fn default() -> Self {
         let default = "{namespace}_{label:region}_{label:app.kubernetes.io/name}_{label:branch}_{annotation:goc-watchdog/commit}";
         default.parse().expect("the default is a template")
     }
 }
 
-impl FromStr for Template {
+impl FromStr for ServiceTemplate {
     type Err = TemplateError;
 
     fn from_str(text: &str) -> Result<Self, TemplateError> {
@@ -82,7 +82,7 @@ impl FromStr for Template {
     }
 }
 
-fn parse(text: &str) -> Result<Template, TemplateFault> {
+fn parse(text: &str) -> Result<ServiceTemplate, TemplateFault> {
     let mut parts: Vec<Vec<Piece>> = vec![Vec::new()];
     let mut rest = text;
     while let Some(at) = rest.find(['{', '}', '_']) {
@@ -117,7 +117,7 @@ fn parse(text: &str) -> Result<Template, TemplateFault> {
     let app: Vec<Vec<Piece>> = parts.collect();
     match app.is_empty() {
         true => Err(TemplateFault::TooFewParts(number)),
-        false => Ok(Template { env, region, app: app.join(&underscore[..]), branch, commit }),
+        false => Ok(ServiceTemplate { env, region, app: app.join(&underscore[..]), branch, commit }),
     }
 }
 
@@ -133,7 +133,7 @@ fn value_named(name: &str) -> Result<Value, TemplateFault> {
     }
 }
 
-impl Template {
+impl ServiceTemplate {
     /// Returns the fields of a pod, whose values `lookup` returns; `None` for an absent one, which is empty.
     pub(super) fn fields<'p, E>(
         &self,
@@ -174,7 +174,7 @@ mod tests {
 
     /// The fields that a template reads from a pod of namespace `staging` with these labels and annotations.
     fn fields(template: &str, values: &[(&str, &str)]) -> [String; 5] {
-        let template: Template = template.parse().unwrap();
+        let template: ServiceTemplate = template.parse().unwrap();
         let lookup = |value: &Value| {
             let name = match value {
                 Value::Namespace => return Ok::<_, Infallible>(Some("staging")),
@@ -196,7 +196,7 @@ mod tests {
             ("goc-watchdog/commit", "845820727E"),
         ];
         let default = "{namespace}_{label:region}_{label:app.kubernetes.io/name}_{label:branch}_{annotation:goc-watchdog/commit}";
-        assert_eq!(default.parse(), Ok(Template::default()));
+        assert_eq!(default.parse(), Ok(ServiceTemplate::default()));
         assert_eq!(fields(default, &values), ["staging", "th", "apa_goc", "feature_x", "845820727e"]);
         assert_eq!(fields(default, &[]), ["staging", "", "", "", ""]);
     }
@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn an_unusable_template_says_why() {
-        let fault = |template: &str| template.parse::<Template>().unwrap_err().to_string();
+        let fault = |template: &str| template.parse::<ServiceTemplate>().unwrap_err().to_string();
         assert_eq!(
             fault("{namespace}_{label:x}"),
             "\"{namespace}_{label:x}\" is no template: it has 2 parts, expected env, region, app, branch and commit, \
@@ -247,7 +247,7 @@ mod tests {
                 }),
             };
             let expected = fault.map(|fault| format!("\"{}\" is no template: {fault}", printable(&text)));
-            match text.parse::<Template>() {
+            match text.parse::<ServiceTemplate>() {
                 Ok(template) => {
                     prop_assert_eq!(expected, None);
                     let Ok(fields) = template.fields(|_| Ok::<_, Infallible>(Some("x")));

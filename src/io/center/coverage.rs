@@ -36,7 +36,7 @@ pub(crate) struct AgentHeaders {
 }
 
 impl AgentHeaders {
-    /// Reads the headers of any answer. One that is empty is absent.
+    /// Reads the headers of any answer. An empty header is absent.
     pub(super) fn read(headers: &HeaderMap) -> Self {
         let text = |name| {
             let value = headers.get(name)?.to_str().ok()?.trim();
@@ -54,7 +54,7 @@ impl AgentHeaders {
 
 /// An answer with Go's binary coverage data, not decoded yet.
 #[derive(Debug)]
-pub(crate) struct Coverage {
+pub(crate) struct CoverageAnswer {
     pub(crate) headers: AgentHeaders,
     /// `None` where it was not asked for, or the agent sent none.
     pub(crate) meta: Option<Vec<u8>>,
@@ -72,7 +72,7 @@ impl Client {
         address: &str,
         with_meta: bool,
         reservation: Option<&mut Reservation>,
-    ) -> Result<Coverage, HttpError> {
+    ) -> Result<CoverageAnswer, HttpError> {
         let base = base_url(address)?;
         let query = if with_meta { "" } else { "?nometa=1" };
         let (mut headers, response) = self.get_from_agent(&format!("{base}/coverage{query}"))?;
@@ -83,7 +83,7 @@ impl Client {
         let (pid, read_at) = pid_and_time_in(&counters_name).unzip();
         headers.pid = headers.pid.or(pid.flatten());
         let meta = Some(meta).filter(|meta| !meta.is_empty());
-        Ok(Coverage { headers, meta, counters, read_at: read_at.flatten(), bytes })
+        Ok(CoverageAnswer { headers, meta, counters, read_at: read_at.flatten(), bytes })
     }
 
     /// Asks for a file of Go's binary coverage data below a path of an agent. The reservation covers so many bytes beside it.

@@ -18,7 +18,7 @@ mod raw;
 mod registry;
 
 pub(crate) use answer::IncomingAnswer;
-pub(crate) use coverage::{AgentHeaders, Coverage};
+pub(crate) use coverage::{AgentHeaders, CoverageAnswer};
 pub(crate) use error::HttpError;
 pub(crate) use options::RequestOptions;
 pub(crate) use probe::ProbeEffort;

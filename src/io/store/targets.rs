@@ -61,9 +61,9 @@ fn facts(row: &Row<'_>) -> rusqlite::Result<TargetFacts> {
     let agent: Option<String> = row.get(5)?;
     let agent = match agent.as_deref() {
         None => None,
-        Some("goc") => Some(AgentKind::Goc),
-        Some("coverport") => Some(AgentKind::Coverport),
-        Some("raw") => Some(AgentKind::Raw { meta: row.get(6)?, counters: row.get(7)? }),
+        Some(AgentKind::GOC) => Some(AgentKind::Goc),
+        Some(AgentKind::COVERPORT) => Some(AgentKind::Coverport),
+        Some(AgentKind::RAW) => Some(AgentKind::Raw { meta: row.get(6)?, counters: row.get(7)? }),
         Some(other) => return Err(unknown(5, other)),
     };
     Ok(TargetFacts { agent, pod: row.get(8)?, uid: row.get(9)?, restarts: row.get(10)? })
@@ -102,12 +102,11 @@ impl Writer<'_> {
         let TargetFacts { agent, pod, uid, restarts } = facts;
         // SQLite has no greater integer, and a count that a source made up must not end the run.
         let restarts = restarts.and_then(|restarts| i64::try_from(restarts).ok());
-        let (agent, meta, counters) = match agent {
-            None => (None, None, None),
-            Some(AgentKind::Goc) => (Some("goc"), None, None),
-            Some(AgentKind::Coverport) => (Some("coverport"), None, None),
-            Some(AgentKind::Raw { meta, counters }) => (Some("raw"), Some(meta), Some(counters)),
+        let (meta, counters) = match agent {
+            Some(AgentKind::Raw { meta, counters }) => (Some(meta), Some(counters)),
+            None | Some(AgentKind::Goc | AgentKind::Coverport) => (None, None),
         };
+        let agent = agent.as_ref().map(AgentKind::word);
         self.run(
             "INSERT OR REPLACE INTO target (source, service_id, address, position, listed_at, agent, meta_path,
                                             counters_path, pod, uid, restarts)

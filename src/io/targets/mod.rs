@@ -12,7 +12,7 @@ use std::time::Duration;
 use rustix::fs::OFlags;
 
 use crate::config::{SourceInput, TargetSource};
-use crate::fleet::targets::{TargetLimits, TargetList, TargetsError, Template, read};
+use crate::fleet::targets::{ServiceTemplate, TargetLimits, TargetList, TargetsError, read};
 use crate::io::clock::Deadline;
 use crate::io::signals::Signals;
 use crate::time::rounded;
@@ -78,7 +78,7 @@ pub(crate) fn list(source: &TargetSource, bounds: SourceBounds<'_>) -> Result<Ta
 
 fn from_file(
     path: &Path,
-    template: &Template,
+    template: &ServiceTemplate,
     time_limit: &TimeLimit<'_>,
     limits: TargetLimits,
 ) -> Result<TargetList, SourceError> {
@@ -94,7 +94,7 @@ fn open(path: &Path) -> io::Result<File> {
 
 fn from_command(
     command: &[String],
-    template: &Template,
+    template: &ServiceTemplate,
     time_limit: &TimeLimit<'_>,
     limits: TargetLimits,
 ) -> Result<TargetList, SourceError> {
@@ -125,7 +125,7 @@ mod tests {
     const LIST: &str = r#"[{"targets": ["a:1", "b:2"]}]"#;
 
     fn source(input: SourceInput) -> TargetSource {
-        let template = Template::default();
+        let template = ServiceTemplate::default();
         TargetSource { name: "x".to_owned(), input, deadline: Duration::from_secs(20), template }
     }
 
