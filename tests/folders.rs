@@ -747,6 +747,24 @@ fn an_exit_file_joins_the_pulled_life_of_its_process_whichever_is_older() {
 }
 
 #[test]
+fn a_folder_with_a_shorter_commit_belongs_to_the_service_of_the_longer_one() {
+    let world = World::new();
+    world.configure("[pull]\nchange = \"counts\"\n");
+    let program = BinaryProgram::from_profile(BLOCKS);
+    let agent = Coverport::start(&program);
+    world.center.register_url(&format!("{SERVICE}0123456789"), &agent.url());
+    agent.hit(&[0], 3);
+    world.pull(0);
+    agent.kill();
+    let folder = world.folder(&format!("{SERVICE}/pod-0"));
+    fs::write(folder.join("covmeta.a"), program.meta()).unwrap();
+    fs::write(folder.join("covcounters.a.1.1"), program.counters(&[5, 1, 0])).unwrap();
+    assert_eq!(results(&world.pull_folders(3))[..1], ["merged"]);
+    assert_eq!(world.query::<i64>("SELECT count(*) FROM cover_key"), 1);
+    assert_eq!(world.stored(APP).counts, [5, 1, 0]);
+}
+
+#[test]
 fn an_exit_file_of_another_process_or_another_life_is_added() {
     for (name, exit) in [("covcounters.a.2.1", [5, 1, 2]), ("covcounters.a.1.1", [0, 4, 1])] {
         let (world, _agent, program, folder) = world_with_pulled([3, 0, 2]);

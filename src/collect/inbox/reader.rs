@@ -164,7 +164,7 @@ impl InboxReader<'_, '_, '_> {
         }
         let fields = head.fields.clone().map(ServiceFields::from_list);
         let named = match &fields {
-            None => cache.entries.get(&head.service).copied(),
+            None => cache.entries.get(&head.service).copied().or_else(|| self.entry_named(&head.service)),
             Some(fields) => self.entry_of(fields),
         };
         let known: Vec<Arc<Template>> = match named {
@@ -239,11 +239,18 @@ impl InboxReader<'_, '_, '_> {
         Ok(&mut open.insert((entry, open_key)).1)
     }
 
-    /// Adds a name that only the inbox has.
+    /// Returns the index of the entry that an unknown name means by a shorter or longer commit, or else adds the name,
+    /// which only the inbox has.
     pub(super) fn introduce(&mut self, service: &str, entries: &mut HashMap<String, usize>) -> Result<usize> {
-        let PullRun { ids, now, .. } = self.run;
-        let (index, changes) = self.fleet.add_service(self.naming.parse(service), ids, *now);
-        self.writer.apply_all(&changes)?;
+        let index = match self.entry_named(service) {
+            Some(index) => index,
+            None => {
+                let PullRun { ids, now, .. } = self.run;
+                let (index, changes) = self.fleet.add_service(self.naming.parse(service), ids, *now);
+                self.writer.apply_all(&changes)?;
+                index
+            }
+        };
         entries.insert(service.to_owned(), index);
         Ok(index)
     }

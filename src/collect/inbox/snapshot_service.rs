@@ -30,6 +30,12 @@ impl InboxReader<'_, '_, '_> {
         of_app().find(|(_, entry)| entry.key.commit == *commit).map(|(index, _)| index)
     }
 
+    /// Returns the index of the entry whose commit abbreviates that of a full name, or is abbreviated by it.
+    pub(super) fn entry_named(&self, name: &str) -> Option<usize> {
+        let fields = ServiceFields::from_name(name, self.naming)?;
+        if fields.commit.is_empty() { None } else { self.entry_of(&fields) }
+    }
+
     /// Returns the index of the entry with these fields, which is added where there is none. Where they have no app, it is
     /// the first one of the program that is not the app of another program.
     pub(super) fn entry_of_program(
