@@ -121,7 +121,14 @@ fn tell_list(name: &str, list: &TargetList, context: &Context) {
         for (reason, number) in &list.passed_over {
             let _ = write!(said, "{}{number} {}", if said.is_empty() { "" } else { ", " }, reason.phrase());
         }
-        context.explain(format_args!("targets \"{name}\": pods that are no targets: {said}"));
+        let said = format!("targets \"{name}\": pods that are no targets: {said}");
+        // A list of nothing else is more likely a mistake than a quiet namespace.
+        match list.targets.is_empty() {
+            true => context.tell(format_args!(
+                "{said}; a target is running and has a port named coverage or an annotation goc-watchdog/..."
+            )),
+            false => context.explain(said),
+        }
     }
     if !list.unknown_labels.is_empty() {
         let labels: Vec<_> = list.unknown_labels.iter().map(|label| in_message(label)).collect();

@@ -36,7 +36,10 @@ const MAX_DEPTH: usize = 128;
 pub(crate) enum TargetsError {
     #[error("it is empty")]
     Empty,
-    #[error("no list of targets: {}", in_message(.0))]
+    #[error(
+        "no list of targets: {}; expected JSON, [{{\"targets\": [\"host:port\"]}}] or what \"kubectl get pods -o json\" prints",
+        in_message(.0)
+    )]
     OtherForm(String),
     #[error("it is longer than {limit} bytes")]
     TooLong { limit: u64 },
@@ -217,7 +220,11 @@ mod tests {
         assert_eq!(failed(" \n\t"), "it is empty");
         let status = failed(r#"{"kind": "Status", "status": "Failure", "items": []}"#);
         assert!(status.contains("an object of kind \"Status\", not a list of pods"), "{status}");
-        assert_eq!(failed("{}"), "no list of targets: an object without \"items\" at line 1 column 2");
+        assert_eq!(
+            failed("{}"),
+            "no list of targets: an object without \"items\" at line 1 column 2; expected JSON, \
+             [{\"targets\": [\"host:port\"]}] or what \"kubectl get pods -o json\" prints"
+        );
         for (items, kinds) in [
             (r#"[{"kind": "Deployment"}]"#, r#""Deployment""#),
             (r#"[{"kind": "Service"}, {"kind": "Deployment"}]"#, r#""Deployment", "Service""#),
