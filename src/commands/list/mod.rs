@@ -38,7 +38,7 @@ use crate::names::in_message;
 /// than the one shown); stale name (a replica serves the build of another name, under which it is listed, too); never
 /// pulled. The number of replicas that `prune` found suspect or dead follows the state.
 ///
-/// The exit code is 3 if a center does not answer. If no center has a valid URL, the table is refused (exit code 1),
+/// The exit code is 3 if a center does not answer or a source of targets gives no list. If no center has a valid URL, the table is refused (exit code 1),
 /// and the other forms show the stored data (exit code 3).
 #[derive(Args, Debug)]
 pub struct ListArgs {

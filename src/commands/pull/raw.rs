@@ -9,6 +9,7 @@ use super::{PullArgs, fleet_to_read};
 use crate::address::shown_url;
 use crate::collect::whole_answer::write_profile_at;
 use crate::commands::Context;
+use crate::commands::targets::unlisted;
 use crate::exit::{EarlyEnd, ExitCode};
 use crate::fleet::pick::pick;
 use crate::fleet::targets::AgentKind;
@@ -25,7 +26,7 @@ pub(crate) fn run(args: &PullArgs, context: &Context, client: &Client) -> Result
             bail!(EarlyEnd::Usage("--raw needs one SERVICE, or --address URL; see goc-watchdog pull --help"))
         }
     };
-    let mut last_error = anyhow!("no center lists \"{}\"", in_message(&args.services.join(" ")));
+    let mut last_error = anyhow!("\"{}\": {}", in_message(&args.services.join(" ")), unlisted(context));
     for (address, kind) in addresses {
         let kind = kind.as_ref();
         let pulled = match &args.output {
