@@ -209,6 +209,23 @@ fn a_file_joins_the_process_of_its_pod_that_is_pulled_later() {
 }
 
 #[test]
+fn files_of_several_folders_join_one_process_whatever_the_first_of_them_brought() {
+    let (world, agent) = world();
+    pull(&world, &agent, 1, [1, 0, 1]);
+    // The second is the older one, and its folder is read later.
+    for (pod, counts) in
+        [("pod-0", [4, 0, 2]), ("pod-1", [2, 0, 1]), ("pod-2", [5, 1, 2]), ("pod-3", [4, 1, 2])]
+    {
+        leave_file(&world, &format!("{ECHO}/{pod}"), 1, 1, counts);
+    }
+    agent.kill();
+    world.pull(3);
+    assert_eq!(world.echo_counts(), [5, 1, 2]);
+    assert_eq!(world.query::<i64>("SELECT count(*) FROM generation"), 1);
+    world.assert_consistent();
+}
+
+#[test]
 fn a_file_makes_an_answer_that_was_kept_before_it_an_old_one() {
     let (world, agent) = world();
     pull(&world, &agent, 1, [1, 0, 1]);

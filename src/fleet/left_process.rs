@@ -123,24 +123,27 @@ pub(crate) struct ExitOwner {
 /// The file may be older than the last pull, so either may be the later one. The larger counts are kept, and nothing is
 /// added, so that a life that is still open stays as it is. `counts_of` returns the counters of the life with an index;
 /// one life at a time is held beside the best.
-pub(crate) fn exit_owner<E>(
+pub(crate) fn exit_owner<C: AsRef<[u64]>, E>(
     mode: Mode,
     lives: usize,
     counts: &[u64],
-    mut counts_of: impl FnMut(usize) -> Result<Option<Vec<u64>>, E>,
+    mut counts_of: impl FnMut(usize) -> Result<Option<C>, E>,
 ) -> Result<Option<ExitOwner>, E> {
-    let mut best: Option<(usize, Vec<u64>, Vec<u64>)> = None;
+    let mut best: Option<(usize, C, Vec<u64>)> = None;
     for index in 0..lives {
         let Some(then) = counts_of(index)? else { continue };
-        let joined = match snapshot_order(mode, &then, counts) {
-            SnapshotOrder::Apart => continue,
-            SnapshotOrder::Continues(counts) | SnapshotOrder::Precedes(counts) => counts,
-        };
-        if best.as_ref().is_none_or(|(_, best, _)| more_hits(&then, best)) {
-            best = Some((index, then, joined));
+        if best.as_ref().is_some_and(|(_, best, _)| !more_hits(then.as_ref(), best.as_ref())) {
+            continue;
+        }
+        match snapshot_order(mode, then.as_ref(), counts) {
+            SnapshotOrder::Apart => {}
+            SnapshotOrder::Continues(joined) | SnapshotOrder::Precedes(joined) => {
+                best = Some((index, then, joined));
+            }
         }
     }
     Ok(best.map(|(index, then, mut joined)| {
+        let then = then.as_ref();
         // A counter that fell a little between the two keeps its larger count.
         let larger = then.iter().zip(counts).map(|(then, count)| *then.max(count));
         joined.iter_mut().zip(larger).for_each(|(joined, larger)| *joined = larger.max(*joined));
@@ -194,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_life_that_is_gone_meanwhile_is_passed_over() {
-        let gone = |_| Ok::<_, Infallible>(None);
+        let gone = |_| Ok::<_, Infallible>(None::<Vec<u64>>);
         assert_eq!(exit_owner(Mode::Atomic, 3, &[1], gone), Ok(None));
     }
 

@@ -213,7 +213,7 @@ impl FolderReader<'_, '_, '_, '_> {
             Some(process) => process,
             None => process.insert(self.open_process(folder, &counters)?),
         };
-        process.add(self.reader.store, counters)
+        process.add(self.reader.store, self.key.as_mut().map(|key| &mut key.counts), counters)
     }
 
     /// Stores what files of a process have brought; their identities are stored with it.
@@ -272,9 +272,14 @@ impl FolderReader<'_, '_, '_, '_> {
             return Ok(ReadCounters::Gone);
         };
         let mut reservation = self.reader.run.memory.only_reader();
-        let Some(bytes) = self.read_file(folder, name, &mut reservation)? else {
-            return Ok(ReadCounters::Gone);
+        let bytes = match self.read_file(folder, name, &mut reservation) {
+            // The counters of pulled lives are read again where they are needed.
+            Err(_) if self.key.as_mut().is_some_and(|key| key.counts.give_back()) => {
+                self.read_file(folder, name, &mut reservation)
+            }
+            bytes => bytes,
         };
+        let Some(bytes) = bytes? else { return Ok(ReadCounters::Gone) };
         let DataFolder { service, pod, .. } = folder.names;
         let identity = LeftProcess::file_identity((service, pod.as_deref()), name, &bytes);
         if self.reader.store.is_taken(&identity).map_err(anyhow::Error::from)? {

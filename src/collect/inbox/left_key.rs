@@ -1,15 +1,18 @@
 //! The lives of a key, found by the processes that left them, and the pulled lives that may be of such a process.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use super::kept_counts::KeptCounts;
 use super::origin::Pods;
 use crate::collect::open_key::OpenKey;
 use crate::fleet::ids::LifeId;
 use crate::fleet::left_process::{Kinship, LeftProcess, is_left, kinship};
 use crate::fleet::process::Process;
 use crate::fleet::records::Life;
+use crate::memory::Memory;
 
 /// The lives of a key by the processes that left them, so that one is found among very many.
 pub(super) struct LeftKey {
@@ -18,6 +21,8 @@ pub(super) struct LeftKey {
     lives: HashMap<String, Vec<usize>>,
     /// The processes of pulled lives.
     pulled: HashMap<LifeId, Process>,
+    /// The counters of pulled lives.
+    pub(super) counts: KeptCounts,
 }
 
 /// Pulled lives that may be of a process.
@@ -30,8 +35,13 @@ pub(super) struct PulledLives {
 }
 
 impl LeftKey {
-    pub(super) fn new(entry: usize, open_key: &OpenKey, pulled: HashMap<LifeId, Process>) -> Self {
-        let mut key = Self { entry, lives: HashMap::new(), pulled };
+    pub(super) fn new(
+        entry: usize,
+        open_key: &OpenKey,
+        pulled: HashMap<LifeId, Process>,
+        memory: &Arc<Memory>,
+    ) -> Self {
+        let mut key = Self { entry, lives: HashMap::new(), pulled, counts: KeptCounts::new(memory) };
         key.index_all(open_key);
         key
     }

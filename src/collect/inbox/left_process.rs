@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::hash::BuildHasher as _;
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, Utc};
@@ -9,6 +10,7 @@ use foldhash::quality::FixedState;
 
 use super::SnapshotOutcome;
 use super::folder::{Folder, FolderReader, LeftCounters};
+use super::kept_counts::KeptCounts;
 use super::left_key::{LeftKey, PulledLives};
 use super::reader::build_group_for;
 use crate::collect::open_key::OpenKey;
@@ -67,14 +69,25 @@ impl OpenProcess {
     }
 
     /// Adds the counters of a file: to the pulled life that they go on with, else to the snapshots of the process.
-    pub(super) fn add(&mut self, store: &Store, counters: LeftCounters) -> Result<()> {
+    /// `kept` are counters of pulled lives that were read before.
+    pub(super) fn add(
+        &mut self,
+        store: &Store,
+        mut kept: Option<&mut KeptCounts>,
+        counters: LeftCounters,
+    ) -> Result<()> {
         let LeftCounters { name, written_at, identity, profile, .. } = counters;
         let counts = profile.counts;
         let mut owner = None;
         for lives in [&self.pulled.of_pod, &self.pulled.of_pid] {
-            let counts_of = |index: usize| match self.joined.get(&lives[index]) {
-                Some(joined) => Ok(Some(joined.clone())),
-                None => store.counts(lives[index], counts.len()),
+            let counts_of = |index: usize| {
+                let life = lives[index];
+                let read = || store.counts(life, counts.len());
+                match (self.joined.get(&life), &mut kept) {
+                    (Some(joined), _) => Ok(Some(Arc::from(joined.as_slice()))),
+                    (None, Some(kept)) => kept.of(life, read),
+                    (None, None) => Ok(read()?.map(Arc::<[u64]>::from)),
+                }
             };
             let found = exit_owner(self.mode, lives.len(), &counts, counts_of)?;
             owner = owner.or(found.map(|found| (lives[found.index], found.counts)));
@@ -154,7 +167,7 @@ impl FolderReader<'_, '_, '_, '_> {
         let key_entry = &self.reader.fleet.entries[entry];
         let build_group = build_group_for(key_entry, open_key, build, structure, run, store)?;
         if self.key.as_ref().is_none_or(|key| key.entry != entry) {
-            self.key = Some(LeftKey::new(entry, open_key, store.processes(key_entry.id)?));
+            self.key = Some(LeftKey::new(entry, open_key, store.processes(key_entry.id)?, &run.memory));
         }
         let key = self.key.as_ref().expect("it was made");
         let (pid, pod) = (counters.pid, folder.names.pod.as_deref());
@@ -239,6 +252,9 @@ impl FolderReader<'_, '_, '_, '_> {
             let Some(counts) = process.joined.get(&life.id) else { continue };
             life.pulled_at = life.pulled_at.max(at);
             life.closed_at = life.closed_at.map(|_| now);
+            if let Some(key) = &mut self.key {
+                key.counts.moved(life.id, counts);
+            }
             let (id, mode, at, counts) = (life.id, life.mode, life.pulled_at, encode_counts(counts));
             changes.push(Change::LifeMoved { id, mode, at, counts, answer: None });
             changes.extend(life.closed_at.map(|at| Change::LifeClosed(id, at)));

@@ -6,6 +6,7 @@
 mod emptying;
 mod folder;
 mod folder_names;
+mod kept_counts;
 mod left_key;
 mod left_meta;
 mod left_process;
