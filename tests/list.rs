@@ -55,7 +55,7 @@ fn list_takes_parts_of_names_and_works_offline() {
     let output = world.run(&["list", "--offline", "--format", "json"]).assert_code(0);
     assert_eq!(output.stderr, "");
     assert_eq!(output.json()[0][0]["addresses"][0]["address"], agents[0].url());
-    assert_eq!(world.run(&["list", "--offline", "nosuch", "--format", "json"]).assert_code(0).stdout, "[]\n");
+    assert_eq!(world.run(&["list", "--offline", "nosuch", "--format", "json"]).assert_code(1).stdout, "");
     world.run(&["list"]).assert_code(3).assert_stderr_contains("showing its list of");
 }
 
@@ -77,14 +77,21 @@ fn a_root_without_data_says_so() {
 }
 
 #[test]
-fn parts_that_no_name_holds_are_named() {
+fn a_name_that_fits_nothing_is_refused_with_the_nearest() {
     let (world, _agents) = World::with_echo(1);
     world.run(&["pull"]).assert_code(0);
-    let output = world.run(&["list", "echoservr", "b\u{7}d"]).assert_code(0);
+    let output = world.run(&["list", "echoservr"]).assert_code(1);
     assert_eq!(output.stdout, "");
-    output.assert_stderr_contains(
-        "no service matches \"echoservr\" or \"b\\u{7}d\"; `goc-watchdog list` shows all",
+    output.assert_stderr_contains(&format!("no service fits \"echoservr\", did you mean \"{ECHO}\"?"));
+    world
+        .run(&["list", "echoserver", "b\u{7}d"])
+        .assert_code(1)
+        .assert_stderr_contains("no service fits \"b\\u{7}d\", `goc-watchdog list` shows them all");
+    assert!(
+        world.run(&["list", "echoserver", "--env", "staging"]).assert_code(0).stdout.contains("echoserver")
     );
+    let output = world.run(&["list", "--env", "prod"]).assert_code(0);
+    output.assert_stderr_contains("no service has these fields; `goc-watchdog list` shows all");
 }
 
 #[test]

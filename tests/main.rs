@@ -49,6 +49,7 @@ mod rebuilds;
 mod report;
 mod repositories;
 mod retention;
+mod service_names;
 mod simulation;
 mod site;
 mod spellings;

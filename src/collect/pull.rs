@@ -25,7 +25,7 @@ use crate::fleet::assembly::Answers;
 use crate::fleet::change::Change;
 use crate::fleet::ids::IdSource;
 use crate::fleet::key_entry::KeyEntry;
-use crate::fleet::pick::pick;
+use crate::fleet::pick::{ServiceQuery, pick, pick_running};
 use crate::fleet::plan::{PullPlan, Selection, WaitingKey};
 use crate::fleet::pull_rules::PullRules;
 use crate::fleet::services::Fleet;
@@ -71,8 +71,8 @@ impl PullInputs<'_> {
 
 /// The services that one run pulls, and the rules for it.
 pub(crate) struct PullRequest<'a> {
-    /// Names of services, or unambiguous parts of names; empty for all services.
-    pub(crate) services: &'a [String],
+    /// The services that a person named; empty for all services.
+    pub(crate) services: Vec<ServiceQuery<'a>>,
     /// The only address to ask. Its data is stored under the only service.
     pub(crate) address: Option<&'a str>,
     /// Services that are not due are pulled, too.
@@ -175,9 +175,9 @@ pub(crate) fn gather(
         // The default center may help to find the service, and need not be there.
         fleet.silent.clear();
     }
-    if let (Some(_), [name]) = (request.address, request.services)
-        && pick(name, &fleet.entries).is_err()
-        && let parsed = config.naming.parse(name)
+    if let (Some(_), [service]) = (request.address, &request.services[..])
+        && pick(service, &fleet.entries).is_err()
+        && let parsed = config.naming.parse(service.text)
         && parsed.is_parsed()
     {
         let (_, changes) = fleet.add_service(parsed, &numbering.ids, now);
@@ -241,9 +241,9 @@ pub(crate) fn plan<'s>(
 ) -> Result<PlannedPull<'s>> {
     let entries = &fleet.entries;
     let selection = select(request, entries)?;
-    let plan = match (request.address, request.services) {
+    let plan = match (request.address, &request.services[..]) {
         (Some(address), [service, ..]) => {
-            PullPlan::for_address(pick(service, entries)?, &normal_form(address), entries)
+            PullPlan::for_address(pick(service, entries)?.entry, &normal_form(address), entries)
         }
         _ => PullPlan::make(entries, &selection, &request.rules, inputs.adapters.now),
     };
@@ -331,16 +331,12 @@ fn store_start(inputs: &PullInputs<'_>, fleet: &mut Fleet, writer: &mut Writer<'
 
 /// Finds the services that a request names.
 fn select(request: &PullRequest<'_>, entries: &[KeyEntry]) -> Result<Selection> {
-    if request.is_forced {
-        return Ok(Selection::Forced);
-    }
     if request.services.is_empty() {
-        return Ok(Selection::Due);
+        return Ok(if request.is_forced { Selection::Forced } else { Selection::Due });
     }
     let mut named = BTreeSet::new();
-    for query in request.services {
-        let entry = pick(query, entries)?;
-        named.insert(entry.id);
+    for query in &request.services {
+        named.extend(pick_running(query, entries)?.into_iter().map(|entry| entry.id));
     }
     Ok(Selection::Named(named))
 }

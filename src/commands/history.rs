@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::cli::Format;
 use crate::collect::fleet::stored_fleet;
+use crate::commands::narrow::NarrowArgs;
 use crate::commands::{Context, show};
 use crate::coverage::ChangedLines;
 use crate::exit::ExitCode;
@@ -24,6 +25,9 @@ use crate::names::in_message;
 pub struct HistoryArgs {
     /// Full name of the service, or any part of it that fits only one app in one environment and region.
     service: String,
+
+    #[command(flatten)]
+    narrow: NarrowArgs,
 
     /// Show only rows of commits that begin with this.
     #[arg(long, value_name = "COMMIT")]
@@ -42,10 +46,15 @@ pub struct HistoryArgs {
 pub(crate) fn run(args: &HistoryArgs, context: &Context) -> Result<ExitCode> {
     let store = Store::open_read_only(&context.workdir.database())?;
     let fleet = stored_fleet(&store, &context.config.naming, context.now())?;
-    let app = pick_app(&args.service, &fleet.entries)?;
+    let query = args.narrow.query(&args.service);
+    let app = pick_app(&query, &fleet.entries)?;
     let commit = args.commit.as_deref().unwrap_or_default().to_ascii_lowercase();
     let mut rows = store.rows(&RowFilter { with_dropped: true, ..RowFilter::default() })?;
-    rows.retain(|row| is_same_app(&row.key, &app) && row.key.commit.starts_with(&commit));
+    rows.retain(|row| {
+        is_same_app(&row.key, &app)
+            && row.key.commit.starts_with(&commit)
+            && query.branch.is_none_or(|branch| branch == row.branch)
+    });
     let first = rows.len().saturating_sub(args.limit.unwrap_or(usize::MAX));
     let lines = (first..rows.len()).map(|index| {
         let row = &rows[index];

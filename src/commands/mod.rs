@@ -9,6 +9,7 @@ pub(crate) mod total;
 
 mod gate;
 pub(crate) mod lock_wait;
+mod narrow;
 pub(crate) mod notices;
 mod pending;
 mod ping;
@@ -31,7 +32,7 @@ use crate::io::center::RequestOptions;
 use crate::io::host;
 use crate::io::store::{self, Outdated, Store, StoreError};
 use crate::io::workdir::{FillError, LockedWorkdir, Workdir, WorkdirError};
-use crate::names::{printable, shortened};
+use crate::names::{CommitChoice, printable, shortened};
 
 pub(crate) use notices::tell_damages;
 
@@ -142,6 +143,13 @@ impl Context {
     pub(crate) fn tell(&self, message: impl fmt::Display) {
         if !self.is_quiet {
             inform(message);
+        }
+    }
+
+    /// Tells which of several commits was chosen, unless `--quiet` was given.
+    pub(crate) fn tell_choice(&self, choice: Option<CommitChoice>, commit: &str) {
+        if let Some(choice) = choice {
+            self.tell(choice.words(commit));
         }
     }
 

@@ -9,11 +9,11 @@ use serde_json::json;
 use crate::cli::Format;
 use crate::collect::fleet::stored_fleet;
 use crate::commands::gate::GateArgs;
+use crate::commands::narrow::NarrowArgs;
 use crate::commands::{Context, show};
 use crate::coverage::ChangedLines;
 use crate::exit::ExitCode;
-use crate::fleet::key_entry::KeyEntry;
-use crate::fleet::pick::pick;
+use crate::fleet::pick::{Picked, ServiceQuery, pick};
 use crate::fleet::row::Row;
 use crate::gate::GateData;
 use crate::io::store::Store;
@@ -25,8 +25,16 @@ use crate::names::in_message;
 /// have ended long ago. The options below make the command a gate: the exit code is 5 if a requirement is not met.
 #[derive(Args, Debug)]
 pub struct TotalArgs {
-    /// Full name of the service, or any unambiguous part of it.
+    /// Full name of the service, its app, or any part of its name. Of several commits the one that runs is meant, or else
+    /// the newest.
     service: String,
+
+    #[command(flatten)]
+    narrow: NarrowArgs,
+
+    /// Mean the commit that begins with this.
+    #[arg(long, value_name = "COMMIT")]
+    commit: Option<String>,
 
     #[command(flatten)]
     gate: GateArgs,
@@ -40,7 +48,10 @@ pub struct TotalArgs {
 pub(crate) fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
     let store = Store::open_read_only(&context.workdir.database())?;
     let fleet = stored_fleet(&store, &context.config.naming, context.now())?;
-    let entry = pick(&args.service, &fleet.entries)?;
+    let query = ServiceQuery { commit: args.commit.as_deref(), ..args.narrow.query(&args.service) };
+    let picked = pick(&query, &fleet.entries)?;
+    let entry = picked.entry;
+    context.tell_choice(picked.choice, &entry.key.commit);
     let name = in_message(&entry.newest_name().name);
     let latest = store.latest(&entry.key)?;
     let diff = latest.as_ref().map(|row| store.diff(row.id)).transpose()?.flatten();
@@ -60,7 +71,7 @@ pub(crate) fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
                 super::inform(format!("{name}: changed lines: {}", show::changed_lines(diff)));
             }
         }
-        Format::Json => show::print_json(&object(entry, &row, diff.as_ref(), context))?,
+        Format::Json => show::print_json(&object(&picked, &row, diff.as_ref(), context))?,
     }
     let stats = row.stats.as_ref();
     let data = GateData {
@@ -76,7 +87,13 @@ pub(crate) fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
     Ok(if unmet.is_empty() { ExitCode::Done } else { ExitCode::BelowThreshold })
 }
 
-fn object(entry: &KeyEntry, row: &Row, diff: Option<&ChangedLines>, context: &Context) -> serde_json::Value {
+fn object(
+    picked: &Picked<'_>,
+    row: &Row,
+    diff: Option<&ChangedLines>,
+    context: &Context,
+) -> serde_json::Value {
+    let Picked { entry, choice } = picked;
     let last_pull = entry.schedule.schedule.last_pull;
     let stats = row.stats.as_ref();
     let replicas = entry.replicas_now(row);
@@ -87,6 +104,7 @@ fn object(entry: &KeyEntry, row: &Row, diff: Option<&ChangedLines>, context: &Co
         "app": row.key.app,
         "branch": row.branch,
         "commit": row.key.commit,
+        "commit_choice": choice,
         "percent": row.cover_total,
         "covered": stats.map(|stats| stats.coverage.covered),
         "total": stats.map(|stats| stats.coverage.total),

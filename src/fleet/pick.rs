@@ -1,30 +1,168 @@
-//! The search for the service that a person named.
+//! The search for the services that a person named.
 
-use crate::fleet::key_entry::KeyEntry;
-use crate::fleet::records::Key;
-use crate::names::{self, ResolveError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
-/// Returns the entry that `query` names by a full name or by an unambiguous part of one.
-///
-/// All names of one key are the same choice, because they share its data.
-pub(crate) fn pick<'a>(query: &str, entries: &'a [KeyEntry]) -> Result<&'a KeyEntry, ResolveError> {
-    let names: Vec<&str> =
-        entries.iter().flat_map(|entry| &entry.members).map(|member| member.name.as_str()).collect();
-    let of = |name: &str| entries.iter().find(|entry| entry.members.iter().any(|member| member.name == name));
-    let found = match names::resolve(query, &names) {
-        Ok(name) => of(name),
-        Err(ResolveError::Ambiguous { query, candidates }) => {
-            let first = of(&candidates[0]);
-            let is_one =
-                candidates.iter().all(|name| of(name).map(|entry| entry.id) == first.map(|entry| entry.id));
-            if !is_one {
-                return Err(ResolveError::Ambiguous { query, candidates });
+use chrono::{DateTime, Utc};
+
+use super::ids::{KeyId, ServiceId};
+use super::key_entry::{KeyEntry, ServiceName};
+use super::records::Key;
+use crate::names::{CommitChoice, Fit, fit, nearest, printable};
+
+/// Number of candidates in the message about an ambiguous query.
+const SHOWN_CANDIDATES: usize = 10;
+
+/// The name of a service, or a part of one, as a person typed it, and the fields that it must have besides.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ServiceQuery<'a> {
+    pub(crate) text: &'a str,
+    pub(crate) env: Option<&'a str>,
+    pub(crate) region: Option<&'a str>,
+    pub(crate) branch: Option<&'a str>,
+    /// The first digits of a commit, at least four, or more digits than the name has.
+    pub(crate) commit: Option<&'a str>,
+}
+
+impl<'a> ServiceQuery<'a> {
+    pub(crate) fn from_text(text: &'a str) -> Self {
+        Self { text, ..Self::default() }
+    }
+
+    /// Tells whether nothing is asked for.
+    pub(crate) fn is_everything(&self) -> bool {
+        self.text.is_empty() && self.options().is_empty()
+    }
+
+    /// Tells whether a service has the fields besides the text.
+    pub(crate) fn admits(&self, key: &Key, branch: &str) -> bool {
+        self.env.is_none_or(|env| env == key.env)
+            && self.region.is_none_or(|region| region == key.region)
+            && self.branch.is_none_or(|wanted| wanted == branch)
+            && self.commit.is_none_or(|commit| is_same_commit(commit, &key.commit))
+    }
+}
+
+/// The reason for which a query does not choose a service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum PickError {
+    /// The query fits services that differ in more than the commit.
+    Ambiguous {
+        query: String,
+        /// The names that fit, one of each environment, region, app and branch; those that run stand first.
+        candidates: Vec<String>,
+    },
+    /// The query fits no service.
+    NotFound {
+        query: String,
+        /// The nearest name, if one is near.
+        nearest: Option<String>,
+    },
+    /// The query fits commits that begin with the same digits.
+    AmbiguousCommit {
+        commit: String,
+        /// The names that fit, sorted.
+        candidates: Vec<String>,
+    },
+    /// The query fits services, and none of them has the fields that were asked for besides.
+    NarrowedAway {
+        query: String,
+        /// The options that were given, such as `--branch master`.
+        options: String,
+    },
+}
+
+impl std::error::Error for PickError {}
+
+impl fmt::Display for PickError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ambiguous { query, candidates } => {
+                write!(
+                    f,
+                    "\"{}\" fits {} services; give more of the name, or --env, --region or --branch:",
+                    printable(query),
+                    candidates.len()
+                )?;
+                for candidate in candidates.iter().take(SHOWN_CANDIDATES) {
+                    write!(f, "\n  {}", printable(candidate))?;
+                }
+                match candidates.len().saturating_sub(SHOWN_CANDIDATES) {
+                    0 => Ok(()),
+                    more => write!(f, "\n  and {more} more"),
+                }
             }
-            first
+            Self::AmbiguousCommit { commit, candidates } => {
+                write!(f, "several commits begin with \"{}\"; give more digits:", printable(commit))?;
+                candidates.iter().try_for_each(|name| write!(f, "\n  {}", printable(name)))
+            }
+            Self::NotFound { query, nearest: Some(nearest) } => {
+                write!(
+                    f,
+                    "no service fits \"{}\", did you mean \"{}\"?",
+                    printable(query),
+                    printable(nearest)
+                )
+            }
+            Self::NotFound { query, nearest: None } => {
+                write!(f, "no service fits \"{}\", `goc-watchdog list` shows them all", printable(query))
+            }
+            Self::NarrowedAway { query, options } => {
+                let query = printable(query);
+                write!(
+                    f,
+                    "no service that fits \"{query}\" has {options}, `goc-watchdog list {query}` shows them"
+                )
+            }
         }
-        Err(error) => return Err(error),
-    };
-    Ok(found.expect("the candidates are names of entries"))
+    }
+}
+
+/// The service that a query means, with the commits among which it was chosen.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Picked<'a> {
+    pub(crate) entry: &'a KeyEntry,
+    /// `None`: there was only one commit.
+    pub(crate) choice: Option<CommitChoice>,
+}
+
+/// Returns the service that a query means. Of several commits of one environment, region, app and branch it is the one
+/// that runs; of several that run, the one that was first listed last; where none runs, the one that changed last.
+pub(crate) fn pick<'a>(query: &ServiceQuery<'_>, entries: &'a [KeyEntry]) -> Result<Picked<'a>, PickError> {
+    let fitting = Fitting::find(query, entries)?;
+    let commits = fitting.only_group(query)?;
+    let running = commits.iter().filter(|entry| listed_since(entry).is_some()).count();
+    let choice = CommitChoice { commits: commits.len(), running };
+    Ok(Picked { entry: newest(&commits), choice: (commits.len() > 1).then_some(choice) })
+}
+
+/// Returns all services that run and that a query means; where none of them runs, the one that changed last.
+pub(crate) fn pick_running<'a>(
+    query: &ServiceQuery<'_>,
+    entries: &'a [KeyEntry],
+) -> Result<Vec<&'a KeyEntry>, PickError> {
+    let commits = Fitting::find(query, entries)?.only_group(query)?;
+    let running: Vec<&KeyEntry> =
+        commits.iter().copied().filter(|entry| listed_since(entry).is_some()).collect();
+    Ok(if running.is_empty() { vec![newest(&commits)] } else { running })
+}
+
+/// Returns the names that a query means, of any number of services.
+pub(crate) fn pick_names(
+    query: &ServiceQuery<'_>,
+    entries: &[KeyEntry],
+) -> Result<BTreeSet<ServiceId>, PickError> {
+    Ok(Fitting::find(query, entries)?.found.into_iter().map(|(_, member)| member.id).collect())
+}
+
+/// Returns a key of the only app that a query means. Names that differ only in branch and commit are the same app.
+pub(crate) fn pick_app(query: &ServiceQuery<'_>, entries: &[KeyEntry]) -> Result<Key, PickError> {
+    let fitting = Fitting::find(query, entries)?;
+    let first = &fitting.found[0].0.key;
+    if fitting.found.iter().all(|(entry, _)| is_same_app(&entry.key, first)) {
+        return Ok(first.clone());
+    }
+    Err(fitting.ambiguous(query))
 }
 
 /// Tells whether two keys have the same app, environment and region.
@@ -32,23 +170,249 @@ pub(crate) fn is_same_app(a: &Key, b: &Key) -> bool {
     (&a.env, &a.region, &a.app) == (&b.env, &b.region, &b.app)
 }
 
-/// Returns a key of the only app that `query` can mean. Names that differ only in branch and commit are the same app.
-pub(crate) fn pick_app(query: &str, entries: &[KeyEntry]) -> Result<Key, ResolveError> {
-    let names: Vec<&str> =
-        entries.iter().flat_map(|entry| &entry.members).map(|member| member.name.as_str()).collect();
-    let key_of = |name: &str| {
-        let holds = |entry: &&KeyEntry| entry.members.iter().any(|member| member.name == name);
-        entries.iter().find(holds).map(|entry| entry.key.clone()).expect("the name is an entry's")
-    };
-    match names::resolve(query, &names) {
-        Ok(name) => Ok(key_of(name)),
-        Err(ResolveError::Ambiguous { query, candidates }) => {
-            let first = key_of(&candidates[0]);
-            if candidates.iter().all(|name| is_same_app(&key_of(name), &first)) {
-                return Ok(first);
-            }
-            Err(ResolveError::Ambiguous { query, candidates })
+/// Tells whether one of two hashes is the beginning of the other.
+pub(crate) fn is_same_commit(query: &str, stored: &str) -> bool {
+    const SHORTEST: usize = 4;
+    let query = query.to_ascii_lowercase();
+    let length = query.len().min(stored.len());
+    length >= SHORTEST && query.as_bytes()[..length] == stored.as_bytes()[..length]
+}
+
+/// The names that a query fits, all in the same, strongest way.
+struct Fitting<'a> {
+    /// At least one.
+    found: Vec<(&'a KeyEntry, &'a ServiceName)>,
+}
+
+/// Environment, region, app and branch, within which only commits differ.
+type Group<'a> = (&'a str, &'a str, &'a str, &'a str);
+
+impl<'a> Fitting<'a> {
+    fn find(query: &ServiceQuery<'_>, entries: &'a [KeyEntry]) -> Result<Self, PickError> {
+        let names =
+            || entries.iter().flat_map(|entry| entry.members.iter().map(move |member| (entry, member)));
+        let all: Vec<(Fit, &KeyEntry, &ServiceName)> = names()
+            .filter_map(|(entry, member)| {
+                Some((fit(query.text, &member.name, &entry.key.app)?, entry, member))
+            })
+            .collect();
+        if all.is_empty() {
+            let names: Vec<&str> = names().map(|(_, member)| member.name.as_str()).collect();
+            let nearest = nearest(query.text, &names);
+            return Err(PickError::NotFound { query: query.text.to_owned(), nearest });
         }
-        Err(error) => Err(error),
+        let admitted = all.iter().filter(|(_, entry, member)| query.admits(&entry.key, &member.branch));
+        let Some(strongest) = admitted.clone().map(|(fit, ..)| *fit).min() else {
+            return Err(PickError::NarrowedAway { query: query.text.to_owned(), options: query.options() });
+        };
+        let found =
+            admitted.filter(|(fit, ..)| *fit == strongest).map(|(_, entry, member)| (*entry, *member));
+        Ok(Self { found: found.collect() })
+    }
+
+    /// Returns the services of the only environment, region, app and branch that fit, each once. All names of one key
+    /// are one service, because they share its data.
+    fn only_group(&self, query: &ServiceQuery<'_>) -> Result<Vec<&'a KeyEntry>, PickError> {
+        let by_key: BTreeMap<KeyId, &KeyEntry> =
+            self.found.iter().map(|(entry, _)| (entry.id, *entry)).collect();
+        if by_key.len() > 1 && self.groups().len() > 1 {
+            return Err(self.ambiguous(query));
+        }
+        if let (Some(commit), true) = (query.commit, by_key.len() > 1) {
+            let candidates =
+                self.found.iter().map(|(_, member)| member.name.clone()).collect::<BTreeSet<_>>();
+            let candidates = candidates.into_iter().collect();
+            return Err(PickError::AmbiguousCommit { commit: commit.to_owned(), candidates });
+        }
+        Ok(by_key.into_values().collect())
+    }
+
+    fn groups(&self) -> BTreeMap<Group<'a>, Vec<(&'a KeyEntry, &'a ServiceName)>> {
+        let mut groups: BTreeMap<Group<'_>, Vec<_>> = BTreeMap::new();
+        for (entry, member) in &self.found {
+            let Key { env, region, app, .. } = &entry.key;
+            groups.entry((env, region, app, &member.branch)).or_default().push((*entry, *member));
+        }
+        groups
+    }
+
+    fn ambiguous(&self, query: &ServiceQuery<'_>) -> PickError {
+        let mut candidates: Vec<(&KeyEntry, &ServiceName)> = self
+            .groups()
+            .into_values()
+            .filter_map(|names| names.into_iter().max_by_key(|(entry, _)| age(entry)))
+            .collect();
+        candidates.sort_by_key(|(entry, _)| std::cmp::Reverse(age(entry)));
+        let candidates = candidates.into_iter().map(|(_, member)| member.name.clone()).collect();
+        PickError::Ambiguous { query: query.text.to_owned(), candidates }
+    }
+}
+
+impl ServiceQuery<'_> {
+    fn options(&self) -> String {
+        let options = [
+            ("--env", self.env),
+            ("--region", self.region),
+            ("--branch", self.branch),
+            ("--commit", self.commit),
+        ];
+        let given =
+            options.into_iter().filter_map(|(name, value)| Some(format!("{name} {}", printable(value?))));
+        given.collect::<Vec<String>>().join(" and ")
+    }
+}
+
+fn newest<'a>(entries: &[&'a KeyEntry]) -> &'a KeyEntry {
+    entries.iter().copied().max_by_key(|entry| age(entry)).expect("a group has a service")
+}
+
+/// Returns the order of services in time: what runs is newer than what does not.
+fn age(entry: &KeyEntry) -> (Option<DateTime<Utc>>, Option<DateTime<Utc>>, KeyId) {
+    (listed_since(entry), entry.schedule.last_change_at, entry.id)
+}
+
+/// Returns the time since which an address of a service has been listed without a break; `None`: none is listed.
+fn listed_since(entry: &KeyEntry) -> Option<DateTime<Utc>> {
+    entry.members.iter().flat_map(|member| &member.listings).map(|listing| listing.listed_at).min()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fleet::fixtures::{at, entry as entry_of_hosts};
+    use crate::names::Naming;
+
+    /// A service of this name; one that runs has been listed since `minute`, another one changed then.
+    fn entry(id: i64, name: &str, runs: bool, minute: i64) -> KeyEntry {
+        let mut entry = entry_of_hosts(id, if runs { &["a", "b"] } else { &[] });
+        let parsed = Naming::default().parse(name);
+        entry.key = Key::from_parsed(&parsed);
+        entry.members[0].name = name.to_owned();
+        entry.members[0].branch = parsed.branch;
+        for listing in &mut entry.members[0].listings {
+            listing.listed_at = at(minute);
+        }
+        entry.schedule.last_change_at = (!runs).then(|| at(minute));
+        entry
+    }
+
+    fn fleet() -> Vec<KeyEntry> {
+        vec![
+            entry(1, "staging_th_cart_master_0000001", false, 30),
+            entry(2, "staging_th_cart_master_0000002", false, 40),
+            entry(3, "staging_th_cart_master_0000003", true, 10),
+            entry(4, "staging_th_cart_master_0000004", true, 20),
+            entry(5, "staging_th_cart_v2_master_0000004", false, 10),
+            entry(6, "staging_th_pay_master_aaaaaa1", false, 10),
+            entry(7, "staging_th_pay_master_aaaaaa2", false, 20),
+            entry(8, "staging_th_pay_fix_aaaaaa3", true, 30),
+            entry(9, "prod_th_shop_master_bbbbbb1", false, 20),
+            entry(10, "staging_th_shop_master_bbbbbb1", false, 10),
+            entry(11, "staging_sg_shop_master_bbbbbb2", true, 5),
+            entry(12, "odd\u{1b}name", true, 5),
+        ]
+    }
+
+    /// The picked service, with the numbers of commits and of those that run.
+    fn picked(query: &ServiceQuery<'_>) -> Result<(i64, Option<(usize, usize)>), String> {
+        let fleet = fleet();
+        let picked = pick(query, &fleet).map_err(|error| error.to_string())?;
+        Ok((picked.entry.id.0, picked.choice.map(|choice| (choice.commits, choice.running))))
+    }
+
+    #[test]
+    fn the_strongest_way_to_fit_decides_and_then_what_runs_or_is_newest() {
+        for (text, expected) in [
+            ("cart", (4, Some((4, 2)))),
+            ("staging_th_cart_master_0000001", (1, None)),
+            ("cart_master", (4, Some((4, 2)))),
+            ("cart_v2", (5, None)),
+            ("0000002", (2, None)),
+            ("pay_master", (7, Some((2, 0)))),
+            ("pay_fix", (8, None)),
+            ("staging_sg", (11, None)),
+            ("art_mas", (4, Some((4, 2)))),
+            ("odd\\u{1b}", (12, None)),
+        ] {
+            assert_eq!(picked(&ServiceQuery::from_text(text)), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn fields_narrow_what_a_text_fits() {
+        let shop = ServiceQuery::from_text("shop");
+        let pay = ServiceQuery::from_text("pay");
+        assert_eq!(picked(&ServiceQuery { env: Some("prod"), ..shop }), Ok((9, None)));
+        assert_eq!(picked(&ServiceQuery { region: Some("sg"), ..shop }), Ok((11, None)));
+        assert_eq!(picked(&ServiceQuery { branch: Some("master"), ..pay }), Ok((7, Some((2, 0)))));
+        assert_eq!(picked(&ServiceQuery { commit: Some("AAAAAA1"), ..pay }), Ok((6, None)));
+        assert_eq!(picked(&ServiceQuery { commit: Some("aaaaaa3fffff"), ..pay }), Ok((8, None)));
+        assert_eq!(
+            picked(&ServiceQuery { branch: Some("nowhere"), commit: Some("aaaa"), ..pay }).unwrap_err(),
+            "no service that fits \"pay\" has --branch nowhere and --commit aaaa, `goc-watchdog list pay` shows them"
+        );
+    }
+
+    #[test]
+    fn candidates_are_what_runs_and_then_what_is_newest_each_of_its_own_branch() {
+        let error = |text| picked(&ServiceQuery::from_text(text)).unwrap_err();
+        assert_eq!(
+            error("shop"),
+            "\"shop\" fits 3 services; give more of the name, or --env, --region or --branch:\n  \
+             staging_sg_shop_master_bbbbbb2\n  prod_th_shop_master_bbbbbb1\n  staging_th_shop_master_bbbbbb1"
+        );
+        assert_eq!(
+            error("pay"),
+            "\"pay\" fits 2 services; give more of the name, or --env, --region or --branch:\n  \
+             staging_th_pay_fix_aaaaaa3\n  staging_th_pay_master_aaaaaa2"
+        );
+        assert_eq!(error("pya"), "no service fits \"pya\", did you mean \"staging_th_pay_fix_aaaaaa3\"?");
+        assert_eq!(error(""), "no service fits \"\", `goc-watchdog list` shows them all");
+    }
+
+    #[test]
+    fn all_commits_that_run_are_pulled_and_the_newest_where_none_runs() {
+        let fleet = fleet();
+        let running = |text| {
+            let picked = pick_running(&ServiceQuery::from_text(text), &fleet).unwrap();
+            picked.into_iter().map(|entry| entry.id.0).collect::<Vec<i64>>()
+        };
+        assert_eq!(running("cart"), [3, 4]);
+        assert_eq!(running("pay_master"), [7]);
+        assert_eq!(running("0000001"), [1]);
+    }
+
+    #[test]
+    fn an_app_has_all_branches_and_commits_of_its_environment_and_region() {
+        let fleet = fleet();
+        let app = |text| {
+            pick_app(&ServiceQuery::from_text(text), &fleet)
+                .map(|key| (key.env, key.app))
+                .map_err(|error| error.to_string())
+        };
+        assert_eq!(app("pay"), Ok(("staging".to_owned(), "pay".to_owned())));
+        assert_eq!(app("prod"), Ok(("prod".to_owned(), "shop".to_owned())));
+        assert!(app("shop").unwrap_err().starts_with("\"shop\" fits 3 services;"));
+    }
+
+    #[test]
+    fn names_of_one_key_in_two_branches_are_one_service() {
+        let mut both = entry(1, "staging_th_cart_master_0000001", true, 1);
+        let other = entry(2, "staging_th_cart_fix_0000001", true, 1).members.remove(0);
+        both.members.push(other);
+        let entries = [both];
+        let picked = pick(&ServiceQuery::from_text("cart"), &entries).unwrap();
+        assert_eq!((picked.entry.id, picked.choice), (KeyId(1), None));
+    }
+
+    #[test]
+    fn digits_of_several_commits_choose_none_of_them() {
+        let query =
+            ServiceQuery { branch: Some("master"), commit: Some("aaaaaa"), ..ServiceQuery::from_text("pay") };
+        assert_eq!(
+            picked(&query).unwrap_err(),
+            "several commits begin with \"aaaaaa\"; give more digits:\n  \
+             staging_th_pay_master_aaaaaa1\n  staging_th_pay_master_aaaaaa2"
+        );
     }
 }

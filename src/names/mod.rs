@@ -1,11 +1,13 @@
 //! Service names: their fields, their form in the file system and on a terminal, and the choice of one by a part of it.
 
+mod commit_choice;
 mod escape;
+mod fit;
 mod naming;
 mod printable;
-mod resolve;
 
+pub(crate) use commit_choice::CommitChoice;
 pub(crate) use escape::escape;
+pub(crate) use fit::{Fit, fit, nearest};
 pub(crate) use naming::{Naming, ParsedName, is_commit};
 pub(crate) use printable::{in_message, is_unprintable, printable, shortened};
-pub(crate) use resolve::{ResolveError, resolve};

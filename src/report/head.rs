@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::text;
 use crate::coverage::Coverage;
+use crate::names::CommitChoice;
 
 /// The row and the service of a report.
 #[derive(Clone, Debug)]
@@ -19,6 +20,8 @@ pub(crate) struct ReportHead {
     pub branch: String,
     /// The commit in the service's name, which is usually abbreviated.
     pub commit: String,
+    /// The commits among which this one was chosen; `None`: a person named it, or there was only one.
+    pub choice: Option<CommitChoice>,
     /// Full hash of the commit whose source was read; `None` when no source was read.
     pub source_commit: Option<String>,
     /// Row of the database.

@@ -8,6 +8,7 @@ use serde::{Serialize, Serializer};
 use super::{FileReport, FunctionReport, LineState, MissedRange, PreviousRow, Report, ReportHead};
 use crate::coverage::Coverage;
 use crate::json;
+use crate::names::CommitChoice;
 use crate::time::iso;
 
 pub(super) const FORM: Form = Form {
@@ -38,6 +39,7 @@ struct Document<'r> {
     app: &'r str,
     branch: &'r str,
     commit: &'r str,
+    commit_choice: Option<CommitChoice>,
     source_commit: Option<&'r str>,
     id: i64,
     stored_at: String,
@@ -165,6 +167,7 @@ impl<'r> Document<'r> {
             app,
             branch,
             commit,
+            choice,
             source_commit,
             row,
             stored_at,
@@ -192,6 +195,7 @@ impl<'r> Document<'r> {
             app,
             branch,
             commit,
+            commit_choice: *choice,
             source_commit: source_commit.as_deref(),
             id: *row,
             stored_at: iso(*stored_at),

@@ -24,6 +24,7 @@ pub(super) fn head() -> ReportHead {
         app: "app".to_owned(),
         branch: "master".to_owned(),
         commit: "845820727e".to_owned(),
+        choice: None,
         source_commit: Some("845820727e0123456789012345678901234567ab".to_owned()),
         row: 7,
         stored_at: Utc.with_ymd_and_hms(2026, 11, 24, 14, 20, 0).unwrap(),

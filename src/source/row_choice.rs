@@ -5,34 +5,40 @@ use std::collections::BTreeSet;
 use anyhow::{Result, anyhow, bail};
 
 use crate::fleet::key_entry::KeyEntry;
-use crate::fleet::pick::{is_same_app, pick, pick_app};
+use crate::fleet::pick::{Picked, ServiceQuery, is_same_app, is_same_commit, pick, pick_app};
 use crate::fleet::row::Row;
-use crate::names::in_message;
+use crate::names::{CommitChoice, in_message};
 
 /// The request for a row of a service: the latest one, unless a number or a commit is given.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct RowRequest<'a> {
+    /// The service, without a commit besides its text.
+    pub(crate) service: ServiceQuery<'a>,
     /// Number of the row, of any commit.
     pub(crate) id: Option<i64>,
     /// The commit whose newest row is meant. For a service whose name has no commit it is the revision of the source.
     pub(crate) commit: Option<&'a str>,
 }
 
-/// Returns the requested row of a service. `rows` are the rows with a profile, the newest last.
+/// Returns the requested row of a service, and the commits among which that of its latest row was chosen. `rows` are the
+/// rows with a profile, the newest last.
 pub(super) fn row_of<'r>(
-    service: &str,
     request: RowRequest<'_>,
     entries: &[KeyEntry],
     rows: &'r [Row],
-) -> Result<&'r Row> {
-    let by_commit = match request {
-        RowRequest { id: Some(id), .. } => return row_by_id(id, service, entries, rows),
-        RowRequest { commit: Some(commit), .. } => row_by_commit(commit, service, entries, rows)?,
-        RowRequest { id: None, commit: None } => None,
+) -> Result<(&'r Row, Option<CommitChoice>)> {
+    let RowRequest { service, id, commit } = request;
+    let by_commit = match (id, commit) {
+        (Some(id), _) => return Ok((row_by_id(id, &service, entries, rows)?, None)),
+        (None, Some(commit)) => row_by_commit(commit, &service, entries, rows)?,
+        (None, None) => None,
     };
     match by_commit {
-        Some(row) => Ok(row),
-        None => latest_row(pick(service, entries)?, rows.iter()),
+        Some(row) => Ok((row, None)),
+        None => {
+            let Picked { entry, choice } = pick(&service, entries)?;
+            Ok((latest_row(entry, rows.iter())?, choice))
+        }
     }
 }
 
@@ -47,7 +53,7 @@ pub(crate) fn row_to_compare<'r>(
     let mut kept = rows.iter().filter(|row| row.deleted_at.is_none());
     let row = match query.parse::<i64>() {
         Ok(id) => kept.find(|row| row.id.0 == id).ok_or_else(|| anyhow!("there is no row {id}"))?,
-        Err(_) => latest_row(pick(query, entries)?, kept)?,
+        Err(_) => latest_row(pick(&ServiceQuery::from_text(query), entries)?.entry, kept)?,
     };
     if row.key.app != with.key.app {
         bail!(
@@ -67,7 +73,12 @@ fn latest_row<'r>(entry: &KeyEntry, mut rows: impl DoubleEndedIterator<Item = &'
     })
 }
 
-fn row_by_id<'r>(id: i64, service: &str, entries: &[KeyEntry], rows: &'r [Row]) -> Result<&'r Row> {
+fn row_by_id<'r>(
+    id: i64,
+    service: &ServiceQuery<'_>,
+    entries: &[KeyEntry],
+    rows: &'r [Row],
+) -> Result<&'r Row> {
     let app = pick_app(service, entries)?;
     let name = in_message(&app.app);
     let row = rows.iter().find(|row| row.id.0 == id);
@@ -81,12 +92,14 @@ fn row_by_id<'r>(id: i64, service: &str, entries: &[KeyEntry], rows: &'r [Row]) 
 /// Returns the newest row of a commit; `None` for services whose names have no commit.
 fn row_by_commit<'r>(
     commit: &str,
-    service: &str,
+    service: &ServiceQuery<'_>,
     entries: &[KeyEntry],
     rows: &'r [Row],
 ) -> Result<Option<&'r Row>> {
     let app = pick_app(service, entries)?;
-    let mut of_app = rows.iter().filter(|row| is_same_app(&row.key, &app)).peekable();
+    let is_meant =
+        |row: &&Row| is_same_app(&row.key, &app) && service.branch.is_none_or(|it| it == row.branch);
+    let mut of_app = rows.iter().filter(is_meant).peekable();
     if of_app.peek().is_some_and(|row| row.key.commit.is_empty()) {
         return Ok(None);
     }
@@ -107,14 +120,6 @@ fn row_by_commit<'r>(
         anyhow!("no data is stored for {name} at commit \"{commit}\" (goc-watchdog history {name})")
     })?;
     Ok(Some(row))
-}
-
-/// Tells whether one of two hashes is the beginning of the other.
-pub(super) fn is_same_commit(query: &str, stored: &str) -> bool {
-    const SHORTEST: usize = 4;
-    let query = query.to_ascii_lowercase();
-    let length = query.len().min(stored.len());
-    length >= SHORTEST && query.as_bytes()[..length] == stored.as_bytes()[..length]
 }
 
 #[cfg(test)]
@@ -145,8 +150,9 @@ mod tests {
     /// The number of the chosen row, or the first line of the error.
     fn chosen(service: &str, id: Option<i64>, commit: Option<&str>) -> Result<i64, String> {
         let rows = rows();
-        let row = row_of(service, RowRequest { id, commit }, &entries(), &rows);
-        row.map(|row| row.id.0).map_err(|error| error.to_string().lines().next().unwrap().to_owned())
+        let request = RowRequest { service: ServiceQuery::from_text(service), id, commit };
+        let row = row_of(request, &entries(), &rows);
+        row.map(|(row, _)| row.id.0).map_err(|error| error.to_string().lines().next().unwrap().to_owned())
     }
 
     #[test]
@@ -154,8 +160,6 @@ mod tests {
         assert_eq!(chosen("shop_aaaa1111", None, None), Ok(4));
         assert_eq!(chosen("aaaa2222", None, None), Ok(2));
         assert_eq!(chosen("pay", None, None), Ok(3));
-        let error = chosen("shop", None, None).unwrap_err();
-        assert_eq!(error, "\"shop\" fits 3 services, give more of the name:");
         assert_eq!(
             chosen("idle", None, None).unwrap_err(),
             "idle_cccc4444 was listed but never answered, so it has no stored data (goc-watchdog list --explain idle_cccc4444)"

@@ -4,11 +4,11 @@ use anyhow::{Context as _, Result, bail};
 use chrono::{DateTime, Utc};
 
 use super::Revision;
-use super::row_choice::{RowRequest, is_same_commit, row_of};
+use super::row_choice::{RowRequest, row_of};
 use crate::fleet::key_entry::KeyEntry;
-use crate::fleet::pick::is_same_app;
+use crate::fleet::pick::{is_same_app, is_same_commit};
 use crate::fleet::row::Row;
-use crate::names::in_message;
+use crate::names::{CommitChoice, in_message};
 use crate::report::{PreviousRow, ReportHead, TrendPoint};
 
 /// A row to report, with the revision of its source.
@@ -18,6 +18,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) service: String,
     pub(crate) entry: &'a KeyEntry,
     pub(crate) row: Row,
+    /// The commits among which the row's was chosen; `None`: a person named it, or there was only one.
+    pub(crate) choice: Option<CommitChoice>,
     /// Number of replicas that answered and of those listed, at the time when the row was stored. For the latest row,
     /// unless a person named it by its number, they are those of the last pull.
     pub(crate) replicas: Option<(u32, u32)>,
@@ -38,14 +40,9 @@ pub(crate) struct Subject<'a> {
 
 impl<'a> Subject<'a> {
     /// Finds the requested row of a service. `rows` are all rows, including those without a profile, the newest last.
-    pub(crate) fn find(
-        service: &str,
-        request: RowRequest<'_>,
-        entries: &'a [KeyEntry],
-        rows: &[Row],
-    ) -> Result<Self> {
+    pub(crate) fn find(request: RowRequest<'_>, entries: &'a [KeyEntry], rows: &[Row]) -> Result<Self> {
         let kept: Vec<Row> = rows.iter().filter(|row| row.deleted_at.is_none()).cloned().collect();
-        let row = row_of(service, request, entries, &kept)?;
+        let (row, choice) = row_of(request, entries, &kept)?;
         let entry = entries.iter().find(|entry| entry.key == row.key);
         let entry = entry.with_context(|| format!("row {} belongs to no known service", row.id.0))?;
         let replicas = match request.id {
@@ -65,6 +62,7 @@ impl<'a> Subject<'a> {
             is_of_its_own_commit: !row.key.commit.is_empty(),
             source_commit: None,
             above: None,
+            choice,
             row: row.clone(),
         })
     }
@@ -105,6 +103,7 @@ impl<'a> Subject<'a> {
             trend: self.trend.clone(),
             filters,
             above: self.above.clone(),
+            choice: self.choice,
         }
     }
 }
@@ -145,12 +144,13 @@ pub(crate) fn trend<'r>(rows: impl Iterator<Item = &'r Row>) -> Vec<TrendPoint> 
 mod tests {
     use super::*;
     use crate::fleet::fixtures::at;
+    use crate::fleet::pick::ServiceQuery;
     use crate::fleet::records::Replicas;
     use crate::fleet::row::RowStats;
     use crate::source::testing::{dropped, entry, row, superseded};
 
-    fn request(id: Option<i64>, commit: Option<&str>) -> RowRequest<'_> {
-        RowRequest { id, commit }
+    fn request<'a>(service: &'a str, id: Option<i64>, commit: Option<&'a str>) -> RowRequest<'a> {
+        RowRequest { service: ServiceQuery::from_text(service), id, commit }
     }
 
     #[test]
@@ -163,7 +163,7 @@ mod tests {
             row(4, "shop", "aaaa"),
             superseded(row(5, "shop", "eeee")),
         ];
-        let subject = Subject::find("shop", request(Some(4), None), &entries, &rows).unwrap();
+        let subject = Subject::find(request("shop", Some(4), None), &entries, &rows).unwrap();
         assert_eq!(
             subject.previous.map(|row| row.id.0),
             Some(1),
@@ -180,7 +180,7 @@ mod tests {
         let entries = [entry(1, "shop", "aaaa1111"), entry(2, "pay", "")];
         let rows = [row(1, "shop", "aaaa1111"), row(2, "pay", "")];
         let revision = |service, commit| {
-            let subject = Subject::find(service, request(None, commit), &entries, &rows);
+            let subject = Subject::find(request(service, None, commit), &entries, &rows);
             subject.map(|subject| (subject.revision, subject.is_of_its_own_commit))
         };
         let hash = || Some(Revision::Hash("aaaa1111".to_owned()));
@@ -194,7 +194,7 @@ mod tests {
     fn a_commit_beside_the_number_of_a_row_of_another_commit_is_refused() {
         let entries = [entry(1, "shop", "aaaa1111")];
         let rows = [row(1, "shop", "aaaa1111")];
-        let error = Subject::find("shop", request(Some(1), Some("bbbb")), &entries, &rows).unwrap_err();
+        let error = Subject::find(request("shop", Some(1), Some("bbbb")), &entries, &rows).unwrap_err();
         assert_eq!(
             error.to_string(),
             "shop_aaaa1111 has commit \"aaaa1111\", not \"bbbb\" (goc-watchdog history shop_aaaa1111)"
@@ -217,7 +217,7 @@ mod tests {
             listed: 2,
         };
         let rows = [Row { stats: Some(stats), ..row(1, "shop", "aaaa") }];
-        let replicas = |id| Subject::find("shop", request(id, None), &entries, &rows).unwrap().replicas;
+        let replicas = |id| Subject::find(request("shop", id, None), &entries, &rows).unwrap().replicas;
         assert_eq!((replicas(None), replicas(Some(1))), (Some((3, 4)), Some((1, 2))));
     }
 }

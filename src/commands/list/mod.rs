@@ -14,13 +14,14 @@ use serde_json::json;
 
 use crate::address::{base_url, shown_url};
 use crate::collect::fleet::{FleetSource, GivenSource, ask_known_first, read_sources};
+use crate::commands::narrow::NarrowArgs;
 use crate::commands::notices::tell_cut_lists;
 use crate::commands::targets::{TargetArgs, tell_sources};
 use crate::commands::{Context, show};
 use crate::exit::{EarlyEnd, ExitCode};
 use crate::fleet::assembly::Answers;
-use crate::fleet::key_entry::Listing;
-use crate::fleet::pick::pick;
+use crate::fleet::key_entry::{KeyEntry, Listing, ServiceName};
+use crate::fleet::pick::{Picked, ServiceQuery, pick, pick_names};
 use crate::fleet::service_state::{AddressHealth, RowTotal, ServiceLine, ServiceState};
 use crate::fleet::services::{Fleet, UnaskedCenter};
 use crate::io::center::{Client, RequestOptions};
@@ -42,9 +43,16 @@ use crate::names::in_message;
 /// and the other forms show the stored data (exit code 3).
 #[derive(Args, Debug)]
 pub struct ListArgs {
-    /// Show only names that contain one of these parts.
-    #[arg(value_name = "PART")]
-    parts: Vec<String>,
+    /// Show only services that one of these names means: a full name, an app, or any part of a name.
+    #[arg(value_name = "SERVICE")]
+    services: Vec<String>,
+
+    #[command(flatten)]
+    narrow: NarrowArgs,
+
+    /// Show only services of the commit that begins with this.
+    #[arg(long, value_name = "COMMIT")]
+    commit: Option<String>,
 
     #[command(flatten)]
     targets: TargetArgs,
@@ -54,7 +62,7 @@ pub struct ListArgs {
     offline: bool,
 
     /// Show all details of one service: its schedule with the reason, its addresses, builds and generations.
-    #[arg(long, value_name = "SERVICE", conflicts_with = "parts")]
+    #[arg(long, value_name = "SERVICE", conflicts_with = "services")]
     explain: Option<String>,
 
     /// Form of the output.
@@ -76,6 +84,12 @@ enum ListFormat {
     Json,
     /// Metrics for the node exporter's textfile collector; the man page describes them.
     Prometheus,
+}
+
+impl ListArgs {
+    fn query<'a>(&'a self, service: &'a str) -> ServiceQuery<'a> {
+        ServiceQuery { commit: self.commit.as_deref(), ..self.narrow.query(service) }
+    }
 }
 
 /// Fails if no center has a valid URL. A table of stored data would hide such a mistake.
@@ -117,7 +131,8 @@ pub(crate) fn run(args: &ListArgs, context: &Context) -> Result<ExitCode> {
     let file = args.output.as_deref();
     match &args.explain {
         Some(service) => {
-            let entry = pick(service, &fleet.entries)?;
+            let Picked { entry, choice } = pick(&args.query(service), &fleet.entries)?;
+            context.tell_choice(choice, &entry.key.commit);
             let is_json = args.format == ListFormat::Json;
             let mut shown = Vec::new();
             explain::run(entry, store.as_ref(), &health, is_json, context, &mut shown)?;
@@ -128,7 +143,7 @@ pub(crate) fn run(args: &ListArgs, context: &Context) -> Result<ExitCode> {
             let lines = lines(args, &fleet, store.as_ref(), &health)?;
             let up = Up::new(&fleet, &asked);
             if lines.is_empty() && args.format == ListFormat::Text && !context.is_quiet {
-                super::inform(nothing_to_show(&args.parts, &fleet, context));
+                super::inform(nothing_to_show(args, &fleet, context));
             }
             emit(file, |out| write(&lines, &up, args.format, context, out))?;
         }
@@ -257,7 +272,15 @@ fn lines<'a>(
         Some(store) => store.dropped_keys()?,
         None => BTreeSet::new(),
     };
-    let is_wanted = |name: &str| args.parts.is_empty() || args.parts.iter().any(|part| name.contains(part));
+    let mut meant = BTreeSet::new();
+    for service in args.services.iter().filter(|_| !fleet.entries.is_empty()) {
+        meant.append(&mut pick_names(&args.query(service), &fleet.entries)?);
+    }
+    let everything = args.query("");
+    let is_wanted = |entry: &KeyEntry, member: &ServiceName| match args.services.is_empty() {
+        true => everything.admits(&entry.key, &member.branch),
+        false => meant.contains(&member.id),
+    };
     let mut lines = Vec::new();
     for entry in &fleet.entries {
         let row = match store {
@@ -267,7 +290,7 @@ fn lines<'a>(
         if entry.is_gone(row.as_ref(), &dropped) {
             continue;
         }
-        for member in entry.members.iter().filter(|member| is_wanted(&member.name)) {
+        for member in entry.members.iter().filter(|member| is_wanted(entry, member)) {
             let state = ServiceState::new(member, entry, row.as_ref(), health);
             lines.push(ServiceLine {
                 entry,
@@ -282,13 +305,12 @@ fn lines<'a>(
 }
 
 /// Returns the message in place of an empty table, so that a mistake in a part or in the root is noticed.
-fn nothing_to_show(parts: &[String], fleet: &Fleet, context: &Context) -> String {
-    if parts.is_empty() || fleet.entries.is_empty() {
+fn nothing_to_show(args: &ListArgs, fleet: &Fleet, context: &Context) -> String {
+    if fleet.entries.is_empty() || args.query("").is_everything() {
         let root = context.workdir.root().display().to_string();
         return format!("no service is listed, and no service is stored in \"{}\"", in_message(&root));
     }
-    let parts: Vec<String> = parts.iter().map(|part| format!("\"{}\"", in_message(part))).collect();
-    format!("no service matches {}; `goc-watchdog list` shows all", parts.join(" or "))
+    "no service has these fields; `goc-watchdog list` shows all".to_owned()
 }
 
 fn write(

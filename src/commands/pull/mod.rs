@@ -22,11 +22,13 @@ use crate::collect::run::Adapters;
 use crate::collect::store_thread::StopReason;
 use crate::commands::Context;
 use crate::commands::lock_wait::{FOREVER, LockWait};
+use crate::commands::narrow::NarrowArgs;
 use crate::commands::ping::{PingUrlParser, pinging};
 use crate::commands::targets::TargetArgs;
 use crate::config::{parse_duration, parse_size};
 use crate::exit::{EarlyEnd, ExitCode};
 use crate::fleet::assembly::Answers;
+use crate::fleet::pick::ServiceQuery;
 use crate::fleet::pull_rules::{ChangeRule, PullRules};
 use crate::fleet::services::Fleet;
 use crate::io::center::{Client, RequestOptions};
@@ -42,7 +44,8 @@ use crate::profile::Limits;
 /// Without SERVICE, every due service is pulled. A service is due 15 minutes after its last pull, then after 60
 /// minutes, 2 hours and 4 hours while its coverage does not change. It is due at once when it is new, when its
 /// addresses changed, or when a peek (one small request for each address) shows that its coverage changed. With
-/// SERVICE, only that service is pulled, at once. SERVICE is a full name or any unambiguous part of one.
+/// SERVICE, only that service is pulled, at once. SERVICE is a full name, an app, or any part of a name, and means all
+/// commits that run.
 ///
 /// Data of ended processes stays in the totals. Pulling a process again replaces its counters. An address that fails or
 /// serves another build never stops the others: a message and `list` name it, and the exit code is 3.
@@ -53,8 +56,15 @@ pub struct PullArgs {
     #[arg(value_name = "SERVICE")]
     services: Vec<String>,
 
+    #[command(flatten)]
+    narrow: NarrowArgs,
+
+    /// Pull only the commit that begins with this.
+    #[arg(long, value_name = "COMMIT")]
+    commit: Option<String>,
+
     /// Pull every service, due or not.
-    #[arg(short, long, conflicts_with = "services")]
+    #[arg(short, long)]
     force: bool,
 
     #[command(flatten)]
@@ -206,9 +216,13 @@ impl PullArgs {
         self.to_inbox.as_deref()
     }
 
+    fn query<'a>(&'a self, service: &'a str) -> ServiceQuery<'a> {
+        ServiceQuery { commit: self.commit.as_deref(), ..self.narrow.query(service) }
+    }
+
     fn request(&self, context: &Context, options: &RequestOptions) -> PullRequest<'_> {
         PullRequest {
-            services: &self.services,
+            services: self.services.iter().map(|service| self.query(service)).collect(),
             address: self.address.as_deref(),
             is_forced: self.force,
             may_peek: context.config.pull.peek && !self.no_peek,
@@ -294,6 +308,11 @@ fn pull(
     client: &Client,
     (signals, locked): (&Signals, &LockedWorkdir),
 ) -> Result<ExitCode> {
+    if args.services.is_empty() && (args.narrow.is_given() || args.commit.is_some()) {
+        bail!(EarlyEnd::Usage(
+            "--env, --region, --branch and --commit need a SERVICE; see goc-watchdog pull --help"
+        ));
+    }
     if args.address.is_some() && args.services.len() != 1 {
         bail!(EarlyEnd::Usage(
             "--address needs the one SERVICE that it is stored under; see goc-watchdog pull --help"

@@ -11,7 +11,7 @@ use crate::collect::whole_answer::write_profile_at;
 use crate::commands::Context;
 use crate::commands::targets::unlisted;
 use crate::exit::{EarlyEnd, ExitCode};
-use crate::fleet::pick::pick;
+use crate::fleet::pick::{Picked, pick};
 use crate::fleet::targets::AgentKind;
 use crate::io::center::Client;
 use crate::io::workdir::{self, FillError};
@@ -129,7 +129,8 @@ fn addresses_of(
     client: &Client,
 ) -> Result<Vec<(String, Option<AgentKind>)>> {
     let fleet = fleet_to_read(args, context, client)?;
-    let entry = pick(service, &fleet.entries)?;
+    let Picked { entry, choice } = pick(&args.query(service), &fleet.entries)?;
+    context.tell_choice(choice, &entry.key.commit);
     let with_kind = |address: String| {
         let kind = entry.told_kind(&address);
         (address, kind)

@@ -10,6 +10,7 @@ use clap::{Args, ValueEnum};
 use outputs::{RequestedOutput, RequestedOutputParser};
 
 use crate::commands::gate::GateArgs;
+use crate::commands::narrow::NarrowArgs;
 use crate::commands::{Context, lock_wait};
 use crate::exit::ExitCode;
 use crate::filter::{Filter, Glob};
@@ -26,9 +27,13 @@ use crate::source::{BaseChoice, ChangesFrom, RowRequest};
 #[derive(Args, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct ReportArgs {
-    /// Full name of the service, or any unambiguous part of it; with --format site, --all replaces it.
+    /// Full name of the service, its app, or any part of its name; with --format site, --all replaces it. Of several
+    /// commits the one that runs is meant, or else the newest.
     #[arg(required_unless_present = "all")]
     pub(crate) service: Option<String>,
+
+    #[command(flatten)]
+    narrow: NarrowArgs,
 
     /// Form of the report, and the file to write it to; may be given several times [default: func].
     ///
@@ -150,8 +155,8 @@ impl ReportArgs {
         }
     }
 
-    fn row(&self) -> RowRequest<'_> {
-        RowRequest { id: self.id, commit: self.commit.as_deref() }
+    fn row<'a>(&'a self, service: &'a str) -> RowRequest<'a> {
+        RowRequest { service: self.narrow.query(service), id: self.id, commit: self.commit.as_deref() }
     }
 
     /// Tells whether an option sets the base of the changes.

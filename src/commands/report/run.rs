@@ -53,7 +53,8 @@ pub(super) fn report(
         Err(message) => return Ok(usage(&message)),
     };
     let (fleet, rows) = stored(context)?;
-    let mut subject = Subject::find(service, args.row(), &fleet.entries, &rows)?;
+    let mut subject = Subject::find(args.row(service), &fleet.entries, &rows)?;
+    context.tell_choice(subject.choice, &subject.row.key.commit);
     outputs.name_page(&page_name(&subject.row), screen);
     let against = args.against.as_deref();
     let against =

@@ -30,6 +30,7 @@ pub(super) fn folder(args: &ReportArgs) -> Result<Option<&Path>, String> {
     }
     let ReportArgs {
         service: _,
+        narrow,
         formats: _,
         output,
         id,
@@ -51,6 +52,7 @@ pub(super) fn folder(args: &ReportArgs) -> Result<Option<&Path>, String> {
     } = args;
     let of_one = [
         (id.is_some(), "--id"),
+        (narrow.is_given(), "--env, --region or --branch"),
         (commit.is_some(), "--commit"),
         (base.is_some(), "--base"),
         (diff_file.is_some(), "--diff-file"),

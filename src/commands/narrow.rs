@@ -1,0 +1,36 @@
+//! The options that narrow what the name of a service means.
+
+use clap::Args;
+
+use crate::fleet::pick::ServiceQuery;
+
+/// Fields that a service must have besides its name.
+#[derive(Args, Debug)]
+pub(crate) struct NarrowArgs {
+    /// Mean only services of this environment.
+    #[arg(long, value_name = "ENV")]
+    env: Option<String>,
+
+    /// Mean only services of this region.
+    #[arg(long, value_name = "REGION")]
+    region: Option<String>,
+
+    /// Mean only services of this branch.
+    #[arg(long, value_name = "BRANCH")]
+    branch: Option<String>,
+}
+
+impl NarrowArgs {
+    /// Returns the query for a name, or a part of one, with these fields.
+    pub(crate) fn query<'a>(&'a self, text: &'a str) -> ServiceQuery<'a> {
+        let Self { env, region, branch } = self;
+        let [env, region, branch] = [env, region, branch].map(Option::as_deref);
+        ServiceQuery { text, env, region, branch, commit: None }
+    }
+
+    /// Tells whether an option was given.
+    pub(crate) fn is_given(&self) -> bool {
+        let Self { env, region, branch } = self;
+        env.is_some() || region.is_some() || branch.is_some()
+    }
+}

@@ -1,0 +1,99 @@
+//! Names of services on the command line, after many deploys.
+
+use serde_json::json;
+
+use crate::harness::{World, echo};
+use crate::sim::Agent;
+
+const COMMITS: [&str; 3] = ["0000001", "0000002", "0000003"];
+
+fn name(app: &str, branch: &str, commit: &str) -> String {
+    format!("staging_th_{app}_{branch}_{commit}")
+}
+
+/// Deploys an app with one commit after the other; each was pulled once, and the last ones run.
+fn deployed(world: &World, app: &str, running: usize) -> Vec<Agent> {
+    let mut agents = Vec::new();
+    for (at, commit) in COMMITS.iter().enumerate() {
+        let agent = world.start(&name(app, "master", commit), &echo());
+        agent.hit(&[0], at as u64 + 1);
+        agents.push(agent);
+        world.pull(0);
+        if agents.len() > running {
+            world.center.remove(&agents.remove(0).url());
+        }
+    }
+    world.pull(0);
+    agents
+}
+
+#[test]
+fn an_app_means_its_commit_that_runs_from_the_second_deploy_on() {
+    let world = World::new();
+    let _cart = deployed(&world, "cart", 1);
+    let _other = world.start(&name("cart-v2", "master", COMMITS[0]), &echo());
+    world.pull(0);
+
+    let total = world.run(&["total", "cart"]).assert_code(0);
+    assert_eq!(
+        (&*total.stdout, &*total.stderr),
+        ("20.0\n", "goc-watchdog: commit 0000003, the one of 3 that runs\n")
+    );
+    assert_eq!(world.run(&["total", "cart", "-q"]).assert_code(0).stderr, "");
+    let json = &world.run(&["total", "cart", "--format", "json"]).assert_code(0).json()[0];
+    assert_eq!(
+        (&json["commit"], &json["commit_choice"]),
+        (&json!("0000003"), &json!({"commits": 3, "running": 1}))
+    );
+    let explained = world.run(&["list", "--explain", "cart"]).assert_code(0).stdout;
+    assert!(explained.starts_with(&name("cart", "master", "0000003")), "{explained}");
+    let named = world.run(&["total", "cart", "--commit", "0000001", "--format", "json"]).assert_code(0);
+    assert_eq!(
+        (&named.json()[0]["commit"], &named.json()[0]["commit_choice"]),
+        (&json!("0000001"), &json!(null))
+    );
+    let listed = world.run(&["list", "cart", "--format", "json"]).assert_code(0).json();
+    assert_eq!(listed[0].as_array().unwrap().len(), 3, "the app cart-v2 is another one");
+}
+
+#[test]
+fn a_pull_takes_all_commits_of_an_app_that_run_and_the_newest_where_none_does() {
+    let world = World::new();
+    let cart = deployed(&world, "cart", 2);
+    let before: Vec<usize> = cart.iter().map(Agent::pulls).collect();
+    let pulled = world.run(&["pull", "cart", "--force", "--format", "json"]).assert_code(0).json();
+    let services: Vec<&str> = pulled.iter().filter_map(|line| line["service"].as_str()).collect();
+    assert_eq!(
+        services,
+        COMMITS[1..].iter().map(|commit| name("cart", "master", commit)).collect::<Vec<_>>()
+    );
+    assert!(cart.iter().zip(before).all(|(agent, before)| agent.pulls() == before + 1));
+
+    for agent in &cart {
+        world.center.remove(&agent.url());
+    }
+    let keeps_the_center_full = world.start(&name("pay", "master", COMMITS[0]), &echo());
+    world.pull(0);
+    let total = world.run(&["total", "cart"]).assert_code(0);
+    assert_eq!(total.stderr, "goc-watchdog: commit 0000003, the newest of 3\n");
+    drop(keeps_the_center_full);
+}
+
+#[test]
+fn a_name_that_fits_several_branches_is_refused_with_those_that_run_first() {
+    let world = World::new();
+    let cart = deployed(&world, "cart", 1);
+    world.center.remove(&cart[0].url());
+    let _fix = world.start(&name("cart", "fix", "0000004"), &echo());
+    world.pull(0);
+    let refused = world.run(&["total", "cart"]).assert_code(1);
+    assert_eq!(
+        refused.stderr,
+        "goc-watchdog: \"cart\" fits 2 services; give more of the name, or --env, --region or --branch:\n  \
+         staging_th_cart_fix_0000004\n  staging_th_cart_master_0000003\n"
+    );
+    let narrowed = world.run(&["total", "cart", "--branch", "master", "--format", "json"]).assert_code(0);
+    assert_eq!(narrowed.json()[0]["commit"], "0000003");
+    let rows = world.run(&["history", "cart", "--branch", "fix", "--format", "json"]).assert_code(0).json();
+    assert_eq!(rows[0].as_array().unwrap().len(), 1);
+}
