@@ -160,9 +160,25 @@ mod tests {
     use crate::fleet::fixtures::build;
 
     fn owner(lives: &[&[u64]], counts: &[u64]) -> Option<(usize, Option<Vec<u64>>)> {
+        owner_in(Mode::Atomic, lives, counts)
+    }
+
+    fn owner_in(mode: Mode, lives: &[&[u64]], counts: &[u64]) -> Option<(usize, Option<Vec<u64>>)> {
         let counts_of = |index: usize| Ok::<_, Infallible>(Some(lives[index].to_vec()));
-        let Ok(owner) = exit_owner(Mode::Atomic, lives.len(), counts, counts_of);
+        let Ok(owner) = exit_owner(mode, lives.len(), counts, counts_of);
         owner.map(|owner| (owner.index, owner.counts))
+    }
+
+    #[test]
+    fn an_exit_file_of_mode_set_joins_the_life_that_has_most_of_its_blocks() {
+        let owner = |lives: &[&[u64]], counts: &[u64]| owner_in(Mode::Set, lives, counts);
+        assert_eq!(owner(&[&[1, 0, 1, 0]], &[1, 1, 1, 0]), Some((0, Some(vec![1, 1, 1, 0]))));
+        assert_eq!(owner(&[&[1, 1, 1, 0]], &[1, 0, 1, 0]), Some((0, None)));
+        assert_eq!(owner(&[&[1, 0, 1, 0]], &[0, 1, 1, 0]), None);
+        let lives: [&[u64]; 3] = [&[1, 0, 0, 0], &[1, 0, 1, 0], &[0, 0, 0, 1]];
+        assert_eq!(owner(&lives, &[1, 1, 1, 0]), Some((1, Some(vec![1, 1, 1, 0]))));
+        // A sum of such a mode has larger counts, and says no more by them.
+        assert_eq!(owner(&[&[3, 2, 0, 0]], &[1, 1, 0, 0]), Some((0, None)));
     }
 
     #[test]

@@ -19,6 +19,11 @@ const MOST_LIVES: usize = 64;
 /// - The total never falls. It keeps the counts of snapshots that gave way to others: of a life that is taken for the
 ///   continuation of another, of a counter that fell a little, of a life beyond [`MOST_LIVES`].
 /// - A block that any snapshot has hit is hit in the total. In `set` mode a count above 1 says no more than 1.
+/// - Any snapshots of one life that hold its last say the same, except of a counter that wrapped or fell: a wrap shows
+///   only as a fall between two snapshots, and a small number can also be of before the wrap. The total of such a counter
+///   depends on which snapshots are seen, and is not above the true number either.
+/// - A new life can be taken for a wrap of one whose counter stood above 2^31, as in [`super::counters`]. Only then a
+///   total can be above the true number, by what was left until the wrap.
 #[derive(Clone, Debug)]
 pub(crate) struct ProcessSnapshots {
     mode: Mode,
@@ -218,7 +223,11 @@ mod tests {
     use crate::profile::gocover::{CounterFile, Meta, MetaBuild};
 
     fn taken<'a>(snapshots: impl IntoIterator<Item = &'a [u64]>) -> ProcessSnapshots {
-        let mut taken = ProcessSnapshots::new(Mode::Atomic);
+        taken_in(Mode::Atomic, snapshots)
+    }
+
+    fn taken_in<'a>(mode: Mode, snapshots: impl IntoIterator<Item = &'a [u64]>) -> ProcessSnapshots {
+        let mut taken = ProcessSnapshots::new(mode);
         for counts in snapshots {
             taken.add(counts);
         }
@@ -286,6 +295,15 @@ mod tests {
     }
 
     #[test]
+    fn after_a_wrap_the_total_depends_on_which_snapshots_are_seen_and_is_never_too_high() {
+        let top = u64::from(u32::MAX);
+        let snapshots: [&[u64]; 3] = [&[top - 1, 3, 3, 3], &[5, 4, 4, 4], &[9, 4, 4, 4]];
+        assert_eq!(taken([snapshots[0], snapshots[2]]).total(), [top + 10, 4, 4, 4]);
+        // The last one could be of before the wrap, as far as the two before it together tell.
+        assert_eq!(taken(snapshots).total(), [top + 6, 4, 4, 4]);
+    }
+
+    #[test]
     fn a_life_that_dominates_two_others_leaves_the_sum_of_those_as_it_was() {
         let mut taken = taken([&[100, 50, 9, 9][..], &[20, 5, 70, 30]]);
         assert_eq!(taken.total(), [120, 55, 79, 39]);
@@ -328,6 +346,42 @@ mod tests {
         })
     }
 
+    fn mode() -> impl Strategy<Value = Mode> {
+        prop::sample::select(vec![Mode::Set, Mode::Atomic])
+    }
+
+    /// Returns what a life shows in a mode.
+    fn shown(mode: Mode, snapshots: &[Vec<u64>]) -> Vec<Vec<u64>> {
+        let most = if mode == Mode::Set { 1 } else { u64::MAX };
+        let shown = |counts: &Vec<u64>| counts.iter().map(|count| *count.min(&most)).collect();
+        snapshots.iter().map(shown).collect()
+    }
+
+    /// What was executed in a life of which one counter wraps or falls a little, and some of its snapshots in any order,
+    /// its last among them.
+    fn uneven_life() -> impl Strategy<Value = (Vec<u64>, Vec<Vec<u64>>)> {
+        const LOW: u64 = u32::MAX as u64;
+        let uneven = prop::collection::vec((0..40_u64, 0..3_u64), 6);
+        (life(), LOW - 60..LOW, uneven)
+            .prop_flat_map(|(mut life, first, steps)| {
+                let mut really = first;
+                for (counts, (more, less)) in life.iter_mut().zip(steps) {
+                    really += more;
+                    // A counter that is 0 is taken for a new start.
+                    really += u64::from(really & LOW == 0);
+                    counts[0] = (really.saturating_sub(less) & LOW).max(1);
+                }
+                let mut executed = life.last().expect("at least one").clone();
+                executed[0] = really;
+                let (last, len) = (life.last().expect("at least one").clone(), life.len());
+                (Just(executed), prop::sample::subsequence(life, 0..=len), Just(last))
+            })
+            .prop_flat_map(|(executed, mut others, last)| {
+                others.push(last);
+                (Just(executed), Just(others).prop_shuffle())
+            })
+    }
+
     /// Some snapshots of each life, its last among them, in any order.
     fn lives() -> impl Strategy<Value = (Vec<Vec<u64>>, Vec<Vec<u64>>)> {
         let chosen = life().prop_flat_map(|life| {
@@ -347,12 +401,13 @@ mod tests {
         counts.iter().map(|&count| count > 0).collect()
     }
 
-    fn assert_sound(last: &[Vec<u64>], all: &[Vec<u64>], most_lives: usize) {
+    fn assert_sound(mode: Mode, last: &[Vec<u64>], all: &[Vec<u64>], most_lives: usize) {
+        let (last, all) = (&shown(mode, last), &shown(mode, all));
         let mut really = vec![0; BLOCKS];
         for life in last {
             add_counts(&mut really, life);
         }
-        let mut taken = ProcessSnapshots { most_lives, ..ProcessSnapshots::new(Mode::Atomic) };
+        let mut taken = ProcessSnapshots { most_lives, ..ProcessSnapshots::new(mode) };
         let mut before = vec![0; BLOCKS];
         let mut seen = vec![0; BLOCKS];
         for counts in all {
@@ -383,29 +438,49 @@ mod tests {
                 others.push(again);
                 (Just(last), Just(others).prop_shuffle())
             }),
+            mode in mode(),
         ) {
-            let taken = taken(snapshots.iter().map(Vec::as_slice));
+            let (last, snapshots) = (shown(mode, &[last]).remove(0), shown(mode, &snapshots));
+            let taken = taken_in(mode, snapshots.iter().map(Vec::as_slice));
             prop_assert_eq!(taken.lives(), std::slice::from_ref(&last));
             prop_assert_eq!((taken.total(), taken.rest()), (&*last, None));
         }
 
         #[test]
-        fn of_several_lives_the_covered_set_is_exact_and_hits_neither_fall_nor_exceed_the_true_ones(
-            (last, all) in lives(),
-        ) {
-            assert_sound(&last, &all, MOST_LIVES);
+        fn a_life_with_a_counter_that_wraps_or_falls_is_understated_at_most((executed, snapshots) in uneven_life()) {
+            let mut taken = ProcessSnapshots::new(Mode::Atomic);
+            let mut before = vec![0; BLOCKS];
+            for counts in &snapshots {
+                taken.add(counts);
+                prop_assert_eq!(taken.lives().len(), 1);
+                let total = taken.total();
+                prop_assert!(total.iter().zip(&executed).all(|(now, executed)| now <= executed), "{taken:?}");
+                prop_assert!(total.iter().zip(before.iter().zip(counts)).all(|(now, (before, shown))| now >= before.max(shown)));
+                before = total.to_vec();
+            }
+            prop_assert_eq!(&before[1..], &executed[1..]);
         }
 
         #[test]
-        fn more_lives_than_can_be_held_apart_are_understated_at_most((last, all) in lives()) {
-            assert_sound(&last, &all, 2);
+        fn of_several_lives_the_covered_set_is_exact_and_hits_neither_fall_nor_exceed_the_true_ones(
+            (last, all) in lives(),
+            mode in mode(),
+        ) {
+            assert_sound(mode, &last, &all, MOST_LIVES);
+        }
+
+        #[test]
+        fn more_lives_than_can_be_held_apart_are_understated_at_most((last, all) in lives(), mode in mode()) {
+            assert_sound(mode, &last, &all, 2);
         }
 
         #[test]
         fn a_succession_is_the_same_from_both_sides(
             (one, other) in (life(), life()).prop_map(|(mut one, mut other)| (one.remove(0), other.remove(0))),
+            mode in mode(),
         ) {
-            let (there, back) = (snapshot_order(Mode::Atomic, &one, &other), snapshot_order(Mode::Atomic, &other, &one));
+            let (one, other) = (shown(mode, &[one]).remove(0), shown(mode, &[other]).remove(0));
+            let (there, back) = (snapshot_order(mode, &one, &other), snapshot_order(mode, &other, &one));
             match (there, back) {
                 (SnapshotOrder::Apart, SnapshotOrder::Apart) => {}
                 (SnapshotOrder::Continues(a), SnapshotOrder::Precedes(b)) | (SnapshotOrder::Precedes(a), SnapshotOrder::Continues(b)) => {
