@@ -213,6 +213,27 @@ fn a_snapshot_that_comes_after_its_process_was_folded_is_counted_once() {
 }
 
 #[test]
+fn a_process_that_runs_for_months_after_its_first_file_is_counted_once() {
+    let world = World::new();
+    world.configure("[pull]\nfold_after = \"0s\"\n");
+    let folder = world.folder(SERVICE);
+    copy(&data("snapshots", SNAPSHOTS_META), &folder);
+    let files = data("snapshots", "covcounters");
+    copy(&files[..1], &folder);
+    world.run(&["pull", "--no-peek"]).assert_code(0);
+    world.execute("UPDATE generation SET closed_at = '2026-01-01T00:00:00Z' WHERE address IS NOT NULL");
+    world.execute("UPDATE snapshot SET taken_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-100 days')");
+    world.run(&["pull", "--no-peek"]).assert_code(0);
+    assert_eq!(world.query::<i64>("SELECT count(*) FROM snapshot"), 1, "its file is forgotten");
+    copy(&files[3..], &folder);
+    world.run(&["pull", "--no-peek"]).assert_code(0);
+    assert_eq!(*world.stored(APP).counts.iter().max().unwrap(), 30);
+    world.execute("UPDATE snapshot SET taken_at = '2024-01-01T00:00:00Z'");
+    world.run(&["pull", "--no-peek"]).assert_code(0);
+    assert_eq!(world.query::<i64>("SELECT count(*) FROM snapshot"), 0);
+}
+
+#[test]
 fn a_service_known_only_from_a_folder_is_listed_whatever_its_name() {
     let world = World::new();
     copy(&data("count", ""), &world.folder(ODD_SERVICE));

@@ -391,7 +391,8 @@ fn maintain(
     }
     let until = fold::until(inputs.config.pull.fold_after, now);
     fold::fold(store, ids, until, |change| Ok(writer.apply(change)?))?;
-    writer.apply(&Change::SnapshotsForgotten(now - inbox::REMEMBERED))?;
+    let (files, processes) = (now - inbox::REMEMBERED, now - inbox::PROCESSES_REMEMBERED);
+    writer.apply(&Change::SnapshotsForgotten { files, processes })?;
     writer.apply(&Change::LeftMetasForgotten(now - inbox::REMEMBERED))?;
     let depth = if request.is_forced { CheckDepth::Content } else { CheckDepth::Size };
     Ok(mend(store, locked, depth, || inputs.is_over(), |change| writer.apply(change)))

@@ -184,8 +184,9 @@ pub(crate) enum Change {
         /// The time at which a run saw it first.
         since: DateTime<Utc>,
     },
-    /// The identities of snapshots that were taken in before this time are deleted.
-    SnapshotsForgotten(DateTime<Utc>),
+    /// The identities of files that were taken in before a time are deleted, and those of processes that left their last
+    /// file in a folder before another one.
+    SnapshotsForgotten { files: DateTime<Utc>, processes: DateTime<Utc> },
     /// The clock of this machine went back.
     ClockWentBack(ClockJump),
     /// Addresses that nobody has listed since then are forgotten, but for the last one of each service.

@@ -11,6 +11,8 @@ use crate::profile::{Fingerprint, Mode};
 
 /// Start of the address of a life whose counters were left in a folder. No agent can be asked there.
 const SCHEME: &str = "gocoverdir:";
+/// Start of the identities of processes, which are remembered longer than those of files.
+pub(crate) const PROCESS_IDENTITY: &str = "process-";
 
 /// A process that left its counters in a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +37,7 @@ impl LeftProcess<'_> {
     /// Returns the identity by which it is remembered that counters of it were taken in.
     #[must_use]
     pub(crate) fn identity(&self) -> String {
-        hex(&Sha256::digest(self.address()))
+        format!("{PROCESS_IDENTITY}{}", hex(&Sha256::digest(self.address())))
     }
 
     /// Returns the identity of one of its files: by its name and its content.

@@ -7,6 +7,7 @@ use super::damage::ValueOwner;
 use super::reading::time;
 use super::{Store, StoreError, Writer};
 use crate::fleet::ids::LifeId;
+use crate::fleet::left_process::PROCESS_IDENTITY;
 use crate::fleet::snapshot::ClockJump;
 use crate::time::iso;
 
@@ -102,7 +103,15 @@ impl Writer<'_> {
         )
     }
 
-    pub(super) fn delete_snapshots(&self, before: DateTime<Utc>) -> rusqlite::Result<()> {
-        self.run("DELETE FROM snapshot WHERE taken_at < ?1", params![iso(before)])
+    pub(super) fn delete_snapshots(
+        &self,
+        files: DateTime<Utc>,
+        processes: DateTime<Utc>,
+    ) -> rusqlite::Result<()> {
+        self.run(
+            "DELETE FROM snapshot
+                 WHERE taken_at < CASE WHEN substr(identity, 1, length(?3)) = ?3 THEN ?2 ELSE ?1 END",
+            params![iso(files), iso(processes), PROCESS_IDENTITY],
+        )
     }
 }

@@ -75,7 +75,7 @@ impl<'a> Writer<'a> {
                 self.delete_listings(*before)?;
                 self.delete_targets(*before)
             }
-            Change::SnapshotsForgotten(before) => self.delete_snapshots(*before),
+            Change::SnapshotsForgotten { files, processes } => self.delete_snapshots(*files, *processes),
             Change::Key(id, key) => self.insert_key(*id, key),
             Change::KeyMended(id, key) => self.mend_key(*id, key),
             Change::KeyDropped(key, at) => self.drop_key(*key, *at),
