@@ -79,6 +79,23 @@ fn a_kept_answer_of_a_process_that_is_gone_adds_only_what_nobody_saw() {
 }
 
 #[test]
+fn a_process_whose_clock_went_back_goes_on() {
+    for pid in [1, 7] {
+        let (world, agent) = world();
+        agent.switch_to(pid, &[9, 1, 9]);
+        let grown = agent.kept_answer();
+        pull(&world, &agent, pid, [5, 0, 9]);
+        agent.behave(grown);
+        world.pull(0);
+        assert_eq!(world.echo_counts(), [9, 1, 9], "{pid}");
+        agent.behave(Behaviour::Normal);
+        pull(&world, &agent, pid, [10, 1, 9]);
+        assert_eq!(world.echo_counts(), [10, 1, 9], "{pid}");
+        assert_eq!(world.query::<i64>("SELECT count(*) FROM generation"), 1);
+    }
+}
+
+#[test]
 fn a_process_that_starts_again_in_its_container_is_counted_from_its_first_hit() {
     let (world, agent) = world();
     for (counts, sum) in [

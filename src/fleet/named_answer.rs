@@ -44,7 +44,8 @@ pub(crate) enum NamedPlace {
     Held(usize, Vec<u64>),
     /// The life was taken for ended, and goes on.
     Resumes(usize, Vec<u64>),
-    /// The answer is older than the last one of its address, and ends no life. It goes on with this one.
+    /// The answer is older than the last one of its address, or a clock went back, and ends no life. It goes on with
+    /// this one.
     LateOf(usize, Vec<u64>),
     /// The answer is as old, and of a process that was never seen.
     LateAlone,
@@ -102,8 +103,10 @@ impl NamedAnswer<'_> {
         lives: &[NamedLife<'_>],
         mut counts_of: impl FnMut(usize) -> Result<Option<Vec<u64>>, E>,
     ) -> Result<NamedPlace, E> {
-        // A life that was read later would have all counts of the answer, and so the last one before it goes on, or none.
+        // A life that was read later would have all counts of the answer, and so the last one before it goes on. Where
+        // there is none, the open life goes on: counts that have grown in no time are those of a clock that went back.
         let mut last_before: Option<(Option<DateTime<Utc>>, usize, Vec<u64>)> = None;
+        let mut open = None;
         for (index, life) in lives.iter().enumerate().take(MOST_COMPARED) {
             let Some(then) = counts_of(index)? else { continue };
             if !fell(self.counts, &then) {
@@ -111,12 +114,16 @@ impl NamedAnswer<'_> {
             }
             let read_at = life.process.and_then(|known| known.read_at);
             let is_before = read_at.is_some() && read_at < self.process.read_at;
+            let goes_on = continues(mode, &then, self.counts);
             if is_before && last_before.as_ref().is_none_or(|(last, ..)| *last < read_at) {
                 last_before = Some((read_at, index, then));
+            } else if life.is_open && goes_on {
+                open = Some((index, then));
             }
         }
-        let goes_on = last_before.filter(|(_, _, then)| continues(mode, then, self.counts));
-        Ok(goes_on.map_or(NamedPlace::LateAlone, |(_, index, then)| NamedPlace::LateOf(index, then)))
+        let before = last_before.filter(|(_, _, then)| continues(mode, then, self.counts));
+        let goes_on = before.map(|(_, index, then)| (index, then)).or(open);
+        Ok(goes_on.map_or(NamedPlace::LateAlone, |(index, then)| NamedPlace::LateOf(index, then)))
     }
 
     fn place_among<E>(
@@ -237,7 +244,7 @@ mod tests {
         for (what, answer, expected) in [
             ("kept by a proxy", (&before, &[1, 0, 2][..]), held(s3)),
             ("kept, and it was never seen", (&before, &[1, 4, 2]), Some(LateAlone)),
-            ("kept, though it has what a later one lacks", (&before, &[6, 1, 9]), Some(LateAlone)),
+            ("grown, and a clock went back", (&before, &[6, 1, 9]), Some(LateOf(0, s3.to_vec()))),
             ("fallen, and later", (&process(1, Some(30)), &[1, 0, 2]), None),
             ("fallen, at the same time, as with a clock that stands", (&now, &[1, 0, 2]), None),
             ("fallen, and no time is told", (&process(1, None), &[1, 0, 2]), None),
@@ -249,7 +256,7 @@ mod tests {
         let lives: [(&Process, &[u64]); 2] = [(&now, &[1, 1, 1]), (&before, s3)];
         let between = |counts: &[u64]| placed((&process(1, Some(15)), counts), Some(lives[0]), &lives[1..]);
         assert_eq!(between(&[6, 1, 9]), Some(LateOf(1, s3.to_vec())));
-        assert_eq!(between(&[1, 2, 3]), Some(LateAlone));
+        assert_eq!(between(&[1, 2, 3]), Some(LateOf(0, vec![1, 1, 1])));
         // The process id of no container's first process.
         let (seven, other) = (process(7, None), process(8, None));
         assert_eq!(placed((&seven, &[1, 0, 2]), Some((&seven, s3)), &[]), held(s3));
