@@ -521,6 +521,18 @@ fn an_agent_of_go_binary_data_is_alive_for_prune() {
         world.run(&["prune", "--force"]).assert_code(0);
         assert_eq!(world.center.removals(), [""; 0], "{hides} {broken}");
     }
+    // An agent behind a proxy that removes its headers, which writes the meta first, and always.
+    let (world, agents) = world_with(1);
+    world.configure(PRUNED_AT_ONCE);
+    agents[0].hide_headers();
+    let Behaviour::Body(kept) = agents[0].kept_answer() else { unreachable!("a body") };
+    let kept: serde_json::Value = serde_json::from_slice(&kept).unwrap();
+    let [meta, counters] = ["meta_data", "counters_data"].map(|key| &kept[key]);
+    let answer = format!("{{\"meta_data\": {meta}, \"counters_data\": {counters}}}");
+    agents[0].behave(Behaviour::Body(answer.into_bytes()));
+    world.run(&["prune", "--force"]).assert_code(0);
+    assert_eq!(world.center.removals(), [""; 0]);
+
     let (world, agents) = world_with(1);
     world.configure(PRUNED_AT_ONCE);
     world.pull(0);

@@ -26,8 +26,9 @@ const PROFILE: &str = "/v1/cover/profile";
 const MODE: &[u8] = b"mode: ";
 /// Path of Go's binary coverage data, without the part that makes it long.
 const BINARY: &str = "/coverage?nometa=1";
-/// Keys of which the JSON with that data begins with one or two.
-const BINARY_KEYS: [&str; 3] = ["\"meta_filename\"", "\"counters_filename\"", "\"counters_data\""];
+/// Keys of that JSON, of which its start has at least one. An agent that always sends its meta may write the meta first.
+const BINARY_KEYS: [&str; 4] =
+    ["\"meta_data\"", "\"meta_filename\"", "\"counters_filename\"", "\"counters_data\""];
 /// Length of the start of an answer, enough for a fraction, for the mode line of a profile and for the first keys.
 const HEAD_BYTES: usize = 64;
 
