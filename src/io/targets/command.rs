@@ -17,6 +17,8 @@ use crate::names::in_message;
 
 /// Bytes of its messages that are kept, from the end.
 const MESSAGE_BYTES: usize = 4096;
+/// Bytes that are passed over behind text that is no list.
+const PASSED_BYTES: u64 = 1 << 20;
 /// Interval in which the end of a command is looked for that has closed its output.
 const END_CHECK: Duration = Duration::from_millis(10);
 /// Time in which a killed command has to end. A command that this user may not kill, as of sudo, ends when it likes.
@@ -87,6 +89,18 @@ impl<'a> Running<'a> {
         let messages = String::from_utf8_lossy(&self.messages);
         let last = messages.lines().rev().map(str::trim).find(|line| !line.is_empty()).map(str::to_owned);
         Err(SourceError::Failed(Ended { program: self.program.to_owned(), status, message: last }))
+    }
+
+    /// Passes over what it still prints, and waits for its end; returns its failure.
+    ///
+    /// Returns `None` for a command that ended well, goes on beyond the time limit, or prints more than
+    /// [`PASSED_BYTES`].
+    pub(super) fn failure(&mut self) -> Option<SourceError> {
+        io::copy(&mut self.by_ref().take(PASSED_BYTES), &mut io::sink()).ok()?;
+        if !self.is_at_end() {
+            return None;
+        }
+        self.finish().err().filter(|error| matches!(error, SourceError::Failed(_)))
     }
 
     fn wait(&mut self) -> io::Result<ExitStatus> {

@@ -101,8 +101,12 @@ fn from_command(
     let mut running = Running::start(command, time_limit)?;
     let listed = read(&mut running, template, limits);
     let listed = match running.is_at_end() {
-        // Text that ends early is the fault of a command that failed, whose own message says more.
+        // Text that ends early, or is no list, is the fault of a command that failed, whose own message says more.
         true => running.finish().and_then(|()| time_limit.list(listed)),
+        false if matches!(listed, Err(TargetsError::OtherForm(_))) => match running.failure() {
+            Some(failed) => Err(failed),
+            None => time_limit.list(listed),
+        },
         false => time_limit.list(listed),
     };
     match (listed, running.end()) {
@@ -164,6 +168,16 @@ mod tests {
         assert_eq!(failed(&format!("echo '{LIST}'; exit 1")), "\"sh\" ended with exit status: 1");
         assert_eq!(failed("kill -9 $$"), "\"sh\" ended with signal: 9 (SIGKILL)");
         assert_eq!(failed("true"), "it is empty");
+        // Text that is no list is not the fault that counts, however long it is.
+        let refused = "echo Permission denied >&2; exit 255";
+        for text in ["echo connecting...", "seq 20000", "echo connecting...; exec >&-"] {
+            assert_eq!(
+                failed(&format!("{text}; {refused}")),
+                "\"sh\" ended with exit status: 255: Permission denied",
+                "{text}"
+            );
+        }
+        assert!(failed("echo connecting...").starts_with("no list of targets: expected value at line 1"));
         let many = failed("i=0; while [ $i -lt 20000 ]; do echo line $i; i=$((i+1)); done >&2; exit 1");
         assert_eq!(many, "\"sh\" ended with exit status: 1: line 19999");
         let missing =
@@ -211,6 +225,11 @@ mod tests {
     fn output_without_end_is_broken_off() {
         let text = "printf '[{\"targets\": [\"'; exec tr '\\0' a < /dev/zero";
         for (script, bound) in [
+            (
+                "yes",
+                "no list of targets: expected value at line 1 column 1; expected JSON, \
+                 [{\"targets\": [\"host:port\"]}] or what \"kubectl get pods -o json\" prints",
+            ),
             ("yes '['", "more than 128 of its lists and objects are inside each other"),
             (text, "a text of it is longer than 1048576 bytes"),
         ] {
