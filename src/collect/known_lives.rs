@@ -39,32 +39,11 @@ pub(crate) fn known_lives(
         let mixtures = open.state.at(pull.address).filter(|known| known.is_mixture && is_of_it(known));
         (may_be_of_another, mixtures.cloned().collect::<Vec<_>>())
     };
-    let mut mixture = None;
-    // An address has several after two build groups became one. They become the first one.
-    let mut joined_mixtures = Vec::new();
-    for life in mixtures {
-        let Some(counts) = counts_of(&life)? else { continue };
-        match &mut mixture {
-            None => mixture = Some(StoredLife { life, counts }),
-            Some(StoredLife { counts: sum, .. }) => {
-                sum.iter_mut().zip(counts).for_each(|(sum, count)| *sum = sum.saturating_add(count));
-                joined_mixtures.push(life);
-            }
-        }
-    }
-    let named = match process {
-        Some(process) => named_place(pull, process, answer, assignment, stored.as_deref())?,
-        None => None,
-    };
-    if let Some(NamedLives { previous, is_late }) = named {
-        let (others, is_alone) = (joined_mixtures, is_late && previous.is_none());
-        // What the process left in a folder before may hold the answer.
-        let left = match process {
-            Some(process) if is_alone => left_life(pull, process, answer, assignment)?,
-            _ => None,
-        };
-        let previous = previous.or(left.map(|(stored, _)| stored));
-        return Ok(KnownLives { previous, others, mixture, is_late, ..KnownLives::default() });
+    let (mixture, joined_mixtures) = summed_mixtures(mixtures, counts_of)?;
+    if let Some(process) = process
+        && let Some(named) = known_by_name(pull, process, answer, assignment, stored.as_deref())?
+    {
+        return Ok(KnownLives { others: joined_mixtures, mixture, ..named });
     }
     if may_be_of_another {
         // A life of another process does not go on, whatever its counters.
@@ -101,6 +80,48 @@ pub(crate) fn known_lives(
     let left = left.map(|(StoredLife { life, .. }, counts)| StoredLife { life, counts });
     let others = if mixture.is_some() { joined_mixtures } else { Vec::new() };
     Ok(KnownLives { previous, others, mixture, left, ..KnownLives::default() })
+}
+
+/// Adds the mixtures of an address, which has several after two build groups became one. Returns the first one with the
+/// sum, and the others.
+fn summed_mixtures<E>(
+    mixtures: Vec<Life>,
+    counts_of: impl Fn(&Life) -> Result<Option<Vec<u64>>, E>,
+) -> Result<(Option<StoredLife>, Vec<Life>), E> {
+    let mut first: Option<StoredLife> = None;
+    let mut others = Vec::new();
+    for life in mixtures {
+        let Some(counts) = counts_of(&life)? else { continue };
+        match &mut first {
+            None => first = Some(StoredLife { life, counts }),
+            Some(StoredLife { counts: sum, .. }) => {
+                sum.iter_mut().zip(counts).for_each(|(sum, count)| *sum = sum.saturating_add(count));
+                others.push(life);
+            }
+        }
+    }
+    Ok((first, others))
+}
+
+/// Finds the life that an answer goes on with by what its process tells; `None` where its counters decide.
+fn known_by_name(
+    pull: &AddressPull<'_>,
+    process: &Process,
+    answer: &PulledAnswer,
+    assignment: &BuildAssignment<'_>,
+    stored: Option<&[u64]>,
+) -> anyhow::Result<Option<KnownLives>> {
+    let Some(NamedLives { previous, is_late }) = named_place(pull, process, answer, assignment, stored)?
+    else {
+        return Ok(None);
+    };
+    // What the process left in a folder before may hold the answer.
+    let left = match is_late && previous.is_none() {
+        true => left_life(pull, process, answer, assignment)?,
+        false => None,
+    };
+    let previous = previous.or(left.map(|(stored, _)| stored));
+    Ok(Some(KnownLives { previous, is_late, ..KnownLives::default() }))
 }
 
 /// Finds the life that a process left in a folder before it was first pulled, and the counters that both have together:
