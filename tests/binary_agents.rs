@@ -542,6 +542,27 @@ fn an_agent_of_go_binary_data_is_alive_for_prune() {
     assert_eq!(world.center.removals(), [removed]);
 }
 
+#[test]
+fn an_agent_raw_that_a_pull_had_data_from_is_alive_for_prune() {
+    let (world, agents) = world_with(1);
+    world.configure(PRUNED_AT_ONCE);
+    agents[0].serve_files_alone();
+    let address = agents[0].url().trim_start_matches("http://").to_owned();
+    let labels = json!({"service": ECHO, "agent": "raw", "meta": "/meta", "counters": "/counters"});
+    agents[0].hit(&[0], 1);
+    pull_targets(&world, &json!([{"targets": [address], "labels": labels}]), 0);
+    assert_eq!(world.echo_counts(), [0, 0, 0, 0, 1, 0]);
+    world.run(&["prune", "--force"]).assert_code(0);
+    assert_eq!(world.center.removals(), [""; 0]);
+    // The list has it no more, and the process still serves its data.
+    pull_targets(&world, &json!([]), 3);
+    world.run(&["prune", "--force"]).assert_code(0);
+    assert_eq!(world.center.removals(), [""; 0]);
+    agents[0].kill();
+    world.run(&["prune", "--force"]).assert_code(0);
+    assert_eq!(world.center.removals().len(), 1);
+}
+
 /// Writes a list of targets, and returns the option that names it.
 fn targets(world: &World, groups: &serde_json::Value) -> [String; 2] {
     let path = world.home().join("targets.json");

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::collect::whole_answer::profile_at;
+use crate::fleet::liveness::{Finding, ProbeFinding};
 use crate::fleet::probe::{BuildMatch, ProbeResult, ProbeTarget};
 use crate::fleet::records::Key;
 use crate::fleet::targets::AgentKind;
@@ -125,7 +126,16 @@ impl Prober<'_> {
     }
 
     fn probe(&self, target: &ProbeTarget, effort: ProbeEffort) -> Result<ProbeResult> {
-        let probe = self.quick.probe(&target.address, effort);
+        let mut probe = self.quick.probe(&target.address, effort);
+        // Nothing but its paths shows an agent raw.
+        if probe.finding == Finding::Silent
+            && self
+                .counters_paths(&target.address)?
+                .iter()
+                .any(|path| self.quick.serves_counters(&target.address, path))
+        {
+            probe = ProbeFinding::alive();
+        }
         let mut result = ProbeResult { probe, build: None, matches: Vec::new() };
         if target.wants_build
             && result.is_alive()
@@ -137,6 +147,11 @@ impl Prober<'_> {
             result.build = Some(build.fingerprint());
         }
         Ok(result)
+    }
+
+    /// Returns the paths below which an address serves counters as an agent raw.
+    fn counters_paths(&self, address: &str) -> Result<Vec<String>, StoreError> {
+        self.store.as_ref().map_or(Ok(Vec::new()), |store| parallel::lock(store).counters_paths(address))
     }
 
     /// Returns the build that an address serves; `None` if its profile cannot be read.

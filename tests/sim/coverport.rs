@@ -231,6 +231,8 @@ struct Process {
     commit: &'static str,
     /// The service answers 200 to any path.
     answers_all: bool,
+    /// The agent has no JSON, only the files below `/meta` and `/counters`.
+    has_files_alone: bool,
     always: Behaviour,
     next: VecDeque<Behaviour>,
     /// Answers so far, which tell the time.
@@ -259,6 +261,7 @@ impl Coverport {
             has_headers: true,
             commit: "",
             answers_all: false,
+            has_files_alone: false,
             always: Behaviour::Normal,
             next: VecDeque::new(),
             answers: 0,
@@ -303,6 +306,12 @@ impl Coverport {
         let mut process = self.process();
         process.counts = vec![0; program.blocks()];
         process.program = program.clone();
+    }
+
+    /// Lets the agent be one of the kind raw, which has the two files alone and says nothing of itself.
+    pub(crate) fn serve_files_alone(&self) {
+        let mut process = self.process();
+        (process.has_files_alone, process.has_headers) = (true, false);
     }
 
     /// Lets the agent say nothing of itself in headers.
@@ -390,8 +399,8 @@ impl Inner {
         };
         let is_peek = request.path == "/coverage?nometa=1" || request.path == "/counters";
         match &*request.path {
-            "/coverage" | "/meta" => process.pulls += 1,
-            "/coverage?nometa=1" | "/counters" => process.peeks += 1,
+            "/coverage" | "/meta" if process.serves(&request.path) => process.pulls += 1,
+            "/coverage?nometa=1" | "/counters" if process.serves(&request.path) => process.peeks += 1,
             _ => {
                 let (status, body): (_, &[u8]) = match process.answers_all {
                     true => ("200 OK", b"<html>the service</html>"),
@@ -436,6 +445,10 @@ impl Inner {
 }
 
 impl Process {
+    fn serves(&self, path: &str) -> bool {
+        !self.has_files_alone || !path.starts_with("/coverage")
+    }
+
     fn body(&mut self, path: &str, is_peek: bool) -> Vec<u8> {
         if let Some([without_meta, whole]) = &self.recorded {
             return if is_peek { without_meta.clone() } else { whole.clone() };

@@ -18,6 +18,7 @@ use super::error::{HttpError, transport};
 use super::raw::{RecordedAnswer, RecordingConnector};
 use crate::address::{BadAddress, base_url};
 use crate::fleet::liveness::{Finding, ProbeFinding};
+use crate::profile::gocover::DataHeader;
 
 /// Path of the first call, whose answer is the shortest.
 const COVERAGE: &str = "/v1/cover/coverage";
@@ -80,6 +81,12 @@ impl AnswerStart {
         self.is_coverport || self.bytes.starts_with(MODE)
     }
 
+    /// Tells whether it is a file with Go's counters.
+    fn is_counters(&self) -> bool {
+        let is_file = || matches!(DataHeader::from_bytes(&self.bytes), Ok(DataHeader::Counters(_)));
+        self.is_coverport || (self.status == 200 && is_file())
+    }
+
     /// Tells whether it is the JSON with Go's binary coverage data.
     fn is_binary(&self) -> bool {
         let start = String::from_utf8_lossy(&self.bytes);
@@ -126,6 +133,13 @@ impl Client {
             finding: coverage.finding.min(profile.finding),
             detail: format!("{}; its profile: {}", coverage.detail, profile.detail),
         }
+    }
+
+    /// Tells whether an agent raw answers at an address with Go's counters below a path.
+    #[must_use]
+    pub(crate) fn serves_counters(&self, address: &str, path: &str) -> bool {
+        let Ok(base) = base_url(address) else { return false };
+        self.head(base.trim_end_matches('/'), path).is_ok_and(|head| head.is_counters())
     }
 
     /// Asks for the start of an answer: by GET, or by POST if an agent allows nothing else.

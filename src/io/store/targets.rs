@@ -32,6 +32,13 @@ impl Store {
         Ok(sources.into_iter().collect())
     }
 
+    /// Returns the paths below which sources list, or listed, the counters of an agent raw at an address.
+    pub(crate) fn counters_paths(&self, address: &str) -> Result<Vec<String>, StoreError> {
+        let sql = "SELECT DISTINCT counters_path FROM target WHERE address = ?1 AND agent = ?2 ORDER BY counters_path";
+        let owner = |_: &Row<'_>| Ok(ValueOwner::Address(address.to_owned()));
+        self.query_readable("target", sql, [address, AgentKind::RAW], owner, |row| row.get(0))
+    }
+
     /// Returns the addresses that sources list or listed, in the order in which they were listed.
     pub(crate) fn targets(&self) -> Result<Vec<ListedAddress>, StoreError> {
         let sql = "SELECT service_id, source, address, listed_at, unlisted_at, agent, meta_path, counters_path, pod, uid,
