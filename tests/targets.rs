@@ -267,7 +267,8 @@ fn one_bad_entry_costs_the_others_nothing() {
     let agent = process();
     let targets = json!([
         {"targets": ["b\u{1b}[31m:0"], "labels": labels()},
-        {"targets": ["c:1"], "labels": {"env": "staging"}},
+        {"targets": ["127.0.0.1:1"], "labels": {"env": "staging"}},
+        {"targets": ["169.254.169.254:80"], "labels": {"app": "x"}},
         {"targets": ["d:1"], "labels": {"app": "x", "agent": "raw"}},
         group(&[&agent], &labels()),
     ]);
@@ -275,7 +276,11 @@ fn one_bad_entry_costs_the_others_nothing() {
     let output = world.run_alone(&["pull", "--targets", "x.json"]).assert_code(3);
     for line in [
         "targets \"x.json\": \"b\\u{1b}[31m:0\": it holds white space or a control character; it is left out",
-        "targets \"x.json\": \"http://c:1\": it names neither a service nor an app, and its process does not answer; it is left out",
+        "targets \"x.json\": \"http://127.0.0.1:1\": it names neither a service nor an app, and its process does not answer \
+         (no connection: connection refused); it is left out",
+        "targets \"x.json\": \"http://169.254.169.254\": it does not answer (no connection: \
+         169.254.169.254 is a link-local address, which cloud metadata services use; it may be allowed by [pull] \
+         allow_addresses), and neither its labels nor an earlier answer tell its commit; it is left out",
         "targets \"x.json\": \"d:1\": an agent raw needs both labels, meta and counters; it is left out",
     ] {
         assert!(output.stderr.contains(line), "{line}\n{}", output.stderr);

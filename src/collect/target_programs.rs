@@ -55,7 +55,7 @@ pub(crate) fn ask_for_programs(
         let ask = |(at, question): &(usize, Question)| {
             let target = &list.targets[*at];
             match is_waiting(&target.address) {
-                true => ProgramAnswer::Silent,
+                true => ProgramAnswer::Silent(None),
                 false => program_of(target, *question, client, memory),
             }
         };
@@ -68,7 +68,7 @@ pub(crate) fn ask_for_programs(
         };
         let told = in_parallel(&asked, asking.concurrency, ask, is_over, break_off);
         for ((at, _), told) in asked.into_iter().zip(told) {
-            list.targets[at].program = told.unwrap_or(ProgramAnswer::Silent);
+            list.targets[at].program = told.unwrap_or(ProgramAnswer::Silent(None));
         }
         note_taken(&mut list.targets, asking)?;
     }
@@ -161,7 +161,11 @@ impl<'k> History<'k> {
 
 /// Asks a target.
 fn program_of(target: &Target, question: Question, client: &Client, memory: &Arc<Memory>) -> ProgramAnswer {
-    let Ok(headers) = client.agent_headers(&target.address) else { return ProgramAnswer::Silent };
+    let silent = |error: &HttpError| ProgramAnswer::Silent(Some(error.to_string()));
+    let headers = match client.agent_headers(&target.address) {
+        Ok(headers) => headers,
+        Err(error) => return silent(&error),
+    };
     let told = |name| ProgramAnswer::Told(Box::new(ToldProgram::new(headers.commit.as_deref(), name)));
     let kind = target.facts.agent.clone().or(headers.is_coverport.then_some(AgentKind::Coverport));
     let kind = match (question, kind) {
@@ -183,7 +187,7 @@ fn program_of(target: &Target, question: Question, client: &Client, memory: &Arc
         Ok(main) => main,
         // The pull gets the same answer, and says what is wrong with it.
         Err(HttpError::NoCounters { .. } | HttpError::Data(_) | HttpError::Contradiction(_)) => None,
-        Err(_) => return ProgramAnswer::Silent,
+        Err(error) => return silent(&error),
     };
     let name = ProgramName::new(main.as_deref(), headers.binary.as_deref());
     told(name.map_or(NameAnswer::Nameless, NameAnswer::Named))

@@ -542,7 +542,7 @@ mod tests {
 
     /// The same with a target that lacks a commit, whose process told one, told none (`""`) or did not answer.
     fn lacking(app: &str, commit: Option<&str>) -> SourceAnswer {
-        let program = commit.map_or(ProgramAnswer::Silent, |commit| told(commit, NameAnswer::Unasked));
+        let program = commit.map_or(ProgramAnswer::Silent(None), |commit| told(commit, NameAnswer::Unasked));
         answering(&[("app", app)], program)
     }
 
@@ -594,7 +594,7 @@ mod tests {
 
     #[test]
     fn where_a_label_lost_before_the_target_stays_what_its_agent_told() {
-        let silent = || answering(&[("app", "echo"), ("commit", "1234567")], ProgramAnswer::Silent);
+        let silent = || answering(&[("app", "echo"), ("commit", "1234567")], ProgramAnswer::Silent(None));
         let with = |known: StoredFleet| {
             shown(&assemble(known, Answers { centers: Vec::new(), sources: vec![silent()] }))
         };
@@ -632,7 +632,15 @@ mod tests {
             let reason = format!("\"http://a:1\": it names neither a service nor an app, and {why}");
             (Vec::<String>::new(), Some(reason))
         };
-        assert_eq!(with(answering(&[], ProgramAnswer::Silent)), left_out("its process does not answer"));
+        assert_eq!(
+            with(answering(&[], ProgramAnswer::Silent(None))),
+            left_out("its process does not answer")
+        );
+        let refused = ProgramAnswer::Silent(Some("no connection: connection refused".to_owned()));
+        assert_eq!(
+            with(answering(&[], refused)),
+            left_out("its process does not answer (no connection: connection refused)")
+        );
         assert_eq!(
             with(answering(&[], ProgramAnswer::Unasked)),
             left_out("no pull has asked its process yet")
@@ -663,7 +671,7 @@ mod tests {
             (listed, fleet.entries[0].is_named_by_program("http://a:1"))
         };
         let same = (vec!["acme/cart_1234567 (||acme/cart|1234567): http://a:1".to_owned()], true);
-        assert_eq!(with(ProgramAnswer::Silent), same);
+        assert_eq!(with(ProgramAnswer::Silent(None)), same);
         assert_eq!(with(ProgramAnswer::Unasked), same);
         assert_eq!(with(ProgramAnswer::Mute), same);
         assert_eq!(with(told("1234567", NameAnswer::Unasked)), same);

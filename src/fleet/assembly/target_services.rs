@@ -96,19 +96,19 @@ impl Assembly<'_> {
         }
         let label = fields.commit.clone();
         let Some(told) = target.program.told() else {
-            return match before {
+            return match (before, &target.program) {
                 // Nobody tells another commit, so the process is what it was. Of an agent that tells one, the label lost
                 // already.
-                Some(before)
+                (Some(before), _)
                     if target.may_tell()
                         && (label.is_empty()
                             || (self.is_binary(target) && !may_be_same(&label, &before.fields.commit))) =>
                 {
                     Ok(Place::AsBefore(before.stored_name.clone()))
                 }
-                None if label.is_empty() && target.program == ProgramAnswer::Silent => {
-                    Err("it does not answer, and neither its labels nor an earlier answer tell its commit"
-                        .to_owned())
+                (None, ProgramAnswer::Silent(cause)) if label.is_empty() => {
+                    let silence = silence("it", cause.as_deref());
+                    Err(format!("{silence}, and neither its labels nor an earlier answer tell its commit"))
                 }
                 _ if is_nameless => Ok(Place::As(fields)),
                 _ => Ok(Place::AsLabelled),
@@ -167,7 +167,9 @@ impl Assembly<'_> {
             (_, Some(known)) => return Ok(known),
             (ProgramAnswer::Mute, None) => return Err(nameless("its process does not tell its program")),
             (ProgramAnswer::Unasked, None) => return Err(nameless("no pull has asked its process yet")),
-            (ProgramAnswer::Silent, None) => return Err(nameless("its process does not answer")),
+            (ProgramAnswer::Silent(cause), None) => {
+                return Err(nameless(&silence("its process", cause.as_deref())));
+            }
         };
         let of_program = (fields.env.clone(), fields.region.clone(), name.clone());
         let Some(ChosenApp { app, instead_of }) = apps.get(&of_program) else {
@@ -241,6 +243,14 @@ impl Assembly<'_> {
         };
         let is_open = |listing: &&ListedAddress| listing.listed && open.contains(&*listing.address);
         before.iter().filter(is_open).filter_map(listed).collect()
+    }
+}
+
+/// Returns a clause about a process that does not answer.
+fn silence(process: &str, cause: Option<&str>) -> String {
+    match cause {
+        Some(cause) => format!("{process} does not answer ({cause})"),
+        None => format!("{process} does not answer"),
     }
 }
 

@@ -16,8 +16,8 @@ pub(crate) enum ProgramAnswer {
     Told(Box<ToldProgram>),
     /// Something answered, such as an agent of goc or a proxy, and told nothing of a program.
     Mute,
-    /// The process did not answer.
-    Silent,
+    /// The process did not answer, for this reason; `None` where it was not asked again after a failure.
+    Silent(Option<String>),
 }
 
 impl ProgramAnswer {
@@ -25,7 +25,7 @@ impl ProgramAnswer {
     pub(crate) fn told(&self) -> Option<&ToldProgram> {
         match self {
             Self::Told(told) => Some(told),
-            Self::Unasked | Self::Mute | Self::Silent => None,
+            Self::Unasked | Self::Mute | Self::Silent(_) => None,
         }
     }
 }
