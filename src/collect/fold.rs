@@ -48,8 +48,8 @@ pub(crate) fn fold(
         apply(&if let Some(before) = before {
             Change::LifeMoved { id: before.id, mode, at, counts, answer }
         } else {
-            let (id, address) = (ids.life(), None);
-            Change::LifeOpened { id, build_group, structure, address, mode, at, counts, answer }
+            let (id, address, closed_at) = (ids.life(), None, None);
+            Change::LifeOpened { id, build_group, structure, address, mode, at, closed_at, counts, answer }
         })?;
         for life in alike {
             apply(&Change::LifeFolded(life.id))?;

@@ -145,6 +145,9 @@ pub(crate) enum Change {
         /// Counter mode of the program.
         mode: Mode,
         at: DateTime<Utc>,
+        /// `None` for a life that goes on. A life that is over is stored as closed at once: SQLite writes all of a row
+        /// anew with each change, its counters included.
+        closed_at: Option<DateTime<Utc>>,
         /// The counters as [`crate::profile::encode_counts`] writes them.
         counts: Vec<u8>,
         /// The answer that these counters come from, so that the same answer is recognised later.

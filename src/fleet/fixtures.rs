@@ -175,7 +175,10 @@ pub(crate) fn words(changes: &[Change]) -> Vec<String> {
         Change::StructureMoved { structure, from, to } => {
             format!("structure {} from {} to {}", structure.0, from.0, to.0)
         }
-        Change::LifeOpened { id, answer, .. } => format!("opened {}{}", id.0, known(answer.is_some())),
+        Change::LifeOpened { id, answer, closed_at, .. } => {
+            let closed = if closed_at.is_some() { " closed" } else { "" };
+            format!("opened {}{}{closed}", id.0, known(answer.is_some()))
+        }
         Change::LifeMoved { id, answer, .. } => format!("moved {}{}", id.0, known(answer.is_some())),
         Change::LifeReopened(id) => format!("reopened {}", id.0),
         Change::LifeClosed(id, _) => format!("closed {}", id.0),

@@ -269,7 +269,9 @@ pub(crate) fn changes(
             let id = new_id();
             let counts = encode_counts(counts);
             let left = decision.left();
-            let (address, answer) = (Some(address.to_owned()), to_remember.filter(|_| left.is_none()));
+            let closed_at = matches!(decision, LifeDecision::Late { .. }).then_some(at);
+            let is_remembered = left.is_none() && closed_at.is_none();
+            let (address, answer) = (Some(address.to_owned()), to_remember.filter(|_| is_remembered));
             changes.push(Change::LifeOpened {
                 id,
                 build_group,
@@ -277,11 +279,10 @@ pub(crate) fn changes(
                 address,
                 mode,
                 at,
+                closed_at,
                 counts,
                 answer,
             });
-            let is_over = matches!(decision, LifeDecision::Late { .. });
-            changes.extend(is_over.then_some(Change::LifeClosed(id, at)));
             changes.extend(left.map(Change::LifeFolded));
             id
         }

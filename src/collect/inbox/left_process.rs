@@ -364,10 +364,10 @@ impl LeftLives<'_> {
             address,
             mode,
             at,
+            closed_at,
             counts,
             answer,
         });
-        self.changes.push(Change::LifeClosed(id, self.now));
         if is_mixture {
             self.changes.push(Change::LifeMixed(id));
         }

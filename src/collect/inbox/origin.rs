@@ -71,9 +71,9 @@ impl SnapshotOrigin<'_, '_> {
             }
             SnapshotPlace::Mixture(counts) => {
                 let id = self.run.ids.life();
-                let changes = self.inserted(id, &counts, true, open_key);
+                let opened = self.inserted(id, &counts, true, open_key);
                 open_key.state.lives.last_mut().expect("it was pushed").is_mixture = true;
-                changes.into_iter().chain([Change::LifeMixed(id)]).collect()
+                vec![opened, Change::LifeMixed(id)]
             }
         };
         Ok(shrunk.into_iter().chain(changes).collect())
@@ -186,14 +186,16 @@ impl SnapshotOrigin<'_, '_> {
         }
         // An address that no center lists is not asked again.
         let is_over = !is_newest || !entry.addresses().contains(address);
-        changes.extend(self.inserted(id, counts, is_over, open_key));
+        changes.push(self.inserted(id, counts, is_over, open_key));
         changes
     }
 
     /// Inserts a life, which is over or goes on.
-    fn inserted(&self, id: LifeId, counts: &[u64], is_over: bool, open_key: &mut OpenKey) -> Vec<Change> {
+    fn inserted(&self, id: LifeId, counts: &[u64], is_over: bool, open_key: &mut OpenKey) -> Change {
         let Self { build_group, structure, mode, at, .. } = *self;
-        let now = self.run.now;
+        // The closing time is not the time of the snapshot. An old snapshot would be folded at once, and a later pull of
+        // its process would count it again.
+        let closed_at = is_over.then_some(self.run.now);
         let (address, counts) = (Some(self.address.clone()), encode_counts(counts));
         open_key.state.lives.push(Life {
             id,
@@ -203,18 +205,11 @@ impl SnapshotOrigin<'_, '_> {
             mode,
             opened_at: at,
             pulled_at: at,
-            closed_at: is_over.then_some(now),
+            closed_at,
             is_mixture: false,
         });
         let answer = None;
-        let opened = Change::LifeOpened { id, build_group, structure, address, mode, at, counts, answer };
-        let mut changes = vec![opened];
-        if is_over {
-            // The closing time is not the time of the snapshot. An old snapshot would be folded at once, and a later
-            // pull of its process would count it again.
-            changes.push(Change::LifeClosed(id, now));
-        }
-        changes
+        Change::LifeOpened { id, build_group, structure, address, mode, at, closed_at, counts, answer }
     }
 }
 

@@ -105,8 +105,8 @@ impl Writer<'_> {
     /// Inserts an open life of these values: id, build group, structure, address, mode, time, counters.
     pub(super) fn insert_life(&self, values: &[&dyn ToSql]) -> rusqlite::Result<()> {
         self.run(
-            "INSERT INTO generation (id, edition_id, structure_id, address, mode, opened_at, pulled_at, counts)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7)",
+            "INSERT INTO generation (id, edition_id, structure_id, address, mode, opened_at, pulled_at, closed_at, counts)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8)",
             values,
         )
     }

@@ -129,9 +129,19 @@ impl<'a> Writer<'a> {
                 self.set_row_file(*row, counts_digest, *bytes)
             }
             Change::RowDropped(id, at) => self.drop_row(*id, *at),
-            Change::LifeOpened { id, build_group, structure, address, mode, at, counts, answer } => {
-                let mode = mode.as_str();
-                self.insert_life(params![id, build_group, structure, address, mode, iso(*at), counts])?;
+            Change::LifeOpened {
+                id,
+                build_group,
+                structure,
+                address,
+                mode,
+                at,
+                closed_at,
+                counts,
+                answer,
+            } => {
+                let (mode, at, closed_at) = (mode.as_str(), iso(*at), closed_at.map(iso));
+                self.insert_life(params![id, build_group, structure, address, mode, at, closed_at, counts])?;
                 self.set_last_answer(*id, answer.as_ref())
             }
             Change::LifeMoved { id, mode, at, counts, answer } => {
