@@ -4,8 +4,8 @@
 //! or file.
 
 use std::collections::{HashSet, VecDeque};
-use std::fs::File;
 use std::io::Read as _;
+use std::thread::{self, Scope};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -16,16 +16,13 @@ use super::folder_names::{FolderTurn, NextFiles};
 use super::left_key::LeftKey;
 use super::left_meta::{FolderMeta, LoadedMeta, MetaCache, StuckMeta};
 use super::left_process::OpenProcess;
+use super::read_ahead::{CounterBytes, DecodedCounters, EncodedCounts, FileReader, NextFile, ReadAhead};
 use super::reader::{InboxReader, KeyCache};
-use super::{
-    InboxOutcome, LeftKind, ReadFault, SnapshotOutcome, SnapshotResult, WhyRefused, distrust, explained,
-};
+use super::{InboxOutcome, LeftKind, ReadFault, SnapshotOutcome, SnapshotResult, WhyRefused};
 use crate::collect::fault::FaultScope;
-use crate::fleet::left_process::LeftProcess;
 use crate::io::clock::Stopwatch;
 use crate::io::workdir::WorkdirError;
 use crate::io::workdir::data_folder::{DataFolder, OpenDataFolder};
-use crate::memory::Reservation;
 use crate::profile::Profile;
 use crate::profile::gocover::{CounterFile, DataError, DataFileName, DataHeader, HEADER_BYTES};
 
@@ -33,6 +30,10 @@ use crate::profile::gocover::{CounterFile, DataError, DataFileName, DataHeader, 
 const BATCH_BYTES: u64 = 16 << 20;
 /// Time after which it is committed, too, since the files of a run that is killed are read again.
 const BATCH_TIME: Duration = Duration::from_millis(500);
+
+/// Bytes of a counter file from which the next one is read on another thread. Of smaller ones the exchange with the thread
+/// would take as long as the reading.
+const READ_AHEAD_FROM: u64 = 64 << 10;
 
 /// Takes in the files of folders, one folder after another.
 pub(super) struct FolderReader<'r, 'i, 'a, 'w> {
@@ -49,7 +50,7 @@ pub(super) struct FolderReader<'r, 'i, 'a, 'w> {
 /// An open folder with its metas.
 pub(super) struct Folder<'f> {
     pub(super) names: &'f DataFolder,
-    pub(super) opened: OpenDataFolder<'f>,
+    pub(super) opened: &'f OpenDataFolder<'f>,
     pub(super) metas: Vec<FolderMeta>,
     /// There are more metas than are looked at.
     pub(super) has_more_metas: bool,
@@ -73,6 +74,8 @@ pub(super) struct LeftCounters {
     bytes: u64,
     pub(super) meta: LoadedMeta,
     pub(super) profile: Profile,
+    /// The counts as they are stored, where this was done ahead.
+    pub(super) encoded: Option<EncodedCounts>,
 }
 
 /// Counter files whose counters are committed together.
@@ -106,14 +109,14 @@ enum ReadCounters {
 }
 
 impl<'f> Folder<'f> {
-    fn new(names: &'f DataFolder, opened: OpenDataFolder<'f>) -> Self {
+    fn new(names: &'f DataFolder, opened: &'f OpenDataFolder<'f>) -> Self {
         let (metas, stuck_metas) = (Vec::new(), Vec::new());
         let (refused, stay) = (Vec::new(), Vec::new());
         Self { names, opened, metas, has_more_metas: false, stuck_metas, refused, denied: None, stay }
     }
 }
 
-impl FolderReader<'_, '_, '_, '_> {
+impl<'i> FolderReader<'_, 'i, '_, '_> {
     /// Takes in the files of all folders, a part of each at a time.
     pub(super) fn take_in(mut self, folders: Vec<DataFolder>) -> Result<()> {
         let mut turns: VecDeque<FolderTurn> = folders.into_iter().map(FolderTurn::new).collect();
@@ -144,12 +147,12 @@ impl FolderReader<'_, '_, '_, '_> {
             self.outcome.waiting += counters.len() + more;
             return Ok(false);
         }
-        let mut folder = Folder::new(names, opened);
+        let mut folder = Folder::new(names, &opened);
         folder.has_more_metas = has_more_metas;
         for name in metas {
             self.read_meta_head(&mut folder, name);
         }
-        self.take_in_files(&mut folder, &counters)?;
+        thread::scope(|scope| self.take_in_files(&mut folder, &counters, scope))?;
         if more == 0 {
             self.remove_quiet_metas(&mut folder)?;
         }
@@ -160,14 +163,23 @@ impl FolderReader<'_, '_, '_, '_> {
     }
 
     /// Takes in counter files. They are removed after the commit with what they gave.
-    fn take_in_files(&mut self, folder: &mut Folder<'_>, files: &[String]) -> Result<()> {
+    fn take_in_files<'s, 'f: 's>(
+        &mut self,
+        folder: &mut Folder<'f>,
+        files: &[String],
+        scope: &'s Scope<'s, '_>,
+    ) -> Result<()>
+    where
+        'i: 's,
+    {
         let mut batch = Batch::new();
-        for name in files {
+        let mut ahead = ReadAhead::new(scope, self.file_reader(folder));
+        for (at, name) in files.iter().enumerate() {
             if (self.reader.is_over)() {
                 self.outcome.waiting += 1;
                 continue;
             }
-            match self.read_counters(folder, name) {
+            match self.read_counters(folder, name, ahead.take(name)) {
                 Ok(ReadCounters::Gone) => {}
                 Ok(ReadCounters::Known(identity)) => {
                     batch.stored.push(StoredFile { name: name.clone(), known: Some(identity) });
@@ -178,6 +190,11 @@ impl FolderReader<'_, '_, '_, '_> {
                         self.store_process(folder, &mut batch)?;
                     }
                     batch.bytes += counters.bytes;
+                    if counters.bytes >= READ_AHEAD_FROM
+                        && let Some(next) = NextFile::of(&files[at + 1..], name, &counters.meta.known)
+                    {
+                        ahead.begin(next);
+                    }
                     if let Err(error) = self.add(folder, &mut batch.process, *counters) {
                         self.note_failure(folder, std::slice::from_ref(name), error)?;
                     }
@@ -267,21 +284,29 @@ impl FolderReader<'_, '_, '_, '_> {
     }
 
     /// Reads a counter file, and finds its meta.
-    fn read_counters(&mut self, folder: &mut Folder<'_>, name: &str) -> Result<ReadCounters, ReadFault> {
+    fn read_counters(
+        &mut self,
+        folder: &mut Folder<'_>,
+        name: &str,
+        ahead: Option<CounterBytes>,
+    ) -> Result<ReadCounters, ReadFault> {
         let Some(DataFileName::Counters { tag, pid, written_at }) = DataFileName::parse(name) else {
             return Ok(ReadCounters::Gone);
         };
-        let mut reservation = self.reader.run.memory.only_reader();
-        let bytes = match self.read_file(folder, name, &mut reservation) {
-            // The counters of pulled lives are read again where they are needed.
-            Err(_) if self.key.as_mut().is_some_and(|key| key.counts.give_back()) => {
-                self.read_file(folder, name, &mut reservation)
-            }
-            bytes => bytes,
+        let read = match ahead {
+            Some(read) => Ok(Some(read)),
+            None => match self.file_reader(folder).read_counters(name) {
+                // The counters of pulled lives are read again where they are needed.
+                Err(_) if self.key.as_mut().is_some_and(|key| key.counts.give_back()) => {
+                    self.file_reader(folder).read_counters(name)
+                }
+                read => read,
+            },
         };
-        let Some(bytes) = bytes? else { return Ok(ReadCounters::Gone) };
-        let DataFolder { service, pod, .. } = folder.names;
-        let identity = LeftProcess::file_identity((service, pod.as_deref()), name, &bytes);
+        // The memory stays reserved until the counters are decoded.
+        let Some(CounterBytes { bytes, identity, decoded, memory: _memory }) = read? else {
+            return Ok(ReadCounters::Gone);
+        };
         if self.reader.store.is_taken(&identity).map_err(anyhow::Error::from)? {
             return Ok(ReadCounters::Known(identity));
         }
@@ -290,7 +315,11 @@ impl FolderReader<'_, '_, '_, '_> {
             let reason = format!("the covmeta file of its program, {}, is not there", file.hash());
             return Err(WhyRefused::NoMeta(reason).into());
         };
-        let profile = meta.known.profile(&file).map_err(|error| refusal(&error))?;
+        let (profile, encoded) = match decoded.filter(|decoded| decoded.meta == meta.known.sha256) {
+            Some(DecodedCounters { profile, encoded, .. }) => (profile, encoded),
+            None => (meta.known.profile(&file), None),
+        };
+        let profile = profile.map_err(|error| refusal(&error))?;
         let written_at = time_of(written_at, self.reader.run.now);
         let (name, bytes) = (name.to_owned(), bytes.len() as u64);
         Ok(ReadCounters::New(Box::new(LeftCounters {
@@ -301,47 +330,24 @@ impl FolderReader<'_, '_, '_, '_> {
             bytes,
             meta,
             profile,
+            encoded,
         })))
     }
 
-    /// Reads the whole of a file; `None` if another root took it.
-    pub(super) fn read_file(
-        &self,
-        folder: &Folder<'_>,
-        name: &str,
-        reservation: &mut Reservation,
-    ) -> Result<Option<Vec<u8>>, WhyRefused> {
-        let Some(file) = self.open_file(folder, name)? else { return Ok(None) };
-        let stuck = |error: std::io::Error| WhyRefused::Stuck(error.to_string());
-        let length = file.metadata().map_err(stuck)?.len();
-        if length > self.reader.limits.max_bytes {
-            // The limit is that of one run, so the file is not bad.
-            return Err(WhyRefused::Stuck(format!("it has {length} bytes and is larger than --max-body")));
-        }
-        reservation.grow_to(length)?;
-        let mut bytes = Vec::new();
-        file.take(length).read_to_end(&mut bytes).map_err(stuck)?;
-        Ok(Some(bytes))
-    }
-
-    /// Opens a file, which must belong to a trusted owner; `None` if it is gone.
-    fn open_file(&self, folder: &Folder<'_>, name: &str) -> Result<Option<File>, WhyRefused> {
-        let opened = match folder.opened.open_file(name) {
-            Ok(Some(opened)) => opened,
-            Ok(None) => return Ok(None),
-            Err(None) => return Err(WhyRefused::Bad("it is not a regular file".to_owned())),
-            Err(Some(error)) => return Err(WhyRefused::Stuck(explained(error))),
-        };
-        match distrust(&opened, self.reader.owners) {
-            Some(reason) => Err(WhyRefused::Stuck(reason)),
-            None => Ok(Some(opened)),
-        }
+    /// Returns what reads the files of a folder.
+    pub(super) fn file_reader<'s, 'f: 's>(&self, folder: &Folder<'f>) -> FileReader<'s>
+    where
+        'i: 's,
+    {
+        let InboxReader { run, owners, ref limits, .. } = *self.reader;
+        let Folder { names, opened, .. } = *folder;
+        FileReader { names, opened, owners, max_bytes: limits.max_bytes, memory: &run.memory }
     }
 
     /// Reads the head of a meta, which tells by which hash counters name it.
     pub(super) fn read_meta_head(&self, folder: &mut Folder<'_>, name: String) {
         let mut head = Vec::new();
-        let read = self.open_file(folder, &name).and_then(|opened| {
+        let read = self.file_reader(folder).open(&name).and_then(|opened| {
             let Some(opened) = opened else { return Ok(false) };
             let read = opened.take(HEADER_BYTES as u64).read_to_end(&mut head);
             read.map(|_| true).map_err(|error| WhyRefused::Stuck(error.to_string()))

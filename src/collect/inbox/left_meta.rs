@@ -161,7 +161,7 @@ impl FolderReader<'_, '_, '_, '_> {
             return Ok(Some(known));
         }
         let mut memory = self.reader.run.memory.only_reader();
-        let refused = match self.read_file(folder, &name, &mut memory) {
+        let refused = match self.file_reader(folder).read(&name, &mut memory) {
             Ok(Some(data)) => match self.decode(data, source, memory) {
                 Ok(meta) => return Ok(Some(meta)),
                 Err(ReadFault::Refused(refused)) => Some(refused),

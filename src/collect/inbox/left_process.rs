@@ -12,6 +12,7 @@ use super::SnapshotOutcome;
 use super::folder::{Folder, FolderReader, LeftCounters};
 use super::kept_counts::KeptCounts;
 use super::left_key::{LeftKey, PulledLives};
+use super::read_ahead::EncodedCounts;
 use super::reader::build_group_for;
 use crate::collect::open_key::OpenKey;
 use crate::fleet::change::Change;
@@ -48,6 +49,8 @@ pub(super) struct OpenProcess {
     /// Counters that such lives have now.
     joined: BTreeMap<LifeId, Vec<u64>>,
     files: Vec<LeftFile>,
+    /// The counts of its only file as they are stored, where they were encoded ahead.
+    encoded: Option<EncodedCounts>,
 }
 
 /// A counter file that was added to its process.
@@ -76,7 +79,7 @@ impl OpenProcess {
         mut kept: Option<&mut KeptCounts>,
         counters: LeftCounters,
     ) -> Result<()> {
-        let LeftCounters { name, written_at, identity, profile, .. } = counters;
+        let LeftCounters { name, written_at, identity, profile, encoded, .. } = counters;
         let counts = profile.counts;
         let mut owner = None;
         for lives in [&self.pulled.of_pod, &self.pulled.of_pid] {
@@ -101,7 +104,10 @@ impl OpenProcess {
                 self.joined.extend(counts.map(|counts| (life, counts)));
                 has_moved
             }
-            None => self.snapshots.add(&counts),
+            None => {
+                self.encoded = encoded;
+                self.snapshots.add(&counts)
+            }
         };
         self.files.push(LeftFile { name, identity, written_at, has_moved });
         Ok(())
@@ -201,6 +207,7 @@ impl FolderReader<'_, '_, '_, '_> {
             pulled,
             joined,
             files,
+            encoded: None,
         })
     }
 
@@ -290,16 +297,20 @@ impl FolderReader<'_, '_, '_, '_> {
         let hashes: Vec<u64> = process.snapshots.lives().iter().map(|counts| hash(counts)).collect();
         let mut gone = process.stored.iter().filter(|(_, stored)| !hashes.contains(stored));
         let new = process.snapshots.lives().iter().zip(&hashes);
-        for (counts, _) in new.filter(|(_, new)| process.stored.iter().all(|(_, stored)| stored != *new)) {
+        for (counts, &hash) in new.filter(|(_, new)| process.stored.iter().all(|(_, stored)| stored != *new))
+        {
             match gone.next() {
                 Some(&(id, _)) => left.moved(id, counts),
-                None => left.opened(run.ids.life(), counts, false),
+                None => {
+                    let encoded = EncodedCounts::bytes_of(process.encoded.as_ref(), hash, counts);
+                    left.opened(run.ids.life(), encoded, false);
+                }
             }
         }
         gone.for_each(|&(id, _)| left.removed(id));
         match (process.snapshots.rest(), process.rest) {
             (Some(rest), Some((id, stored))) if hash(&rest) != stored => left.moved(id, &rest),
-            (Some(rest), None) => left.opened(run.ids.life(), &rest, true),
+            (Some(rest), None) => left.opened(run.ids.life(), encode_counts(&rest), true),
             (None, Some((id, _))) => left.removed(id),
             _ => {}
         }
@@ -341,10 +352,10 @@ impl LeftLives<'_> {
 
     /// Opens a life, which is over: no agent can be asked for it. It is closed now, so that it stays apart for as long as
     /// later snapshots of its process may come.
-    fn opened(&mut self, id: LifeId, counts: &[u64], is_mixture: bool) {
+    fn opened(&mut self, id: LifeId, counts: Vec<u8>, is_mixture: bool) {
         let &OpenProcess { build_group, structure, mode, .. } = self.process;
         let (address, at, closed_at) = (Some(self.process.address.clone()), self.at, Some(self.now));
-        let (counts, answer) = (encode_counts(counts), None);
+        let answer = None;
         let (opened_at, pulled_at) = (at, at);
         self.open_key.state.lives.push(Life {
             id,
@@ -379,6 +390,7 @@ impl LeftLives<'_> {
     }
 }
 
-fn hash(counts: &[u64]) -> u64 {
+/// Returns the hash by which counters of a process are told apart.
+pub(super) fn hash(counts: &[u64]) -> u64 {
     FixedState::default().hash_one(counts)
 }
