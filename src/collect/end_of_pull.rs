@@ -10,6 +10,7 @@ use crate::collect::mending::written;
 use crate::collect::open_key::OpenKey;
 use crate::collect::outcome::{AddressFailure, KeyOutcome, KeyResult, QuarantinedAddress, WhyQuarantined};
 use crate::collect::run::PullRun;
+use crate::collect::stored_sum::{self, StoredLife, SumFailure};
 use crate::fleet::address_states::{PeekedFraction, address_states, answering};
 use crate::fleet::adoption::{self, Adoption};
 use crate::fleet::change::Change;
@@ -27,7 +28,7 @@ use crate::fleet::schedule::{DueReason, ScheduleOutcome};
 use crate::fleet::votes::{OtherKeys, candidates};
 use crate::io::store::Store;
 use crate::io::workdir::CovPath;
-use crate::profile::{self, Build, Profile, ProfileSum, Template, counts_digest, covered_digest};
+use crate::profile::{self, Profile, ProfileSum, Template, counts_digest, covered_digest};
 
 /// The end of a key's pull.
 pub(crate) struct EndOfPull<'s> {
@@ -245,15 +246,23 @@ impl EndOfPull<'_> {
     ) -> anyhow::Result<(ProfileSum, Vec<Arc<Template>>)> {
         // The templates are kept, so that lives of one structure share it.
         let mut templates = Vec::new();
-        let mut sum = own.unwrap_or_else(|| ProfileSum::new(Arc::new(Build::empty())));
-        for known in lives {
-            let template = self.run.template(self.store, known.structure)?;
-            let Some(counts) = self.store.counts(known.id, template.build().blocks().len())? else {
-                continue;
-            };
-            sum.add(known.mode, template.build(), &counts)?;
-            templates.push(template);
-        }
+        let mut next = lives.iter();
+        let stored = || -> anyhow::Result<Option<StoredLife>> {
+            for known in next.by_ref() {
+                let template = self.run.template(self.store, known.structure)?;
+                if let Some(counts) = self.store.encoded_counts(known.id)? {
+                    let (id, mode, build) = (known.id, known.mode, Arc::clone(template.build()));
+                    templates.push(template);
+                    return Ok(Some(StoredLife { id, mode, build, counts }));
+                }
+            }
+            Ok(None)
+        };
+        let sum = stored_sum::add(own, stored).map_err(|error| match error {
+            SumFailure::Reading(error) => error,
+            SumFailure::Conflict(conflict) => conflict.into(),
+            SumFailure::Damaged(life, error) => self.store.damaged_counts(life, error).into(),
+        })?;
         Ok((sum, templates))
     }
 

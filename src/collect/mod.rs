@@ -21,6 +21,7 @@ pub(crate) mod program_check;
 pub(crate) mod pull;
 pub(crate) mod run;
 pub(crate) mod store_thread;
+pub(crate) mod stored_sum;
 pub(crate) mod taking_in;
 pub(crate) mod target_programs;
 pub(crate) mod whole_answer;

@@ -7,7 +7,7 @@
 
 use super::answer_digest::checksum;
 use super::varint::{self, VarintFault, push};
-use super::{Block, Fingerprint, Template};
+use super::{Block, Fingerprint, MAX_COUNT, Template};
 
 /// The error for stored bytes that were damaged or written by another version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -94,6 +94,23 @@ impl CountEncoder {
 
 /// Decodes the bytes of [`encode_counts`]; `blocks` is the number of blocks of the build.
 pub(crate) fn decode_counts(bytes: &[u8], blocks: usize) -> Result<Vec<u64>, CodecError> {
+    let mut counts = vec![0; blocks];
+    each_count(bytes, blocks, |at, count| counts[at] = count)?;
+    Ok(counts)
+}
+
+/// Adds the counters of [`encode_counts`] to sums, one for each block, which saturate at [`MAX_COUNT`]. The sums are of no
+/// use after an error.
+pub(super) fn add_counts(bytes: &[u8], sums: &mut [u64]) -> Result<(), CodecError> {
+    each_count(bytes, sums.len(), |at, count| {
+        let sum = &mut sums[at];
+        *sum = sum.saturating_add(count).min(MAX_COUNT);
+    })
+}
+
+/// Calls a function with the place and the count of each block that was executed.
+#[inline]
+fn each_count(bytes: &[u8], blocks: usize, mut each: impl FnMut(usize, u64)) -> Result<(), CodecError> {
     let mut input = Decoder { bytes, at: 0 };
     if input.byte()? != COUNTS_FORMAT {
         return Err(CodecError("unknown counter format"));
@@ -101,7 +118,6 @@ pub(crate) fn decode_counts(bytes: &[u8], blocks: usize) -> Result<Vec<u64>, Cod
     if input.number()? != blocks as u64 {
         return Err(CodecError("counters of another build"));
     }
-    let mut counts = vec![0; blocks];
     let mut at = 0;
     while at < blocks {
         let count = input.number()?;
@@ -112,12 +128,11 @@ pub(crate) fn decode_counts(bytes: &[u8], blocks: usize) -> Result<Vec<u64>, Cod
             }
             at += run;
         } else {
-            counts[at] = count;
+            each(at, count);
             at += 1;
         }
     }
-    input.end()?;
-    Ok(counts)
+    input.end()
 }
 
 /// Encodes the structure of `template`.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::codec::{CodecError, add_counts, decode_counts};
 use super::{Build, BuildFile, BuildRelation, MAX_COUNT, Mode, Profile};
 
 /// The error for two builds of which a common file has different blocks.
@@ -10,6 +11,15 @@ use super::{Build, BuildFile, BuildRelation, MAX_COUNT, Mode, Profile};
 pub struct BuildConflict {
     /// The first such file.
     pub file: String,
+}
+
+/// The error for stored counters that cannot be added.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StoredSumError {
+    #[error(transparent)]
+    Conflict(#[from] BuildConflict),
+    #[error(transparent)]
+    Codec(#[from] CodecError),
 }
 
 /// Returns the mode of the sum of two modes: `set` with any mode is `set`, `count` with `atomic` is `count`.
@@ -58,6 +68,22 @@ impl ProfileSum {
             add_all(&mut self.counts[own.0..own.1], &counts[file.range.0..file.range.1]);
         }
         Ok(())
+    }
+
+    /// Adds one process with counters as they are stored. The sum is of no use after an error.
+    pub(crate) fn add_encoded(
+        &mut self,
+        mode: Mode,
+        build: &Arc<Build>,
+        counts: &[u8],
+    ) -> Result<(), StoredSumError> {
+        if Arc::ptr_eq(&self.build, build) || self.build.fingerprint() == build.fingerprint() {
+            add_counts(counts, &mut self.counts)?;
+            self.mode = Some(self.mode.map_or(mode, |own| mix(own, mode)));
+            return Ok(());
+        }
+        let counts = decode_counts(counts, build.blocks().len())?;
+        Ok(self.add(mode, build, &counts)?)
     }
 
     /// Adds a sum that was grown elsewhere.

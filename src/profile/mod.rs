@@ -21,10 +21,10 @@ mod varint;
 mod write;
 
 pub(crate) use answer_digest::AnswerDigest;
-pub(crate) use codec::{decode_build, decode_counts, encode_build, encode_counts};
+pub(crate) use codec::{CodecError, decode_build, decode_counts, encode_build, encode_counts};
 pub use limits::{Limits, ParseError, ReadError};
-pub(crate) use merge::mix;
 pub use merge::{BuildConflict, ProfileSum};
+pub(crate) use merge::{StoredSumError, mix};
 pub(crate) use part::PartOfBuild;
 pub(crate) use reader::{AnswerReader, ParsedAnswer, PreviousAnswer};
 pub use reader::{parse, read};

@@ -8,7 +8,7 @@ use super::reading::{maybe_time, time};
 use super::{Store, StoreError, Writer};
 use crate::fleet::ids::{BuildGroupId, KeyId, LifeId, StructureId};
 use crate::fleet::records::{LastAnswer, Life};
-use crate::profile::{Mode, decode_counts};
+use crate::profile::{CodecError, Mode, decode_counts};
 use crate::time::iso;
 
 impl Store {
@@ -72,16 +72,24 @@ impl Store {
 
     /// Returns the counters of a life whose build has so many blocks; `None` if it was folded meanwhile.
     pub(crate) fn counts(&self, life: LifeId, blocks: usize) -> Result<Option<Vec<u64>>, StoreError> {
+        let stored = self.encoded_counts(life)?;
+        let decoded = stored.map(|counts| decode_counts(&counts, blocks));
+        decoded.transpose().map_err(|error| self.damaged_counts(life, error))
+    }
+
+    /// Returns the counters of a life as they are stored; `None` if it was folded meanwhile.
+    pub(crate) fn encoded_counts(&self, life: LifeId) -> Result<Option<Vec<u8>>, StoreError> {
         let sql = "SELECT counts FROM generation WHERE id = ?1";
-        let stored: Option<Vec<u8>> = self.query_all("generation", sql, [life], |row| row.get(0))?.pop();
-        let damaged = |error| {
-            let id = life.0;
-            self.damaged(format!(
-                "table generation, column counts of id {id}: {error}; put back a copy of the database, or give up what \
-                 that process counted alone: sqlite3 FILE \"DELETE FROM generation WHERE id = {id}\""
-            ))
-        };
-        stored.map(|counts| decode_counts(&counts, blocks).map_err(damaged)).transpose()
+        Ok(self.query_all("generation", sql, [life], |row| row.get(0))?.pop())
+    }
+
+    /// Returns the error for counters of a life that cannot be decoded.
+    pub(crate) fn damaged_counts(&self, life: LifeId, error: CodecError) -> StoreError {
+        let id = life.0;
+        self.damaged(format!(
+            "table generation, column counts of id {id}: {error}; put back a copy of the database, or give up what \
+             that process counted alone: sqlite3 FILE \"DELETE FROM generation WHERE id = {id}\""
+        ))
     }
 
     /// Returns the digest of the last answer of a life, if the stored counters are those of that answer.
