@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use chrono::DateTime;
 use serde_json::json;
 
 use crate::harness::{ECHO, World};
@@ -328,4 +329,123 @@ fn a_kept_answer_of_a_process_that_only_left_a_file_adds_nothing() {
     agent.behave(Behaviour::Normal);
     pull(&world, &agent, 8, [2, 0, 1]);
     assert_eq!(world.echo_counts(), [5, 0, 3]);
+}
+
+/// A container of a pod, as a list of pods tells it.
+#[derive(Clone, Copy)]
+struct Container {
+    uid: &'static str,
+    restarts: u32,
+    /// Start of its process, in seconds since 1970.
+    started_at: Option<i64>,
+}
+
+/// Pulls with a list of pods that tells this container; `None`: the source fails.
+fn pull_pod(world: &World, agent: &Coverport, container: Option<Container>) {
+    let address = agent.url();
+    let (ip, port) = address.trim_start_matches("http://").split_once(':').unwrap();
+    let list = container.map(|Container { uid, restarts, started_at }| {
+        let started_at = started_at.map(|at| DateTime::from_timestamp_secs(at).unwrap().to_rfc3339());
+        let state = started_at.map(|at| json!({"running": {"startedAt": at}}));
+        let status = json!([{"name": "echo", "restartCount": restarts, "state": state}]);
+        json!({"kind": "List", "items": [{
+            "kind": "Pod",
+            "metadata": {"name": "echo-0", "namespace": "staging", "uid": uid,
+                         "annotations": {"goc-watchdog/service": ECHO, "goc-watchdog/port": port}},
+            "spec": {"containers": [{"name": "echo"}]},
+            "status": {"phase": "Running", "podIP": ip, "containerStatuses": status},
+        }]})
+    });
+    let path = world.home().join("pods.json");
+    fs::write(&path, list.as_ref().map(ToString::to_string).unwrap_or_default()).unwrap();
+    let code = if list.is_some() { 0 } else { 3 };
+    world.run(&["pull", "--force", "--targets", &path.display().to_string()]).assert_code(code);
+}
+
+/// A world without a center, with a process of a container that has counted.
+fn world_of_pods(counts: [u64; 3], tells_start: bool) -> (World, Coverport, Container) {
+    let world = World::new();
+    world.configure("[pull]\nchange = \"counts\"\n");
+    let agent = Coverport::start(&program());
+    let started_at = tells_start.then(|| agent.seconds() - 30);
+    let container = Container { uid: "u-1", restarts: 3, started_at };
+    agent.switch_to(1, &counts);
+    pull_pod(&world, &agent, Some(container));
+    (world, agent, container)
+}
+
+/// The container as a list tells it after a restart, or that of another pod.
+fn after(container: Container, agent: &Coverport, is_other_pod: bool) -> Container {
+    let started_at = container.started_at.map(|_| agent.seconds() - 30);
+    match is_other_pod {
+        true => Container { uid: "u-2", restarts: 0, started_at },
+        false => Container { restarts: container.restarts + 1, started_at, ..container },
+    }
+}
+
+#[test]
+fn a_restart_that_a_list_tells_too_late_adds_nothing_twice() {
+    for (tells_start, is_stale, is_other_pod) in [
+        (true, true, false),
+        (true, true, true),
+        (true, false, false),
+        (true, false, true),
+        // A source that fails tells nothing of the container.
+        (false, false, false),
+        (false, false, true),
+    ] {
+        for last in [[5, 0, 1], [6, 1, 1]] {
+            let (world, agent, container) = world_of_pods([9, 0, 4], tells_start);
+            let restarted = after(container, &agent, is_other_pod);
+            agent.switch_to(1, &[5, 0, 1]);
+            pull_pod(&world, &agent, Some(container).filter(|_| is_stale));
+            assert_eq!(world.echo_counts(), [14, 0, 5]);
+            agent.switch_to(1, &last);
+            pull_pod(&world, &agent, Some(restarted));
+            let what = format!("{tells_start} {is_stale} {is_other_pod} {last:?}");
+            assert_eq!(world.echo_counts(), [9 + last[0], last[1], 4 + last[2]], "{what}");
+            assert_eq!(world.query::<i64>("SELECT count(*) FROM generation"), 2, "{what}");
+            // A restart that is told in time, of a process that counts more at once.
+            let restarted = after(restarted, &agent, is_other_pod);
+            agent.switch_to(1, &[8, 2, 7]);
+            pull_pod(&world, &agent, Some(Container { uid: "u-3", ..restarted }));
+            assert_eq!(world.echo_counts(), [17 + last[0], 2 + last[1], 11 + last[2]], "{what}");
+            world.assert_consistent();
+        }
+    }
+}
+
+#[test]
+fn a_restart_that_no_list_told_yet_never_counts_too_much() {
+    for tells_start in [true, false] {
+        let (world, agent, container) = world_of_pods([2, 0, 1], tells_start);
+        let restarted = after(container, &agent, false);
+        // Counters that passed those of the process before.
+        agent.switch_to(1, &[5, 0, 1]);
+        pull_pod(&world, &agent, None);
+        assert_eq!(world.echo_counts(), [5, 0, 1]);
+        agent.switch_to(1, &[6, 1, 1]);
+        pull_pod(&world, &agent, Some(restarted));
+        assert_eq!(world.echo_counts(), [6, 1, 1], "{tells_start}");
+    }
+}
+
+#[test]
+fn what_lists_told_of_a_container_holds_when_it_is_pulled_without_a_list() {
+    for moves in [false, true] {
+        let (world, agent, container) = world_of_pods([2, 0, 1], true);
+        if moves {
+            agent.switch_to(1, &[3, 0, 1]);
+        }
+        world.run(&["pull", ECHO, "--address", &agent.url()]).assert_code(0);
+        let restarted = after(container, &agent, false);
+        agent.switch_to(1, &[4, 0, 1]);
+        pull_pod(&world, &agent, Some(restarted));
+        assert_eq!(world.echo_counts(), [if moves { 7 } else { 6 }, 0, 2]);
+    }
+    // Without a time of the start, the restarts still tell it where the counters did not move in between.
+    let (world, agent, container) = world_of_pods([2, 0, 1], false);
+    world.run(&["pull", ECHO, "--address", &agent.url()]).assert_code(0);
+    pull_pod(&world, &agent, Some(after(container, &agent, false)));
+    assert_eq!(world.echo_counts(), [4, 0, 2]);
 }

@@ -58,14 +58,10 @@ impl<'g> AddressPull<'g> {
         self.keys.iter().any(|key| key.entry.state(self.address).is_of_goc())
     }
 
-    /// Returns the uid of the pod, where a source of targets tells it.
-    pub(crate) fn uid(&self) -> Option<String> {
-        self.facts().find_map(|facts| facts.uid.clone())
-    }
-
-    /// Returns the number of restarts of the container, where a source of targets tells it.
-    pub(crate) fn restarts(&self) -> Option<u64> {
-        self.facts().find_map(|facts| facts.restarts)
+    /// Returns the facts of the pod and the container, where a source of targets tells them now.
+    pub(crate) fn container(&self) -> Option<&TargetFacts> {
+        let mut facts = self.keys.iter().flat_map(|key| key.entry.new_facts_of(self.address));
+        facts.find(|facts| facts.uid.is_some() || facts.restarts.is_some())
     }
 
     /// Returns the pods of the address, where sources of targets tell them.

@@ -18,7 +18,7 @@ use crate::collect::taking_in::take_in;
 use crate::fleet::address_states::fraction_of_hits;
 use crate::fleet::change::Change;
 use crate::fleet::process::Process;
-use crate::fleet::targets::AgentKind;
+use crate::fleet::targets::{AgentKind, TargetFacts};
 use crate::io::center::{AgentHeaders, Client, CoverageAnswer, HttpError};
 use crate::memory::{MemoryExhausted, Reservation};
 use crate::names::in_message;
@@ -79,7 +79,8 @@ fn is_repeated(
     let mut open = known.key.lock();
     open.load_processes(known.key.entry.id, pull.store)?;
     let process = open.process(known.life.id);
-    Ok(process.is_some_and(|process| process.is_told_as(&of_answer(pull, coverage, process.meta))))
+    Ok(process
+        .is_some_and(|known| known.is_told_as(&of_answer(pull, coverage, known.meta).or_container_of(known))))
 }
 
 /// Sends the requests of a kind of agent.
@@ -296,7 +297,8 @@ pub(crate) fn hits(file: &CounterFile<'_>) -> Result<String, HttpError> {
 fn of_answer(pull: &AddressPull<'_>, coverage: &CoverageAnswer, meta: Fingerprint) -> Process {
     let AgentHeaders { pid, .. } = coverage.headers;
     let read_at = pull.run.believed(coverage.read_at);
-    Process { meta, pid, uid: pull.uid(), restarts: pull.restarts(), read_at }
+    let TargetFacts { uid, restarts, started_at, .. } = pull.container().cloned().unwrap_or_default();
+    Process { meta, pid, uid, restarts, read_at, started_at }.without_later_container()
 }
 
 /// Asks an address for what tells whether its process has executed something new.

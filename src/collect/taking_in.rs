@@ -14,6 +14,7 @@ use crate::fleet::counters;
 use crate::fleet::ids::{BuildGroupId, LifeId, StructureId};
 use crate::fleet::key_state::AddressAnswer;
 use crate::fleet::life::{self, DecidedAnswer, KnownLives, LifeChanges, LifeDecision};
+use crate::fleet::process::Process;
 use crate::fleet::records::{LastAnswer, Life};
 use crate::fleet::row_decision::Moved;
 use crate::memory::Reservation;
@@ -213,6 +214,12 @@ fn send(
     note_elsewhere(pull, key, &build);
     let mut open = key.lock();
     let has_new_counts = !more.is_empty();
+    let process = process.map(|process| match open.process(life) {
+        // Counters that moved may be of another container than the one that was known.
+        Some(known) if !has_new_counts => process.or_container_of(known),
+        _ => process,
+    });
+    let process = process.map(|process| Process { started_at: None, ..process });
     let to_store = process.filter(|process| match (&decision, open.process(life)) {
         (LifeDecision::Late { life: Some(_), .. }, _) => false,
         (_, Some(known)) => !known.is_told_as(process) || has_new_counts && known != process,

@@ -117,6 +117,13 @@ impl KeyEntry {
         self.places_of(address).filter_map(|listing| listing.facts.as_deref())
     }
 
+    /// Returns what sources of targets tell of the container at an address in lists that were read in this run. A last
+    /// list that stands in may be of the container before.
+    pub(crate) fn new_facts_of<'a>(&'a self, address: &'a str) -> impl Iterator<Item = &'a TargetFacts> {
+        let new = self.places_of(address).filter(|listing| !listing.assumed);
+        new.filter_map(|listing| listing.facts.as_deref())
+    }
+
     /// Returns the kind of the agent at an address, where a source of targets tells it.
     pub(crate) fn told_kind(&self, address: &str) -> Option<AgentKind> {
         self.facts_of(address).find_map(|facts| facts.agent.clone())

@@ -239,7 +239,8 @@ mod tests {
     #[test]
     fn a_process_that_is_pulled_is_that_of_a_folder_by_its_pod_else_by_its_id() {
         let meta = build("lib").fingerprint();
-        let answered = |pid| Process { meta, pid, uid: None, restarts: None, read_at: None };
+        let answered =
+            |pid| Process { meta, pid, uid: None, restarts: None, read_at: None, started_at: None };
         let left = |pod, pid| LeftProcess { service: "svc", pod, pid, meta }.address();
         let kinship = |address: &str, pid, pods: &[&str]| {
             let pods = pods.iter().map(|&pod| pod.to_owned()).collect();

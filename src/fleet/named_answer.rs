@@ -205,7 +205,8 @@ mod tests {
 
     /// A process with this id that read its counters at this minute, if it tells it.
     fn process(pid: u32, minute: Option<i64>) -> Process {
-        Process { meta: print(1), pid: Some(pid), uid: None, restarts: None, read_at: minute.map(at) }
+        let read_at = minute.map(at);
+        Process { meta: print(1), pid: Some(pid), uid: None, restarts: None, read_at, started_at: None }
     }
 
     /// The place of an answer beside an open life and closed ones.
@@ -325,6 +326,8 @@ mod tests {
         Leave(bool),
         /// One of the processes is started again.
         Restart(bool),
+        /// The list of the pods is read anew, or fails from now on; until then the pulls are given the old one.
+        List(bool),
     }
 
     fn event() -> impl Strategy<Value = Event> {
@@ -335,6 +338,7 @@ mod tests {
             2 => any::<usize>().prop_map(Event::Again),
             1 => any::<bool>().prop_map(Event::Leave),
             1 => any::<bool>().prop_map(Event::Restart),
+            1 => any::<bool>().prop_map(Event::List),
         ]
     }
 
@@ -346,13 +350,15 @@ mod tests {
         /// Of a container, whose process has the id 1.
         Time,
         ContainerAndTime,
+        /// Of a container and its start, as a list tells it that can be old.
+        OldListAndTime,
         Container,
         Nothing,
     }
 
     impl Told {
         fn process(self, number: u32, minute: i64) -> Process {
-            let has_time = matches!(self, Self::PidAndTime | Self::Time | Self::ContainerAndTime);
+            let has_time = !matches!(self, Self::Pid | Self::Container | Self::Nothing);
             let pid = if matches!(self, Self::PidAndTime | Self::Pid) { 100 + number } else { 1 };
             let is_of_container = matches!(self, Self::ContainerAndTime | Self::Container);
             Process {
@@ -360,6 +366,16 @@ mod tests {
                 restarts: is_of_container.then(|| u64::from(number)),
                 ..process(pid, has_time.then_some(minute))
             }
+        }
+
+        /// Returns a process as a pull takes it with the list that it was given: of a container and the minute of its start.
+        fn listed(self, process: Process, list: Option<(u32, i64)>) -> Process {
+            if self != Self::OldListAndTime {
+                return process;
+            }
+            let uid = list.map(|_| "uid".to_owned());
+            let (restarts, started_at) = list.map(|(number, minute)| (u64::from(number), at(minute))).unzip();
+            Process { uid, restarts, started_at, ..process }.without_later_container()
         }
 
         /// Only a process id tells two processes at one address apart; a list tells of the last container.
@@ -535,6 +551,11 @@ mod tests {
                     life.closed = None;
                     if has_moved {
                         (life.pulled, life.process, life.counts) = (now, process.clone(), counts);
+                    } else {
+                        life.process = Process {
+                            read_at: life.process.read_at,
+                            ..process.clone().or_container_of(&life.process)
+                        };
                     }
                 }
             }
@@ -555,6 +576,7 @@ mod tests {
         let mut shown: Vec<Vec<u64>> = vec![vec![0; BLOCKS]; 2];
         let mut kept: Vec<(u32, Process, Vec<u64>)> = Vec::new();
         let mut before = vec![0; BLOCKS];
+        let (mut started_at, mut list) = (-1, Some((0, -1)));
         for (now, event) in (0..).zip(events) {
             let chosen = |one: bool| usize::from(told.has_two_processes() && one);
             let answer = match *event {
@@ -568,6 +590,11 @@ mod tests {
                     running[chosen(one)] = (next, vec![0; BLOCKS]);
                     shown.push(vec![0; BLOCKS]);
                     next += 1;
+                    started_at = now;
+                    None
+                }
+                Event::List(answers) => {
+                    list = answers.then_some((running[0].0, started_at));
                     None
                 }
                 // Only a process id tells whose counters lie in a folder.
@@ -592,10 +619,12 @@ mod tests {
                 }
             };
             let Some((number, process, counts)) = answer else { continue };
+            let process = told.listed(process, list);
             // A list tells of today's container, and the time of an answer that changed nothing is not stored. So nothing
             // shows that such an answer is of the container before.
             let last_read_at = model.last_read_at();
-            let is_foreign = process.restarts.is_some() && number != running[0].0;
+            let is_foreign =
+                process.restarts.is_some() && number != running[0].0 && told != Told::OldListAndTime;
             if is_foreign && process.read_at.is_none_or(|at| Some(at) > last_read_at) {
                 continue;
             }
@@ -625,7 +654,8 @@ mod tests {
         #[test]
         fn processes_that_are_told_apart_count_once_whatever_a_proxy_keeps(
             told in prop::sample::select(vec![
-                Told::PidAndTime, Told::Pid, Told::Time, Told::ContainerAndTime, Told::Container, Told::Nothing,
+                Told::PidAndTime, Told::Pid, Told::Time, Told::ContainerAndTime, Told::OldListAndTime,
+                Told::Container, Told::Nothing,
             ]),
             events in prop::collection::vec(event(), 1..40),
         ) {
@@ -645,7 +675,7 @@ mod tests {
                 match event {
                     Event::Hits(_, pair, times) => running[2 * pair..2 * pair + 2].iter_mut().for_each(|count| *count += times),
                     Event::Restart(_) => running.fill(0),
-                    Event::Leave(_) => {}
+                    Event::Leave(_) | Event::List(_) => {}
                     _ => {
                         if model.lives.iter().any(|life| life.closed.is_some() && life.counts == running) {
                             // A process that counted exactly as much as an earlier one is taken for that one.

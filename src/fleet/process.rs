@@ -21,23 +21,34 @@ pub(crate) struct Process {
     pub(crate) restarts: Option<u64>,
     /// Time at which its counters were read, by its own clock. No part of its identity.
     pub(crate) read_at: Option<DateTime<Utc>>,
+    /// Start of its container, as a list tells it together with the restarts. It is compared with the times at which
+    /// counters of known processes were read, and not stored.
+    pub(crate) started_at: Option<DateTime<Utc>>,
 }
 
 impl Process {
-    /// Tells whether nothing that both tell says that they are two.
-    pub(crate) fn may_be(&self, other: &Self) -> bool {
-        self.meta == other.meta && !self.is_another(other)
+    /// Tells whether nothing that both tell says that this known process and the one that answers now are two.
+    pub(crate) fn may_be(&self, answering: &Self) -> bool {
+        self.meta == answering.meta && !self.is_another(answering)
     }
 
-    /// Tells whether the process id, the pod or the restarts say that they are two. A program can be replaced under a
-    /// process id, so its meta is left aside.
-    pub(crate) fn is_another(&self, other: &Self) -> bool {
-        fn differ<T: PartialEq>(one: Option<&T>, other: Option<&T>) -> bool {
-            one.zip(other).is_some_and(|(one, other)| one != other)
+    /// Tells whether the process id or the container say that this known process and the one that answers now are two. A
+    /// program can be replaced under a process id, so its meta is left aside.
+    pub(crate) fn is_another(&self, answering: &Self) -> bool {
+        differ(self.pid.as_ref(), answering.pid.as_ref()) || self.is_of_other_container(answering)
+    }
+
+    /// Tells whether the container of the process that answers now is not that of this known one.
+    ///
+    /// The restarts of a known process can be those of the container before: a list may be older than its answer. Counters
+    /// that were read after the start of a container are of that one, whatever was told of it then.
+    fn is_of_other_container(&self, answering: &Self) -> bool {
+        let differs = differ(self.uid.as_ref(), answering.uid.as_ref())
+            || differ(self.restarts.as_ref(), answering.restarts.as_ref());
+        match self.read_at.zip(answering.started_at) {
+            Some((read_at, started_at)) => read_at < started_at && (differs || self.restarts.is_none()),
+            None => differs,
         }
-        differ(self.pid.as_ref(), other.pid.as_ref())
-            || differ(self.uid.as_ref(), other.uid.as_ref())
-            || differ(self.restarts.as_ref(), other.restarts.as_ref())
     }
 
     /// Tells whether agents tell the same of both: program and process id. A list of targets tells the pod and the
@@ -47,13 +58,13 @@ impl Process {
     }
 
     /// Tells whether both are of one container that was not started again between them.
-    pub(crate) fn is_of_container(&self, other: &Self) -> bool {
+    pub(crate) fn is_of_container(&self, answering: &Self) -> bool {
         fn same<T: PartialEq>(one: Option<&T>, other: Option<&T>) -> bool {
             one.zip(other).is_some_and(|(one, other)| one == other)
         }
-        self.may_be(other)
-            && same(self.uid.as_ref(), other.uid.as_ref())
-            && same(self.restarts.as_ref(), other.restarts.as_ref())
+        self.may_be(answering)
+            && same(self.uid.as_ref(), answering.uid.as_ref())
+            && same(self.restarts.as_ref(), answering.restarts.as_ref())
     }
 
     /// Tells whether both have one process id, and one that tells processes of a host apart.
@@ -63,9 +74,30 @@ impl Process {
 
     /// Tells whether both are the same, as far as agents and lists tell.
     pub(crate) fn is_told_as(&self, other: &Self) -> bool {
-        let of = |process: &Self| Self { read_at: None, ..process.clone() };
+        let of = |process: &Self| Self { read_at: None, started_at: None, ..process.clone() };
         of(self) == of(other)
     }
+
+    /// Returns this process with what is known of its container where no list tells it now.
+    pub(crate) fn or_container_of(self, known: &Self) -> Self {
+        let (uid, restarts) = (self.uid.or_else(|| known.uid.clone()), self.restarts.or(known.restarts));
+        Self { uid, restarts, ..self }
+    }
+
+    /// Returns this process without what a list tells of a container that started after its counters were read. A proxy
+    /// has kept such an answer.
+    pub(crate) fn without_later_container(self) -> Self {
+        match self.read_at.zip(self.started_at) {
+            Some((read_at, started_at)) if read_at < started_at => {
+                Self { uid: None, restarts: None, started_at: None, ..self }
+            }
+            _ => self,
+        }
+    }
+}
+
+fn differ<T: PartialEq>(one: Option<&T>, other: Option<&T>) -> bool {
+    one.zip(other).is_some_and(|(one, other)| one != other)
 }
 
 #[cfg(test)]
@@ -77,7 +109,7 @@ mod tests {
     fn another_pid_meta_pod_or_restart_is_another_process_and_what_is_not_told_tells_nothing() {
         let meta = build("lib").fingerprint();
         let uid = Some("a-1".to_owned());
-        let process = Process { meta, pid: Some(1), uid, restarts: Some(0), read_at: None };
+        let process = Process { meta, pid: Some(1), uid, restarts: Some(0), read_at: None, started_at: None };
         assert!(process.may_be(&process.clone()));
         assert!(process.may_be(&Process { pid: None, uid: None, restarts: None, ..process.clone() }));
         for other in [
@@ -94,7 +126,7 @@ mod tests {
     fn what_tells_a_process_decides_how_certain_it_is() {
         let meta = build("lib").fingerprint();
         let (uid, read_at) = (Some("a-1".to_owned()), Some(at(1)));
-        let process = Process { meta, pid: Some(1), uid, restarts: Some(0), read_at };
+        let process = Process { meta, pid: Some(1), uid, restarts: Some(0), read_at, started_at: None };
         let later = Process { read_at: Some(at(2)), ..process.clone() };
         assert!(process.is_told_as(&later) && process.is_of_container(&later) && process.answers_as(&later));
         let restarted = Process { restarts: Some(1), ..later.clone() };
@@ -107,5 +139,58 @@ mod tests {
         assert!(!process.shares_telling_pid(&process));
         let of_host = Process { pid: Some(812), ..process };
         assert!(of_host.shares_telling_pid(&of_host));
+    }
+
+    #[test]
+    fn counters_that_were_read_after_the_start_of_a_container_are_of_that_one() {
+        let meta = build("lib").fingerprint();
+        let (uid, pid) = (Some("a-1".to_owned()), Some(1));
+        let known = Process {
+            meta,
+            pid,
+            uid: uid.clone(),
+            restarts: Some(3),
+            read_at: Some(at(10)),
+            started_at: None,
+        };
+        let answers = |started_at, restarts| Process {
+            restarts: Some(restarts),
+            read_at: Some(at(20)),
+            started_at: Some(at(started_at)),
+            ..known.clone()
+        };
+        for (started_at, restarts, may_be) in
+            [(9, 4, true), (10, 4, true), (11, 4, false), (9, 3, true), (11, 3, true)]
+        {
+            let answers = answers(started_at, restarts);
+            assert_eq!(known.may_be(&answers), may_be, "{started_at} {restarts}");
+            let of_other_pod = Process { uid: Some("a-2".to_owned()), ..answers.clone() };
+            assert_eq!(known.may_be(&of_other_pod), started_at <= 10, "{started_at} {restarts}");
+            let unlisted = Process { uid: None, restarts: None, ..known.clone() };
+            assert_eq!(unlisted.may_be(&answers), started_at <= 10, "{started_at} {restarts}");
+            // Without times the restarts alone tell it.
+            assert_eq!(Process { read_at: None, ..known.clone() }.may_be(&answers), restarts == 3);
+            assert_eq!(known.may_be(&Process { started_at: None, ..answers }), restarts == 3);
+        }
+        assert!(!known.may_be(&Process { pid: Some(2), ..answers(9, 4) }));
+    }
+
+    #[test]
+    fn an_answer_from_before_the_start_of_the_container_is_of_an_unknown_one() {
+        let meta = build("lib").fingerprint();
+        let (uid, pid) = (Some("a-1".to_owned()), Some(1));
+        let at_time = |read_at, started_at| Process {
+            meta,
+            pid,
+            uid: uid.clone(),
+            restarts: Some(3),
+            read_at: Some(at(read_at)),
+            started_at: Some(at(started_at)),
+        };
+        let of_it = at_time(11, 10);
+        assert_eq!(of_it.clone().without_later_container(), of_it);
+        let kept = at_time(9, 10).without_later_container();
+        assert_eq!((kept.uid.clone(), kept.restarts, kept.started_at), (None, None, None));
+        assert_eq!(kept.or_container_of(&of_it), Process { started_at: None, ..at_time(9, 10) });
     }
 }

@@ -355,6 +355,11 @@ impl Coverport {
         process.counts = counts.to_vec();
     }
 
+    /// Returns the time that the next answer will tell, in seconds since 1970.
+    pub(crate) fn seconds(&self) -> i64 {
+        (self.process().next_time() / 1_000_000_000).try_into().unwrap()
+    }
+
     /// Kills the process: nothing listens any more.
     pub(crate) fn kill(&self) {
         let server = self.inner.server.lock().unwrap().take();
@@ -449,6 +454,11 @@ impl Process {
         !self.has_files_alone || !path.starts_with("/coverage")
     }
 
+    /// Returns the time of the next answer in nanoseconds: one a minute, long ago.
+    fn next_time(&self) -> u64 {
+        1_700_000_060_675_318_441 + 60_000_000_000 * self.answers
+    }
+
     fn body(&mut self, path: &str, is_peek: bool) -> Vec<u8> {
         if let Some([without_meta, whole]) = &self.recorded {
             return if is_peek { without_meta.clone() } else { whole.clone() };
@@ -459,9 +469,8 @@ impl Process {
             "/counters" => return counters,
             _ => {}
         }
+        let time = self.next_time();
         self.answers += 1;
-        // One a minute, long ago.
-        let time = 1_700_000_000_675_318_441_u64 + 60_000_000_000 * self.answers;
         let body = json!({
             "meta_filename": if is_peek { "" } else { "covmeta.0" },
             "meta_data": if is_peek { String::new() } else { STANDARD.encode(meta) },

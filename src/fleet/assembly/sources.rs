@@ -10,7 +10,7 @@ use crate::fleet::ids::{KeyId, ServiceId};
 use crate::fleet::key_entry::Listing;
 use crate::fleet::records::{Key, KnownSource, ListedAddress, Lister};
 use crate::fleet::services::FailedSource;
-use crate::fleet::targets::{ServiceFields, Target, TargetList, TargetService, known_commit};
+use crate::fleet::targets::{ServiceFields, Target, TargetFacts, TargetList, TargetService, known_commit};
 
 /// The answer of one source of targets.
 #[derive(Debug)]
@@ -75,10 +75,11 @@ impl Assembly<'_> {
             }
             let known = stood.remove(&(service, address.as_str())).filter(|listing| listing.listed);
             let listed_at = known.map_or(now, |listing| listing.listed_at);
+            let (facts, started_at) = (TargetFacts { started_at: None, ..facts.clone() }, facts.started_at);
             let facts = match known.and_then(|listing| listing.facts.as_ref()) {
-                Some(known) if **known == *facts => Arc::clone(known),
+                Some(known) if **known == facts => Arc::clone(known),
                 _ => {
-                    let facts = Arc::new(facts.clone());
+                    let facts = Arc::new(facts);
                     self.changes.push(Change::TargetListed {
                         source: source.clone(),
                         service,
@@ -89,6 +90,10 @@ impl Assembly<'_> {
                     });
                     facts
                 }
+            };
+            let facts = match started_at {
+                Some(_) => Arc::new(TargetFacts { started_at, ..(*facts).clone() }),
+                None => facts,
             };
             let listing = Listing::new(address.as_str().into(), lister, listed_at);
             let (_, member) = self.members.get_mut(name).expect("made above");

@@ -151,7 +151,7 @@ impl SnapshotHead {
     #[must_use]
     pub(crate) fn named_process(&self, meta: Fingerprint) -> Process {
         let NamedByAgent { pid, read_at } = self.agent.unwrap_or(NamedByAgent { pid: None, read_at: None });
-        Process { meta, pid, uid: None, restarts: None, read_at }
+        Process { meta, pid, uid: None, restarts: None, read_at, started_at: None }
     }
 
     /// Returns the two lines before the profile.

@@ -103,7 +103,7 @@ fn facts_and_service(labels: &Labels) -> Result<(TargetService, TargetFacts), St
         return Err(fault.clone());
     }
     let pod = labels.pod.clone().filter(|pod| !pod.is_empty());
-    let facts = TargetFacts { agent: labels.agent()?, pod, uid: None, restarts: None };
+    let facts = TargetFacts { agent: labels.agent()?, pod, ..TargetFacts::default() };
     Ok((labels.service(), facts))
 }
 

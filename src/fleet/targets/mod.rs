@@ -5,6 +5,7 @@
 //! reason, and the others count; only text that has neither form fails as a whole.
 
 mod commit;
+mod container_status;
 mod groups;
 mod labels;
 mod lenient;
@@ -23,6 +24,8 @@ pub(crate) use program::{NameAnswer, ProgramAnswer, ProgramName, ToldProgram};
 pub(crate) use question::{AddressHistory, FoundAgent, Question};
 pub(crate) use reading::{TargetLimits, TargetsError, read};
 pub(crate) use template::ServiceTemplate;
+
+use chrono::{DateTime, Utc};
 
 use crate::fleet::records::Key;
 use crate::names::{Naming, ParsedName};
@@ -166,6 +169,8 @@ pub(crate) struct TargetFacts {
     pub(crate) uid: Option<String>,
     /// Restarts of the container that serves the address.
     pub(crate) restarts: Option<u64>,
+    /// Start of that container. Not stored.
+    pub(crate) started_at: Option<DateTime<Utc>>,
 }
 
 impl TargetFacts {

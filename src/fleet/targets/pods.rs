@@ -9,6 +9,7 @@ use serde::de::{
     DeserializeOwned, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
 };
 
+use super::container_status::ContainerStatus;
 use super::labels::Labels;
 use super::lenient::{MAX_VALUE_BYTES, Object, OfKind, TextValue};
 use super::list::{Collected, PodReason};
@@ -73,13 +74,6 @@ struct Status {
     #[serde(rename = "podIP")]
     pod_ip: TextValue,
     container_statuses: Few<ContainerStatus>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct ContainerStatus {
-    name: TextValue,
-    restart_count: TextValue,
 }
 
 /// The first objects of a list; the rest is read and dropped.
@@ -335,9 +329,11 @@ impl Pod {
             Some(name) => TargetService::Name(name.clone()),
             None => TargetService::Fields(template.fields(|value| self.value(value))?),
         };
-        let restarts = container.and_then(|container| self.restarts(container));
+        let status = container.and_then(|container| self.status_of(container));
+        let (restarts, started_at) = status.map_or((None, None), |it| (it.restarts(), it.started_at()));
         let given = |text: &TextValue| Some(text.as_str().to_owned()).filter(|text| !text.is_empty());
-        let facts = TargetFacts { agent: labels.agent()?, pod: given(name), uid: given(uid), restarts };
+        let (agent, pod, uid) = (labels.agent()?, given(name), given(uid));
+        let facts = TargetFacts { agent, pod, uid, restarts, started_at };
         Ok(Target { address, service, facts, program: ProgramAnswer::default() })
     }
 
@@ -362,11 +358,9 @@ impl Pod {
         containers.iter().find(declares).or_else(only)
     }
 
-    /// Returns the restarts of a container. They are only a hint, so that an odd number is none.
-    fn restarts(&self, container: &Container) -> Option<u64> {
+    fn status_of(&self, container: &Container) -> Option<&ContainerStatus> {
         let mut statuses = self.status.fields.container_statuses.objects.iter();
-        let status = statuses.find(|status| status.name.as_str() == container.name.as_str())?;
-        status.restart_count.as_str().parse().ok()
+        statuses.find(|status| status.name.as_str() == container.name.as_str())
     }
 
     fn value(&self, value: &Value) -> Result<Option<&str>, String> {
@@ -471,10 +465,33 @@ mod tests {
                 pod: Some("echo-7f-x".to_owned()),
                 uid: Some("u-1".to_owned()),
                 restarts: Some(3),
+                started_at: None,
             },
             program: ProgramAnswer::Unasked,
         };
         assert_eq!(target(&json!({})), Ok(expected));
+    }
+
+    #[test]
+    fn the_start_of_the_running_container_is_read_and_an_odd_one_is_none() {
+        let started_at = |state: Json| {
+            let status = json!([{"name": "main", "restartCount": 3, "state": state}]);
+            let target = target(&json!({"status": {"containerStatuses": status}})).unwrap();
+            assert_eq!(target.facts.restarts, Some(3));
+            target.facts.started_at
+        };
+        let running = |at: Json| started_at(json!({"running": {"startedAt": at}}));
+        let at = "2026-11-29T20:00:07Z".parse().unwrap();
+        assert_eq!(running(json!("2026-11-29T20:00:07Z")), Some(at));
+        assert_eq!(running(json!("2026-11-29T21:00:07+01:00")), Some(at));
+        for odd in [json!(null), json!(""), json!("yesterday"), json!(7), json!({})] {
+            assert_eq!(running(odd.clone()), None, "{odd}");
+        }
+        for state in
+            [json!({"waiting": {"reason": "CrashLoopBackOff"}}), json!({"running": 1}), json!("running")]
+        {
+            assert_eq!(started_at(state.clone()), None, "{state}");
+        }
     }
 
     #[test]

@@ -373,6 +373,9 @@ mod tests {
             "goc-watchdog/x",
             "uid",
             "restartCount",
+            "state",
+            "running",
+            "startedAt",
         ]);
         let leaf = prop_oneof![
             text.prop_map(serde_json::Value::from),

@@ -104,6 +104,7 @@ impl Store {
                 uid: row.get(4)?,
                 restarts: row.get::<_, Option<i64>>(5)?.and_then(|restarts| restarts.try_into().ok()),
                 read_at: row.get::<_, Option<i64>>(6)?.map(DateTime::from_timestamp_nanos),
+                started_at: None,
             };
             Ok((row.get(1)?, process))
         })?;
@@ -160,7 +161,7 @@ impl Writer<'_> {
     }
 
     pub(super) fn set_process(&self, life: LifeId, process: &Process) -> rusqlite::Result<()> {
-        let Process { meta, pid, uid, restarts, read_at } = process;
+        let Process { meta, pid, uid, restarts, read_at, started_at: _ } = process;
         let restarts = restarts.and_then(|restarts| i64::try_from(restarts).ok());
         let read_at = read_at.and_then(|at| at.timestamp_nanos_opt());
         self.run(
