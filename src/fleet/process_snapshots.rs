@@ -22,8 +22,9 @@ const MOST_LIVES: usize = 64;
 /// - Any snapshots of one life that hold its last say the same, except of a counter that wrapped or fell: a wrap shows
 ///   only as a fall between two snapshots, and a small number can also be of before the wrap. The total of such a counter
 ///   depends on which snapshots are seen, and is not above the true number either.
-/// - A new life can be taken for a wrap of one whose counter stood above 2^31, as in [`super::counters`]. Only then a
-///   total can be above the true number, by what was left until the wrap.
+/// - A new life can be taken for a wrap of one whose counter stood above 2^31, as in [`super::counters`]. Then a total can
+///   be above the true number, by what was left until the wrap. A counter that wrapped and fell back over the wrap is
+///   taken for one that wraps twice.
 #[derive(Clone, Debug)]
 pub(crate) struct ProcessSnapshots {
     mode: Mode,
@@ -369,7 +370,8 @@ mod tests {
                     really += more;
                     // A counter that is 0 is taken for a new start.
                     really += u64::from(really & LOW == 0);
-                    counts[0] = (really.saturating_sub(less) & LOW).max(1);
+                    // A fall back over the wrap shows a number near 2^32, which would be a second wrap.
+                    counts[0] = (really & LOW).saturating_sub(less).max(1);
                 }
                 let mut executed = life.last().expect("at least one").clone();
                 executed[0] = really;
