@@ -186,15 +186,16 @@ impl<'i> FolderReader<'_, 'i, '_, '_> {
                     self.note(folder, name, SnapshotOutcome::Known);
                 }
                 Ok(ReadCounters::New(counters)) => {
-                    if batch.process.as_ref().is_some_and(|process| !process.is_of(&counters)) {
-                        self.store_process(folder, &mut batch)?;
-                    }
-                    batch.bytes += counters.bytes;
+                    // The next file is begun first, so that it is read while the process of the one before is stored.
                     if counters.bytes >= READ_AHEAD_FROM
                         && let Some(next) = NextFile::of(&files[at + 1..], name, &counters.meta.known)
                     {
                         ahead.begin(next);
                     }
+                    if batch.process.as_ref().is_some_and(|process| !process.is_of(&counters)) {
+                        self.store_process(folder, &mut batch)?;
+                    }
+                    batch.bytes += counters.bytes;
                     if let Err(error) = self.add(folder, &mut batch.process, *counters) {
                         self.note_failure(folder, std::slice::from_ref(name), error)?;
                     }
