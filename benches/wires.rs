@@ -27,7 +27,7 @@ pub(crate) fn serve(arguments: &[String]) {
     }
 }
 
-/// A fleet, the root into which it is pulled, and what pulls of one kind took.
+/// A fleet, and the root into which it is pulled.
 struct WireBench {
     server: FleetProcess,
     root: PathBuf,

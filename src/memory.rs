@@ -66,7 +66,7 @@ pub(crate) struct Reservation {
     bytes: u64,
     stage: ReservationStage,
     is_alone: bool,
-    /// No other thread can give memory back, so a wait would be in vain.
+    /// No other thread would give memory back meanwhile, so a wait would be in vain.
     is_only: bool,
 }
 
@@ -101,8 +101,8 @@ impl Memory {
         reservation
     }
 
-    /// Begins to read in a run that has no other thread yet. The reservation never waits, because nobody could give memory
-    /// back.
+    /// Begins to read while an inbox is taken in. The reservation never waits: the thread that reads ahead keeps its
+    /// memory until this one takes the file, so nobody would give memory back.
     #[must_use]
     pub(crate) fn only_reader(self: &Arc<Self>) -> Reservation {
         let mut reservation = self.reader(false);

@@ -311,7 +311,7 @@ fn counters_that_were_copied_with_their_old_times_before_their_meta_are_not_lost
         set_age(&path, hours(8 * 24));
     }
     assert_eq!(results(&world.pull_folders(0)), ["waiting"; 150]);
-    // Of counters that are only without a meta, the folder for bad files gets as many as it keeps.
+    // The folder for bad files gets as many counters without a meta as it keeps.
     world.let_files_wait(hours(7 * 24 + 1));
     let taken = world.pull_folders(3);
     assert_eq!(sorted(&taken), [["bad"; 100].as_slice(), &["stuck"; 50]].concat());
@@ -443,7 +443,7 @@ fn a_meta_stays_for_a_process_that_ends_after_months() {
     // The folder was quiet for a day, and more than 90 days have passed.
     fs::remove_file(folder.join(COUNT_META)).unwrap();
     world.execute("UPDATE left_meta SET seen_at = '2026-01-02T00:00:00.000Z'");
-    // Of many metas that were left before, under a name that has no commit, the last ones stay.
+    // The last ones of many metas stay that were left under a name without a commit.
     world.execute(
         "INSERT INTO left_meta (key_id, sha256, seen_at)
          WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 40)

@@ -283,10 +283,10 @@ fn an_address_whose_answer_begins_like_an_agents_is_alive() {
         Behaviour::CutBefore(80),
         Behaviour::Body(b"mode: count\ninvalid block format, err: EOF\n".to_vec()),
         Behaviour::Body(b"mode: ".to_vec()),
-        // These answers have neither length nor chunks, or both with a body that is not chunked.
         // The header of an agent of Go's binary data is enough, though its body is cut or its framing is contradictory.
         answer("HTTP/1.1 200 OK\r\nX-Art-Coverage-Server: 1\r\nContent-Length: 9", ""),
         answer("HTTP/1.1 500 No\r\nContent-Length: 9\r\nContent-Length: 8\r\nX-Art-Coverage-Server: 1", ""),
+        // These answers have neither length nor chunks, or both with a body that is not chunked.
         answer("HTTP/1.1 200 OK", profile),
         answer(&format!("HTTP/1.1 200 OK\r\n{short}\r\n{chunked}"), profile),
         answer(&format!("HTTP/1.1 200 OK\r\n{chunked}"), profile),

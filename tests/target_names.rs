@@ -148,7 +148,7 @@ fn a_full_name_whose_commit_its_agent_contradicts_loses_whatever_the_kind_is_kno
         agent.tell_commit("0123456789");
         let list = json!([group(&[&agent], &labels)]);
         let said = "its label service names commit 845820727e, and its agent tells 0123456789, which counts";
-        // It is said by each pull, and the service stays the one that the agent tells.
+        // Each pull says this, and the service stays the one that the agent tells.
         for _ in 0..2 {
             pull(&world, &list, 0).assert_stderr_contains(said);
             assert_eq!(services(&world, &list), ["staging_th_apa_goc_echoserver_master_0123456789 ok 1"]);

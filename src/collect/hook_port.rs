@@ -100,7 +100,7 @@ fn found_ports(client: &Client, first: u16, last: u16) -> Vec<FoundPort> {
         FoundPort { port, agent, listener: host::listener(port) }
     });
     let has_agents = found.iter().any(|found| found.agent.is_coverport);
-    // Where no agent shows itself, the first port may be that of one that serves text, or that shows itself late.
+    // The first port may be that of an agent that serves text, or shows itself late, if no agent shows itself.
     let is_agent = |found: &FoundPort| match is_first_alone || !has_agents {
         true => found.port == first,
         false => found.agent.is_coverport,

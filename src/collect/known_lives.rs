@@ -115,7 +115,7 @@ fn known_by_name(
     else {
         return Ok(None);
     };
-    // What the process left in a folder before may hold the answer.
+    // A life that the process left in a folder before may hold the answer.
     let left = match is_late && previous.is_none() {
         true => left_life(pull, process, answer, assignment)?,
         false => None,

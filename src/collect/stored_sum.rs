@@ -1,6 +1,6 @@
 //! The sum of stored counters, on two threads where they are many.
 //!
-//! One thread reads them, since a database has one connection, and both add.
+//! The calling thread alone reads them, since a database has one connection, and both threads add.
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, TrySendError};

@@ -7,15 +7,15 @@ use crate::fleet::pick::ServiceQuery;
 /// Fields that a service must have besides its name.
 #[derive(Args, Debug)]
 pub(crate) struct NarrowArgs {
-    /// Mean only services of this environment.
+    /// Choose only among services of this environment.
     #[arg(long, value_name = "ENV")]
     env: Option<String>,
 
-    /// Mean only services of this region.
+    /// Choose only among services of this region.
     #[arg(long, value_name = "REGION")]
     region: Option<String>,
 
-    /// Mean only services of this branch.
+    /// Choose only among services of this branch.
     #[arg(long, value_name = "BRANCH")]
     branch: Option<String>,
 }

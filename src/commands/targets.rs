@@ -140,7 +140,8 @@ fn tell_list(name: &str, list: &TargetList, context: &Context) {
 }
 
 /// Tells that `prune` removes nothing from sources of targets. A file that was given is read, to say how much it lists.
-/// Configured sources are not: a command may take long and need rights, and `prune` would learn nothing from its list.
+/// Configured sources are not read: a command may take long and need rights, and `prune` would learn nothing from its
+/// list.
 pub(crate) fn tell_nothing_to_remove(
     args: &TargetArgs,
     bounds: SourceBounds<'_>,

@@ -25,8 +25,8 @@ use crate::names::in_message;
 /// have ended long ago. The options below make the command a gate: the exit code is 5 if a requirement is not met.
 #[derive(Args, Debug)]
 pub struct TotalArgs {
-    /// Full name of the service, its app, or any part of its name. Of several commits the one that runs is meant, or else
-    /// the newest.
+    /// Full name of the service, its app, or any part of its name. If several commits fit, the one that runs is meant,
+    /// or else the newest.
     service: String,
 
     #[command(flatten)]

@@ -58,7 +58,7 @@ impl AddressState {
     }
 }
 
-/// The end of the text that stands for the fraction of an agent of Go's binary data, behind a number.
+/// The suffix behind the number of hits, in the text that stands for the fraction of an agent of Go's binary data.
 const HITS: &str = " hit";
 
 /// Returns the text that stands for the fraction of an agent of Go's binary data.

@@ -56,7 +56,7 @@ impl LeftProcess<'_> {
     }
 }
 
-/// The place from which a process and one that was pulled over HTTP are known to be the same.
+/// The evidence that a process of a folder and one that was pulled over HTTP are the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kinship {
     /// The address is that of its pod.
@@ -81,8 +81,8 @@ impl<'a> LeftName<'a> {
         Some(Self { pod: Some(pod).filter(|pod| !pod.is_empty()), pid, meta })
     }
 
-    /// Tells from where it may be known that a process that answers at an address is this one. `pods` are those of the
-    /// address; empty: not known.
+    /// Returns the evidence that this is the process that answers at an address; `None` if there is none. `pods` are
+    /// those of the address; empty: not known.
     pub(crate) fn kinship(&self, answered: &Process, pods: &HashSet<String>) -> Option<Kinship> {
         if self.meta != hex(answered.meta.as_bytes()) {
             return None;
@@ -91,8 +91,8 @@ impl<'a> LeftName<'a> {
     }
 }
 
-/// Tells from where it may be known that a process with this pod and process id was pulled with that process id at an
-/// address of these pods. One that is known to be of another pod is another process.
+/// Returns the evidence that a process with this pod and process id is the one that was pulled with the id `pulled` at
+/// an address of `pods`. A process that is known to be of another pod is another process.
 pub(crate) fn kinship(
     (pod, pid): (Option<&str>, u64),
     pulled: Option<u32>,

@@ -1,9 +1,9 @@
 //! The life that an answer of a named process belongs to, where its counters alone would make it another process.
 //!
-//! An agent of Go's binary coverage data names its process, and most tell when they read the counters. So two things
-//! can be known that text never shows: an answer that a proxy kept for a while is older than the last one, and of two
-//! processes behind one address each goes on with its own life. An answer that nothing tells apart from that of a
-//! process that started again is taken for one, as in [`super::counters`].
+//! An agent of Go's binary coverage data names its process, and most agents tell when they read the counters. These
+//! facts show two things that text never shows: an answer that a proxy kept for a while is older than the last one, and
+//! each of two processes behind one address goes on with its own life. If nothing tells an answer from that of a
+//! process that started again, the process counts as started again, as in [`super::counters`].
 
 use std::cmp::Ordering;
 
@@ -44,10 +44,10 @@ pub(crate) enum NamedPlace {
     Held(usize, Vec<u64>),
     /// The life was taken for ended, and goes on.
     Resumes(usize, Vec<u64>),
-    /// The answer is older than the last one of its address, or a clock went back, and ends no life. It goes on with
-    /// this one.
+    /// The answer goes on with this life and ends none: it is older than the last one of its address, or a clock went
+    /// back.
     LateOf(usize, Vec<u64>),
-    /// The answer is as old, and of a process that was never seen.
+    /// The answer is older than the last one of its address, and goes on with none of the compared lives.
     LateAlone,
 }
 
@@ -253,7 +253,7 @@ mod tests {
         ] {
             assert_eq!(placed(answer, Some((&now, s3)), &[]), expected, "{what}");
         }
-        // Between two lives.
+        // The answer is between two lives.
         let lives: [(&Process, &[u64]); 2] = [(&now, &[1, 1, 1]), (&before, s3)];
         let between = |counts: &[u64]| placed((&process(1, Some(15)), counts), Some(lives[0]), &lives[1..]);
         assert_eq!(between(&[6, 1, 9]), Some(LateOf(1, s3.to_vec())));
@@ -262,7 +262,7 @@ mod tests {
         let (seven, other) = (process(7, None), process(8, None));
         assert_eq!(placed((&seven, &[1, 0, 2]), Some((&seven, s3)), &[]), held(s3));
         assert_eq!(placed((&seven, &[1, 1, 2]), Some((&seven, s3)), &[]), None, "it started again");
-        // Two processes at one address.
+        // The address has two processes.
         let of = |answer: &[u64]| placed((&seven, answer), Some((&other, &[1, 1, 1])), &[(&seven, s3)]);
         assert_eq!(of(&[6, 0, 9]), Some(Resumes(0, s3.to_vec())));
         assert_eq!(of(&[4, 0, 9]), held(s3));
@@ -311,20 +311,20 @@ mod tests {
 
     const BLOCKS: usize = 6;
 
-    /// What happens at an address.
+    /// An event at an address.
     #[derive(Clone, Copy, Debug)]
     enum Event {
         /// Hits of two blocks of one of the processes, because a fall of only one is taken for noise.
         Hits(bool, usize, u64),
-        /// One of the processes answers.
+        /// A process answers.
         Pull(bool),
         /// A proxy keeps the answer of one, and does not show it.
         Keep(bool),
         /// An answer that was given or kept before comes again.
         Again(usize),
-        /// One of the processes writes its counters into a folder, which are taken in at once.
+        /// A process writes its counters into a folder, and they are taken in at once.
         Leave(bool),
-        /// One of the processes is started again.
+        /// A process is started again.
         Restart(bool),
         /// The list of the pods is read anew, or fails from now on; until then the pulls are given the old one.
         List(bool),
@@ -342,7 +342,7 @@ mod tests {
         ]
     }
 
-    /// What agents and lists tell of processes.
+    /// The facts that agents and lists tell of processes.
     #[derive(Clone, Copy, Debug, PartialEq)]
     enum Told {
         PidAndTime,

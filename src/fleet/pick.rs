@@ -126,8 +126,9 @@ pub(crate) struct Picked<'a> {
     pub(crate) choice: Option<CommitChoice>,
 }
 
-/// Returns the service that a query means. Of several commits of one environment, region, app and branch it is the one
-/// that runs; of several that run, the one that was first listed last; where none runs, the one that changed last.
+/// Returns the service that a query means. If several commits of one environment, region, app and branch fit, the
+/// commit that runs is chosen; among several that run, the commit whose listing began last; if none runs, the commit
+/// that changed last.
 pub(crate) fn pick<'a>(query: &ServiceQuery<'_>, entries: &'a [KeyEntry]) -> Result<Picked<'a>, PickError> {
     let fitting = Fitting::find(query, entries)?;
     let commits = fitting.only_group(query)?;

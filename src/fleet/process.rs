@@ -67,7 +67,7 @@ impl Process {
             && same(self.restarts.as_ref(), answering.restarts.as_ref())
     }
 
-    /// Tells whether both have one process id, and one that tells processes of a host apart.
+    /// Tells whether both have the same process id, and not 1, which the first process of each container has.
     pub(crate) fn shares_telling_pid(&self, other: &Self) -> bool {
         self.pid == other.pid && self.pid.is_some_and(|pid| pid != FIRST_PID)
     }

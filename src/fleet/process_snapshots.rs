@@ -19,9 +19,10 @@ const MOST_LIVES: usize = 64;
 /// - The total never falls. It keeps the counts of snapshots that gave way to others: of a life that is taken for the
 ///   continuation of another, of a counter that fell a little, of a life beyond [`MOST_LIVES`].
 /// - A block that any snapshot has hit is hit in the total. In `set` mode a count above 1 says no more than 1.
-/// - Any snapshots of one life that hold its last say the same, except of a counter that wrapped or fell: a wrap shows
-///   only as a fall between two snapshots, and a small number can also be of before the wrap. The total of such a counter
-///   depends on which snapshots are seen, and is not above the true number either.
+/// - Any choice of snapshots of one life leads to the same total if the last one is among them. A counter that wrapped
+///   or fell is the exception: a wrap shows only as a fall between two snapshots, and a small number may also be from
+///   before the wrap. The total of such a counter depends on which snapshots are seen, and is not above the true number
+///   either.
 /// - A new life can be taken for a wrap of one whose counter stood above 2^31, as in [`super::counters`]. Then a total can
 ///   be above the true number, by what was left until the wrap. A counter that wrapped and fell back over the wrap is
 ///   taken for one that wraps twice.
@@ -29,8 +30,8 @@ const MOST_LIVES: usize = 64;
 pub(crate) struct ProcessSnapshots {
     mode: Mode,
     lives: Vec<Vec<u64>>,
-    /// Counts of the process, block by block at least the sum of all lives; empty where these are the counts of its only
-    /// life, or there is none.
+    /// Counts of the process, at least the sum of all lives in each block. Empty before the first snapshot, and while
+    /// the counts of the only life are the total.
     total: Vec<u64>,
     most_lives: usize,
 }
@@ -358,7 +359,7 @@ mod tests {
         snapshots.iter().map(shown).collect()
     }
 
-    /// What was executed in a life of which one counter wraps or falls a little, and some of its snapshots in any order,
+    /// The executions of a life of which one counter wraps or falls a little, and some of its snapshots in any order,
     /// its last among them.
     fn uneven_life() -> impl Strategy<Value = (Vec<u64>, Vec<Vec<u64>>)> {
         const LOW: u64 = u32::MAX as u64;

@@ -18,7 +18,7 @@ use crate::profile::Fingerprint;
 pub(crate) struct RowQuestion<'a> {
     /// The build group that the key shows.
     pub(crate) build_group: BuildGroupId,
-    /// What this run changed in the counters of the group; a snapshot of the key that was taken in may have covered more.
+    /// The change of the group's counters in this run; [`Moved::Covered`] also if a snapshot of the key was taken in.
     pub(crate) moved: Moved,
     /// Figures of the latest row, which may be of another build group.
     pub(crate) latest: Option<&'a RowStats>,
@@ -28,7 +28,7 @@ pub(crate) struct RowQuestion<'a> {
     pub(crate) now: DateTime<Utc>,
 }
 
-/// What a run changed in the counters of a build group.
+/// The change of a build group's counters in a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Moved {
     #[default]

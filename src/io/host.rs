@@ -175,7 +175,7 @@ pub(crate) fn is_listened_at(port: u16) -> bool {
     listening().any(|socket| socket.local_address.port() == port)
 }
 
-/// Returns those of these ports at which anything listens, sorted.
+/// Returns the ports of a range at which anything listens, sorted.
 #[must_use]
 pub(crate) fn listened_ports(ports: RangeInclusive<u16>) -> Vec<u16> {
     let listened = listening().map(|socket| socket.local_address.port());

@@ -8,9 +8,9 @@ use super::printable;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct CommitChoice {
-    /// All of them, the chosen one included.
+    /// Number of all commits, the chosen one included.
     pub(crate) commits: usize,
-    /// Those that run. The chosen one runs if one does.
+    /// Number of the commits that run. The chosen one runs if any does.
     pub(crate) running: usize,
 }
 

@@ -39,8 +39,8 @@ use crate::names::in_message;
 /// than the one shown); stale name (a replica serves the build of another name, under which it is listed, too); never
 /// pulled. The number of replicas that `prune` found suspect or dead follows the state.
 ///
-/// The exit code is 3 if a center does not answer or a source of targets gives no list. If no center has a valid URL, the table is refused (exit code 1),
-/// and the other forms show the stored data (exit code 3).
+/// The exit code is 3 if a center does not answer or a source of targets gives no list. If no center has a valid URL,
+/// the table is refused (exit code 1), and the other forms show the stored data (exit code 3).
 #[derive(Args, Debug)]
 pub struct ListArgs {
     /// Show only services that one of these names means: a full name, an app, or any part of a name.
@@ -304,7 +304,7 @@ fn lines<'a>(
     Ok(lines)
 }
 
-/// Returns the message in place of an empty table, so that a mistake in a part or in the root is noticed.
+/// Returns the message in place of an empty table, so that a mistake in the options or in the root is noticed.
 fn nothing_to_show(args: &ListArgs, fleet: &Fleet, context: &Context) -> String {
     if fleet.entries.is_empty() || args.query("").is_everything() {
         let root = context.workdir.root().display().to_string();

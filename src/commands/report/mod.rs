@@ -27,8 +27,8 @@ use crate::source::{BaseChoice, ChangesFrom, RowRequest};
 #[derive(Args, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct ReportArgs {
-    /// Full name of the service, its app, or any part of its name; with --format site, --all replaces it. Of several
-    /// commits the one that runs is meant, or else the newest.
+    /// Full name of the service, its app, or any part of its name; with --format site, --all replaces it. If several
+    /// commits fit, the one that runs is meant, or else the newest.
     #[arg(required_unless_present = "all")]
     pub(crate) service: Option<String>,
 

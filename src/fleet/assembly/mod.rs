@@ -79,7 +79,7 @@ impl StoredFleet {
         let centers = centers.map(|url| CenterAnswer { url: url.clone(), answer: None }).collect();
         let is_of_latest = |(_, source): &(&String, &KnownSource)| no_pull || source.place > 0;
         let mut sources: Vec<(&String, &KnownSource)> = self.sources.iter().filter(is_of_latest).collect();
-        // In the order in which that pull was given them, in which the first one counts.
+        // The order in which that pull was given the sources decides: the first one that lists an address counts.
         sources.sort_by_key(|(_, source)| source.place);
         let answer = |(name, _): (&String, _)| SourceAnswer { name: name.clone(), answer: None };
         let sources = sources.into_iter().map(answer).collect();

@@ -427,7 +427,7 @@ mod tests {
         };
         assert_eq!(with([1, 2]), ["echo (||echo|): http://a:1 http://b:1", "other (||other|): "]);
         assert_eq!(with([2, 1]), ["echo (||echo|): http://b:1", "other (||other|): http://a:1"]);
-        // As an earlier release stored it, without an order.
+        // An earlier release stored no order.
         assert_eq!(with([1, 1]), ["echo (||echo|): http://a:1 http://b:1", "other (||other|): "]);
     }
 
@@ -612,7 +612,7 @@ mod tests {
         };
         let coverport = StoredFleet { coverport: ["http://a:1".to_owned()].into(), ..told() };
         assert_eq!(with(coverport), ["echo_89abcde (||echo|89abcde): http://a:1"]);
-        // Of an agent that tells no commit, the label is new.
+        // The label is new, because the agent tells no commit.
         assert_eq!(
             with(told()),
             ["echo_1234567 (||echo|1234567): http://a:1", "echo_89abcde (||echo|89abcde): "]

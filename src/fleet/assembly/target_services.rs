@@ -97,8 +97,8 @@ impl Assembly<'_> {
         let label = fields.commit.clone();
         let Some(told) = target.program.told() else {
             return match (before, &target.program) {
-                // Nobody tells another commit, so the process is what it was. Of an agent that tells one, the label lost
-                // already.
+                // No answer tells another commit, so the target stays what it was. If its agent told a commit before, a
+                // label that differs from it lost then.
                 (Some(before), _)
                     if target.may_tell()
                         && (label.is_empty()
@@ -125,7 +125,7 @@ impl Assembly<'_> {
                 &format!("its label {label_name} {label}, and its agent tells {told}, which counts"),
             );
         }
-        // Of two that may be the same, the longer one says more.
+        // The longer of two commits that may be the same says more.
         if !told.commit.is_empty() && !label.starts_with(&told.commit) {
             fields.commit.clone_from(&told.commit);
         }
@@ -200,7 +200,7 @@ impl Assembly<'_> {
             programs.extend(told.name.named().map(|name| (name, &fields.env, &fields.region)));
         }
         let mut chosen = ChosenApps::new();
-        // In the order of their names, so that the order of the list decides nothing.
+        // The order of their names is used, so that the order of the list decides nothing.
         for (name, env, region) in programs {
             let mut instead_of = None;
             for app in name.apps() {

@@ -14,7 +14,7 @@ pub(super) const MAX_VALUE_BYTES: usize = 4096;
 /// A text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) enum TextValue {
-    /// There is none, or `null`, as Go writes a missing value.
+    /// The value is missing, or `null`, as Go writes a missing one.
     #[default]
     Absent,
     Text(String),

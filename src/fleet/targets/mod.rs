@@ -91,7 +91,7 @@ impl ServiceFields {
         serde_json::json!(self.to_list()).to_string()
     }
 
-    /// Reads such a text.
+    /// Reads a text that [`Self::stored`] returned.
     pub(crate) fn from_stored(text: &str) -> Option<Self> {
         Some(Self::from_list(serde_json::from_str(text).ok()?))
     }
@@ -125,7 +125,7 @@ impl ServiceFields {
         [env, region, app, branch, commit]
     }
 
-    /// Reads such a list.
+    /// Makes the fields from a list in the order of [`Self::to_list`].
     pub(crate) fn from_list([env, region, app, branch, commit]: [String; 5]) -> Self {
         Self { env, region, app, branch, commit }
     }

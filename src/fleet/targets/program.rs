@@ -33,10 +33,10 @@ impl ProgramAnswer {
 /// A process' description of its program.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct ToldProgram {
-    /// In lower case; empty where it tells none.
+    /// The commit in lower case; empty where the agent tells none.
     pub(crate) commit: String,
     pub(crate) name: NameAnswer,
-    /// Those apps of the name under which data of another program is stored, each with that program.
+    /// Apps of the name under which data of another program is stored, each with that program.
     pub(crate) taken: Vec<(String, ProgramName)>,
 }
 

@@ -25,7 +25,7 @@ pub(crate) struct AddressHistory<'a> {
     /// The service under which its source listed it, if the labels may still mean that one.
     pub(crate) before: Option<&'a ServiceFields>,
     pub(crate) found: FoundAgent,
-    /// It failed when it was asked last.
+    /// The address failed when it was asked last.
     pub(crate) has_failed: bool,
 }
 

@@ -35,8 +35,8 @@ impl Client {
     }
 }
 
-/// Tells whether an answer is a fraction. One that breaks off or goes on without end is none; what it is instead, the
-/// request for a profile finds out.
+/// Tells whether an answer is a fraction. An answer that breaks off or goes on without end is none; the request for a
+/// profile finds out what it is.
 fn is_fraction(mut body: impl Read) -> bool {
     let mut text = [0; FRACTION_BYTES];
     let mut length = 0;

@@ -62,7 +62,7 @@ fn read_certificates(path: &Path) -> io::Result<Vec<u8>> {
 
 /// Returns the trusted authorities: those of the file, if one is configured, else those of the system.
 ///
-/// Where the system has none, as in an empty image, those of the public web are trusted.
+/// If the system has none, as in an empty image, the authorities of the public web are trusted.
 fn authorities(file: Option<&Path>) -> Result<RootCerts, HttpError> {
     if let Some(path) = file {
         let unreadable = |reason| HttpError::Authorities { path: path.to_owned(), reason };

@@ -35,7 +35,7 @@ impl RecordingConnector {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct RecordedAnswer {
     pub(super) status: u16,
-    /// Those that can be read.
+    /// The headers without the broken ones.
     pub(super) headers: HeaderMap,
     pub(super) body: Vec<u8>,
 }
@@ -109,7 +109,7 @@ impl Transport for RecordingTransport {
     }
 }
 
-/// Returns the headers of an answer, of which a broken one is left out.
+/// Returns the headers of an answer. A broken header is left out.
 fn headers(answer: &[u8]) -> HeaderMap {
     let end = memchr::memmem::find(answer, HEAD_END).unwrap_or_default();
     let lines = answer[..end].split(|byte| *byte == b'\n').skip(1);

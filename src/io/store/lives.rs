@@ -110,7 +110,8 @@ impl Store {
 }
 
 impl Writer<'_> {
-    /// Inserts an open life of these values: id, build group, structure, address, mode, time, counters.
+    /// Inserts a life of these values: id, build group, structure, address, mode, time, time of its end (if it has
+    /// ended), counters.
     pub(super) fn insert_life(&self, values: &[&dyn ToSql]) -> rusqlite::Result<()> {
         self.run(
             "INSERT INTO generation (id, edition_id, structure_id, address, mode, opened_at, pulled_at, closed_at, counts)

@@ -21,7 +21,8 @@ const MESSAGE_BYTES: usize = 4096;
 const PASSED_BYTES: u64 = 1 << 20;
 /// Interval in which the end of a command is looked for that has closed its output.
 const END_CHECK: Duration = Duration::from_millis(10);
-/// Time in which a killed command has to end. A command that this user may not kill, as of sudo, ends when it likes.
+/// Time in which a killed command has to end. A command that this user may not kill, such as one of sudo, may go on
+/// after that.
 const KILL_TIME: Duration = Duration::from_secs(1);
 
 /// A command that ended with a failure.

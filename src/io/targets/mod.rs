@@ -35,7 +35,7 @@ pub(crate) enum SourceError {
     Stopped,
     #[error("{0}")]
     List(#[from] TargetsError),
-    /// There is no list, and the command is still at work.
+    /// The command gave no list, and is still at work.
     #[error("{error}; {left}")]
     Unended { error: Box<SourceError>, left: LeftRunning },
 }
