@@ -168,6 +168,10 @@ fn a_key_that_nobody_listed_for_long_goes_as_a_whole_and_can_come_back() {
     world.assert_consistent();
     let list = world.run(&["list", "--offline"]).assert_code(0).stdout;
     assert!(!list.contains("echoserver") && list.contains("live"), "{list}");
+    world
+        .run(&["list", "--offline", "echoserver"])
+        .assert_code(0)
+        .assert_stderr_contains("no data of these services is left; `goc-watchdog list` shows all");
     assert_eq!(world.run(&["history", "echoserver"]).assert_code(0).stdout.lines().count(), 3);
     world.run(&["total", "echoserver"]).assert_code(1).assert_stderr_contains("its data was dropped");
     assert!(world.drop_old(&["--drop-keys-older-than", "90d"]).stdout.starts_with("nothing to drop"));

@@ -97,3 +97,22 @@ fn a_name_that_fits_several_branches_is_refused_with_those_that_run_first() {
     let rows = world.run(&["history", "cart", "--branch", "fix", "--format", "json"]).assert_code(0).json();
     assert_eq!(rows[0].as_array().unwrap().len(), 1);
 }
+
+#[test]
+fn fields_without_a_service_are_refused_before_a_pull_does_anything() {
+    let world = World::new();
+    for arguments in [
+        &["pull", "--env", "staging"][..],
+        &["pull", "--dry-run", "--commit", "0000001"],
+        &["pull", "--raw", "--address", "http://127.0.0.1:1", "--branch", "master"],
+    ] {
+        world
+            .run(arguments)
+            .assert_code(2)
+            .assert_stderr_contains("--env, --region, --branch and --commit need a SERVICE");
+    }
+    let folder = world.home().to_str().unwrap();
+    let hook = world.run(&["pull", "--to-inbox", folder, "--env", "staging"]).assert_code(2);
+    hook.assert_stderr_contains("'--to-inbox <DIR>' cannot be used with");
+    assert!(!world.root().exists());
+}

@@ -46,7 +46,7 @@ pub struct HistoryArgs {
 pub(crate) fn run(args: &HistoryArgs, context: &Context) -> Result<ExitCode> {
     let store = Store::open_read_only(&context.workdir.database())?;
     let fleet = stored_fleet(&store, &context.config.naming, context.now())?;
-    let query = args.narrow.query(&args.service);
+    let query = args.narrow.query(&args.service, None);
     let app = pick_app(&query, &fleet.entries)?;
     let commit = args.commit.as_deref().unwrap_or_default().to_ascii_lowercase();
     let mut rows = store.rows(&RowFilter { with_dropped: true, ..RowFilter::default() })?;

@@ -21,11 +21,11 @@ pub(crate) struct NarrowArgs {
 }
 
 impl NarrowArgs {
-    /// Returns the query for a name, or a part of one, with these fields.
-    pub(crate) fn query<'a>(&'a self, text: &'a str) -> ServiceQuery<'a> {
+    /// Returns the query for a name, or a part of one, with these fields and a commit.
+    pub(crate) fn query<'a>(&'a self, text: &'a str, commit: Option<&'a str>) -> ServiceQuery<'a> {
         let Self { env, region, branch } = self;
         let [env, region, branch] = [env, region, branch].map(Option::as_deref);
-        ServiceQuery { text, env, region, branch, commit: None }
+        ServiceQuery { text, env, region, branch, commit }
     }
 
     /// Tells whether an option was given.

@@ -13,7 +13,7 @@ use crate::commands::narrow::NarrowArgs;
 use crate::commands::{Context, show};
 use crate::coverage::ChangedLines;
 use crate::exit::ExitCode;
-use crate::fleet::pick::{Picked, ServiceQuery, pick};
+use crate::fleet::pick::{Picked, pick};
 use crate::fleet::row::Row;
 use crate::gate::GateData;
 use crate::io::store::Store;
@@ -32,7 +32,7 @@ pub struct TotalArgs {
     #[command(flatten)]
     narrow: NarrowArgs,
 
-    /// Mean the commit that begins with this.
+    /// Choose the commit that begins with this.
     #[arg(long, value_name = "COMMIT")]
     commit: Option<String>,
 
@@ -48,7 +48,7 @@ pub struct TotalArgs {
 pub(crate) fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
     let store = Store::open_read_only(&context.workdir.database())?;
     let fleet = stored_fleet(&store, &context.config.naming, context.now())?;
-    let query = ServiceQuery { commit: args.commit.as_deref(), ..args.narrow.query(&args.service) };
+    let query = args.narrow.query(&args.service, args.commit.as_deref());
     let picked = pick(&query, &fleet.entries)?;
     let entry = picked.entry;
     context.tell_choice(picked.choice, &entry.key.commit);

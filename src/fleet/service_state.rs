@@ -153,6 +153,11 @@ impl ServiceLine<'_> {
         self.member.listings.iter().filter_map(|listing| listing.lister.targets())
     }
 
+    /// Returns the sources of targets that list an address of the service, each once.
+    pub(crate) fn source_names(&self) -> BTreeSet<&str> {
+        self.sources().collect()
+    }
+
     /// Returns the kinds of the agents at its addresses, where they are known.
     pub(crate) fn agents(&self) -> BTreeSet<&'static str> {
         self.member

@@ -143,7 +143,7 @@ impl SiteData {
         Service {
             name: member.name.clone(),
             also: Vec::new(),
-            targets: line.sources().map(str::to_owned).collect::<BTreeSet<_>>().into_iter().collect(),
+            targets: line.source_names().into_iter().map(str::to_owned).collect(),
             agents: line.agents().into_iter().map(str::to_owned).collect(),
             env,
             region,

@@ -1,6 +1,6 @@
 //! `list --format prometheus`: metrics for alerts.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use chrono::{DateTime, Utc};
@@ -86,8 +86,7 @@ fn take_info(
 ) -> io::Result<()> {
     let info = |line: &ServiceLine<'_>| {
         let agents: Vec<&str> = line.agents().into_iter().collect();
-        let sources: BTreeSet<&str> = line.sources().collect();
-        let sources: Vec<&str> = sources.into_iter().collect();
+        let sources: Vec<&str> = line.source_names().into_iter().collect();
         (agents.join(","), sources.join(","))
     };
     let infos: Vec<(&ServiceLine<'_>, (String, String))> = lines

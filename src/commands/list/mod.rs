@@ -88,7 +88,7 @@ enum ListFormat {
 
 impl ListArgs {
     fn query<'a>(&'a self, service: &'a str) -> ServiceQuery<'a> {
-        ServiceQuery { commit: self.commit.as_deref(), ..self.narrow.query(service) }
+        self.narrow.query(service, self.commit.as_deref())
     }
 }
 
@@ -272,8 +272,11 @@ fn lines<'a>(
         Some(store) => store.dropped_keys()?,
         None => BTreeSet::new(),
     };
+    if fleet.entries.is_empty() {
+        return Ok(Vec::new());
+    }
     let mut meant = BTreeSet::new();
-    for service in args.services.iter().filter(|_| !fleet.entries.is_empty()) {
+    for service in &args.services {
         meant.append(&mut pick_names(&args.query(service), &fleet.entries)?);
     }
     let everything = args.query("");
@@ -306,11 +309,14 @@ fn lines<'a>(
 
 /// Returns the message in place of an empty table, so that a mistake in the options or in the root is noticed.
 fn nothing_to_show(args: &ListArgs, fleet: &Fleet, context: &Context) -> String {
-    if fleet.entries.is_empty() || args.query("").is_everything() {
+    if fleet.entries.is_empty() || args.services.is_empty() && args.query("").is_everything() {
         let root = context.workdir.root().display().to_string();
         return format!("no service is listed, and no service is stored in \"{}\"", in_message(&root));
     }
-    "no service has these fields; `goc-watchdog list` shows all".to_owned()
+    match args.services.is_empty() {
+        true => "no service has these fields; `goc-watchdog list` shows all".to_owned(),
+        false => "no data of these services is left; `goc-watchdog list` shows all".to_owned(),
+    }
 }
 
 fn write(
@@ -390,8 +396,7 @@ fn table(lines: &[ServiceLine<'_>], context: &Context, out: &mut dyn Write) -> i
     let header = [env, region, app, branch, commit, replicas, "TARGETS", total, changed, seen, next, state];
     let cells = |line: &ServiceLine<'_>| {
         let [env, region, app, branch, commit, replicas, total, changed, seen, next, state] = cells(line);
-        let sources: BTreeSet<&str> = line.sources().collect();
-        let sources = show::cell(&sources.into_iter().collect::<Vec<_>>().join(" "));
+        let sources = show::cell(&line.source_names().into_iter().collect::<Vec<_>>().join(" "));
         [env, region, app, branch, commit, replicas, sources, total, changed, seen, next, state]
     };
     show::write_rows(context, &header, lines, cells, out)

@@ -85,7 +85,7 @@ pub struct PullArgs {
     /// which goc wrote a `*_profile_listen_addr`, or that of --address.
     #[arg(long, value_name = "DIR", conflicts_with_all = [
         "services", "force", "raw", "output", "adopt", "dry_run", "no_peek", "change", "jitter", "wait", "ping",
-        "concurrency", "format", "targets",
+        "concurrency", "format", "targets", "env", "region", "branch", "commit",
     ])]
     to_inbox: Option<PathBuf>,
 
@@ -217,7 +217,7 @@ impl PullArgs {
     }
 
     fn query<'a>(&'a self, service: &'a str) -> ServiceQuery<'a> {
-        ServiceQuery { commit: self.commit.as_deref(), ..self.narrow.query(service) }
+        self.narrow.query(service, self.commit.as_deref())
     }
 
     fn request(&self, context: &Context, options: &RequestOptions) -> PullRequest<'_> {
@@ -235,6 +235,11 @@ impl PullArgs {
 
 /// Runs the command.
 pub(crate) fn run(args: &PullArgs, context: &Context) -> Result<ExitCode> {
+    if args.services.is_empty() && (args.narrow.is_given() || args.commit.is_some()) {
+        bail!(EarlyEnd::Usage(
+            "--env, --region, --branch and --commit need a SERVICE; see goc-watchdog pull --help"
+        ));
+    }
     if let Some(address) = &args.address {
         base_url(address).map_err(|error| EarlyEnd::Refused(format!("--address: {error}")))?;
     }
@@ -308,11 +313,6 @@ fn pull(
     client: &Client,
     (signals, locked): (&Signals, &LockedWorkdir),
 ) -> Result<ExitCode> {
-    if args.services.is_empty() && (args.narrow.is_given() || args.commit.is_some()) {
-        bail!(EarlyEnd::Usage(
-            "--env, --region, --branch and --commit need a SERVICE; see goc-watchdog pull --help"
-        ));
-    }
     if args.address.is_some() && args.services.len() != 1 {
         bail!(EarlyEnd::Usage(
             "--address needs the one SERVICE that it is stored under; see goc-watchdog pull --help"

@@ -156,7 +156,7 @@ impl ReportArgs {
     }
 
     fn row<'a>(&'a self, service: &'a str) -> RowRequest<'a> {
-        RowRequest { service: self.narrow.query(service), id: self.id, commit: self.commit.as_deref() }
+        RowRequest { service: self.narrow.query(service, None), id: self.id, commit: self.commit.as_deref() }
     }
 
     /// Tells whether an option sets the base of the changes.
