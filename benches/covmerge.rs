@@ -3,15 +3,16 @@
 
 #![expect(clippy::disallowed_methods, reason = "a bench reads files and the clock")]
 
+mod merged_profile;
+
 use std::error::Error;
-use std::fs::{self, File};
-use std::io::{self, BufWriter};
+use std::fs::File;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Instant;
 
-use goc_watchdog::profile::{Limits, ProfileSum, read, write};
+use goc_watchdog::profile::{Limits, ProfileSum, read};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let files: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
@@ -49,12 +50,5 @@ fn main() -> Result<(), Box<dyn Error>> {
     if let Some(error) = failed.into_inner()? {
         return Err(error.into());
     }
-    let profile = merged.into_inner()?.into_profile();
-    let mut out = BufWriter::with_capacity(1 << 20, io::stdout().lock());
-    write(profile.mode, &profile.build, &profile.counts, &mut out)?;
-    drop(out);
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or("unknown").trim();
-    eprintln!("{} files in {:.3} s, peak memory {peak}", files.len(), begun.elapsed().as_secs_f64());
-    Ok(())
+    Ok(merged_profile::print(merged.into_inner()?, files.len(), begun)?)
 }

@@ -1,5 +1,5 @@
 # The frame of the two rounds, echo/run.sh and gocover/run.sh, which read it in with bash: messages, the cleanup of the
-# scratch folder, waiting, and the tools.
+# scratch folder, waiting, the tools, requests to replicas, and runs of goc-watchdog.
 
 say() { printf '%s\n' "$*"; }
 die() {
@@ -120,4 +120,26 @@ give_go_its_caches() {
     if ! mkdir -p -- "$cache" 2>/dev/null || [ ! -w "$cache" ]; then
         export GOMODCACHE=$scratch/go-mod GOFLAGS="${GOFLAGS-} -modcacherw"
     fi
+}
+
+# ---- the round ---------------------------------------------------------------------------------
+
+# request REPLICA STATUS METHOD PATH [CURL OPTION...]: one request, whose status is to be STATUS.
+request() {
+    local replica=$1 expected=$2 method=$3 path=$4 status
+    shift 4
+    status=$(fetch -o /dev/null -w '%{http_code}' -X "$method" "$@" "${replica_url[$replica]}$path") ||
+        die "replica $replica does not answer $method $path"
+    say "replica $replica: $method $path -> $status"
+    [ "$status" = "$expected" ] || die "replica $replica answers $method $path with $status, not $expected"
+}
+
+# goc_watchdog STATUS ARG...: shows the command, runs it, and insists on its exit status.
+goc_watchdog() {
+    local expected=$1 status=0
+    shift
+    printf '\n$ goc-watchdog %s\n' "$*"
+    "$watchdog" "$@" || status=$?
+    [ "$status" -eq 0 ] || say "(exit status $status)"
+    [ "$status" -eq "$expected" ] || die "\"goc-watchdog $*\" ended with $status, not $expected"
 }

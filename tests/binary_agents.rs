@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -335,16 +335,23 @@ fn pull_as(wire: Wire, world: &World, agents: &[&Coverport], options: &[&str]) -
     world.run(&[&["pull", "--force", "-q", &option, &path], options].concat())
 }
 
+/// Two replicas, which were pulled once and have a hit each.
+#[track_caller]
+fn pulled_replicas(wire: Wire) -> (World, [Coverport; 2]) {
+    let world = World::new();
+    let agents = [0, 1].map(|_| Coverport::start(&program()));
+    agents[0].hit(&[0], 1);
+    agents[1].hit(&[2], 1);
+    pull_as(wire, &world, &agents.each_ref(), &[]).assert_code(0);
+    (world, agents)
+}
+
 /// Pulls two replicas, the second of which behaves so. Checks that stored data stays and that the first one is taken
 /// in, and returns the message about the second.
 #[track_caller]
 fn fault_of(wire: Wire, behaviour: Behaviour, options: &[&str]) -> String {
-    let world = World::new();
-    let agents = [0, 1].map(|_| Coverport::start(&program()));
-    let agents = [&agents[0], &agents[1]];
-    agents[0].hit(&[0], 1);
-    agents[1].hit(&[2], 1);
-    pull_as(wire, &world, &agents, &[]).assert_code(0);
+    let (world, agents) = pulled_replicas(wire);
+    let agents = agents.each_ref();
     agents[0].hit(&[3], 1);
     agents[1].hit(&[4], 1);
     agents[1].behave(behaviour);
@@ -442,12 +449,8 @@ fn a_process_that_restarted_keeps_what_it_counted_before() {
 #[test]
 fn a_process_of_another_service_at_the_address_is_set_aside_and_comes_back() {
     for wire in WIRES {
-        let world = World::new();
-        let agents = [0, 1].map(|_| Coverport::start(&program()));
-        let agents = [&agents[0], &agents[1]];
-        agents[0].hit(&[0], 1);
-        agents[1].hit(&[2], 1);
-        pull_as(wire, &world, &agents, &[]).assert_code(0);
+        let (world, agents) = pulled_replicas(wire);
+        let agents = agents.each_ref();
         // The address of the second one was given to a pod of another service.
         agents[0].hit(&[3], 1);
         agents[1].run(&BinaryProgram::from_profile("example.com/shop/main.go:1.1,2.2 1\n"));
@@ -680,25 +683,13 @@ fn another_pod_or_a_restart_of_its_container_is_another_process_though_its_id_is
     assert_eq!(world.query::<i64>("SELECT count(*) FROM generation WHERE closed_at IS NULL"), 1);
 }
 
-/// Leaves a snapshot of a process in the inbox of the root, as the hook in its pod does.
-fn leave_snapshot(world: &World, agent: &Coverport) -> PathBuf {
-    let inbox = world.root().join("inbox");
-    fs::create_dir_all(&inbox).unwrap();
-    let inbox_name = inbox.display().to_string();
-    let options = ["--service", ECHO, "--address", &agent.url(), "--strict"];
-    world.run(&[&["pull", "--to-inbox", &inbox_name], &options[..]].concat()).assert_code(0);
-    let mut files: Vec<PathBuf> = fs::read_dir(inbox).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.retain(|path| path.extension().is_some_and(|end| end == "snapshot"));
-    files.pop().unwrap()
-}
-
 #[test]
 fn the_last_data_of_a_pod_counts_once_and_its_arguments_stay_with_it() {
     let (world, agents) = world_with(1);
     agents[0].hit(&[0], 2);
     world.pull(0);
     agents[0].hit(&[0, 3], 1);
-    let snapshot = fs::read(leave_snapshot(&world, &agents[0])).unwrap();
+    let snapshot = fs::read(world.leave_snapshot(&agents[0].url(), ECHO)).unwrap();
     assert!(snapshot.starts_with(b"goc-watchdog snapshot 2\n"));
     assert!(!snapshot.windows(6).any(|part| part == b"s3cret"));
     agents[0].kill();
@@ -711,11 +702,10 @@ fn the_last_data_of_a_pod_counts_once_and_its_arguments_stay_with_it() {
 fn the_hook_finds_an_agent_by_the_port_in_its_environment() {
     let (world, agents) = world_with(1);
     agents[0].hit(&[2], 4);
-    let inbox = world.root().join("inbox");
-    fs::create_dir_all(&inbox).unwrap();
+    let inbox = world.inbox();
     let hook = |port: &str| {
         let mut command = world.command(&["pull", "--strict", "--to-inbox"]);
-        command.arg(&inbox).env("COVERAGE_PORT", port).env("GOC_SERVICE_NAME", ECHO);
+        command.arg(&inbox).args(LONG_DEADLINE).env("COVERAGE_PORT", port).env("GOC_SERVICE_NAME", ECHO);
         output_of(&mut command)
     };
     // Ports that agents of other tests do not get.
@@ -735,8 +725,7 @@ fn the_hook_finds_an_agent_by_the_port_in_its_environment() {
 #[test]
 fn the_hook_looks_at_the_ports_that_an_agent_tries_and_refuses_to_guess() {
     let world = World::new();
-    let inbox = world.root().join("inbox");
-    fs::create_dir_all(&inbox).unwrap();
+    let inbox = world.inbox();
     let mut row: Vec<ReservedPort> = ReservedPort::in_a_row(50);
     let (far, near) = (row.pop().unwrap(), row.remove(1));
     let first = row[0].address().port();
@@ -818,15 +807,15 @@ fn a_process_that_other_tests_start() {
 #[test]
 fn the_hook_never_saves_the_data_of_a_process_with_another_name() {
     let world = World::new();
-    let inbox = world.root().join("inbox");
-    fs::create_dir_all(&inbox).unwrap();
+    let inbox = world.inbox();
     let row = ReservedPort::in_a_row(50);
     let [first, second] = [0, 1].map(|index: usize| row[index].address().port());
-    let hook = || {
+    let hook_in = |folder: &Path| {
         let mut command = world.command(&["pull", "--strict", "--to-inbox"]);
-        command.arg(&inbox).args(LONG_DEADLINE).args(["--service", ECHO]);
+        command.arg(&inbox).args(LONG_DEADLINE).args(["--service", ECHO]).current_dir(folder);
         output_of(command.env("COVERAGE_PORT", first.to_string()))
     };
+    let hook = || hook_in(world.home());
     let other = "staging_th_other_master_0123456789";
     let program = world.home().join("other");
     let one = ServedElsewhere::start(other, first, &program);
@@ -843,12 +832,7 @@ fn the_hook_never_saves_the_data_of_a_process_with_another_name() {
     // Nor does a file beside its program, as goc writes it.
     fs::write(world.home().join("other_profile_listen_addr"), format!("127.0.0.1:{first}")).unwrap();
     fs::create_dir(world.home().join("elsewhere")).unwrap();
-    let in_its_folder = {
-        let mut command = world.command(&["pull", "--strict", "--to-inbox"]);
-        command.arg(&inbox).args(LONG_DEADLINE).args(["--service", ECHO]);
-        command.env("COVERAGE_PORT", first.to_string()).current_dir(world.home().join("elsewhere"));
-        output_of(&mut command).assert_code(1)
-    };
+    let in_its_folder = hook_in(&world.home().join("elsewhere")).assert_code(1);
     assert!(in_its_folder.stderr.contains(&said), "{}", in_its_folder.stderr);
     fs::remove_file(world.home().join("other_profile_listen_addr")).unwrap();
 
@@ -861,8 +845,7 @@ fn the_hook_never_saves_the_data_of_a_process_with_another_name() {
 
 /// Runs the hook without a name, with these variables of the pod.
 fn hook_of_pod(world: &World, agent: &Coverport, variables: &[(&str, &str)], code: i32) -> Output {
-    let inbox = world.root().join("inbox");
-    fs::create_dir_all(&inbox).unwrap();
+    let inbox = world.inbox();
     let mut command = world.command(&["pull", "--strict", "--address", &agent.url(), "--to-inbox"]);
     command.arg(&inbox).args(LONG_DEADLINE).envs(variables.iter().copied());
     output_of(&mut command).assert_code(code)
@@ -921,7 +904,7 @@ fn a_snapshot_without_a_name_is_of_the_app_of_its_program_and_of_no_other_one() 
 fn a_snapshot_of_a_process_that_was_never_pulled_is_taken_in() {
     let (world, agents) = world_with(1);
     agents[0].hit(&[2], 4);
-    leave_snapshot(&world, &agents[0]);
+    world.leave_snapshot(&agents[0].url(), ECHO);
     agents[0].kill();
     world.run(&["pull"]).assert_code(3);
     assert_eq!(world.echo_counts(), [0, 0, 0, 4, 0, 0]);
@@ -931,7 +914,7 @@ fn a_snapshot_of_a_process_that_was_never_pulled_is_taken_in() {
 fn a_snapshot_from_the_future_waits() {
     let (world, agents) = world_with(1);
     agents[0].hit(&[2], 4);
-    let path = leave_snapshot(&world, &agents[0]);
+    let path = world.leave_snapshot(&agents[0].url(), ECHO);
     let content = fs::read(&path).unwrap();
     let later = [b"goc-watchdog snapshot 3\n", &content[b"goc-watchdog snapshot 2\n".len()..]].concat();
     fs::write(&path, later).unwrap();
@@ -949,7 +932,7 @@ fn a_snapshot_from_the_future_waits() {
 fn a_damaged_snapshot_of_binary_data_is_set_aside_by_name() {
     let (world, agents) = world_with(1);
     agents[0].hit(&[2], 4);
-    let path = leave_snapshot(&world, &agents[0]);
+    let path = world.leave_snapshot(&agents[0].url(), ECHO);
     let content = fs::read(&path).unwrap();
     let head_end = content.iter().enumerate().filter(|(_, byte)| **byte == b'\n').nth(1).unwrap().0;
     let head: serde_json::Value =

@@ -196,7 +196,7 @@ fn an_inbox_that_the_unit_may_not_write_is_named_and_one_line_of_the_unit_mends_
     let inbox = world.home().join("inbox");
     make_folder(&inbox, SERVICE_USER, SERVICE_USER, 0o770);
     fs::write(world.root().join("goc-watchdog.toml"), format!("inbox = [{INBOX:?}]\n")).unwrap();
-    world.run_hook(&inbox, &agents[0], ECHO, &["--strict"]).assert_code(0);
+    world.run_hook(&inbox, &agents[0].url(), ECHO, &["--strict"]).assert_code(0);
     let mut pull = UnitProcess::from_unit("goc-watchdog-pull.service");
     pull.run(&world)
         .assert_code(3)

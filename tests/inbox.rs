@@ -56,7 +56,7 @@ fn the_last_data_of_a_pod_is_in_the_report_though_it_was_never_pulled_again() {
     agents[1].hit(&[4], 1);
     world.pull(0);
     agents[0].hit(&[0, 3, 5], 2);
-    let path = world.leave_snapshot(&agents[0], ECHO);
+    let path = world.leave_snapshot(&agents[0].url(), ECHO);
     assert!(path.file_name().unwrap().len() == 64 + ".snapshot".len());
     // The pod leaves the list and ends.
     world.center.remove(&agents[0].url());
@@ -76,11 +76,11 @@ fn the_last_data_of_a_pod_is_in_the_report_though_it_was_never_pulled_again() {
 fn a_snapshot_counts_once_however_often_it_is_left() {
     let (world, agents) = World::with_echo(1);
     agents[0].hit(&[0, 1], 3);
-    let first = world.leave_snapshot(&agents[0], ECHO);
+    let first = world.leave_snapshot(&agents[0].url(), ECHO);
     let kept = fs::read(&first).unwrap();
     // A second hook of the same process with the same counters leaves the same file.
     let folder = world.inbox();
-    let output = world.run_hook(&folder, &agents[0], ECHO, &[]).assert_code(0);
+    let output = world.run_hook(&folder, &agents[0].url(), ECHO, &[]).assert_code(0);
     assert_eq!(output.stdout, format!("{ECHO}: 30.0% of 10 statements, left in {}\n", first.display()));
     assert_eq!(snapshots(&folder), std::slice::from_ref(&first));
     agents[0].kill();
@@ -106,8 +106,8 @@ fn snapshots_of_one_process_may_come_in_any_order_and_replicas_add_up() {
     for round in 1..4 {
         agents[0].hit(&[round], 1);
         agents[1].hit(&[0], 1);
-        left.push(world.leave_snapshot(&agents[0], ECHO));
-        left.push(world.leave_snapshot(&agents[1], ECHO));
+        left.push(world.leave_snapshot(&agents[0].url(), ECHO));
+        left.push(world.leave_snapshot(&agents[1].url(), ECHO));
     }
     let all: Vec<(PathBuf, Vec<u8>)> =
         left.iter().map(|path| (path.clone(), fs::read(path).unwrap())).collect();
@@ -130,7 +130,7 @@ fn a_service_known_only_from_the_inbox_is_listed_and_reported() {
     let world = World::new();
     let agent = Agent::start(&echo());
     agent.hit(&[0, 1, 2], 1);
-    world.leave_snapshot(&agent, OTHER_SERVICE);
+    world.leave_snapshot(&agent.url(), OTHER_SERVICE);
     agent.kill();
     let output = world.run(&["pull"]).assert_code(0);
     assert!(output.stdout.contains("1 snapshot taken in"), "{}", output.stdout);
@@ -151,7 +151,7 @@ fn a_named_pull_takes_the_whole_inbox_in() {
     let other = Agent::start(&echo());
     other.hit(&[0], 1);
     agents[0].hit(&[1], 1);
-    world.leave_snapshot(&other, OTHER_SERVICE);
+    world.leave_snapshot(&other.url(), OTHER_SERVICE);
     world.run(&["pull", ECHO]).assert_code(0);
     assert_eq!(other.pulls(), 1, "by the hook alone");
     assert_eq!(
@@ -165,7 +165,7 @@ fn a_pull_takes_in_the_inbox_without_its_center() {
     let world = World::new();
     let agent = Agent::start(&echo());
     agent.hit(&[0], 1);
-    world.leave_snapshot(&agent, ECHO);
+    world.leave_snapshot(&agent.url(), ECHO);
     let output = world.run(&["pull", "--center", "http://127.0.0.1:9"]).assert_code(3);
     output.assert_stderr_contains("connection refused");
     assert_eq!(world.echo_counts().iter().sum::<u64>(), 1);
@@ -178,7 +178,7 @@ fn a_snapshot_of_another_build_is_set_aside_and_not_mixed_in() {
         "example.com/apa/echo/main.go:10.13,13.2 3\nexample.com/apa/echo/handlers/ping.go:8.40,10.2 1\n",
     ));
     rebuilt.hit(&[0], 7);
-    world.leave_snapshot(&rebuilt, ECHO);
+    world.leave_snapshot(&rebuilt.url(), ECHO);
     let taken = world.pull_inbox(3);
     assert_eq!(results(&taken), ["set_aside"]);
     assert_eq!(world.echo_counts().iter().sum::<u64>(), 1);
@@ -188,7 +188,7 @@ fn a_snapshot_of_another_build_is_set_aside_and_not_mixed_in() {
 #[test]
 fn files_that_are_no_snapshots_are_moved_aside_with_their_reason_and_stop_nothing() {
     let (world, agents) = World::with_covered_echo();
-    let good = world.leave_snapshot(&agents[0], ECHO);
+    let good = world.leave_snapshot(&agents[0].url(), ECHO);
     let inbox = world.inbox();
     let text = fs::read_to_string(&good).unwrap();
     // Each copy names another host, since a file with the head of a known snapshot is not even read.
@@ -249,7 +249,7 @@ fn files_that_are_no_snapshots_are_moved_aside_with_their_reason_and_stop_nothin
 #[test]
 fn a_snapshot_is_taken_in_whatever_bytes_its_name_has() {
     let (world, agents) = World::with_covered_echo();
-    let left = world.leave_snapshot(&agents[0], ECHO);
+    let left = world.leave_snapshot(&agents[0].url(), ECHO);
     let inbox = world.inbox();
     let (good, bad) = (OsStr::from_bytes(b"\xff\xfe.snapshot"), OsStr::from_bytes(b"\xff.snapshot"));
     fs::rename(&left, inbox.join(good)).unwrap();
@@ -280,7 +280,7 @@ fn junk_in_the_inbox_is_named_in_part_and_services_are_pulled() {
     let other = world.home().join("other");
     fs::create_dir_all(&other).unwrap();
     world.configure(&format!("inbox = [{:?}]\n", other.display()));
-    let text = fs::read_to_string(world.leave_snapshot(&agents[0], ECHO)).unwrap();
+    let text = fs::read_to_string(world.leave_snapshot(&agents[0].url(), ECHO)).unwrap();
     for index in 0..200 {
         let damaged = text.replacen("\"host_name\":\"", &format!("\"host_name\":\"{index}"), 1);
         let path = other.join(format!("junk-{index}.snapshot"));
@@ -316,7 +316,7 @@ fn a_deadline_ends_the_reading_of_the_inbox_and_the_rest_waits() {
 #[test]
 fn a_file_that_is_still_being_written_waits() {
     let (world, agents) = World::with_covered_echo();
-    let path = world.leave_snapshot(&agents[0], ECHO);
+    let path = world.leave_snapshot(&agents[0].url(), ECHO);
     let text = fs::read(&path).unwrap();
     agents[0].kill();
     for length in [0, 10, 60, text.len() / 2, text.len() - 1] {
@@ -345,7 +345,7 @@ fn a_snapshot_is_taken_in_before_the_pull_of_the_process_that_follows() {
     agents[0].hit(&[0], 2);
     world.pull(0);
     agents[0].hit(&[0, 1], 3);
-    world.leave_snapshot(&agents[0], ECHO);
+    world.leave_snapshot(&agents[0].url(), ECHO);
     // A process restarts at the same address. Its counter is above the pulled one and below that of the snapshot.
     agents[0].restart();
     agents[0].hit(&[0], 4);
@@ -361,7 +361,7 @@ fn a_late_snapshot_does_not_change_data_of_later_pulls() {
     let (world, agents) = World::with_echo(1);
     world.configure("[pull]\nchange = \"counts\"\n");
     agents[0].hit(&[0], 2);
-    let path = world.leave_snapshot(&agents[0], ECHO);
+    let path = world.leave_snapshot(&agents[0].url(), ECHO);
     let early = world.alter(&path, |head| {
         head["captured_at"] = json!("2026-01-01T00:00:00Z");
         head["process"] = json!({"id": 7, "started_at": "2025-12-31T00:00:00Z"});
@@ -390,9 +390,9 @@ fn inboxes_of_the_configuration_are_taken_in_too() {
     let shared = world.home().join("shared");
     fs::create_dir(&shared).unwrap();
     world.configure(&format!("inbox = [{:?}, \"beside\"]\n", shared.to_str().unwrap()));
-    let left = world.leave_snapshot(&agent, ECHO);
+    let left = world.leave_snapshot(&agent.url(), ECHO);
     fs::rename(&left, shared.join(left.file_name().unwrap())).unwrap();
-    let other = world.leave_snapshot(&agent, OTHER_SERVICE);
+    let other = world.leave_snapshot(&agent.url(), OTHER_SERVICE);
     let beside = world.root().join("beside");
     fs::create_dir(&beside).unwrap();
     fs::rename(&other, beside.join("x.snapshot")).unwrap();
@@ -442,7 +442,7 @@ fn a_hook_that_fails_names_the_reason_and_stops_no_pod_unless_it_is_strict() {
     agent.behave(Behaviour::Normal);
 
     let missing = world.home().join("missing");
-    let into = |folder: &Path| world.run_hook(folder, &agent, ECHO, &[]);
+    let into = |folder: &Path| world.run_hook(folder, &agent.url(), ECHO, &[]);
     into(&missing)
         .assert_code(0)
         .assert_stderr_contains("cannot write into")
@@ -517,7 +517,7 @@ fn links_and_pipes_in_the_way_are_replaced_and_never_written_through() {
     assert_eq!(results(&world.pull_inbox(3)), ["bad"]);
 
     // A link, then a pipe, lies at the path of the new snapshot.
-    let left = world.leave_snapshot(&agents[0], ECHO);
+    let left = world.leave_snapshot(&agents[0].url(), ECHO);
     let victim = world.home().join("victim");
     fs::write(&victim, "mine").unwrap();
     for in_the_way in [&["ln", "-sf"][..], &["mkfifo"]] {
@@ -528,7 +528,7 @@ fn links_and_pipes_in_the_way_are_replaced_and_never_written_through() {
             command.arg(&victim);
         }
         assert!(command.arg(&left).status().unwrap().success());
-        world.run_hook(&inbox, &agents[0], ECHO, &["--strict"]).assert_code(0);
+        world.run_hook(&inbox, &agents[0].url(), ECHO, &["--strict"]).assert_code(0);
         assert!(fs::symlink_metadata(&left).unwrap().is_file());
         assert_eq!(fs::read_to_string(&victim).unwrap(), "mine");
     }
@@ -540,7 +540,7 @@ fn a_late_snapshot_closes_no_younger_life() {
     let (world, agents) = World::with_echo(2);
     world.configure("[pull]\nchange = \"counts\"\n");
     agents[0].hit(&[0], 5);
-    let server = world.leave_snapshot(&agents[0], ECHO);
+    let server = world.leave_snapshot(&agents[0].url(), ECHO);
     let late = fs::read(&server).unwrap();
     fs::remove_file(&server).unwrap();
     // A worker of the same module follows at the address and shares a file with the server.
@@ -566,7 +566,7 @@ fn a_file_with_an_impossible_time_ends_no_run() {
     let agent = Agent::start(&echo());
     agent.hit(&[0], 1);
     world.configure(&format!("inbox = [{:?}]\n", folder.path().to_str().unwrap()));
-    world.leave_snapshot(&agent, ECHO);
+    world.leave_snapshot(&agent.url(), ECHO);
     for name in ["a.snapshot.0.tmp", "b.snapshot"] {
         let path = folder.path().join(name);
         fs::write(&path, "goc-watchdog snapshot 1\n").unwrap();
@@ -586,7 +586,7 @@ fn a_snapshot_makes_its_service_due_and_its_data_no_younger() {
     world.pull(0);
     let pulls = agents[1].pulls();
     agents[0].hit(&[1], 1);
-    world.leave_snapshot(&agents[0], ECHO);
+    world.leave_snapshot(&agents[0].url(), ECHO);
     // The other replicas are asked, as after a peek that found moved coverage.
     world.run(&["pull", "--no-peek"]).assert_code(0);
     assert_eq!(agents[1].pulls(), pulls + 1);
@@ -596,7 +596,7 @@ fn a_snapshot_makes_its_service_due_and_its_data_no_younger() {
     other.hit(&[0], 1);
     world.pull(0);
     agents[0].hit(&[2], 1);
-    world.leave_snapshot(&agents[0], ECHO);
+    world.leave_snapshot(&agents[0].url(), ECHO);
     world.execute(
         "UPDATE schedule SET last_pull_at = '2026-01-01T00:00:00.000Z', next_due_at = '2026-01-01T04:00:00.000Z'",
     );
@@ -608,7 +608,7 @@ fn a_snapshot_makes_its_service_due_and_its_data_no_younger() {
 #[test]
 fn refused_snapshots_leave_no_trace_and_too_large_ones_are_moved_aside_once() {
     let (world, agents) = World::with_covered_echo();
-    let good = world.leave_snapshot(&agents[0], ECHO);
+    let good = world.leave_snapshot(&agents[0].url(), ECHO);
     let forged = world.alter(&good, |head| {
         head["service"] = json!(OTHER_SERVICE);
         head["profile_sha256"] = json!("00");
@@ -619,7 +619,7 @@ fn refused_snapshots_leave_no_trace_and_too_large_ones_are_moved_aside_once() {
 
     // A snapshot above the limit is moved aside, not tried again in each run, and not lost.
     agents[0].hit(&[1], 1);
-    let large = world.leave_snapshot(&agents[0], ECHO);
+    let large = world.leave_snapshot(&agents[0].url(), ECHO);
     world.center.remove_all();
     agents[0].kill();
     let output = world.run(&["pull", "--no-peek", "--max-body", "100"]).assert_code(3);
@@ -636,7 +636,7 @@ fn refused_snapshots_leave_no_trace_and_too_large_ones_are_moved_aside_once() {
 #[test]
 fn a_snapshot_of_an_owner_who_is_not_trusted_stays_and_is_named_once() {
     let (world, agents) = World::with_covered_echo();
-    let path = world.leave_snapshot(&agents[0], ECHO);
+    let path = world.leave_snapshot(&agents[0].url(), ECHO);
     let file = fs::metadata(&path).unwrap();
     let (uid, gid) = (file.uid(), file.gid());
     world.configure(&format!("inbox_owners = [{}, \"gid:{}\", \"nobody-of-this-name\"]", uid + 1, gid + 1));
@@ -653,7 +653,7 @@ fn a_snapshot_of_an_owner_who_is_not_trusted_stays_and_is_named_once() {
 fn two_roots_that_race_for_one_inbox_take_each_file_and_neither_fails() {
     let (world, agents) = World::with_covered_echo();
     let first = world.home().join("first");
-    fs::rename(world.leave_snapshot(&agents[0], ECHO), &first).unwrap();
+    fs::rename(world.leave_snapshot(&agents[0].url(), ECHO), &first).unwrap();
     world.center.remove_all();
     let own = format!("inbox = [{:?}]\n", world.inbox());
     let other = world.home().join("other");
@@ -740,7 +740,7 @@ fn a_snapshot_that_waited_while_the_clock_went_back_is_counted_once() {
     agents[0].hit(&[0, 1], 5);
     world.pull(0);
     agents[0].hit(&[0, 1], 2);
-    let left = world.leave_snapshot(&agents[0], ECHO);
+    let left = world.leave_snapshot(&agents[0].url(), ECHO);
     world.center.remove(&agents[0].url());
     agents[0].kill();
     // The stored times, and the one of the snapshot, lie in the future.
@@ -763,7 +763,7 @@ fn a_snapshot_that_comes_after_its_process_was_folded_is_counted_once() {
     let (world, agents) = World::with_echo(1);
     world.configure("[pull]\nchange = \"counts\"\n");
     agents[0].hit(&[0, 1], 5);
-    let left = world.leave_snapshot(&agents[0], ECHO);
+    let left = world.leave_snapshot(&agents[0].url(), ECHO);
     let text = fs::read(&left).unwrap();
     fs::remove_file(&left).unwrap();
     world.pull(0);
@@ -789,7 +789,7 @@ fn a_snapshot_that_comes_after_its_process_was_folded_is_counted_once() {
     // A process that counted less than the sum must be younger than all processes in the sum.
     let other = Agent::start(&echo());
     other.hit(&[0, 1], 3);
-    world.leave_snapshot(&other, ECHO);
+    world.leave_snapshot(&other.url(), ECHO);
     other.kill();
     assert_eq!(results(&world.pull_inbox(0)), ["merged"]);
     assert_eq!(world.echo_counts().iter().sum::<u64>(), 17);
@@ -802,7 +802,7 @@ fn a_process_that_is_listed_after_its_snapshot_was_taken_in_is_counted_once() {
     world.configure("[pull]\nchange = \"counts\"\n");
     let agent = Agent::start(&echo());
     agent.hit(&[0, 1], 3);
-    let left = world.leave_snapshot(&agent, ECHO);
+    let left = world.leave_snapshot(&agent.url(), ECHO);
     // The snapshot is weeks old and no center lists its address, so its process counts as ended.
     world.alter(&left, |head| {
         head["addresses"] = json!(["127.0.0.1"]);
@@ -833,7 +833,7 @@ fn a_pull_after_the_clock_went_back_replaces_the_counters_of_a_snapshot() {
     );
     agents[0].restart();
     agents[0].hit(&[0, 2], 7);
-    world.leave_snapshot(&agents[0], ECHO);
+    world.leave_snapshot(&agents[0].url(), ECHO);
     world.pull(0);
     assert_eq!(world.echo_counts().iter().sum::<u64>(), 24);
     agents[0].hit(&[0], 1);
@@ -847,7 +847,7 @@ fn a_snapshot_that_may_be_of_either_process_after_the_clock_went_back_is_not_cou
     let (world, agents) = World::with_echo(1);
     world.configure("[pull]\nchange = \"counts\"\n");
     agents[0].hit(&[3], 5);
-    let first = world.leave_snapshot(&agents[0], ECHO);
+    let first = world.leave_snapshot(&agents[0].url(), ECHO);
     let waits = fs::read(&first).unwrap();
     fs::remove_file(&first).unwrap();
     agents[0].restart();
@@ -864,7 +864,7 @@ fn a_snapshot_that_may_be_of_either_process_after_the_clock_went_back_is_not_cou
     // block 3 may be those that it shows now, so they are counted once.
     agents[0].hit(&[3], 2);
     agents[0].hit(&[2], 1);
-    world.leave_snapshot(&agents[0], ECHO);
+    world.leave_snapshot(&agents[0].url(), ECHO);
     world.pull(0);
     assert_eq!(world.echo_counts().iter().sum::<u64>(), 7);
     agents[0].hit(&[2], 4);
@@ -891,7 +891,7 @@ fn a_clock_that_went_back_is_remembered_after_its_times_have_passed() {
     agents[0].hit(&[0, 1], 5);
     world.pull(0);
     agents[0].hit(&[0, 1], 2);
-    let left = world.leave_snapshot(&agents[0], ECHO);
+    let left = world.leave_snapshot(&agents[0].url(), ECHO);
     let text = fs::read(&left).unwrap();
     fs::remove_file(&left).unwrap();
     world.center.remove(&agents[0].url());

@@ -162,7 +162,7 @@ fn counters_that_were_cleared_and_come_back_count_once() {
 
 /// Writes a counter file of the process of [`world`] into its folder, as if it was written at this time.
 fn leave_file(world: &World, folder: &str, pid: u32, nanoseconds: u64, counts: [u64; 3]) {
-    let folder = world.root().join("inbox").join(folder);
+    let folder = world.inbox().join(folder);
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join("covmeta.a"), program().meta()).unwrap();
     let name = format!("covcounters.a.{pid}.{nanoseconds}");
@@ -273,20 +273,12 @@ fn another_program_under_a_known_hash_is_noticed_though_its_counters_fit() {
     assert_eq!(world.query::<i64>("SELECT count(*) FROM meta"), 2);
 }
 
-/// Leaves a snapshot of a process in the inbox, as the hook in its pod does.
-fn leave_snapshot(world: &World, agent: &Coverport) {
-    let inbox = world.root().join("inbox");
-    fs::create_dir_all(&inbox).unwrap();
-    let options = ["pull", "--service", ECHO, "--address", &agent.url(), "--strict", "--to-inbox"];
-    world.run(&[&options[..], &[inbox.to_str().unwrap()]].concat()).assert_code(0);
-}
-
 #[test]
 fn a_snapshot_of_a_process_that_is_pulled_first_afterwards_counts_once() {
     for (pulled, sum) in [([3, 0, 2], [3, 0, 2]), ([5, 1, 2], [5, 1, 2]), ([0, 4, 0], [3, 4, 2])] {
         let (world, agent) = world();
         agent.switch_to(1, &[3, 0, 2]);
-        leave_snapshot(&world, &agent);
+        world.leave_snapshot(&agent.url(), ECHO);
         pull(&world, &agent, 1, pulled);
         assert_eq!(world.echo_counts(), sum, "{pulled:?}");
     }
@@ -299,7 +291,7 @@ fn a_snapshot_makes_an_answer_that_was_kept_before_it_an_old_one() {
     agent.switch_to(1, &[2, 0, 1]);
     let kept = agent.kept_answer();
     agent.switch_to(1, &[3, 0, 2]);
-    leave_snapshot(&world, &agent);
+    world.leave_snapshot(&agent.url(), ECHO);
     agent.behave(kept);
     world.pull(0);
     assert_eq!(world.echo_counts(), [3, 0, 2]);
@@ -310,7 +302,7 @@ fn a_snapshot_of_another_process_id_is_added_though_its_counters_are_higher() {
     let (world, agent) = world();
     pull(&world, &agent, 7, [3, 0, 2]);
     agent.switch_to(8, &[5, 1, 2]);
-    leave_snapshot(&world, &agent);
+    world.leave_snapshot(&agent.url(), ECHO);
     world.pull(0);
     assert_eq!(world.echo_counts(), [8, 1, 4]);
 }

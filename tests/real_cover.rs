@@ -133,7 +133,7 @@ impl Drop for Service {
 impl Service {
     /// Starts a process that leaves its data in a folder at its end.
     fn start(program: &Path, data: &Path) -> Self {
-        let free = ReservedPort::new(([127, 0, 0, 1], 0).into()).unwrap().address().port();
+        let free = ReservedPort::local().address().port();
         let mut child = Command::new(program)
             .env("GOCOVERDIR", data)
             .env("COVERAGE_PORT", free.to_string())

@@ -218,7 +218,7 @@ fn a_profile_without_files_replaces_nothing() {
 fn a_late_snapshot_of_a_build_that_was_replaced_goes_to_the_history() {
     let (world, agent) = pulled_service(ECHO);
     agent.hit(&[2], 1);
-    let snapshot = world.leave_snapshot(&agent, ECHO);
+    let snapshot = world.leave_snapshot(&agent.url(), ECHO);
     let late = world.home().join("late");
     std::fs::rename(&snapshot, &late).unwrap();
     agent.run(&program_of_files(&[MAIN_FILE, B_FILE]));

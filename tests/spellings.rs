@@ -103,7 +103,7 @@ fn a_snapshot_is_of_the_process_that_is_listed_in_another_spelling() {
     agent.hit(&[MAIN_BLOCK], 5);
     world.pull(0);
     agent.hit(&[PING_BLOCK], 1);
-    world.leave_snapshot(&agent, ECHO);
+    world.leave_snapshot(&agent.url(), ECHO);
     agent.kill();
     world.run(&["pull", "--no-peek"]);
     assert_eq!(world.echo_counts(), [0, 0, 0, 1, 5, 0]);

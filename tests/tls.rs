@@ -43,7 +43,7 @@ fn start(world: &World) -> TlsAgent {
         PROFILE.len()
     );
     fs::write(home.join("v1/cover/profile"), answer).unwrap();
-    let port = ReservedPort::new(([127, 0, 0, 1], 0).into()).unwrap();
+    let port = ReservedPort::local();
     let server = Command::new("openssl")
         .args(["s_server", "-quiet", "-HTTP", "-cert", "own.pem", "-key", "own.key", "-accept"])
         .arg(port.address().to_string())

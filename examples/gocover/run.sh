@@ -115,26 +115,6 @@ list_targets() {
     } >"$targets"
 }
 
-# request REPLICA STATUS METHOD PATH [CURL OPTION...]: one request, whose status is to be STATUS.
-request() {
-    local replica=$1 expected=$2 method=$3 path=$4 status
-    shift 4
-    status=$(fetch -o /dev/null -w '%{http_code}' -X "$method" "$@" "${replica_url[$replica]}$path") ||
-        die "replica $replica does not answer $method $path"
-    say "replica $replica: $method $path -> $status"
-    [ "$status" = "$expected" ] || die "replica $replica answers $method $path with $status, not $expected"
-}
-
-# goc_watchdog STATUS ARG...: shows the command, runs it, and insists on its exit status.
-goc_watchdog() {
-    local expected=$1 status=0
-    shift
-    printf '\n$ goc-watchdog %s\n' "$*"
-    "$watchdog" "$@" || status=$?
-    [ "$status" -eq 0 ] || say "(exit status $status)"
-    [ "$status" -eq "$expected" ] || die "\"goc-watchdog $*\" ended with $status, not $expected"
-}
-
 # ---- the proof ---------------------------------------------------------------------------------
 
 # save_coverage REPLICA: what the agent serves now, in a folder of files as Go names them.

@@ -130,20 +130,12 @@ impl<'k> History<'k> {
         labels: &ServiceFields,
         target: &Target,
     ) -> Option<ServiceFields> {
-        let facts = place.listing.facts.as_ref();
-        if labels.app.is_empty() && facts.is_some_and(|facts| facts.is_other_pod(&target.facts)) {
-            return None;
-        }
-        let Key { env, region, app, commit } = (*self.keys.get(&place.key)?).clone();
-        let service = ServiceFields { env, region, app, branch: place.branch.to_owned(), commit };
-        labels.may_label(&service).then_some(service)
+        let service = ServiceFields::from_key(self.keys.get(&place.key)?, place.branch);
+        target.may_still_be(labels, &service, place.listing.facts.as_deref()).then_some(service)
     }
 
     fn question(&self, target: &Target, place: Option<PlaceBefore<'_>>, naming: &Naming) -> Option<Question> {
-        let labels = match &target.service {
-            TargetService::Fields(fields) => fields.clone(),
-            TargetService::Name(name) => ServiceFields::from_name(name, naming)?,
-        };
+        let labels = target.service.fields(naming)?;
         let before = place.and_then(|place| self.service(place, &labels, target));
         let state = place.and_then(|place| place.state);
         let history = AddressHistory {

@@ -90,10 +90,13 @@ pub(crate) fn decide_late(mode: Mode, life: Option<&StoredLife>, answered: Vec<u
     let Some(StoredLife { life, counts: stored }) = life else {
         return LifeDecision::Late { life: None, counts: answered, has_moved: true };
     };
-    let counts = match counters::judge(mode, stored, &answered) {
-        _ if !counters::fell(&answered, stored) => stored.clone(),
-        Verdict::Continues(counts) => counts,
-        Verdict::Restarted => larger(stored, &answered),
+    let counts = if counters::fell(&answered, stored) {
+        match counters::judge(mode, stored, &answered) {
+            Verdict::Continues(counts) => counts,
+            Verdict::Restarted => larger(stored, &answered),
+        }
+    } else {
+        stored.clone()
     };
     LifeDecision::Late { life: Some(life.clone()), has_moved: counts != *stored, counts }
 }

@@ -65,14 +65,16 @@ impl NamedAnswer<'_> {
         lives: &[NamedLife<'_>],
         mut counts_of: impl FnMut(usize) -> Result<Option<Vec<u64>>, E>,
     ) -> Result<Option<NamedPlace>, E> {
-        match self.age() {
-            Some(Ordering::Less) => self.place_of_late(mode, lives, counts_of).map(Some),
-            Some(Ordering::Equal) => match self.repeated(lives, &mut counts_of)? {
-                Some(held) => Ok(Some(held)),
-                None => self.place_among(mode, lives, counts_of),
-            },
-            _ => self.place_among(mode, lives, counts_of),
+        let age = self.age();
+        if age == Some(Ordering::Less) {
+            return self.place_of_late(mode, lives, counts_of).map(Some);
         }
+        if age == Some(Ordering::Equal)
+            && let Some(held) = self.repeated(lives, &mut counts_of)?
+        {
+            return Ok(Some(held));
+        }
+        self.place_among(mode, lives, counts_of)
     }
 
     /// Compares the time of the answer with the last one of its address.
@@ -114,10 +116,9 @@ impl NamedAnswer<'_> {
             }
             let read_at = life.process.and_then(|known| known.read_at);
             let is_before = read_at.is_some() && read_at < self.process.read_at;
-            let goes_on = continues(mode, &then, self.counts);
             if is_before && last_before.as_ref().is_none_or(|(last, ..)| *last < read_at) {
                 last_before = Some((read_at, index, then));
-            } else if life.is_open && goes_on {
+            } else if life.is_open && continues(mode, &then, self.counts) {
                 open = Some((index, then));
             }
         }

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use super::ids::{KeyId, ServiceId};
 use super::key_entry::{KeyEntry, ServiceName};
 use super::records::Key;
+use super::targets::may_be_same;
 use crate::names::{CommitChoice, Fit, fit, nearest, printable};
 
 /// Number of candidates in the message about an ambiguous query.
@@ -175,8 +176,7 @@ pub(crate) fn is_same_app(a: &Key, b: &Key) -> bool {
 pub(crate) fn is_same_commit(query: &str, stored: &str) -> bool {
     const SHORTEST: usize = 4;
     let query = query.to_ascii_lowercase();
-    let length = query.len().min(stored.len());
-    length >= SHORTEST && query.as_bytes()[..length] == stored.as_bytes()[..length]
+    query.len().min(stored.len()) >= SHORTEST && may_be_same(&query, stored)
 }
 
 /// The names that a query fits, all in the same, strongest way.

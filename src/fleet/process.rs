@@ -54,7 +54,7 @@ impl Process {
     /// Tells whether agents tell the same of both: program and process id. A list of targets tells the pod and the
     /// restarts of today, also for an answer of yesterday that a proxy has kept.
     pub(crate) fn answers_as(&self, other: &Self) -> bool {
-        self.meta == other.meta && self.pid.zip(other.pid).is_none_or(|(one, other)| one == other)
+        self.meta == other.meta && !differ(self.pid.as_ref(), other.pid.as_ref())
     }
 
     /// Tells whether both are of one container that was not started again between them.

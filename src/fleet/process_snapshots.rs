@@ -7,6 +7,7 @@
 use std::cmp::Ordering;
 
 use super::counters::{Verdict, fell, judge, lift};
+use super::snapshot::larger;
 use crate::profile::{MAX_COUNT, Mode};
 
 /// Most lives that are held apart. Counts of further ones are kept, and no longer added to each other.
@@ -115,7 +116,7 @@ impl ProcessSnapshots {
     ///
     /// Counters are in the order of the build that all snapshots have.
     pub(crate) fn add(&mut self, counts: &[u64]) -> bool {
-        if self.total().is_empty() && self.lives.is_empty() {
+        if self.total.is_empty() && self.lives.is_empty() {
             self.lives.push(counts.to_vec());
             return true;
         }
@@ -123,7 +124,9 @@ impl ProcessSnapshots {
         if self.lives.iter().any(|life| !fell(counts, life)) {
             return false;
         }
-        self.total = self.total().to_vec();
+        if self.total.is_empty() {
+            self.total = self.total().to_vec();
+        }
         let mut counted = vec![0; counts.len()];
         let mut newest = counts.to_vec();
         let mut followers: Vec<Vec<u64>> = Vec::new();
@@ -207,12 +210,6 @@ fn keep_larger(counts: &mut [u64], other: &[u64]) {
     for (count, &other) in counts.iter_mut().zip(other) {
         *count = other.max(*count);
     }
-}
-
-fn larger(counts: &[u64], other: &[u64]) -> Vec<u64> {
-    let mut larger = counts.to_vec();
-    keep_larger(&mut larger, other);
-    larger
 }
 
 #[cfg(test)]

@@ -55,11 +55,11 @@ impl ProfileSum {
     /// Counts saturate at [`MAX_COUNT`]. Nothing is added when the builds conflict.
     pub fn add(&mut self, mode: Mode, build: &Arc<Build>, counts: &[u64]) -> Result<(), BuildConflict> {
         assert_eq!(build.blocks().len(), counts.len(), "a counter for each block");
-        if !Arc::ptr_eq(&self.build, build) && self.build.fingerprint() != build.fingerprint() {
+        if !self.has_build(build) {
             self.take_in(build)?;
         }
-        self.mode = Some(self.mode.map_or(mode, |own| mix(own, mode)));
-        if self.build.fingerprint() == build.fingerprint() {
+        self.mix_in(mode);
+        if self.has_build(build) {
             add_all(&mut self.counts, counts);
             return Ok(());
         }
@@ -70,6 +70,14 @@ impl ProfileSum {
         Ok(())
     }
 
+    fn has_build(&self, build: &Arc<Build>) -> bool {
+        Arc::ptr_eq(&self.build, build) || self.build.fingerprint() == build.fingerprint()
+    }
+
+    fn mix_in(&mut self, mode: Mode) {
+        self.mode = Some(self.mode.map_or(mode, |own| mix(own, mode)));
+    }
+
     /// Adds one process with counters as they are stored. The sum is of no use after an error.
     pub(crate) fn add_encoded(
         &mut self,
@@ -77,9 +85,9 @@ impl ProfileSum {
         build: &Arc<Build>,
         counts: &[u8],
     ) -> Result<(), StoredSumError> {
-        if Arc::ptr_eq(&self.build, build) || self.build.fingerprint() == build.fingerprint() {
+        if self.has_build(build) {
             add_counts(counts, &mut self.counts)?;
-            self.mode = Some(self.mode.map_or(mode, |own| mix(own, mode)));
+            self.mix_in(mode);
             return Ok(());
         }
         let counts = decode_counts(counts, build.blocks().len())?;

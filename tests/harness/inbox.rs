@@ -4,7 +4,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{Output, World};
-use crate::sim::Agent;
 
 /// More time than the five seconds that a hook has by default, for a machine that runs all tests at once.
 pub(crate) const LONG_DEADLINE: &[&str] = &["--deadline", "60s"];
@@ -17,19 +16,19 @@ impl World {
         inbox
     }
 
-    /// Runs the hook of a pod, which saves the counters of an agent to a folder.
-    pub(crate) fn run_hook(&self, folder: &Path, agent: &Agent, service: &str, options: &[&str]) -> Output {
-        let (folder, url) = (folder.to_str().unwrap(), agent.url());
-        let hook = ["pull", "--to-inbox", folder, "--service", service, "--address", &url];
+    /// Runs the hook of a pod, which saves the counters of the agent at a URL to a folder.
+    pub(crate) fn run_hook(&self, folder: &Path, url: &str, service: &str, options: &[&str]) -> Output {
+        let folder = folder.to_str().unwrap();
+        let hook = ["pull", "--to-inbox", folder, "--service", service, "--address", url];
         self.run(&[&hook, LONG_DEADLINE, options].concat())
     }
 
-    /// Saves the counters of an agent to the inbox, and returns the new snapshot.
+    /// Saves the counters of the agent at a URL to the inbox, and returns the new snapshot.
     #[track_caller]
-    pub(crate) fn leave_snapshot(&self, agent: &Agent, service: &str) -> PathBuf {
+    pub(crate) fn leave_snapshot(&self, url: &str, service: &str) -> PathBuf {
         let inbox = self.inbox();
         let before = snapshots(&inbox);
-        self.run_hook(&inbox, agent, service, &["--strict"]).assert_code(0);
+        self.run_hook(&inbox, url, service, &["--strict"]).assert_code(0);
         snapshots(&inbox).into_iter().find(|path| !before.contains(path)).expect("a snapshot")
     }
 }

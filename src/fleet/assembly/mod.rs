@@ -97,8 +97,18 @@ impl Fleet {
         ids: &IdSource,
         now: DateTime<Utc>,
     ) -> Self {
-        let StoredFleet { keys, services, listings, centers, asked, sources, coverport, .. } = known;
-        let (schedules, replicas, states) = (known.schedules, known.replicas, known.states);
+        let StoredFleet {
+            keys,
+            services,
+            listings,
+            centers,
+            asked,
+            sources,
+            schedules,
+            replicas,
+            states,
+            coverport,
+        } = known;
         let (mut key_ids, mut unreadable) = (HashMap::with_capacity(keys.len()), HashSet::new());
         for (id, key) in keys {
             match key {

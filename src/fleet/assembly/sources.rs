@@ -115,8 +115,10 @@ impl Assembly<'_> {
         let is_new = |target: &&Target| !as_before.contains_key(&target.address);
         let services: HashSet<&TargetService> =
             targets.iter().filter(is_new).map(|target| &target.service).collect();
-        let mut services: Vec<(ServiceFields, &TargetService)> =
-            services.into_iter().filter_map(|service| Some((self.fields_of(service)?, service))).collect();
+        let mut services: Vec<(ServiceFields, &TargetService)> = services
+            .into_iter()
+            .filter_map(|service| Some((service.fields(self.naming)?, service)))
+            .collect();
         // The longest commit first: it is the one that shorter spellings of it in this list mean.
         services.sort_unstable_by(|(a, _), (b, _)| (b.commit.len(), a).cmp(&(a.commit.len(), b)));
         let mut commits = self.commits_of(services.iter().map(|(fields, _)| fields));
@@ -137,14 +139,6 @@ impl Assembly<'_> {
             (TargetService::Fields(_), None) => unreachable!("fields have a name"),
         };
         targets.iter().map(name).collect()
-    }
-
-    /// Returns the fields of a service; `None` for a name that has none.
-    pub(super) fn fields_of(&self, service: &TargetService) -> Option<ServiceFields> {
-        match service {
-            TargetService::Fields(fields) => Some(fields.clone()),
-            TargetService::Name(name) => ServiceFields::from_name(name, self.naming),
-        }
     }
 
     /// Returns the known commits of each environment, region and app of these fields.

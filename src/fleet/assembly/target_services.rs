@@ -84,13 +84,10 @@ impl Assembly<'_> {
         apps: &ChosenApps,
         list: &mut TargetList,
     ) -> Result<Place, String> {
-        let Some(mut fields) = self.fields_of(&target.service) else { return Ok(Place::AsLabelled) };
+        let Some(mut fields) = target.service.fields(self.naming) else { return Ok(Place::AsLabelled) };
         let is_nameless = fields.app.is_empty();
-        let is_other_pod = |before: &ListedBefore| {
-            before.facts.as_ref().is_some_and(|facts| facts.is_other_pod(&target.facts))
-        };
-        let before = before.filter(|before| fields.may_label(&before.fields));
-        let before = before.filter(|before| !(is_nameless && is_other_pod(before)));
+        let before =
+            before.filter(|before| target.may_still_be(&fields, &before.fields, before.facts.as_deref()));
         if is_nameless {
             fields.app = self.app_of_program(target, before, &fields, apps, list)?;
         }
@@ -235,8 +232,7 @@ impl Assembly<'_> {
             self.members.iter().map(|(name, (key, member))| (member.id, (name, key, member))).collect();
         let listed = |listing: &ListedAddress| {
             let (name, key, member) = members.get(&listing.service)?;
-            let Key { env, region, app, commit } = (*keys.get(key)?).clone();
-            let fields = ServiceFields { env, region, app, branch: member.branch.clone(), commit };
+            let fields = ServiceFields::from_key(keys.get(key)?, &member.branch);
             let facts = listing.facts.clone();
             let known = ListedBefore { stored_name: (*name).clone(), fields, facts };
             Some(((*listing.address).to_owned(), known))

@@ -107,7 +107,7 @@ impl Collected {
 
     /// Takes a target in, or the reason why an entry cannot be asked. Fails beyond the bound, with a message.
     pub(super) fn add(&mut self, name: &str, target: Result<Target, String>) -> Result<(), String> {
-        if self.list.targets.len() + self.list.bad_count >= self.most {
+        if self.room() == 0 {
             return Err(format!("more than {} targets ([pull] max_addresses)", self.most));
         }
         match target {

@@ -63,6 +63,18 @@ impl Target {
     pub(crate) fn may_tell(&self) -> bool {
         self.facts.agent != Some(AgentKind::Goc)
     }
+
+    /// Tells whether this target, whose service has these labels, may still be of the service under which its source
+    /// listed it before, with these facts.
+    pub(crate) fn may_still_be(
+        &self,
+        labels: &ServiceFields,
+        before: &ServiceFields,
+        facts: Option<&TargetFacts>,
+    ) -> bool {
+        let is_other_pod = || facts.is_some_and(|facts| facts.is_other_pod(&self.facts));
+        labels.may_label(before) && !(labels.app.is_empty() && is_other_pod())
+    }
 }
 
 /// The service of a target.
@@ -72,6 +84,16 @@ pub(crate) enum TargetService {
     Name(String),
     /// Fields that are stored as they are.
     Fields(ServiceFields),
+}
+
+impl TargetService {
+    /// Returns the fields of the service; `None` for a name that has none.
+    pub(crate) fn fields(&self, naming: &Naming) -> Option<ServiceFields> {
+        match self {
+            Self::Fields(fields) => Some(fields.clone()),
+            Self::Name(name) => ServiceFields::from_name(name, naming),
+        }
+    }
 }
 
 /// The fields of a service; `''` where one is not given.
@@ -95,9 +117,7 @@ impl ServiceFields {
     pub(crate) fn from_stored(text: &str) -> Option<Self> {
         Some(Self::from_list(serde_json::from_str(text).ok()?))
     }
-}
 
-impl ServiceFields {
     /// Reads a full name; `None` for one that fits no pattern.
     pub(crate) fn from_name(name: &str, naming: &Naming) -> Option<Self> {
         let parsed = naming.parse(name);
@@ -128,6 +148,12 @@ impl ServiceFields {
     /// Makes the fields from a list in the order of [`Self::to_list`].
     pub(crate) fn from_list([env, region, app, branch, commit]: [String; 5]) -> Self {
         Self { env, region, app, branch, commit }
+    }
+
+    /// Makes the fields of a key and a branch.
+    pub(crate) fn from_key(key: &Key, branch: &str) -> Self {
+        let Key { env, region, app, commit } = key.clone();
+        Self { env, region, app, branch: branch.to_owned(), commit }
     }
 
     /// Returns the key of the service.

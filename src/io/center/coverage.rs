@@ -95,7 +95,7 @@ impl Client {
         reservation: Option<&mut Reservation>,
     ) -> Result<(AgentHeaders, Vec<u8>), HttpError> {
         let base = base_url(address)?;
-        let (headers, response) = self.get_from_agent(&format!("{}{path}", base.trim_end_matches('/')))?;
+        let (headers, response) = self.get_from_agent(&format!("{base}{path}"))?;
         let file = self.file(response, beside, reservation)?;
         Ok((headers, file))
     }
@@ -140,15 +140,17 @@ impl Client {
 
     /// Asks an address for what its agent says of its process on any path.
     pub(crate) fn agent_headers(&self, address: &str) -> Result<AgentHeaders, HttpError> {
-        let base = base_url(address)?;
-        let answer = self.bounded(self.agent.head(format!("{}/", base.trim_end_matches('/')))).call();
+        self.headers_at(&base_url(address)?)
+    }
+
+    fn headers_at(&self, base: &str) -> Result<AgentHeaders, HttpError> {
+        let answer = self.bounded(self.agent.head(format!("{base}/"))).call();
         answer.map(|response| AgentHeaders::read(response.headers())).map_err(|error| transport(&error))
     }
 
     /// Tells whether an agent of the kind coverport shows itself on a path that it need not know.
     pub(super) fn shows_coverport(&self, base: &str) -> bool {
-        let answer = self.bounded(self.agent.head(format!("{base}/"))).call();
-        answer.is_ok_and(|response| AgentHeaders::read(response.headers()).is_coverport)
+        self.headers_at(base).is_ok_and(|headers| headers.is_coverport)
     }
 }
 

@@ -139,7 +139,7 @@ impl Client {
     #[must_use]
     pub(crate) fn serves_counters(&self, address: &str, path: &str) -> bool {
         let Ok(base) = base_url(address) else { return false };
-        self.head(base.trim_end_matches('/'), path).is_ok_and(|head| head.is_counters())
+        self.head(&base, path).is_ok_and(|head| head.is_counters())
     }
 
     /// Asks for the start of an answer: by GET, or by POST if an agent allows nothing else.

@@ -10,6 +10,7 @@ use super::reading::{fingerprint, key_owner};
 use super::{Store, StoreError, Writer};
 use crate::fleet::ids::{KeyId, LifeId, StructureId};
 use crate::fleet::process::Process;
+use crate::fleet::targets::AgentKind;
 use crate::profile::Fingerprint;
 use crate::profile::gocover::MetaHash;
 use crate::time::iso;
@@ -17,15 +18,22 @@ use crate::time::iso;
 /// Number of metas of a key that stay, however long ago they were left. A name without a commit has one key for all of
 /// its builds, whose metas must not fill the disk.
 const LEFT_METAS_OF_A_KEY: i64 = 16;
-/// The word for agents of the kind coverport.
-const COVERPORT: &str = "coverport";
+/// The metas of hash ?1 that processes of key ?2 served or left.
+const METAS_OF_KEY: &str = "meta WHERE hash = ?1 AND sha256 IN (
+    SELECT process.meta FROM edition
+    JOIN generation ON generation.edition_id = edition.id
+    JOIN process ON process.generation_id = generation.id WHERE edition.key_id = ?2
+    UNION SELECT sha256 FROM left_meta WHERE key_id = ?2)";
 
 impl Store {
     /// Returns the addresses at which agents of the kind coverport were found.
     pub(crate) fn coverport_addresses(&self) -> Result<HashSet<String>, StoreError> {
         let sql = "SELECT address FROM agent WHERE kind = ?1";
         let owner = |row: &Row<'_>| Ok(ValueOwner::Address(row.get(0)?));
-        Ok(self.query_readable("agent", sql, [COVERPORT], owner, |row| row.get(0))?.into_iter().collect())
+        Ok(self
+            .query_readable("agent", sql, [AgentKind::COVERPORT], owner, |row| row.get(0))?
+            .into_iter()
+            .collect())
     }
 
     /// Returns the metas of this hash that processes of a key served or left, each with its SHA-256.
@@ -34,12 +42,7 @@ impl Store {
         key: KeyId,
         hash: MetaHash,
     ) -> Result<Vec<(Fingerprint, Vec<u8>)>, StoreError> {
-        let sql = "SELECT ?2, sha256, data FROM meta
-                   WHERE hash = ?1 AND sha256 IN (
-                       SELECT process.meta FROM edition
-                       JOIN generation ON generation.edition_id = edition.id
-                       JOIN process ON process.generation_id = generation.id WHERE edition.key_id = ?2
-                       UNION SELECT sha256 FROM left_meta WHERE key_id = ?2)";
+        let sql = &format!("SELECT ?2, sha256, data FROM {METAS_OF_KEY}");
         let read = |row: &Row<'_>| Ok((fingerprint(row, 1)?, row.get(2)?));
         self.query_readable("meta", sql, params![hash.as_bytes(), key], key_owner, read)
     }
@@ -61,12 +64,7 @@ impl Store {
 
     /// Returns SHA-256 of each meta of this hash that processes of a key served or left.
     pub(crate) fn meta_digests(&self, key: KeyId, hash: MetaHash) -> Result<Vec<Fingerprint>, StoreError> {
-        let sql = "SELECT ?2, sha256 FROM meta
-                   WHERE hash = ?1 AND sha256 IN (
-                       SELECT process.meta FROM edition
-                       JOIN generation ON generation.edition_id = edition.id
-                       JOIN process ON process.generation_id = generation.id WHERE edition.key_id = ?2
-                       UNION SELECT sha256 FROM left_meta WHERE key_id = ?2)";
+        let sql = &format!("SELECT ?2, sha256 FROM {METAS_OF_KEY}");
         let bound = params![hash.as_bytes(), key];
         self.query_readable("meta", sql, bound, key_owner, |row| fingerprint(row, 1))
     }
@@ -117,7 +115,7 @@ impl Writer<'_> {
         match is_coverport {
             true => self.run(
                 "INSERT OR REPLACE INTO agent (address, kind) VALUES (?1, ?2)",
-                params![address, COVERPORT],
+                params![address, AgentKind::COVERPORT],
             ),
             false => self.run("DELETE FROM agent WHERE address = ?1", params![address]),
         }

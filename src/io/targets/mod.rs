@@ -100,15 +100,13 @@ fn from_command(
 ) -> Result<TargetList, SourceError> {
     let mut running = Running::start(command, time_limit)?;
     let listed = read(&mut running, template, limits);
-    let listed = match running.is_at_end() {
-        // Text that ends early, or is no list, is the fault of a command that failed, whose own message says more.
-        true => running.finish().and_then(|()| time_limit.list(listed)),
-        false if matches!(listed, Err(TargetsError::OtherForm(_))) => match running.failure() {
-            Some(failed) => Err(failed),
-            None => time_limit.list(listed),
-        },
-        false => time_limit.list(listed),
+    // Text that ends early, or is no list, is the fault of a command that failed, whose own message says more.
+    let failed = match &listed {
+        _ if running.is_at_end() => running.finish().err(),
+        Err(TargetsError::OtherForm(_)) => running.failure(),
+        _ => None,
     };
+    let listed = failed.map_or_else(|| time_limit.list(listed), Err);
     match (listed, running.end()) {
         (Err(error), Err(left)) => Err(SourceError::Unended { error: Box::new(error), left }),
         (listed, _) => listed,
