@@ -56,7 +56,7 @@ fn ask_unknown(pull: &AddressPull<'_>) -> Result<(), AskError> {
             return asked;
         }
     } else if pull.was_of_goc() {
-        // A request more for each address of a fleet of goc would be felt.
+        // An additional request to each address would slow down the pull of a fleet of goc.
         return ask_as_goc(pull);
     }
     match run.client.find_kind(address)? {

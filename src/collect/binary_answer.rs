@@ -1,7 +1,8 @@
 //! Asks an address for Go's binary coverage data, and reads what it answers.
 //!
-//! The counters alone are asked for first. They are named by the hash of a meta, and only a meta that this service served
-//! before is used for them: the hash is nobody's proof. So a process that is new at its address is asked for its meta, too.
+//! The first request is for the counters alone, which name their meta by its hash. Only a meta that this service served
+//! before is used for them, because the hash alone proves nothing. For the same reason, a process that is new at its
+//! address is asked for its meta, too.
 
 use std::sync::Arc;
 

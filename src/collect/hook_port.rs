@@ -42,7 +42,8 @@ enum NotChosen {
 /// Returns the port that goc wrote into a file, in the current folder or else beside a running program: of several ports
 /// the only one with a listener. Without such a file, returns the port of the agent of a service with this name.
 ///
-/// A file in the current folder is a choice. Any other is one of this service only if the name of its process may be.
+/// A file in the current folder counts as the choice of the user. A file beside a program counts unless its process has
+/// the name of another service.
 pub(super) fn find(client: &Client, service: Option<&str>) -> Result<u16> {
     let mut files = host::address_files_here();
     if files.is_empty() {
@@ -90,7 +91,8 @@ fn of_agent(client: &Client, service: Option<&str>) -> Result<u16> {
     choose(&found, service, told).map_err(|why| explained(&why, &found, service))
 }
 
-/// Returns the agents at these ports. A process that is alone there, at the first port, need not show that it is one.
+/// Returns the agents at these ports. A process that listens alone, at the first port, counts as an agent without
+/// showing itself.
 fn found_ports(client: &Client, first: u16, last: u16) -> Vec<FoundPort> {
     let listened = host::listened_ports(first..=last);
     let is_first_alone = listened == [first];
@@ -108,9 +110,9 @@ fn found_ports(client: &Client, first: u16, last: u16) -> Vec<FoundPort> {
     found.into_iter().filter(is_agent).collect()
 }
 
-/// Chooses the port of a service: by the name in the environment of each process, else by the container or the user to
-/// which the hook belongs, too, else by the commit, else by `told`, the port in the environment of the hook, which may only
-/// be the first one that its agent tried.
+/// Chooses the port of a service among the processes that do not have the name of another service. Preferred are, in
+/// this order: the name of the service, the user and container of the hook, the commit of the service, the port `told`
+/// in the environment of the hook, and no other commit. The port `told` may only be the first one that the agent tried.
 fn choose(found: &[FoundPort], service: Option<&str>, told: Option<u16>) -> Result<u16, NotChosen> {
     let is_of_other = |found: &&FoundPort| is_of_other(found.listener.as_ref(), service);
     let has_name = |found: &FoundPort| service.is_some() && own_name(found.listener.as_ref()) == service;

@@ -12,7 +12,7 @@ use crate::io::center::{AgentHeaders, HttpError};
 use crate::names::in_message;
 
 /// Fails where an agent tells another commit than that under which a source of targets lists it; the next pull lists it
-/// anew. Of a name that a center lists, this is only noted, because the process itself registered it.
+/// anew. For a name that a center lists, the difference is only noted, because the process registered that name itself.
 pub(crate) fn check_commit(pull: &AddressPull<'_>, headers: &AgentHeaders) -> Result<(), HttpError> {
     let told = tidy_commit(headers.commit.as_deref().unwrap_or_default());
     let Some(key) = pull.only_key() else { return Ok(()) };

@@ -37,8 +37,7 @@ const KEPT_BYTES: u64 = 8 << 20;
 /// The topic of the message about agents whose counts grow with each pull.
 pub(crate) const GROWTH: &str = "growing counts";
 
-/// Largest difference between the clock of a process and ours for which its times are believed, with the time that a run
-/// takes.
+/// Largest lead of the clock of a process over the start of the run for which its times are believed.
 const CLOCKS_APART: TimeDelta = TimeDelta::days(1);
 
 /// A message to the thread that writes.
@@ -172,8 +171,8 @@ impl PullRun<'_> {
         LifeTimes { opened_at, pulled_at, closed_at, is_from_before_jump, is_mixture }
     }
 
-    /// Returns the time at which a process says that it read its counters, if that can be true. One that is still to come
-    /// would make all later answers old ones.
+    /// Returns the time at which a process says that it read its counters, if that can be true. A time in the future
+    /// would make all later answers look old.
     pub(crate) fn believed(&self, read_at: Option<DateTime<Utc>>) -> Option<DateTime<Utc>> {
         read_at.filter(|at| *at <= self.now + CLOCKS_APART)
     }

@@ -31,7 +31,7 @@ pub(crate) enum SumFailure {
     Conflict(BuildConflict),
 }
 
-/// A failure with the number of its life, of which the first failure is told, whichever thread had it.
+/// A failure with the number of its life. Of two failures, the one with the lower number is returned.
 type NumberedFailure = (usize, SumFailure);
 
 /// Adds the lives that `read` returns, until it returns `None`, to a sum, which is begun if there is none.

@@ -1,8 +1,9 @@
 //! Questions to targets about their programs, before the fleet is assembled: the commit that the header of an agent
 //! tells, and the program whose name stands for an app that no label names.
 //!
-//! A target is asked where its labels leave something open, where it is new in its source, where its labels lost before,
-//! and after a failure. Everything else is found out by the pull itself, which refuses an answer of another program.
+//! A target is asked where its labels leave something open, where it is new in its source, where its agent contradicted
+//! its labels before, and after a failure. Everything else is found out by the pull itself, which refuses an answer of
+//! another program.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -161,7 +162,7 @@ fn program_of(target: &Target, question: Question, client: &Client, memory: &Arc
     let told = |name| ProgramAnswer::Told(Box::new(ToldProgram::new(headers.commit.as_deref(), name)));
     let kind = target.facts.agent.clone().or(headers.is_coverport.then_some(AgentKind::Coverport));
     let kind = match (question, kind) {
-        // A proxy before the process answers to anything, too.
+        // A proxy in front of the process answers any request, too, so an answer alone does not show an agent.
         (Question::Commit, _) if !headers.is_coverport && headers.commit.is_none() => {
             return ProgramAnswer::Mute;
         }

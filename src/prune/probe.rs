@@ -127,7 +127,7 @@ impl Prober<'_> {
 
     fn probe(&self, target: &ProbeTarget, effort: ProbeEffort) -> Result<ProbeResult> {
         let mut probe = self.quick.probe(&target.address, effort);
-        // Nothing but its paths shows an agent raw.
+        // An agent of the kind raw shows itself only at the paths of its files.
         if probe.finding == Finding::Silent
             && self
                 .counters_paths(&target.address)?

@@ -121,8 +121,8 @@ impl FolderReader<'_, '_, '_, '_> {
         Ok(now - since)
     }
 
-    /// Moves counters that have waited for their meta in vain to the folder for bad files, as far as none there has to go
-    /// for them: such counters are good, and may be the only ones of their process.
+    /// Moves counters whose meta never came to the folder for bad files, as long as no file has to be removed there for
+    /// them. Such counters are good, and may be the only ones of their process.
     fn set_aside_as_room_permits(&mut self, folder: &Folder<'_>, mut expired: Vec<(String, String)>) {
         if expired.is_empty() {
             return;

@@ -26,13 +26,14 @@ use crate::io::workdir::data_folder::{DataFolder, OpenDataFolder};
 use crate::profile::Profile;
 use crate::profile::gocover::{CounterFile, DataError, DataFileName, DataHeader, HEADER_BYTES};
 
-/// Bytes of counter files after which what they gave is committed.
+/// Bytes of counter files after which a batch is committed.
 const BATCH_BYTES: u64 = 16 << 20;
-/// Time after which it is committed, too, since the files of a run that is killed are read again.
+/// Time after which a batch is committed in any case, because the next run reads the uncommitted files of a killed run
+/// again.
 const BATCH_TIME: Duration = Duration::from_millis(500);
 
-/// Bytes of a counter file from which the next one is read on another thread. Of smaller ones the exchange with the thread
-/// would take as long as the reading.
+/// Bytes of a counter file from which the next one is read on another thread. For a smaller file, the exchange with the
+/// thread would take as long as the reading.
 const READ_AHEAD_FROM: u64 = 64 << 10;
 
 /// Takes in the files of folders, one folder after another.

@@ -98,7 +98,7 @@ impl StuckMeta {
 }
 
 impl Folder<'_> {
-    /// Notes that a meta is refused. One that could not be read this time keeps its counters waiting.
+    /// Notes that a meta is refused. Counters wait for a meta that could not be read this time.
     pub(super) fn refuse_meta(&mut self, name: String, hash: Option<MetaHash>, why: WhyRefused) {
         if let WhyRefused::Stuck(reason) = &why {
             self.stuck_metas.push(StuckMeta { name: name.clone(), hash, reason: reason.clone() });

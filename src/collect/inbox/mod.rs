@@ -39,8 +39,8 @@ const LOOKED_INTO_AT_ONCE: usize = 512;
 /// Time for which the identity of a snapshot is remembered. A snapshot that comes again later still changes nothing,
 /// because its counts are stored.
 pub(crate) const REMEMBERED: TimeDelta = TimeDelta::days(90);
-/// Time for which a process that left counters in a folder is remembered after the last of them. What it leaves later is
-/// cumulative, and its earlier counters may be part of a sum by then.
+/// Time for which a process that left counters in a folder is remembered after the last of them. Counters that it
+/// leaves later include the earlier ones, which may be part of a sum by then.
 pub(crate) const PROCESSES_REMEMBERED: TimeDelta = TimeDelta::days(400);
 
 /// A file of an inbox with its outcome.

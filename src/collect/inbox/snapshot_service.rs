@@ -36,8 +36,8 @@ impl InboxReader<'_, '_, '_> {
         if fields.commit.is_empty() { None } else { self.entry_of(&fields) }
     }
 
-    /// Returns the index of the entry with these fields, which is added where there is none. Where they have no app, it is
-    /// the first one of the program that is not the app of another program.
+    /// Returns the index of the entry with these fields, which is added where there is none. If the fields have no app,
+    /// they get the first app of the program that does not stand for another program.
     pub(super) fn entry_of_program(
         &mut self,
         mut fields: ServiceFields,

@@ -33,7 +33,8 @@ impl Target {
     /// Returns the question to its process, if there is one; `labels` are the fields of its labels or of its full name.
     ///
     /// An agent of goc tells nothing. Any other is asked where the labels leave something open, where it is new, where
-    /// its labels lost before, and after a failure: the pull fails where an agent tells another program than before.
+    /// its agent contradicted its labels before, and after a failure: the pull fails where an agent tells another
+    /// program than before.
     pub(crate) fn question(&self, labels: &ServiceFields, history: AddressHistory<'_>) -> Option<Question> {
         let AddressHistory { before, found, has_failed } = history;
         let is_binary = self.is_labelled_binary();
