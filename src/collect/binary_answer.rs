@@ -6,8 +6,6 @@
 
 use std::sync::Arc;
 
-use sha2::{Digest as _, Sha256};
-
 use crate::address::shown_url;
 use crate::collect::address_pull::AddressPull;
 use crate::collect::asking::{KnownAnswer, known_answer, note_repeated};
@@ -140,7 +138,7 @@ fn read(
         coverage = request(pull.run.client, pull.address, kind, true, Some(&mut reservation))?;
         bytes += coverage.bytes;
     }
-    if let Some(meta) = known.iter().find(|meta| shows(&coverage, meta)) {
+    if let Some(meta) = shown_meta(&coverage, &known) {
         (coverage.meta, coverage.bytes) = (None, bytes);
         let counted = Counted::new(meta, &coverage, pull, &mut reservation)?;
         return Ok(counted.into_answer(kind, None, reservation));
@@ -171,11 +169,14 @@ fn is_known(pull: &AddressPull<'_>, process: &Process) -> anyhow::Result<bool> {
     Ok(false)
 }
 
-/// Tells whether an answer has this meta, and counters of it.
-fn shows(coverage: &CoverageAnswer, meta: &KnownMeta) -> bool {
-    let sha256 = coverage.meta.as_ref().and_then(|data| Fingerprint::from_bytes(&Sha256::digest(data)));
-    sha256 == Some(meta.sha256)
-        && CounterFile::from_bytes(&coverage.counters).is_ok_and(|file| file.hash() == meta.hash())
+/// Returns the known meta that an answer has, if its counters are of that meta.
+fn shown_meta<'k>(coverage: &CoverageAnswer, known: &'k [KnownMeta]) -> Option<&'k KnownMeta> {
+    if known.is_empty() {
+        return None;
+    }
+    let sha256 = Fingerprint::for_data(coverage.meta.as_ref()?);
+    let file = CounterFile::from_bytes(&coverage.counters).ok()?;
+    known.iter().find(|meta| meta.sha256 == sha256 && meta.hash() == file.hash())
 }
 
 /// A meta with the bytes that it was read from.

@@ -10,7 +10,7 @@ use crate::collect::mending::written;
 use crate::collect::open_key::OpenKey;
 use crate::collect::outcome::{AddressFailure, KeyOutcome, KeyResult, QuarantinedAddress, WhyQuarantined};
 use crate::collect::run::PullRun;
-use crate::collect::stored_sum::{self, StoredLife, SumFailure};
+use crate::collect::stored_sum::{self, EncodedLife, SumFailure};
 use crate::fleet::address_states::{PeekedFraction, address_states, answering};
 use crate::fleet::adoption::{self, Adoption};
 use crate::fleet::change::Change;
@@ -247,13 +247,13 @@ impl EndOfPull<'_> {
         // The templates are kept, so that lives of one structure share it.
         let mut templates = Vec::new();
         let mut next = lives.iter();
-        let stored = || -> anyhow::Result<Option<StoredLife>> {
+        let stored = || -> anyhow::Result<Option<EncodedLife>> {
             for known in next.by_ref() {
                 let template = self.run.template(self.store, known.structure)?;
                 if let Some(counts) = self.store.encoded_counts(known.id)? {
                     let (id, mode, build) = (known.id, known.mode, Arc::clone(template.build()));
                     templates.push(template);
-                    return Ok(Some(StoredLife { id, mode, build, counts }));
+                    return Ok(Some(EncodedLife { id, mode, build, counts }));
                 }
             }
             Ok(None)

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 
-use crate::fleet::targets::DEFAULT_PORT;
+use crate::fleet::targets::{DEFAULT_PORT, may_be_same, tidy_commit};
 use crate::io::center::{AgentHeaders, Client};
 use crate::io::clock::Deadline;
 use crate::io::host::{self, AddressFile, Listener};
@@ -151,10 +151,8 @@ fn prefer(left: &mut Vec<&FoundPort>, holds: impl Fn(&FoundPort) -> bool) {
 /// Tells whether the commit of a program is the one at the end of a service's name, as far as both are known.
 fn has_commit(found: &FoundPort, service: Option<&str>) -> Option<bool> {
     let (told, named) = (found.agent.commit.as_deref()?, service?.rsplit('_').next()?);
-    let is_commit =
-        |text: &str| (7..=64).contains(&text.len()) && text.bytes().all(|it| it.is_ascii_hexdigit());
-    let [told, named] = [told, named].map(str::to_ascii_lowercase);
-    (is_commit(&told) && is_commit(&named)).then(|| told.starts_with(&named) || named.starts_with(&told))
+    let [told, named] = [told, named].map(tidy_commit);
+    (!told.is_empty() && !named.is_empty()).then(|| may_be_same(&told, &named))
 }
 
 fn explained(why: &NotChosen, found: &[FoundPort], service: Option<&str>) -> anyhow::Error {

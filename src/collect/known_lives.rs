@@ -6,12 +6,14 @@ use crate::collect::address_pull::AddressPull;
 use crate::collect::run::PulledAnswer;
 use crate::collect::taking_in::BuildAssignment;
 use crate::fleet::counters;
+use crate::fleet::ids::LifeId;
 use crate::fleet::left_process::{Kinship, LeftName, exit_owner};
 use crate::fleet::life::{self, KnownLives, StoredLife};
 use crate::fleet::named_answer::{NamedAnswer, NamedLife, NamedPlace};
 use crate::fleet::process::Process;
 use crate::fleet::records::Life;
 use crate::fleet::snapshot::{self, LifeTimes, ResumedLife};
+use crate::io::store::{Store, StoreError};
 use crate::profile::Profile;
 
 /// Finds the stored life that an answer may go on with, closed ones that may be the same, and the mixture of its address.
@@ -28,10 +30,7 @@ pub(crate) fn known_lives(
         (known.build_group, known.structure, known.mode)
             == (assignment.build_group, assignment.structure, *mode)
     };
-    let counts_of = |known: &Life| match store.counts(known.id, answered.len()) {
-        Err(error) if error.is_of_one_value() => Ok(None),
-        counts => counts,
-    };
+    let counts_of = |known: &Life| readable_counts(store, known.id, answered.len());
     let (may_be_of_another, mixtures) = {
         let open = assignment.key.lock();
         let here = open.state.at(pull.address).map(|known| run.life_times(known));
@@ -80,6 +79,14 @@ pub(crate) fn known_lives(
     let left = left.map(|(StoredLife { life, .. }, counts)| StoredLife { life, counts });
     let others = if mixture.is_some() { joined_mixtures } else { Vec::new() };
     Ok(KnownLives { previous, others, mixture, left, ..KnownLives::default() })
+}
+
+/// Reads the counters of a life; `None` for counters that are damaged or gone.
+fn readable_counts(store: &Store, life: LifeId, blocks: usize) -> Result<Option<Vec<u64>>, StoreError> {
+    match store.counts(life, blocks) {
+        Err(error) if error.is_of_one_value() => Ok(None),
+        counts => counts,
+    }
 }
 
 /// Adds the mixtures of an address, which has several after two build groups became one. Returns the first one with the
@@ -151,10 +158,7 @@ fn left_life(
         }
     }
     for lives in [by_pod, by_id] {
-        let counts_of = |index: usize| match pull.store.counts(lives[index].id, counts.len()) {
-            Err(error) if error.is_of_one_value() => Ok(None),
-            counts => counts,
-        };
+        let counts_of = |index: usize| readable_counts(pull.store, lives[index].id, counts.len());
         let Some(owner) = exit_owner(*mode, lives.len(), counts, counts_of)? else { continue };
         let life = lives[owner.index].clone();
         let Some(stored) = pull.store.counts(life.id, counts.len())? else { continue };
@@ -208,10 +212,7 @@ fn named_place(
         .iter()
         .map(|(life, process)| NamedLife { process: process.as_ref(), is_open: life.closed_at.is_none() })
         .collect();
-    let counts_of = |index: usize| match pull.store.counts(here[index].0.id, counts.len()) {
-        Err(error) if error.is_of_one_value() => Ok(None),
-        counts => counts,
-    };
+    let counts_of = |index: usize| readable_counts(pull.store, here[index].0.id, counts.len());
     let of = |index: usize, counts| Some(StoredLife { life: here[index].0.clone(), counts });
     Ok(named.place(*mode, &lives, counts_of)?.map(|place| match place {
         NamedPlace::Held(index, then) | NamedPlace::LateOf(index, then) => {

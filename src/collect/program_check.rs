@@ -7,7 +7,7 @@ use crate::collect::fault::AskError;
 use crate::collect::known_meta::KnownMeta;
 use crate::collect::target_programs::program_of_app;
 use crate::fleet::records::Key;
-use crate::fleet::targets::{may_be_same, tidy_commit};
+use crate::fleet::targets::{ProgramName, may_be_same, tidy_commit};
 use crate::io::center::{AgentHeaders, HttpError};
 use crate::names::in_message;
 
@@ -52,8 +52,7 @@ pub(crate) fn check_program(
                 && [&of_app, &of_run].into_iter().flatten().all(|it| it == program)
         });
         if !is_same {
-            let told = program.map_or("none".to_owned(), |program| program.as_str().to_owned());
-            let told = in_message(&told).into_owned();
+            let told = in_message(program.as_ref().map_or("none", ProgramName::as_str)).into_owned();
             return Err(HttpError::OtherProgram(format!(
                 "its program is {told}, and its app \"{}\" is that of another program",
                 in_message(&place[2])

@@ -14,7 +14,7 @@ use crate::profile::{Build, BuildConflict, CodecError, Mode, ProfileSum, StoredS
 const LARGE: usize = 64 << 10;
 
 /// A stored life with its counters.
-pub(crate) struct StoredLife {
+pub(crate) struct EncodedLife {
     pub(crate) id: LifeId,
     pub(crate) mode: Mode,
     pub(crate) build: Arc<Build>,
@@ -37,7 +37,7 @@ type NumberedFailure = (usize, SumFailure);
 /// Adds the lives that `read` returns, until it returns `None`, to a sum, which is begun if there is none.
 pub(crate) fn add(
     own: Option<ProfileSum>,
-    mut read: impl FnMut() -> anyhow::Result<Option<StoredLife>>,
+    mut read: impl FnMut() -> anyhow::Result<Option<EncodedLife>>,
 ) -> Result<ProfileSum, SumFailure> {
     let mut sum = own;
     while let Some(life) = read().map_err(SumFailure::Reading)? {
@@ -54,7 +54,7 @@ fn empty() -> ProfileSum {
     ProfileSum::new(Arc::new(Build::empty()))
 }
 
-fn add_life(sum: &mut Option<ProfileSum>, life: &StoredLife) -> Result<(), SumFailure> {
+fn add_life(sum: &mut Option<ProfileSum>, life: &EncodedLife) -> Result<(), SumFailure> {
     let sum = sum.get_or_insert_with(|| ProfileSum::new(Arc::clone(&life.build)));
     sum.add_encoded(life.mode, &life.build, &life.counts).map_err(|error| match error {
         StoredSumError::Codec(error) => SumFailure::Damaged(life.id, error),
@@ -65,31 +65,25 @@ fn add_life(sum: &mut Option<ProfileSum>, life: &StoredLife) -> Result<(), SumFa
 /// Reads the lives, and adds each that the other thread has no time for.
 fn add_on_two_threads(
     mut sum: Option<ProfileSum>,
-    mut read: impl FnMut() -> anyhow::Result<Option<StoredLife>>,
+    mut read: impl FnMut() -> anyhow::Result<Option<EncodedLife>>,
 ) -> Result<ProfileSum, SumFailure> {
     let (lives, received) = mpsc::sync_channel(1);
     let (own, other) = thread::scope(|scope| {
         // Without a thread, one life waits in the channel until the others are added.
         let other = parallel::spawn(scope, move || add_received(&received));
         let mut number = 0;
-        let mut add_next = || -> Result<bool, SumFailure> {
-            let Some(life) = read().map_err(SumFailure::Reading)? else { return Ok(false) };
-            number += 1;
-            match lives.try_send((number, life)) {
-                Ok(()) => {}
-                Err(TrySendError::Full((_, life)) | TrySendError::Disconnected((_, life))) => {
+        let mut add_all = || -> Result<(), SumFailure> {
+            while let Some(life) = read().map_err(SumFailure::Reading)? {
+                number += 1;
+                if let Err(TrySendError::Full((_, life)) | TrySendError::Disconnected((_, life))) =
+                    lives.try_send((number, life))
+                {
                     add_life(&mut sum, &life)?;
                 }
             }
-            Ok(true)
+            Ok(())
         };
-        let own = loop {
-            match add_next() {
-                Ok(true) => {}
-                Ok(false) => break Ok(()),
-                Err(failure) => break Err(failure),
-            }
-        };
+        let own = add_all();
         drop(lives);
         (own.map_err(|failure| (number, failure)), other.join())
     });
@@ -106,7 +100,7 @@ fn add_on_two_threads(
     }
 }
 
-fn add_received(lives: &Receiver<(usize, StoredLife)>) -> Result<Option<ProfileSum>, NumberedFailure> {
+fn add_received(lives: &Receiver<(usize, EncodedLife)>) -> Result<Option<ProfileSum>, NumberedFailure> {
     let mut sum = None;
     for (number, life) in lives {
         add_life(&mut sum, &life).map_err(|failure| (number, failure))?;
@@ -129,11 +123,11 @@ mod tests {
         Arc::clone(template.build())
     }
 
-    fn lives(build: &Arc<Build>, count: i64) -> Vec<StoredLife> {
+    fn lives(build: &Arc<Build>, count: i64) -> Vec<EncodedLife> {
         let life = |id: i64| {
             let counts =
                 (0..LARGE as u64).map(|block| 1 + (block + id.cast_unsigned()) % 3).collect::<Vec<_>>();
-            StoredLife {
+            EncodedLife {
                 id: LifeId(id),
                 mode: Mode::Count,
                 build: Arc::clone(build),
@@ -143,7 +137,7 @@ mod tests {
         (1..=count).map(life).collect()
     }
 
-    fn added(lives: Vec<StoredLife>, threads: usize) -> Result<ProfileSum, SumFailure> {
+    fn added(lives: Vec<EncodedLife>, threads: usize) -> Result<ProfileSum, SumFailure> {
         let mut lives = lives.into_iter();
         with_threads(threads, || add(None, || Ok(lives.next())))
     }

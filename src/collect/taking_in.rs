@@ -227,20 +227,21 @@ fn send(
     });
     if let Some(process) = to_store {
         let process = Change::ProcessOf(life, process);
-        match more.is_empty() {
-            true => run.send(StoreMessage::Changes(Some(id), vec![process])),
-            false => more.push(process),
+        match has_new_counts {
+            true => more.push(process),
+            false => run.send(StoreMessage::Changes(Some(id), vec![process])),
         }
     }
     let state = &mut open.state;
-    let has_moved = !closed.is_empty() || !more.is_empty();
+    let has_moved = !closed.is_empty() || has_new_counts;
     let pulled = &mut state.build_groups[assignment.index];
     pulled.add(mode, &build, decision.counts())?;
-    let moved = match has_new_counts {
-        _ if !closed.is_empty() || !rivals.lives.is_empty() => Moved::Covered,
-        true if covers_more => Moved::Covered,
-        true => Moved::Counts,
-        false => Moved::Nothing,
+    let moved = if !closed.is_empty() || !rivals.lives.is_empty() || (has_new_counts && covers_more) {
+        Moved::Covered
+    } else if has_new_counts {
+        Moved::Counts
+    } else {
+        Moved::Nothing
     };
     pulled.moved = pulled.moved.max(moved);
     if !rivals.lives.is_empty() {

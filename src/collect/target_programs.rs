@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::collect::run::Adapters;
+use crate::collect::store_thread::StopReason;
 use crate::collect::whole_answer::main_package_at;
 use crate::fleet::assembly::{SourceAnswer, StoredFleet};
 use crate::fleet::ids::{KeyId, ServiceId};
@@ -37,7 +38,8 @@ pub(crate) fn ask_for_programs(
     if answers.is_empty() {
         return Ok(());
     }
-    let client = &client.until(deadline.half());
+    let until = deadline.half();
+    let client = &client.until(until);
     let history = History::new(known);
     for SourceAnswer { name, answer } in answers {
         let Some(Ok(list)) = answer else { continue };
@@ -60,7 +62,7 @@ pub(crate) fn ask_for_programs(
                 false => program_of(target, *question, client, memory),
             }
         };
-        let is_over = || signals.received().is_some() || deadline.half().has_passed();
+        let is_over = || StopReason::now(signals, until).is_some();
         // The deadline ends requests by itself; they are broken off for a signal alone, as nothing is asked after it.
         let break_off = || {
             if signals.received().is_some() {

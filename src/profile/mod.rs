@@ -104,6 +104,11 @@ impl Fingerprint {
         &self.0
     }
 
+    /// Makes the fingerprint of data.
+    pub(crate) fn for_data(data: &[u8]) -> Self {
+        Self(Sha256::digest(data).into())
+    }
+
     /// Restores a fingerprint from its 32 stored bytes; `None` for any other length.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {

@@ -74,7 +74,8 @@ impl RetentionRun {
         &mut self,
         store: &Store,
         locked: &LockedWorkdir,
-        (keep, now): (&RetentionRules, DateTime<Utc>),
+        keep: &RetentionRules,
+        now: DateTime<Utc>,
     ) -> Result<RowFiles> {
         let mut writer = store.writer(locked.proof());
         let spent = TimeDelta::from_std(keep.younger_than).ok().and_then(|age| now.checked_sub_signed(age));

@@ -93,7 +93,7 @@ impl PruneRun<'_> {
     ) -> Result<RetentionRun> {
         let Self { inputs: PruneInputs { naming, now, .. }, on_event, .. } = *self;
         let mut run = RetentionRun::plan(store, locked.workdir(), keep, naming, *now)?;
-        let files = run.drop_rows(store, locked, (keep, *now))?;
+        let files = run.drop_rows(store, locked, keep, *now)?;
         run.links.iter().for_each(|link| on_event(PruneEvent::LinkInTheWay(link)));
         let swept = self.sweep(locked, &files, keep.younger_than)?;
         on_event(PruneEvent::Swept(&swept));

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Result;
-use sha2::{Digest as _, Sha256};
 
 use super::folder::{Folder, FolderReader, refusal};
 use super::{ReadFault, WhyRefused};
@@ -190,7 +189,7 @@ impl FolderReader<'_, '_, '_, '_> {
         }
         let mut stored = self.reader.store.metas(key, hash).map_err(anyhow::Error::from)?;
         let (Some((sha256, data)), true) = (stored.pop(), stored.is_empty()) else { return Ok(None) };
-        if sha256_of(&data) != Some(sha256) {
+        if Fingerprint::for_data(&data) != sha256 {
             return Ok(None);
         }
         let memory = self.reader.run.memory.only_reader();
@@ -214,7 +213,7 @@ impl FolderReader<'_, '_, '_, '_> {
         mut memory: Reservation,
     ) -> Result<LoadedMeta, ReadFault> {
         if let Some((last_source, last)) = &mut self.metas.last
-            && sha256_of(&data) == Some(last.known.sha256)
+            && Fingerprint::for_data(&data) == last.known.sha256
         {
             *last_source = source;
             return Ok(last.clone());
@@ -273,8 +272,4 @@ impl MetaCache {
     fn from(&self, source: &MetaSource) -> Option<LoadedMeta> {
         self.last.as_ref().filter(|(last, _)| last == source).map(|(_, meta)| meta.clone())
     }
-}
-
-fn sha256_of(data: &[u8]) -> Option<Fingerprint> {
-    Fingerprint::from_bytes(&Sha256::digest(data))
 }

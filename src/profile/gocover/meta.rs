@@ -2,8 +2,6 @@
 
 use std::ops::Range;
 
-use sha2::{Digest, Sha256};
-
 use super::super::limits::{Limits, ParseError};
 use super::super::{Block, Fingerprint, Mode};
 use super::error::{DataError, DataFault, DataKind};
@@ -121,7 +119,7 @@ impl Meta {
         strings.ends.shrink_to_fit();
         functions.shrink_to_fit();
         blocks.shrink_to_fit();
-        let sha256 = Fingerprint(Sha256::digest(bytes).into());
+        let sha256 = Fingerprint::for_data(bytes);
         Ok(Self { header, sha256, strings, packages, functions, shape, blocks })
     }
 
