@@ -533,8 +533,19 @@ _goc_watchdog() {
     esac
 }
 
+# Offers the services that may stand at the cursor, from the database.
+_goc_watchdog_with_services() {
+    _goc_watchdog "$@"
+    local services
+    if [[ $2 != -* ]]; then
+        # Each service is one word without special characters.
+        services=($("$1" list --complete "${COMP_WORDS[@]:0:COMP_CWORD+1}" 2>/dev/null))
+        [[ ${#services[@]} -eq 0 ]] || COMPREPLY=("${services[@]}")
+    fi
+}
+
 if [[ "${BASH_VERSINFO[0]}" -eq 4 && "${BASH_VERSINFO[1]}" -ge 4 || "${BASH_VERSINFO[0]}" -gt 4 ]]; then
-    complete -F _goc_watchdog -o nosort -o bashdefault -o default goc-watchdog
+    complete -F _goc_watchdog_with_services -o nosort -o bashdefault -o default goc-watchdog
 else
-    complete -F _goc_watchdog -o bashdefault -o default goc-watchdog
+    complete -F _goc_watchdog_with_services -o bashdefault -o default goc-watchdog
 fi

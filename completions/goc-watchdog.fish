@@ -213,3 +213,13 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand history" -s q 
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand history" -s v -l verbose -d 'Print more, such as the reason why each service was or was not pulled'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand history" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand history" -s V -l version -d 'Print version'
+
+# Prints the services that may stand at the cursor, from the database.
+function __fish_goc_watchdog_services
+    set -l line (commandline -opc) (commandline -ct)
+    command $line[1] list --complete $line 2>/dev/null
+end
+
+complete -c goc-watchdog -n "not __fish_goc_watchdog_needs_command" -f -a "(__fish_goc_watchdog_services)"
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l explain -r -f -a "(__fish_goc_watchdog_services)"
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l against -r -f -a "(__fish_goc_watchdog_services)"

@@ -95,6 +95,11 @@ fn run(cli: &Cli, environment: RunEnvironment) -> Result<ExitCode> {
     {
         return Ok(commands::pull::to_inbox::run(args, folder, &cli.global));
     }
+    if let Command::List(args) = &cli.command
+        && !args.line_to_complete().is_empty()
+    {
+        return commands::list::complete::run(args.line_to_complete(), &cli.global, environment.caller);
+    }
     let context = Context::new(&cli.global, environment)?;
     match &cli.command {
         Command::Pull(args) => commands::pull::run(args, &context),

@@ -3,14 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write as _;
+use std::iter;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use clap::CommandFactory as _;
 use goc_watchdog::cli::Cli;
 use tempfile::TempDir;
 
-use crate::harness::has_program;
 use crate::harness::source::project_path;
+use crate::harness::{World, echo, has_program};
 
 /// Command lines up to the cursor, with the words that may follow there.
 type Completions = BTreeMap<String, BTreeSet<String>>;
@@ -39,6 +41,10 @@ fn expected_completions() -> Completions {
 
 /// Asks a shell for its completions, by a script that prints each line as `> LINE`, then the words offered at its end.
 fn completions_by(shell: &[&str], lines: &Completions) -> Completions {
+    // The program itself is asked for services.
+    let binary = Path::new(env!("CARGO_BIN_EXE_goc-watchdog")).parent().unwrap().to_owned();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::env::join_paths(iter::once(binary).chain(std::env::split_paths(&path))).unwrap();
     let home = TempDir::new().unwrap();
     fs::copy(project_path("tests/fixtures/completions/zshrc"), home.path().join(".zshrc")).unwrap();
     let script = project_path(&format!("tests/fixtures/completions/complete.{}", shell[0]));
@@ -48,7 +54,7 @@ fn completions_by(shell: &[&str], lines: &Completions) -> Completions {
         .args(shell)
         .arg(script)
         .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("PATH", path)
         .env("HOME", home.path())
         .env("TERM", "dumb")
         .env("COMPLETIONS", project_path("completions"))
@@ -82,7 +88,38 @@ fn assert_completes(shell: &[&str]) {
     if has_program(&[shell[0], "--version"]) {
         let defined = expected_completions();
         assert_eq!(completions_by(shell, &defined), defined);
+        let (_world, services) = known_services();
+        assert_eq!(completions_by(shell, &services), services);
     }
+}
+
+/// Returns a world with services, and command lines with those that every shell must offer.
+fn known_services() -> (World, Completions) {
+    let world = World::new();
+    let names = [
+        "staging_th_cart_master_0000001",
+        "staging_th_cart-v2_fix_0000002",
+        "staging_th_pay_master_0000003",
+        "staging_th_$(touch x)_master_0000004",
+    ];
+    let _agents = names.map(|name| world.start(name, &echo()));
+    world.pull(0);
+    let root = world.root();
+    let offered = [
+        ("total ca", &["cart", "cart-v2"][..]),
+        ("report staging_th_cart", &names[..2]),
+        ("history p", &["pay"]),
+        ("list pay car", &["cart", "cart-v2"]),
+        ("list --explain p", &["pay"]),
+        ("report cart --against staging_th_p", &names[2..3]),
+        ("total --fail-under 80 p", &["pay"]),
+    ];
+    let line = |(line, words): &(&str, &[&str])| {
+        let words = words.iter().map(|word| (*word).to_owned()).collect();
+        (format!("goc-watchdog --root {} {line}", root.display()), words)
+    };
+    let services = offered.iter().map(line).collect();
+    (world, services)
 }
 
 #[test]

@@ -56,21 +56,65 @@ fn page(command: &Command) -> Vec<u8> {
     page
 }
 
-fn completion(shell: Shell) -> Vec<u8> {
+/// Returns the completions of a shell: those that clap generates, and those of services by a part written by hand.
+fn completion(shell: Shell) -> String {
     let mut script = Vec::new();
-    if shell != Shell::Bash {
-        generate(shell, &mut Cli::command(), "goc-watchdog", &mut script);
-        return script;
-    }
-    // clap_complete 4.6 replaces a hyphen in the program's name in two different ways: one where the script notes the
-    // command of a line, another where it looks up the command's options. The script would thus offer nothing behind a
-    // command. A name without hyphens is the same in both places, so the program's own name is put back only where the
+    // clap_complete 4.6 replaces a hyphen in the program's name in two different ways: one where the script of bash notes
+    // the command of a line, another where it looks up the command's options. The script would thus offer nothing behind
+    // a command. A name without hyphens is the same in both places, so the program's own name is put back only where the
     // script registers its function.
-    generate(shell, &mut Cli::command(), "goc_watchdog", &mut script);
+    let name = if shell == Shell::Bash { "goc_watchdog" } else { "goc-watchdog" };
+    // clap_complete offers hidden options, too.
+    let mut cli = Cli::command().mut_subcommands(|command| match command.get_name() {
+        "list" => {
+            let shown = command.get_arguments().filter(|argument| !argument.is_hide_set()).cloned();
+            Command::new("list")
+                .about(command.get_about().cloned().expect("each command has one"))
+                .args(shown)
+        }
+        _ => command,
+    });
+    generate(shell, &mut cli, name, &mut script);
     let script = String::from_utf8(script).unwrap();
-    let registered = "-o default goc_watchdog\n";
-    assert_eq!(script.matches(registered).count(), 2, "one for each kind of bash");
-    script.replace(registered, "-o default goc-watchdog\n").into_bytes()
+    match shell {
+        Shell::Bash => {
+            let registration = "\nif [[ \"${BASH_VERSINFO[0]}\" -eq 4 ";
+            let services = include_str!("../completions/parts/services.bash");
+            let script = replaced(&script, registration, &format!("{services}{registration}"), 1);
+            let script = replaced(&script, "-F _goc_watchdog ", "-F _goc_watchdog_with_services ", 2);
+            replaced(&script, "-o default goc_watchdog\n", "-o default goc-watchdog\n", 2)
+        }
+        Shell::Zsh => {
+            let registration = "if [ \"$funcstack[1]\" ";
+            let services = include_str!("../completions/parts/services.zsh");
+            let script = replaced(&script, registration, &format!("{services}{registration}"), 1);
+            // The words of a command have lost the options before it, so those of the whole line are kept.
+            let start = "_goc-watchdog() {\n";
+            let line = "    local -a goc_watchdog_line=(\"${(@)words[1,CURRENT]}\")\n";
+            wanting_services(&replaced(&script, start, &format!("{start}{line}"), 1))
+        }
+        Shell::Fish => script + include_str!("../completions/parts/services.fish"),
+        _ => script,
+    }
+}
+
+/// Returns a script in which a text that stands there so many times is replaced.
+fn replaced(script: &str, from: &str, to: &str, times: usize) -> String {
+    assert_eq!(script.matches(from).count(), times, "{from}");
+    script.replace(from, to)
+}
+
+/// Returns a script of zsh that asks for services where an argument or the value of an option is one.
+fn wanting_services(script: &str) -> String {
+    let wants = |line: &str| {
+        ["'::service -- ", "'*::services -- ", "':service -- "].iter().any(|start| line.starts_with(start))
+            || line.contains("SERVICE:_default'")
+    };
+    let lines = script.lines().map(|line| match wants(line) {
+        true => replaced(line, ":_default'", ":_goc-watchdog_services'", 1),
+        false => line.to_owned(),
+    });
+    lines.map(|line| line + "\n").collect()
 }
 
 /// Returns all generated files by their path in the project.
@@ -84,7 +128,7 @@ fn generated() -> Vec<(PathBuf, Vec<u8>)> {
     }
     for shell in [Shell::Bash, Shell::Zsh, Shell::Fish, Shell::Elvish, Shell::PowerShell] {
         let name = clap_complete::Generator::file_name(&shell, "goc-watchdog");
-        files.push((Path::new("completions").join(name), completion(shell)));
+        files.push((Path::new("completions").join(name), completion(shell).into_bytes()));
     }
     files
 }

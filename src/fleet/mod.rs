@@ -11,6 +11,7 @@ pub(crate) mod build_group;
 pub(crate) mod center_address;
 pub(crate) mod center_list;
 pub(crate) mod change;
+pub(crate) mod completion;
 pub(crate) mod counters;
 pub(crate) mod election;
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! `list`: the services with their coverage and state.
 
+pub(crate) mod complete;
 mod explain;
 mod metrics;
 
@@ -72,6 +73,10 @@ pub struct ListArgs {
     /// Write to this file, which is replaced as a whole.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+
+    /// The words of a command line up to the cursor: print the services that may stand there. For completions.
+    #[arg(long, value_name = "WORD", num_args = 1.., allow_hyphen_values = true, hide = true)]
+    complete: Vec<String>,
 }
 
 /// The form of a list.
@@ -87,6 +92,11 @@ enum ListFormat {
 }
 
 impl ListArgs {
+    /// Returns the words of a command line that a shell completes; empty: the command is a list.
+    pub(crate) fn line_to_complete(&self) -> &[String] {
+        &self.complete
+    }
+
     fn query<'a>(&'a self, service: &'a str) -> ServiceQuery<'a> {
         self.narrow.query(service, self.commit.as_deref())
     }

@@ -9,6 +9,7 @@ use rusqlite::{Row, params};
 use super::damage::{ValueOwner, described, is_of_value};
 use super::reading::{maybe_time, time};
 use super::{Store, StoreError, Writer};
+use crate::fleet::completion::KnownName;
 use crate::fleet::ids::{BuildGroupId, KeyId, ServiceId};
 use crate::fleet::records::{AskedCenter, Key, ListedAddress, Lister, StoredService};
 use crate::fleet::targets::ServiceFields;
@@ -60,6 +61,37 @@ impl Store {
         })?;
         self.note_all(damaged)?;
         Ok(services.into_iter().flatten().collect())
+    }
+
+    /// Returns the names of which the app or the name itself begins with `word`. Damaged names are left out.
+    pub(crate) fn names_beginning_with(&self, word: &str) -> Result<Vec<KnownName>, StoreError> {
+        // A name with fields is stored in another form than it is shown.
+        let sql = "SELECT name, has_fields, env, region, app_name, git_branch, key_id,
+                          EXISTS (SELECT 1 FROM listing WHERE service_id = service.id AND unlisted_at IS NULL)
+                          OR EXISTS (SELECT 1 FROM target WHERE service_id = service.id AND unlisted_at IS NULL),
+                          (SELECT last_change_at FROM schedule WHERE schedule.key_id = service.key_id)
+                   FROM service JOIN cover_key ON cover_key.id = key_id
+                   WHERE has_fields OR substr(app_name, 1, length(?1)) = ?1 OR substr(name, 1, length(?1)) = ?1";
+        self.query_readable(
+            "service",
+            sql,
+            [word],
+            |_| Ok(ValueOwner::Nobody),
+            |row| {
+                let stored: String = row.get(0)?;
+                let shown = row.get::<_, bool>(1)?.then(|| ServiceFields::from_stored(&stored)).flatten();
+                Ok(KnownName {
+                    name: shown.map_or(stored, |fields| fields.to_string()),
+                    env: row.get(2)?,
+                    region: row.get(3)?,
+                    app: row.get(4)?,
+                    branch: row.get(5)?,
+                    key: row.get(6)?,
+                    runs: row.get(7)?,
+                    changed_at: row.get(8)?,
+                })
+            },
+        )
     }
 
     /// Returns the addresses that are or were listed under any name, in the order in which they were listed.

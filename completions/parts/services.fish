@@ -1,0 +1,10 @@
+
+# Prints the services that may stand at the cursor, from the database.
+function __fish_goc_watchdog_services
+    set -l line (commandline -opc) (commandline -ct)
+    command $line[1] list --complete $line 2>/dev/null
+end
+
+complete -c goc-watchdog -n "not __fish_goc_watchdog_needs_command" -f -a "(__fish_goc_watchdog_services)"
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l explain -r -f -a "(__fish_goc_watchdog_services)"
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l against -r -f -a "(__fish_goc_watchdog_services)"

@@ -1,0 +1,152 @@
+//! `list --complete`: the services that a shell offers for the last word of a command line.
+
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use clap::{Arg, Command, CommandFactory as _};
+
+use crate::access::Caller;
+use crate::cli::{Cli, GlobalOptions};
+use crate::exit::ExitCode;
+use crate::fleet::completion::completions;
+use crate::io::store::Store;
+use crate::io::workdir::Workdir;
+
+/// Prints the services that may stand at the end of a command line, one in a line. Nothing is printed where there is no
+/// database, or where one cannot be read: a person who types a command line waits for no message.
+pub(crate) fn run(line: &[String], global: &GlobalOptions, caller: Caller) -> Result<ExitCode> {
+    let mut command = Cli::command();
+    command.build();
+    let Some(wanted) = WantedService::from_line(&command, line) else { return Ok(ExitCode::Done) };
+    let root = wanted.root.map_or_else(|| global.root.clone(), below_home);
+    let known =
+        Workdir::new(&root, caller, global.trust_root || wanted.trusts_root).ok().and_then(|workdir| {
+            Store::open_read_only(&workdir.database()).ok()?.names_beginning_with(wanted.word).ok()
+        });
+    let known = known.unwrap_or_default();
+    let mut text = String::new();
+    for name in completions(wanted.word, &known) {
+        text.push_str(name);
+        text.push('\n');
+    }
+    io::stdout().write_all(text.as_bytes())?;
+    Ok(ExitCode::Done)
+}
+
+/// Returns a path that a shell has not read yet: `~` is the home folder.
+fn below_home(path: &str) -> PathBuf {
+    let home = path.strip_prefix("~/").zip(std::env::var_os("HOME"));
+    home.map_or_else(|| PathBuf::from(path), |(below, home)| Path::new(&home).join(below))
+}
+
+/// A word in a command line where a service is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct WantedService<'l> {
+    /// The beginning of the service that was typed so far.
+    word: &'l str,
+    /// The work directory that the line names.
+    root: Option<&'l str>,
+    trusts_root: bool,
+}
+
+impl<'l> WantedService<'l> {
+    /// Reads a line, of which the first word is the program and the last one is being typed; `None` if that is no place
+    /// of a service.
+    fn from_line(program: &Command, line: &'l [String]) -> Option<Self> {
+        let (word, before) = line.split_last()?;
+        let mut command = program;
+        let (mut root, mut trusts_root) = (None, false);
+        // The option whose value comes next.
+        let mut option: Option<&Arg> = None;
+        let (mut places, mut options_end) = (0, false);
+        for typed in before.get(1..)?.iter().map(String::as_str) {
+            if let Some(named) = option {
+                // bash makes a word of the sign in `--root=DIR`.
+                if typed != "=" {
+                    root = if named.get_id() == "root" { Some(typed) } else { root };
+                    option = None;
+                }
+            } else if typed == "--" {
+                options_end = true;
+            } else if let Some(typed) = typed.strip_prefix('-').filter(|_| !options_end) {
+                let (name, value) = typed.split_once('=').unzip();
+                let name = name.unwrap_or(typed);
+                let named = command.get_arguments().find(|argument| match name.strip_prefix('-') {
+                    Some(name) => argument.get_long() == Some(name),
+                    None => argument.get_short() == name.chars().last(),
+                });
+                let is_root = named.is_some_and(|named| named.get_id() == "root");
+                root = value.filter(|_| is_root).or(root);
+                trusts_root |= named.is_some_and(|named| named.get_id() == "trust_root");
+                option = named.filter(|named| named.get_action().takes_values() && value.is_none());
+            } else if let Some(found) = command.find_subcommand(typed) {
+                command = found;
+            } else {
+                places += 1;
+            }
+        }
+        let argument = match option {
+            Some(option) => Some(option),
+            None => command.get_positionals().nth(places).or_else(|| {
+                command
+                    .get_positionals()
+                    .last()
+                    .filter(|last| last.get_num_args().is_some_and(|n| n.max_values() > 1))
+            }),
+        };
+        let is_service = |argument: &Arg| {
+            let names = argument.get_value_names().unwrap_or_default();
+            names.iter().any(|name| name.split('|').any(|name| name == "SERVICE"))
+        };
+        // bash makes a word of the sign in `--explain=cart`.
+        let word = if word == "=" && option.is_some() { "" } else { word };
+        argument.is_some_and(is_service).then_some(Self { word, root, trusts_root })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_is_wanted_at_its_places_alone() {
+        let mut program = Cli::command();
+        program.build();
+        let wanted = |line: &str| {
+            let line: Vec<String> = line.split(' ').map(str::to_owned).collect();
+            let wanted = WantedService::from_line(&program, &line)?;
+            Some((wanted.word.to_owned(), wanted.root.map(str::to_owned), wanted.trusts_root))
+        };
+        let word = |word: &str| Some((word.to_owned(), None, false));
+        let below = |word: &str, root: &str| Some((word.to_owned(), Some(root.to_owned()), false));
+        for (line, expected) in [
+            ("goc-watchdog total ", word("")),
+            ("goc-watchdog total ca", word("ca")),
+            ("goc-watchdog report ca", word("ca")),
+            ("goc-watchdog history ca", word("ca")),
+            ("goc-watchdog list cart pay ca", word("ca")),
+            ("goc-watchdog pull -f cart ca", word("ca")),
+            ("goc-watchdog list --explain ca", word("ca")),
+            ("goc-watchdog list --explain = ca", word("ca")),
+            ("goc-watchdog list --explain =", word("")),
+            ("goc-watchdog report cart --against ca", word("ca")),
+            ("goc-watchdog total --fail-under 80 ca", word("ca")),
+            ("goc-watchdog total --fail-under=80 ca", word("ca")),
+            ("goc-watchdog total -- ca", word("ca")),
+            ("goc-watchdog total list", word("list")),
+            ("goc-watchdog --root /r total ca", below("ca", "/r")),
+            ("goc-watchdog total --root = /r ca", below("ca", "/r")),
+            ("goc-watchdog total --root=/r ca", below("ca", "/r")),
+            ("goc-watchdog --trust-root total ca", Some(("ca".to_owned(), None, true))),
+            ("goc-watchdog total cart ca", None),
+            ("goc-watchdog total --fail-under ca", None),
+            ("goc-watchdog total --root ca", None),
+            ("goc-watchdog prune ca", None),
+            ("goc-watchdog ca", None),
+            ("goc-watchdog", None),
+        ] {
+            assert_eq!(wanted(line), expected, "{line}");
+        }
+    }
+}
