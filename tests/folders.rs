@@ -186,14 +186,37 @@ fn thirty_calls_in_four_cumulative_files_are_thirty_in_whatever_order_they_come(
 fn processes_with_pid_1_differ_by_the_folders_of_their_pods() {
     let world = World::new();
     let file = data("snapshots", "covcounters").pop().unwrap();
-    for pod in ["pod-0", "pod-1"] {
+    for (pod, written_at) in [("pod-0", 1_795_924_281_869_788_675_u64), ("pod-1", 1_795_924_281_869_788_676)]
+    {
         let folder = world.folder(&format!("{SERVICE}/{pod}"));
         copy(&data("snapshots", SNAPSHOTS_META), &folder);
-        fs::copy(&file, folder.join("covcounters.39bdad10ba087682b81906837d7d9e0d.1.1795924281869788675"))
-            .unwrap();
+        let name = format!("covcounters.39bdad10ba087682b81906837d7d9e0d.1.{written_at}");
+        fs::copy(&file, folder.join(name)).unwrap();
     }
     assert_eq!(results(&world.pull_folders(0)), ["merged"; 2]);
     assert_eq!(*world.stored(APP).counts.iter().max().unwrap(), 60);
+}
+
+#[test]
+fn a_file_that_lies_in_several_folders_of_a_service_is_counted_once() {
+    let world = World::new();
+    let file = data("snapshots", "covcounters").pop().unwrap();
+    let folders = ["", "/pod-0", "/pod-1"].map(|pod| world.folder(&format!("{SERVICE}{pod}")));
+    for folder in &folders {
+        copy(&data("snapshots", SNAPSHOTS_META), folder);
+        copy(std::slice::from_ref(&file), folder);
+    }
+    let output = world.run(&["pull", "--no-peek", "-v"]).assert_code(0);
+    assert_eq!(*world.stored(APP).counts.iter().max().unwrap(), 30);
+    let said = "was taken in before, here or in another folder of the service, and counts once";
+    assert_eq!(output.stderr.matches(said).count(), 2, "{}", output.stderr);
+    assert!(output.stdout.contains("1 snapshot taken in"), "{}", output.stdout);
+    assert!(folders[1..].iter().all(|folder| names(folder) == [SNAPSHOTS_META]));
+    assert_eq!(names(&folders[0]), [SNAPSHOTS_META, "pod-0", "pod-1"]);
+    // A copy that comes later is no other file either.
+    copy(std::slice::from_ref(&file), &world.folder(&format!("{SERVICE}/pod-2")));
+    assert_eq!(results(&world.pull_folders(0)), ["known"]);
+    assert_eq!(*world.stored(APP).counts.iter().max().unwrap(), 30);
 }
 
 #[test]
@@ -610,9 +633,12 @@ fn files_that_may_not_be_removed_stay_are_counted_once_and_that_is_said_once() {
     chown(&folder, Some(NOBODY), Some(NOBODY)).unwrap();
     let run = || world.run_as(SERVICE_USER, SERVICE_USER, "022", &["pull", "--no-peek"]);
     let Some(output) = run() else { return };
-    output.assert_code(3).assert_stderr_contains("they stay, their data is stored and not counted again");
+    let output =
+        output.assert_code(3).assert_stderr_contains("they stay, their data is stored and not counted again");
+    assert!(output.stdout.contains("3 snapshots taken in"), "{}", output.stdout);
     let output = run().unwrap().assert_code(0);
     assert!(!output.stderr.contains("they stay"), "{}", output.stderr);
+    assert!(!output.stdout.contains("taken in"), "{}", output.stdout);
     assert_eq!(world.stored(APP), textfmt("count"));
     assert_eq!(names(&folder).len(), 4);
     chown(&folder, Some(SERVICE_USER), Some(SERVICE_USER)).unwrap();
@@ -853,4 +879,44 @@ fn a_process_that_goes_on_after_it_left_a_file_stays_one_life() {
     assert_eq!(world.stored(APP).counts, [5, 1, 2]);
     assert_eq!(world.query::<i64>("SELECT count(*) FROM generation WHERE closed_at IS NULL"), 1);
     assert_eq!(world.query::<i64>("SELECT count(*) FROM generation"), 1);
+}
+
+#[test]
+fn files_at_a_wrong_level_of_an_inbox_are_named_with_the_next_step_and_stay() {
+    let world = World::new();
+    let (inbox, deep) = (world.inbox(), world.folder("svc/pod/run"));
+    copy(&data("count", ""), &inbox);
+    copy(&data("count", "covmeta"), &deep);
+    for other in ["bad/x/y", "svc/pod/logs"] {
+        fs::write(world.folder(other).join("notes.txt"), "of another tool").unwrap();
+    }
+    copy(&data("count", ""), &world.folder("bad/x/y"));
+    copy(&data("count", ""), &world.folder(SERVICE));
+    let said = [
+        format!(
+            "inbox: 4 coverage files in \"{}\" itself not taken in, because no folder tells the service; let GOCOVERDIR be \
+             \"{}/<service>/<pod>\", and move the files there",
+            inbox.display(),
+            inbox.display()
+        ),
+        format!(
+            "inbox: 1 coverage file in \"{}\" not taken in, because that is deeper than <service>/<pod>; let GOCOVERDIR be \
+             the folder of a pod, and move the files there",
+            deep.display()
+        ),
+    ];
+    for _ in 0..2 {
+        let output = world.run_pull(3);
+        for line in &said {
+            assert_eq!(output.stderr.matches(line).count(), 1, "{}", output.stderr);
+        }
+        assert_eq!(output.stderr.matches("not taken in").count(), 2, "{}", output.stderr);
+        assert_eq!(world.stored(APP), textfmt("count"));
+        assert_eq!((names(&inbox).len(), names(&deep).len()), (4 + 3, 1));
+    }
+    fs::remove_dir_all(&deep).unwrap();
+    for file in data("count", "") {
+        fs::remove_file(inbox.join(file.file_name().unwrap())).unwrap();
+    }
+    world.run_pull(0);
 }

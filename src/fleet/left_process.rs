@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use super::process::Process;
 use super::process_snapshots::{SnapshotOrder, more_hits, snapshot_order};
 use super::snapshot::hex;
+use crate::profile::gocover::DataFileName;
 use crate::profile::{Fingerprint, Mode};
 
 /// Start of the address of a life whose counters were left in a folder. No agent can be asked there.
@@ -41,9 +42,13 @@ impl LeftProcess<'_> {
     }
 
     /// Returns the identity of one of its files: by its name and its content.
+    ///
+    /// Where the name has the nanosecond of its writing, files of one name and content in several folders of a service
+    /// are copies, or one volume that is mounted in several places.
     #[must_use]
     pub(crate) fn file_identity((service, pod): (&str, Option<&str>), name: &str, content: &[u8]) -> String {
         let content = hex(&Sha256::digest(content));
+        let pod = pod.filter(|_| !has_nanosecond(name));
         let said = serde_json::json!([SCHEME, service, pod, name, content]);
         hex(&Sha256::digest(said.to_string()))
     }
@@ -54,6 +59,13 @@ impl LeftProcess<'_> {
         let said = serde_json::json!([SCHEME, "waiting", service, pod, name]);
         hex(&Sha256::digest(said.to_string()))
     }
+}
+
+/// Tells whether the name of a counter file has the nanosecond at which Go wrote it. Other tools write other numbers,
+/// which may be the same in several folders.
+fn has_nanosecond(name: &str) -> bool {
+    const OF_2001: u64 = 1_000_000_000_000_000_000;
+    matches!(DataFileName::parse(name), Some(DataFileName::Counters { written_at, .. }) if written_at >= OF_2001)
 }
 
 /// The evidence that a process of a folder and one that was pulled over HTTP are the same.
@@ -270,5 +282,16 @@ mod tests {
         ] {
             assert_ne!(one, other);
         }
+    }
+
+    #[test]
+    fn a_file_that_was_written_at_one_nanosecond_is_the_same_in_all_folders_of_its_service() {
+        let identity =
+            |service, pod, name| LeftProcess::file_identity((service, Some(pod)), name, b"content");
+        let name = "covcounters.a.1.1795924281869788675";
+        assert_eq!(identity("svc", "pod-0", name), identity("svc", "pod-1", name));
+        assert_ne!(identity("svc", "pod-0", name), identity("other", "pod-0", name));
+        let other = "covcounters.a.1.17959";
+        assert_ne!(identity("svc", "pod-0", other), identity("svc", "pod-1", other));
     }
 }

@@ -184,7 +184,7 @@ impl<'i> FolderReader<'_, 'i, '_, '_> {
                 Ok(ReadCounters::Gone) => {}
                 Ok(ReadCounters::Known(identity)) => {
                     batch.stored.push(StoredFile { name: name.clone(), known: Some(identity) });
-                    self.note(folder, name, SnapshotOutcome::Known);
+                    self.note(folder, name, SnapshotOutcome::TakenBefore);
                 }
                 Ok(ReadCounters::New(counters)) => {
                     // The next file is begun first, so that it is read while the process of the one before is stored.

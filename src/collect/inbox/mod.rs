@@ -30,6 +30,7 @@ use crate::fleet::snapshot::{self, BadSnapshot, SnapshotHead};
 use crate::io::users;
 use crate::io::workdir::data_folder::{DataFolder, data_folders};
 use crate::io::workdir::inbox::{self, InboxFile};
+use crate::io::workdir::misplaced::{MisplacedFiles, misplaced_files};
 use crate::io::workdir::{Workdir, WorkdirError};
 use crate::memory::MemoryExhausted;
 use crate::profile::Fingerprint;
@@ -74,6 +75,8 @@ pub(crate) enum SnapshotOutcome {
     Merged,
     /// The counts were stored already.
     Known,
+    /// This very file was taken in before, here or in another folder of the service.
+    TakenBefore,
     /// The build contradicts the one that the key shows, so the counters are set aside.
     OtherBuild(Fingerprint),
     /// The file waits for the next run, because it may still be written.
@@ -111,6 +114,8 @@ pub(crate) struct InboxContents {
     folders: Vec<DataFolder>,
     /// Folders that could not be read.
     pub(crate) bad_inboxes: Vec<BadInbox>,
+    /// Coverage files that are not taken in, because they lie at a level where no service can be told.
+    pub(crate) misplaced: Vec<MisplacedFiles>,
     /// Files that are not snapshots, or not complete yet.
     refused: Vec<SnapshotResult>,
     /// Number of files that were not read for lack of time.
@@ -148,12 +153,19 @@ impl InboxOutcome {
 
     /// Tells whether the data of a file is stored, since this run or an earlier one.
     pub(crate) fn took_in_any(&self) -> bool {
-        use SnapshotOutcome::{Known, Merged, OtherBuild};
-        self.results.iter().any(|result| matches!(result.outcome, Merged | Known | OtherBuild(_)))
+        use SnapshotOutcome::{Known, Merged, OtherBuild, TakenBefore};
+        self.results
+            .iter()
+            .any(|result| matches!(result.outcome, Merged | Known | TakenBefore | OtherBuild(_)))
     }
 }
 
 impl InboxContents {
+    /// Tells whether files cannot be read or cannot be assigned to a service.
+    fn is_partial(&self) -> bool {
+        !self.bad_inboxes.is_empty() || !self.misplaced.is_empty()
+    }
+
     /// Tells whether there is anything that may be taken in.
     pub(crate) fn has_any(&self) -> bool {
         !self.snapshots.is_empty() || !self.folders.is_empty()
@@ -198,9 +210,12 @@ pub(crate) fn look(
         let owners = config.inbox_owners.as_deref();
         contents.look_into(files, owners, now, is_over);
         let (folders, failures) = data_folders(&folder, snapshot::SUFFIX);
+        contents.misplaced.extend(misplaced_files(&folder, &folders));
         contents.folders.extend(folders);
         contents.bad_inboxes.extend(failures.into_iter().map(|error| BadInbox::Unreadable(explained(error))));
     }
+    // An inbox may lie within another one.
+    contents.misplaced.retain(|files| contents.folders.iter().all(|folder| folder.path() != files.folder));
     contents.snapshots.sort_by_cached_key(|snapshot| {
         (snapshot.head.service.clone(), snapshot.head.captured_at, snapshot.file.path())
     });

@@ -84,14 +84,12 @@ enum TakeInResult {
 impl InboxReader<'_, '_, '_> {
     /// Takes in the snapshots, and marks the keys whose counters changed.
     pub(crate) fn take_in(mut self, contents: InboxContents) -> Result<InboxOutcome> {
-        if !contents.has_any() {
-            let InboxContents { bad_inboxes, refused: results, waiting, .. } = contents;
-            let is_partial = !bad_inboxes.is_empty();
-            return Ok(InboxOutcome { results, waiting, is_partial, ..InboxOutcome::default() });
-        }
-        let InboxContents { snapshots, folders, bad_inboxes, refused: results, waiting } = contents;
-        let is_partial = !bad_inboxes.is_empty();
+        let (has_any, is_partial) = (contents.has_any(), contents.is_partial());
+        let InboxContents { snapshots, folders, refused: results, waiting, .. } = contents;
         let mut outcome = InboxOutcome { results, waiting, is_partial, ..InboxOutcome::default() };
+        if !has_any {
+            return Ok(outcome);
+        }
         let (listings, pods) = (listings(self.store)?, pods(self.store)?);
         let mut cache = KeyCache { entries: HashMap::new(), listings, pods, open: None };
         for (index, entry) in self.fleet.entries.iter().enumerate() {
@@ -160,7 +158,7 @@ impl InboxReader<'_, '_, '_> {
         let head = &snapshot.head;
         let identity = head.identity();
         if self.store.is_taken(&identity)? {
-            return Ok(TakeInResult::Stored(SnapshotOutcome::Known));
+            return Ok(TakeInResult::Stored(SnapshotOutcome::TakenBefore));
         }
         let fields = head.fields.clone().map(ServiceFields::from_list);
         let named = match &fields {

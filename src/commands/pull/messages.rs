@@ -4,9 +4,9 @@ use anyhow::{Result, bail};
 
 use crate::address::shown_url;
 use crate::collect::inbox::SnapshotOutcome::{
-    self, Bad, Known, Merged, NoMeta, OtherBuild, Stuck, Unfinished,
+    self, Bad, Known, Merged, NoMeta, OtherBuild, Stuck, TakenBefore, Unfinished,
 };
-use crate::collect::inbox::{BadInbox, InboxOutcome, LeftKind, SnapshotResult};
+use crate::collect::inbox::{BadInbox, InboxContents, InboxOutcome, LeftKind, SnapshotResult};
 use crate::collect::outcome::{KeyOutcome, KeyResult, WhyQuarantined};
 use crate::collect::pull::{PullOutcome, TidiedRoot};
 use crate::commands::notices::{tell_cut_lists, tell_left, tell_mended, tell_swept};
@@ -18,6 +18,7 @@ use crate::fleet::plan::WaitingKey;
 use crate::fleet::services::Fleet;
 use crate::io::workdir::Workdir;
 use crate::io::workdir::inbox::MOST_BAD;
+use crate::io::workdir::misplaced::{MisplacedFiles, WrongLevel};
 use crate::names::{in_message, printable};
 use crate::phrases::moment;
 use crate::profile::Fingerprint;
@@ -45,13 +46,38 @@ pub(super) fn tell_tidied(tidied: &TidiedRoot, workdir: &Workdir) {
     }
 }
 
-/// Prints the inboxes that could not be read.
-pub(super) fn tell_bad_inboxes(bad_inboxes: &[BadInbox]) {
-    for bad in bad_inboxes {
+/// Prints the inboxes that could not be read, and the coverage files at a wrong level of the others.
+pub(super) fn tell_bad_inboxes(contents: &InboxContents) {
+    for bad in &contents.bad_inboxes {
         match bad {
             BadInbox::Missing(folder) => fail(format_args!("inbox {:?} does not exist", folder.display())),
             BadInbox::Unreadable(reason) => fail(format_args!("inbox: {reason}")),
         }
+    }
+    let (named, others) = contents.misplaced.split_at(contents.misplaced.len().min(NAMED_OF_INBOX));
+    for misplaced in named {
+        fail(misplaced_line(misplaced));
+    }
+    if !others.is_empty() {
+        let files = show::count(others.iter().map(|misplaced| misplaced.files).sum(), "coverage files");
+        let folders = show::count(others.len(), "more folders");
+        fail(format_args!("inbox: and {files} in {folders} of a wrong level"));
+    }
+}
+
+/// Returns the message on coverage files at a wrong level of an inbox.
+fn misplaced_line(MisplacedFiles { folder, files, level }: &MisplacedFiles) -> String {
+    let (count, folder) =
+        (show::count(*files, "coverage files"), in_message(&folder.to_string_lossy()).into_owned());
+    match level {
+        WrongLevel::Inbox => format!(
+            "inbox: {count} in \"{folder}\" itself not taken in, because no folder tells the service; let GOCOVERDIR be \
+             \"{folder}/<service>/<pod>\", and move the files there"
+        ),
+        WrongLevel::BelowPod => format!(
+            "inbox: {count} in \"{folder}\" not taken in, because that is deeper than <service>/<pod>; let GOCOVERDIR be \
+             the folder of a pod, and move the files there"
+        ),
     }
 }
 
@@ -139,7 +165,7 @@ const NAMED_OF_INBOX: usize = 10;
 /// Prints files of the inboxes. Only some are named, because thousands of bad files must not fill a log.
 pub(super) fn tell_inboxes(inbox: &InboxOutcome, context: &Context) {
     let InboxOutcome { results, waiting, .. } = inbox;
-    let has_trouble = |result: &SnapshotResult| !matches!(result.outcome, Merged | Known);
+    let has_trouble = |result: &SnapshotResult| !matches!(result.outcome, Merged | Known | TakenBefore);
     let (troubled, well): (Vec<&SnapshotResult>, Vec<&SnapshotResult>) =
         results.iter().partition(|result| has_trouble(result));
     let (named, others) = troubled.split_at(troubled.len().min(NAMED_OF_INBOX));
@@ -220,6 +246,13 @@ fn tell_snapshot(result: &SnapshotResult, context: &Context) {
             ));
         }
         (Merged, Some(name)) => context.explain(format!("{name}: {word} \"{file}\" was added")),
+        (TakenBefore, Some(name)) => {
+            let place = match result.kind {
+                LeftKind::Snapshot => "",
+                LeftKind::Counters | LeftKind::Meta => ", here or in another folder of the service",
+            };
+            context.explain(format!("{name}: {word} \"{file}\" was taken in before{place}, and counts once"));
+        }
         (_, Some(name)) => {
             context.explain(format!("{name}: {word} \"{file}\" has only counts that are stored already"));
         }

@@ -218,7 +218,7 @@ impl std::fmt::Display for Summary {
 fn snapshot_object(snapshot: &SnapshotResult) -> serde_json::Value {
     let (result, why) = match &snapshot.outcome {
         SnapshotOutcome::Merged => ("merged", None),
-        SnapshotOutcome::Known => ("known", None),
+        SnapshotOutcome::Known | SnapshotOutcome::TakenBefore => ("known", None),
         SnapshotOutcome::OtherBuild(build) => ("set_aside", Some(format!("other build {}", build.short()))),
         SnapshotOutcome::Unfinished(reason) => ("unfinished", Some(reason.clone())),
         SnapshotOutcome::NoMeta(reason) => ("waiting", Some(reason.clone())),

@@ -19,7 +19,8 @@ use super::inbox::{self, BAD};
 
 /// Folder that some file systems have at their top, for their repairs alone.
 const LOST_AND_FOUND: &str = "lost+found";
-const AS_FOLDER: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+/// How a folder is opened that no link may stand for.
+pub(super) const AS_FOLDER: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 /// A folder of a service below an inbox, or of one of its pods below that.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,7 +108,7 @@ fn is_folder(opened: &OwnedFd, name: &OsStr) -> bool {
 }
 
 /// Calls `see` with each name in a folder, and the kind of its file as far as the folder tells it.
-fn each_name(opened: &OwnedFd, mut see: impl FnMut(&OsStr, FileType)) -> io::Result<()> {
+pub(super) fn each_name(opened: &OwnedFd, mut see: impl FnMut(&OsStr, FileType)) -> io::Result<()> {
     for entry in Dir::read_from(opened)? {
         let entry = entry?;
         let name = OsStr::from_bytes(entry.file_name().to_bytes());
@@ -152,6 +153,10 @@ impl OpenDataFolder<'_> {
     /// Returns its path.
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    pub(super) fn handle(&self) -> &OwnedFd {
+        &self.opened
     }
 
     /// Calls `see` with each name in it that is UTF-8.

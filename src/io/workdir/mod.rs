@@ -23,6 +23,7 @@ mod error;
 mod folder;
 pub(crate) mod inbox;
 mod lock;
+pub(crate) mod misplaced;
 mod outside;
 mod permissions;
 mod profiles;
