@@ -25,6 +25,14 @@ import (
 
 const noData = "warning: GOCOVERDIR not set, no coverage data emitted\n" // Go's own line
 
+// said has the lines of an agent on stderr.
+func said(lines ...string) (text string) {
+	for _, line := range lines {
+		text += "coverage agent: " + line + "\n"
+	}
+	return text
+}
+
 // goCommand runs the go command without settings of this machine.
 func goCommand(t *testing.T, folder string, arguments ...string) string {
 	t.Helper()
@@ -175,6 +183,18 @@ func eventually(t *testing.T, claim string, holds func() bool) {
 
 var client = http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 
+// listening is the line with the port that the agent has.
+func (p *process) listening() string {
+	return fmt.Sprintf("listening on 127.0.0.1:%d", p.agentPort())
+}
+
+// expect ends the process, and compares its lines on stderr but Go's own.
+func (p *process) expect(lines ...string) {
+	p.t.Helper()
+	p.end()
+	equal(p.t, strings.Replace(p.errors.String(), noData, "", 1), said(lines...))
+}
+
 // agentPort finds the port among those that the agent tries, by the number of the process.
 func (p *process) agentPort() (port int) {
 	for port := p.port; port < p.port+50; port++ {
@@ -287,8 +307,7 @@ func TestCountersGrowWhileTheProcessRuns(t *testing.T) {
 	again := process.coverage("")
 	equal(t, text(t, work, again, again), worked(6))
 	equal(t, again.MetaData, whole.MetaData)
-	process.end()
-	equal(t, process.errors.String(), noData)
+	process.expect(process.listening())
 }
 
 func TestAnswersHaveTheFormOfCoverports(t *testing.T) {
@@ -348,12 +367,21 @@ func TestTheCommitIsThatOfTheBuild(t *testing.T) {
 	git("init", "-q")
 	git("add", ".")
 	git("commit", "-q", "-m", "service")
-	commit := func(stamp string) string {
+	expect := func(stamp, commit string, lines ...string) {
+		t.Helper()
 		program := build(t, folder, "-cover", "-covermode=atomic", "-buildvcs="+stamp)
-		return start(t, program, "SOURCE_GIT_COMMIT=845820727e").ask("HEAD", "/").Header.Get("X-Art-Coverage-Source-Commit")
+		process := start(t, program, "SOURCE_GIT_COMMIT=845820727e")
+		equal(t, process.ask("HEAD", "/").Header.Get("X-Art-Coverage-Source-Commit"), commit)
+		process.expect(append(lines, process.listening())...)
 	}
-	equal(t, commit("true"), git("rev-parse", "HEAD"))
-	equal(t, commit("false"), "845820727e")
+	head := git("rev-parse", "HEAD")
+	expect("true", head)
+	expect("false", "845820727e")
+
+	if err := os.WriteFile(filepath.Join(folder, "generated.txt"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	expect("true", head, "built from modified sources, lines may differ from "+head)
 }
 
 func TestARestartBeginsAnew(t *testing.T) {
@@ -392,11 +420,10 @@ func TestAModeOtherThanAtomicIsOneLine(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []string{"set", "count"} {
 		process := start(t, build(t, "testdata/service", "-cover", "-covermode="+mode))
-		words := "WriteCounters invoked for program built with -covermode=" + mode + " (please use -covermode=atomic)\n"
+		words := "WriteCounters invoked for program built with -covermode=" + mode + " (please use -covermode=atomic)"
 		answer := process.ask("GET", "/coverage")
-		equal(t, []any{answer.StatusCode, answer.body, answer.Header.Get("X-Art-Coverage-Server")}, []any{500, words, "1"})
-		process.end()
-		equal(t, process.errors.String(), noData+"coverage agent: "+words)
+		equal(t, []any{answer.StatusCode, answer.body, answer.Header.Get("X-Art-Coverage-Server")}, []any{500, words + "\n", "1"})
+		process.expect(words, process.listening())
 	}
 }
 
@@ -409,8 +436,7 @@ func TestInitMayTakeAnyTime(t *testing.T) {
 	fmt.Fprintln(process.input, "initialized")
 	process.work(1)
 	equal(t, process.coverage("").MetaFilename != "", true)
-	process.end()
-	equal(t, process.errors.String(), noData)
+	process.expect(process.listening())
 }
 
 func TestTheRaceDetectorFindsNothing(t *testing.T) {
@@ -422,8 +448,7 @@ func TestTheRaceDetectorFindsNothing(t *testing.T) {
 	process.work(4)
 	it := process.coverage("")
 	equal(t, text(t, work, it, it), worked(4))
-	process.end()
-	equal(t, process.errors.String(), noData)
+	process.expect(process.listening())
 }
 
 func TestEachProcessTakesTheNextFreePort(t *testing.T) {
@@ -437,11 +462,11 @@ func TestEachProcessTakesTheNextFreePort(t *testing.T) {
 	if second.agentPort() <= first.agentPort() {
 		t.Errorf("ports %d and %d", first.agentPort(), second.agentPort())
 	}
-	second.end()
-	taken := fmt.Sprintf("coverage agent: listen tcp 127.0.0.1:%d: bind: address already in use\n", second.port)
-	if !strings.Contains(second.errors.String(), taken) {
-		t.Error(second.errors)
+	var lines []string
+	for port := second.port; port < second.agentPort(); port++ {
+		lines = append(lines, fmt.Sprintf("listen tcp 127.0.0.1:%d: bind: address already in use", port))
 	}
+	second.expect(append(lines, second.listening())...)
 }
 
 func TestTheDefaultPortIsCoverports(t *testing.T) {
@@ -451,11 +476,26 @@ func TestTheDefaultPortIsCoverports(t *testing.T) {
 	process.ask("HEAD", "/")
 }
 
+// Kubernetes sets COVERAGE_PORT=tcp://... in the pods of a namespace that has a Service with the name "coverage".
+func TestAPortThatIsNoneIsNamed(t *testing.T) {
+	t.Parallel()
+	for _, value := range []string{"70000", "tcp://10.96.3.4:53700", "8080x", "-1"} {
+		process := start(t, instrumented(t), "COVERAGE_PORT="+value)
+		process.port = 53700
+		process.ask("HEAD", "/")
+		process.end()
+		line := said(fmt.Sprintf("COVERAGE_PORT %q is no port number, 53700 is used", value))
+		if !strings.HasPrefix(process.errors.String(), noData+line) {
+			t.Error(process.errors)
+		}
+	}
+}
+
 // ---- nothing that the service notices ----------------------------------------------------------
 
 func TestAServiceWithoutAPortWorksOn(t *testing.T) {
 	t.Parallel()
-	process := start(t, instrumented(t), "COVERAGE_PORT=70000") // no port has such a number
+	process := start(t, instrumented(t), "COVERAGE_HOST=192.0.2.1") // an address of nobody
 	eventually(t, "50 failures", func() bool { return strings.Count(process.errors.String(), "\n") == 51 })
 	eventually(t, "the agent is gone", func() bool {
 		return !strings.Contains(process.say("stacks"), "goc-watchdog/agent")
@@ -521,8 +561,9 @@ func TestACenterThatFailsAtFirstIsToldTheAddress(t *testing.T) {
 	eventually(t, "nobody registers any more", func() bool {
 		return !strings.Contains(process.say("stacks"), "agent.register")
 	})
-	process.end()
-	equal(t, process.errors.String(), noData)
+	process.expect(process.listening(),
+		"not registered at GOC_CENTER, serves without it, next try in 1s: status 500 Internal Server Error",
+		"not registered at GOC_CENTER, serves without it, next try in 2s: status 404 Not Found")
 }
 
 func TestAServiceWithoutItsCenterWorksOn(t *testing.T) {
@@ -530,8 +571,11 @@ func TestAServiceWithoutItsCenterWorksOn(t *testing.T) {
 	process := start(t, instrumented(t), fmt.Sprint("GOC_CENTER=http://127.0.0.1:", freePort(t)))
 	process.work(1)
 	equal(t, process.coverage("").MetaFilename != "", true)
+	eventually(t, "the reason is told", func() bool {
+		return regexp.MustCompile(`(?m)^coverage agent: not registered at GOC_CENTER, serves without it, next try in 1s: ` +
+			`Post "http://127.0.0.1:.*": .*: connection refused$`).MatchString(process.errors.String())
+	})
 	process.end()
-	equal(t, process.errors.String(), noData)
 }
 
 // ---- the module --------------------------------------------------------------------------------

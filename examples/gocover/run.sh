@@ -84,21 +84,13 @@ start_replica() {
     wait_for 20 "replica $1 listens" replica_listens "$1"
 }
 
-# Sets where replica $1 and the agent in it answer. The agent takes the next free port, and tells its process.
+# Sets where replica $1 and the agent in it answer, which both tell. The agent takes the next free port.
 replica_listens() {
-    local log=$scratch/replica-$1.log port pid
+    local log=$scratch/replica-$1.log
     kill -0 "${replica_pid[$1]}" 2>/dev/null || die_with_log "$log" "replica $1 ended at once"
     replica_url[$1]=$(sed -n 's/^echo: listening on //p' "$log")
-    [ -n "${replica_url[$1]}" ] || return 1
-    for ((port = first_port; port < first_port + 50; port++)); do
-        pid=$(fetch -I "http://127.0.0.1:$port/" 2>/dev/null | tr -d '\r' |
-            sed -n 's/^X-Art-Coverage-Pid: //p') || continue
-        if [ "$pid" = "${replica_pid[$1]}" ]; then
-            agent_port[$1]=$port
-            return
-        fi
-    done
-    return 1
+    agent_port[$1]=$(sed -n 's/^coverage agent: listening on .*://p' "$log")
+    [ -n "${replica_url[$1]}" ] && [ -n "${agent_port[$1]}" ]
 }
 
 # list_targets REPLICA...: writes the list that goc-watchdog reads, in Prometheus' form.
