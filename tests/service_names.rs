@@ -116,3 +116,21 @@ fn fields_without_a_service_are_refused_before_a_pull_does_anything() {
     hook.assert_stderr_contains("'--to-inbox <DIR>' cannot be used with");
     assert!(!world.root().exists());
 }
+
+#[test]
+fn names_that_fit_no_pattern_are_said_at_their_first_pull() {
+    let world = World::new();
+    let _agents = ["echo", "cart.v2"].map(|name| world.start(name, &echo()));
+    let first = world.pull(0).stderr;
+    let said = "2 names fit no pattern of service names (\"cart.v2\", \"echo\"), so each whole name is an app without a \
+                commit; if it has a commit, set pattern of [naming] in goc-watchdog.toml (this is said once)";
+    assert!(first.contains(said), "{first}");
+    let _new = world.start("pay", &echo());
+    let second = world.pull(0).stderr;
+    assert!(
+        second.contains("\"pay\" fits no pattern of service names, so the whole name is an app"),
+        "{second}"
+    );
+    assert!(!second.contains("echo"), "{second}");
+    assert!(!world.pull(0).stderr.contains("pattern"));
+}

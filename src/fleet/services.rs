@@ -20,6 +20,8 @@ pub(crate) struct Fleet {
     pub changes: Vec<Change>,
     /// Centers that did not answer, or suddenly list nothing, each with a message.
     pub silent: Vec<SilentCenter>,
+    /// Names that are new and fit no pattern.
+    pub new_unparsed: Vec<String>,
     /// Centers that list more than was taken, each with a message.
     pub cut: Vec<(String, String)>,
     /// Sources of targets that gave no list.

@@ -16,6 +16,7 @@ use crate::commands::{Context, Level, fail, inform, say, show, warn};
 use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::plan::WaitingKey;
 use crate::fleet::services::Fleet;
+use crate::io::workdir::CONFIGURATION;
 use crate::io::workdir::Workdir;
 use crate::io::workdir::inbox::MOST_BAD;
 use crate::io::workdir::misplaced::{MisplacedFiles, WrongLevel};
@@ -85,6 +86,7 @@ fn misplaced_line(MisplacedFiles { folder, files, level }: &MisplacedFiles) -> S
 /// it, unless the run can go on.
 pub(super) fn tell_silence(fleet: &Fleet, can_go_on: bool, context: &Context) -> Result<()> {
     tell_cut_lists(fleet);
+    tell_unparsed_names(fleet, context);
     tell_sources(fleet, "pulling the addresses it listed", context);
     for silent in &fleet.silent {
         let known = can_go_on || fleet.entries.iter().any(|entry| !entry.addresses().is_empty());
@@ -104,6 +106,28 @@ pub(super) fn tell_silence(fleet: &Fleet, can_go_on: bool, context: &Context) ->
         ));
     }
     Ok(())
+}
+
+/// Prints the new names that fit no pattern. The database knows them after this run, so they are told once.
+fn tell_unparsed_names(fleet: &Fleet, context: &Context) {
+    const NAMED: usize = 3;
+    let new = &fleet.new_unparsed;
+    let shown: Vec<String> = new.iter().take(NAMED).map(|name| format!("\"{}\"", in_message(name))).collect();
+    let shown = shown.join(", ");
+    let fit = match new.len() {
+        0 => return,
+        1 => format!("{shown} fits no pattern of service names, so the whole name"),
+        count @ ..=NAMED => {
+            format!("{count} names fit no pattern of service names ({shown}), so each whole name")
+        }
+        count => {
+            format!("{count} names fit no pattern of service names (such as {shown}), so each whole name")
+        }
+    };
+    context.tell(format_args!(
+        "{fit} is an app without a commit; if it has a commit, set pattern of [naming] in {CONFIGURATION} (this is said \
+         once)"
+    ));
 }
 
 /// Prints the files of the inboxes that were taken in and could not be removed.

@@ -128,6 +128,7 @@ impl Fleet {
             app_programs: HashMap::new(),
             changes: Vec::new(),
             silent: Vec::new(),
+            new_unparsed: Vec::new(),
             cut: Vec::new(),
         };
         for service in services {
@@ -190,6 +191,7 @@ struct Assembly<'a> {
     app_programs: HashMap<[String; 3], ProgramName>,
     changes: Vec<Change>,
     silent: Vec<SilentCenter>,
+    new_unparsed: Vec<String>,
     cut: Vec<(String, String)>,
 }
 
@@ -378,6 +380,9 @@ impl Assembly<'_> {
         }
         let id = self.ids.service();
         let parsed = self.naming.parse(name);
+        if !parsed.is_parsed() {
+            self.new_unparsed.push(name.to_owned());
+        }
         let (key, branch) = (Key::from_parsed(&parsed), parsed.branch);
         self.add_member(id, name, &key, branch, false);
         id
@@ -437,6 +442,7 @@ impl Assembly<'_> {
             entry.members.sort_by(|a, b| a.name.cmp(&b.name));
         }
         entries.sort_unstable_by(|a, b| a.key.cmp(&b.key));
-        Fleet { entries, changes: self.changes, silent: self.silent, cut: self.cut, ..Fleet::default() }
+        let Self { changes, silent, new_unparsed, cut, .. } = self;
+        Fleet { entries, changes, silent, new_unparsed, cut, ..Fleet::default() }
     }
 }
