@@ -870,6 +870,75 @@ fn an_exit_file_joins_the_life_of_its_pod_before_a_greater_one_of_another_pod() 
 }
 
 #[test]
+fn an_exit_file_joins_the_life_of_its_pod_though_another_pod_has_its_address_now() {
+    // Only lists of pods tell a uid.
+    for tells_uid in [false, true] {
+        let world = World::new();
+        world.configure("[pull]\nchange = \"counts\"\n");
+        let program = BinaryProgram::from_profile(BLOCKS);
+        let agent = Coverport::start(&program);
+        let address = agent.url().replace("http://", "");
+        let (ip, port) = address.split_once(':').unwrap();
+        let file = world.home().join("targets.json");
+        let pull = |pod: &str, code: i32| {
+            let list = match tells_uid {
+                false => json!([{"targets": [address], "labels": {"service": SERVICE, "pod": pod}}]),
+                true => json!({"kind": "List", "items": [{
+                    "kind": "Pod",
+                    "metadata": {"name": pod, "namespace": "staging", "uid": format!("uid-{pod}"),
+                                 "annotations": {"goc-watchdog/service": SERVICE, "goc-watchdog/port": port}},
+                    "spec": {"containers": [{"name": "calc"}]},
+                    "status": {"phase": "Running", "podIP": ip},
+                }]}),
+            };
+            fs::write(&file, list.to_string()).unwrap();
+            world.run(&["pull", "--force", "--targets", file.to_str().unwrap()]).assert_code(code);
+        };
+        agent.switch_to(1, &[5, 0, 1]);
+        pull("pod-x", 0);
+        let folder = world.folder(&format!("{SERVICE}/pod-x"));
+        fs::write(folder.join("covmeta.a"), program.meta()).unwrap();
+        fs::write(folder.join("covcounters.a.1.1"), program.counters(&[6, 0, 1])).unwrap();
+        agent.switch_to(1, &[0, 2, 0]);
+        pull("pod-y", 0);
+        assert_eq!(world.stored(APP).counts, [6, 2, 1], "{tells_uid}");
+        // The first pod leaves nothing more, and the second one its own file.
+        let folder = world.folder(&format!("{SERVICE}/pod-y"));
+        fs::write(folder.join("covmeta.a"), program.meta()).unwrap();
+        fs::write(folder.join("covcounters.a.1.1"), program.counters(&[7, 3, 1])).unwrap();
+        agent.kill();
+        pull("pod-y", 3);
+        assert_eq!(world.stored(APP).counts, [13, 3, 2], "{tells_uid}");
+        world.assert_consistent();
+    }
+}
+
+#[test]
+fn a_process_whose_pod_gets_another_name_in_the_list_is_counted_once() {
+    let world = World::new();
+    world.configure("[pull]\nchange = \"counts\"\n");
+    let program = BinaryProgram::from_profile(BLOCKS);
+    let agent = Coverport::start(&program);
+    let file = world.home().join("targets.json");
+    let target = agent.url().replace("http://", "");
+    agent.switch_to(1, &[5, 0, 1]);
+    for (pod, counts) in [("a", [5, 0, 1]), ("b", [5, 0, 1]), ("c", [7, 0, 1])] {
+        agent.switch_to(1, &counts);
+        let list = json!([{"targets": [target], "labels": {"service": SERVICE, "pod": pod}}]);
+        fs::write(&file, list.to_string()).unwrap();
+        world.run(&["pull", "--force", "--targets", file.to_str().unwrap()]).assert_code(0);
+        assert_eq!(world.stored(APP).counts, counts, "{pod}");
+    }
+    // A folder has the name that the pod had when the process started.
+    let folder = world.folder(&format!("{SERVICE}/b"));
+    fs::write(folder.join("covmeta.a"), program.meta()).unwrap();
+    fs::write(folder.join("covcounters.a.1.1"), program.counters(&[8, 0, 1])).unwrap();
+    agent.kill();
+    world.run(&["pull", "--force", "--targets", file.to_str().unwrap()]).assert_code(3);
+    assert_eq!(world.stored(APP).counts, [8, 0, 1]);
+}
+
+#[test]
 fn a_process_that_goes_on_after_it_left_a_file_stays_one_life() {
     let (world, agent, program, folder) = world_with_pulled([3, 0, 2]);
     fs::write(folder.join("covcounters.a.1.1"), program.counters(&[5, 0, 2])).unwrap();

@@ -1,7 +1,5 @@
 //! The stored lives that concern an answer.
 
-use std::collections::HashSet;
-
 use crate::collect::address_pull::AddressPull;
 use crate::collect::run::PulledAnswer;
 use crate::collect::taking_in::BuildAssignment;
@@ -142,7 +140,6 @@ fn left_life(
 ) -> anyhow::Result<Option<(StoredLife, Vec<u64>)>> {
     let Profile { mode, counts, .. } = &answer.profile;
     let of_group = (assignment.build_group, assignment.structure, *mode);
-    let pods: HashSet<String> = pull.pods().map(str::to_owned).collect();
     let mut open = assignment.key.lock();
     let (mut by_pod, mut by_id) = (Vec::new(), Vec::new());
     for life in &open.state.lives {
@@ -151,7 +148,7 @@ fn left_life(
             continue;
         }
         let left = life.address.as_deref().and_then(LeftName::parse);
-        match left.and_then(|left| left.kinship(process, &pods)) {
+        match left.and_then(|left| left.kinship(process)) {
             Some(Kinship::Pod) => by_pod.push(life.clone()),
             Some(Kinship::Pid) => by_id.push(life.clone()),
             None => {}

@@ -215,9 +215,10 @@ fn send(
     let mut open = key.lock();
     let has_new_counts = !more.is_empty();
     let process = process.map(|process| match open.process(life) {
-        // Counters that moved may be of another container than the one that was known.
         Some(known) if !has_new_counts => process.or_container_of(known),
-        _ => process,
+        // Counters that moved may be of another container than the one that was known.
+        Some(known) => process.with_pods_of(known),
+        None => process,
     });
     let process = process.map(|process| Process { started_at: None, ..process });
     let to_store = process.filter(|process| match (&decision, open.process(life)) {

@@ -1,7 +1,5 @@
 //! Processes that left their counters in a folder: what tells them apart, and which pulled life an exit file goes on with.
 
-use std::collections::HashSet;
-
 use sha2::{Digest, Sha256};
 
 use super::process::Process;
@@ -71,7 +69,7 @@ fn has_nanosecond(name: &str) -> bool {
 /// The evidence that a process of a folder and one that was pulled over HTTP are the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kinship {
-    /// The address is that of its pod.
+    /// The process was pulled as that of its pod.
     Pod,
     /// The process id is the same, and the pod is not known on both sides.
     Pid,
@@ -93,26 +91,23 @@ impl<'a> LeftName<'a> {
         Some(Self { pod: Some(pod).filter(|pod| !pod.is_empty()), pid, meta })
     }
 
-    /// Returns the evidence that this is the process that answers at an address; `None` if there is none. `pods` are
-    /// those of the address; empty: not known.
-    pub(crate) fn kinship(&self, answered: &Process, pods: &HashSet<String>) -> Option<Kinship> {
-        if self.meta != hex(answered.meta.as_bytes()) {
-            return None;
+    /// Returns the evidence that this is the process that answers at an address; `None` if there is none.
+    pub(crate) fn kinship(&self, answered: &Process) -> Option<Kinship> {
+        match self.meta == hex(answered.meta.as_bytes()) {
+            true => kinship((self.pod, self.pid), answered),
+            false => None,
         }
-        kinship((self.pod, self.pid), answered.pid, Some(pods).filter(|pods| !pods.is_empty()))
     }
 }
 
-/// Returns the evidence that a process with this pod and process id is the one that was pulled with the id `pulled` at
-/// an address of `pods`. A process that is known to be of another pod is another process.
-pub(crate) fn kinship(
-    (pod, pid): (Option<&str>, u64),
-    pulled: Option<u32>,
-    pods: Option<&HashSet<String>>,
-) -> Option<Kinship> {
-    match pod.zip(pods).map(|(pod, pods)| pods.contains(pod)) {
+/// Returns the evidence that a process of the same program with this pod and process id is the one that was pulled.
+///
+/// The pods are those with which it was pulled, because another pod may have its address now. A process that is known to
+/// be of another pod is another process.
+pub(crate) fn kinship((pod, pid): (Option<&str>, u64), pulled: &Process) -> Option<Kinship> {
+    match pod.filter(|_| !pulled.pods.is_empty()).map(|pod| pulled.pods.contains(pod)) {
         Some(true) => Some(Kinship::Pod),
-        None if pulled.is_some_and(|pulled| u64::from(pulled) == pid) => Some(Kinship::Pid),
+        None if pulled.pid.is_some_and(|pulled| u64::from(pulled) == pid) => Some(Kinship::Pid),
         _ => None,
     }
 }
@@ -167,6 +162,7 @@ pub(crate) fn exit_owner<C: AsRef<[u64]>, E>(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::convert::Infallible;
 
     use super::*;
@@ -251,12 +247,13 @@ mod tests {
     #[test]
     fn a_process_that_is_pulled_is_that_of_a_folder_by_its_pod_else_by_its_id() {
         let meta = build("lib").fingerprint();
-        let answered =
-            |pid| Process { meta, pid, uid: None, restarts: None, read_at: None, started_at: None };
+        let answered = |pid, pods: &[&str]| {
+            let pods: BTreeSet<String> = pods.iter().map(|&pod| pod.to_owned()).collect();
+            Process { meta, pid, uid: None, restarts: None, pods, read_at: None, started_at: None }
+        };
         let left = |pod, pid| LeftProcess { service: "svc", pod, pid, meta }.address();
         let kinship = |address: &str, pid, pods: &[&str]| {
-            let pods = pods.iter().map(|&pod| pod.to_owned()).collect();
-            LeftName::parse(address).unwrap().kinship(&answered(pid), &pods)
+            LeftName::parse(address).unwrap().kinship(&answered(pid, pods))
         };
         let (of_pod, of_none) = (left(Some("pod-1"), 1), left(None, 1));
         assert_eq!(kinship(&of_pod, Some(7), &["pod-0", "pod-1"]), Some(Kinship::Pod));

@@ -193,6 +193,7 @@ impl Nearest {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::convert::Infallible;
 
     use proptest::prelude::*;
@@ -207,7 +208,8 @@ mod tests {
     /// A process with this id that read its counters at this minute, if it tells it.
     fn process(pid: u32, minute: Option<i64>) -> Process {
         let read_at = minute.map(at);
-        Process { meta: print(1), pid: Some(pid), uid: None, restarts: None, read_at, started_at: None }
+        let (pods, started_at) = (BTreeSet::new(), None);
+        Process { meta: print(1), pid: Some(pid), uid: None, restarts: None, pods, read_at, started_at }
     }
 
     /// The place of an answer beside an open life and closed ones.

@@ -2,6 +2,8 @@
 //!
 //! Such an agent names its process, so that a restart is known where the counters alone would not show it.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 
 use crate::profile::Fingerprint;
@@ -19,6 +21,9 @@ pub(crate) struct Process {
     pub(crate) uid: Option<String>,
     /// Restarts of its container before it.
     pub(crate) restarts: Option<u64>,
+    /// Names of its pod in the lists with which it was pulled; empty: no list told one. There are several where sources
+    /// differ, or where a list names another pod while the counters go on. So a name tells no restart.
+    pub(crate) pods: BTreeSet<String>,
     /// Time at which its counters were read, by its own clock. No part of its identity.
     pub(crate) read_at: Option<DateTime<Utc>>,
     /// Start of its container, as a list tells it together with the restarts. It is compared with the times at which
@@ -78,10 +83,16 @@ impl Process {
         of(self) == of(other)
     }
 
-    /// Returns this process with what is known of its container where no list tells it now.
+    /// Returns this process with what is known of its container where no list tells it now, and with its known pods.
     pub(crate) fn or_container_of(self, known: &Self) -> Self {
         let (uid, restarts) = (self.uid.or_else(|| known.uid.clone()), self.restarts.or(known.restarts));
-        Self { uid, restarts, ..self }
+        Self { uid, restarts, ..self }.with_pods_of(known)
+    }
+
+    /// Returns this process with the pods that were told of it before.
+    pub(crate) fn with_pods_of(mut self, known: &Self) -> Self {
+        self.pods.extend(known.pods.iter().cloned());
+        self
     }
 
     /// Returns this process without what a list tells of a container that started after its counters were read. A proxy
@@ -109,7 +120,15 @@ mod tests {
     fn another_pid_meta_pod_or_restart_is_another_process_and_what_is_not_told_tells_nothing() {
         let meta = build("lib").fingerprint();
         let uid = Some("a-1".to_owned());
-        let process = Process { meta, pid: Some(1), uid, restarts: Some(0), read_at: None, started_at: None };
+        let process = Process {
+            meta,
+            pid: Some(1),
+            uid,
+            restarts: Some(0),
+            pods: BTreeSet::new(),
+            read_at: None,
+            started_at: None,
+        };
         assert!(process.may_be(&process.clone()));
         assert!(process.may_be(&Process { pid: None, uid: None, restarts: None, ..process.clone() }));
         for other in [
@@ -126,7 +145,8 @@ mod tests {
     fn what_tells_a_process_decides_how_certain_it_is() {
         let meta = build("lib").fingerprint();
         let (uid, read_at) = (Some("a-1".to_owned()), Some(at(1)));
-        let process = Process { meta, pid: Some(1), uid, restarts: Some(0), read_at, started_at: None };
+        let pods = BTreeSet::new();
+        let process = Process { meta, pid: Some(1), uid, restarts: Some(0), pods, read_at, started_at: None };
         let later = Process { read_at: Some(at(2)), ..process.clone() };
         assert!(process.is_told_as(&later) && process.is_of_container(&later) && process.answers_as(&later));
         let restarted = Process { restarts: Some(1), ..later.clone() };
@@ -137,6 +157,9 @@ mod tests {
         let rebuilt = Process { meta: build("lib'").fingerprint(), ..process.clone() };
         assert!(!process.is_another(&rebuilt) && !process.answers_as(&rebuilt));
         assert!(!process.shares_telling_pid(&process));
+        let of_pod = Process { pods: BTreeSet::from(["a".to_owned()]), ..process.clone() };
+        assert!(process.may_be(&of_pod) && of_pod.may_be(&process) && !process.is_told_as(&of_pod));
+        assert_eq!(process.clone().or_container_of(&of_pod), of_pod);
         let of_host = Process { pid: Some(812), ..process };
         assert!(of_host.shares_telling_pid(&of_host));
     }
@@ -150,6 +173,7 @@ mod tests {
             pid,
             uid: uid.clone(),
             restarts: Some(3),
+            pods: BTreeSet::new(),
             read_at: Some(at(10)),
             started_at: None,
         };
@@ -184,6 +208,7 @@ mod tests {
             pid,
             uid: uid.clone(),
             restarts: Some(3),
+            pods: BTreeSet::new(),
             read_at: Some(at(read_at)),
             started_at: Some(at(started_at)),
         };

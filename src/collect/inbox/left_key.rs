@@ -6,7 +6,6 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::kept_counts::KeptCounts;
-use super::origin::Pods;
 use crate::collect::open_key::OpenKey;
 use crate::fleet::ids::LifeId;
 use crate::fleet::left_process::{Kinship, LeftProcess, is_left, kinship};
@@ -30,7 +29,7 @@ pub(super) struct LeftKey {
 pub(super) struct PulledLives {
     /// Of its pod.
     pub(super) of_pod: Vec<LifeId>,
-    /// With its process id, at addresses of which no pod is known; at any address where its pod is not known.
+    /// With its process id, where the pod is not known on both sides.
     pub(super) of_pid: Vec<LifeId>,
 }
 
@@ -93,7 +92,6 @@ impl LeftKey {
         &self,
         lives: impl Iterator<Item = &'l Life>,
         process: &LeftProcess<'_>,
-        pods: &Pods,
     ) -> PulledLives {
         let mut pulled = PulledLives::default();
         if self.pulled.is_empty() {
@@ -103,8 +101,7 @@ impl LeftKey {
             let Some(known) = self.pulled.get(&life.id).filter(|known| known.meta == process.meta) else {
                 continue;
             };
-            let pods = life.address.as_ref().and_then(|address| pods.get(address));
-            match kinship((process.pod, process.pid), known.pid, pods) {
+            match kinship((process.pod, process.pid), known) {
                 Some(Kinship::Pod) => pulled.of_pod.push(life.id),
                 Some(Kinship::Pid) => pulled.of_pid.push(life.id),
                 None => {}

@@ -181,7 +181,7 @@ impl FolderReader<'_, '_, '_, '_> {
         let (address, identity) = (process.address(), process.identity());
         let is_of_it = |life: &&Life| (life.structure, life.mode) == (structure, mode);
         let lives = open_key.state.lives.iter().filter(is_of_it);
-        let pulled = key.pulled_lives(lives, &process, &self.cache.pods);
+        let pulled = key.pulled_lives(lives, &process);
 
         let lives = key.lives_at(&address, open_key).filter(is_of_it);
         let StoredSnapshots { snapshots, stored, rest } =

@@ -214,8 +214,6 @@ impl SnapshotOrigin<'_, '_> {
 }
 
 pub(super) type Listings = HashMap<ServiceId, Vec<String>>;
-/// Names of pods by address.
-pub(super) type Pods = HashMap<String, HashSet<String>>;
 
 /// Returns the addresses that are or were listed under each name, the latest first.
 pub(super) fn listings(store: &Store) -> Result<Listings> {
@@ -227,17 +225,6 @@ pub(super) fn listings(store: &Store) -> Result<Listings> {
         by_service.entry(listing.service).or_default().push(normal_form(&listing.address));
     }
     Ok(by_service)
-}
-
-/// Returns the pods of addresses, as sources of targets tell them.
-pub(super) fn pods(store: &Store) -> Result<Pods> {
-    let mut pods = Pods::new();
-    for listed in store.targets()? {
-        if let Some(pod) = listed.facts.as_ref().and_then(|facts| facts.pod.clone()) {
-            pods.entry(normal_form(&listed.address)).or_default().insert(pod);
-        }
-    }
-    Ok(pods)
 }
 
 /// Returns the address under which the process of a snapshot is known, or else its own address.

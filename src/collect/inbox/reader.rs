@@ -11,7 +11,7 @@ use anyhow::Result;
 
 use super::folder::FolderReader;
 use super::left_meta::MetaCache;
-use super::origin::{Listings, Pods, SnapshotOrigin, address_of, listings, pods};
+use super::origin::{Listings, SnapshotOrigin, address_of, listings};
 use super::snapshot_service::NAMELESS;
 use super::{
     InboxContents, InboxOutcome, RefusedFile, Snapshot, SnapshotOutcome, SnapshotResult, WhyRefused,
@@ -60,7 +60,6 @@ pub(super) struct KeyCache {
     /// Index in the fleet of each name.
     pub(super) entries: HashMap<String, usize>,
     listings: Listings,
-    pub(super) pods: Pods,
     pub(super) open: Option<(usize, OpenKey)>,
 }
 
@@ -90,8 +89,8 @@ impl InboxReader<'_, '_, '_> {
         if !has_any {
             return Ok(outcome);
         }
-        let (listings, pods) = (listings(self.store)?, pods(self.store)?);
-        let mut cache = KeyCache { entries: HashMap::new(), listings, pods, open: None };
+        let listings = listings(self.store)?;
+        let mut cache = KeyCache { entries: HashMap::new(), listings, open: None };
         for (index, entry) in self.fleet.entries.iter().enumerate() {
             cache.entries.extend(entry.members.iter().map(|member| (member.name.clone(), index)));
         }

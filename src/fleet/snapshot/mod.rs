@@ -11,6 +11,7 @@ pub(crate) use placing::{
     may_be_in_sum, place, resumed,
 };
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use chrono::{DateTime, Datelike as _, Utc};
@@ -151,7 +152,8 @@ impl SnapshotHead {
     #[must_use]
     pub(crate) fn named_process(&self, meta: Fingerprint) -> Process {
         let NamedByAgent { pid, read_at } = self.agent.unwrap_or(NamedByAgent { pid: None, read_at: None });
-        Process { meta, pid, uid: None, restarts: None, read_at, started_at: None }
+        let (pods, started_at) = (BTreeSet::new(), None);
+        Process { meta, pid, uid: None, restarts: None, pods, read_at, started_at }
     }
 
     /// Returns the two lines before the profile.

@@ -1,12 +1,13 @@
 //! Agents that serve Go's binary coverage data: their kinds, the metas of their programs, and the processes of lives.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
+use rusqlite::types::ValueRef;
 use rusqlite::{Row, params};
 
 use super::damage::ValueOwner;
-use super::reading::{fingerprint, key_owner};
+use super::reading::{fingerprint, key_owner, string_list};
 use super::{Store, StoreError, Writer};
 use crate::fleet::ids::{KeyId, LifeId, StructureId};
 use crate::fleet::process::Process;
@@ -92,7 +93,7 @@ impl Store {
 
     /// Returns the processes of the lives of a key, where agents told them.
     pub(crate) fn processes(&self, key: KeyId) -> Result<HashMap<LifeId, Process>, StoreError> {
-        let sql = "SELECT edition.key_id, generation.id, meta, pid, uid, restarts, read_at FROM edition
+        let sql = "SELECT edition.key_id, generation.id, meta, pid, uid, restarts, read_at, pods FROM edition
                    JOIN generation ON generation.edition_id = edition.id
                    JOIN process ON process.generation_id = generation.id WHERE edition.key_id = ?1";
         let processes = self.query_readable("process", sql, [key], key_owner, |row| {
@@ -102,6 +103,10 @@ impl Store {
                 uid: row.get(4)?,
                 restarts: row.get::<_, Option<i64>>(5)?.and_then(|restarts| restarts.try_into().ok()),
                 read_at: row.get::<_, Option<i64>>(6)?.map(DateTime::from_timestamp_nanos),
+                pods: match row.get_ref(7)? {
+                    ValueRef::Null => BTreeSet::new(),
+                    _ => string_list(row, 7)?.into_iter().collect(),
+                },
                 started_at: None,
             };
             Ok((row.get(1)?, process))
@@ -159,13 +164,14 @@ impl Writer<'_> {
     }
 
     pub(super) fn set_process(&self, life: LifeId, process: &Process) -> rusqlite::Result<()> {
-        let Process { meta, pid, uid, restarts, read_at, started_at: _ } = process;
+        let Process { meta, pid, uid, restarts, pods, read_at, started_at: _ } = process;
         let restarts = restarts.and_then(|restarts| i64::try_from(restarts).ok());
         let read_at = read_at.and_then(|at| at.timestamp_nanos_opt());
+        let pods = (!pods.is_empty()).then(|| serde_json::json!(pods).to_string());
         self.run(
-            "INSERT OR REPLACE INTO process (generation_id, meta, pid, uid, restarts, read_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            params![life, meta.as_bytes(), pid, uid, restarts, read_at],
+            "INSERT OR REPLACE INTO process (generation_id, meta, pid, uid, restarts, read_at, pods)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            params![life, meta.as_bytes(), pid, uid, restarts, read_at, pods],
         )
     }
 

@@ -22,6 +22,7 @@ const CHANGES: &[(usize, &str)] = &[
     (18, "agents that serve Go's binary coverage data are remembered, with their programs and processes"),
     (19, "programs whose coverage data was left in an inbox are remembered"),
     (20, "the times at which processes read their counters are remembered"),
+    (21, "the pods of processes are remembered"),
 ];
 
 /// The database of an earlier release.
