@@ -536,6 +536,14 @@ fn an_agent_of_go_binary_data_is_alive_for_prune() {
     world.run(&["prune", "--force"]).assert_code(0);
     assert_eq!(world.center.removals(), [""; 0]);
 
+    // An agent without headers that knows no query.
+    let (world, agents) = world_with(1);
+    world.configure(PRUNED_AT_ONCE);
+    agents[0].hide_headers();
+    agents[0].behave(Behaviour::RefuseQueries);
+    world.run(&["prune", "--force"]).assert_code(0);
+    assert_eq!(world.center.removals(), [""; 0]);
+
     let (world, agents) = world_with(1);
     world.configure(PRUNED_AT_ONCE);
     world.pull(0);

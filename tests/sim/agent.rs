@@ -38,6 +38,8 @@ pub(crate) enum Behaviour {
     Redirect(String),
     /// Answers 405 to all methods but POST.
     PostOnly,
+    /// Answers 400 to a request with a query.
+    RefuseQueries,
 }
 
 /// An address at which a process runs, or ran.
@@ -255,7 +257,7 @@ impl Inner {
             _ => chunked(text.as_bytes()),
         };
         match behaviour {
-            Behaviour::Normal | Behaviour::Counts(_) => stream.write_all(&well)?,
+            Behaviour::Normal | Behaviour::Counts(_) | Behaviour::RefuseQueries => stream.write_all(&well)?,
             Behaviour::PostOnly if request.method == "POST" => stream.write_all(&well)?,
             Behaviour::PostOnly => {
                 stream.write_all(&sized("405 Method Not Allowed", TEXT, b"405 method not allowed\n"))?;

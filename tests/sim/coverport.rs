@@ -441,6 +441,9 @@ impl Inner {
                 stream.write_all(&well[..well.len() - bytes])?;
                 return Ok(AfterAnswer::Close);
             }
+            Behaviour::RefuseQueries if request.path.contains('?') => {
+                stream.write_all(&sized("400 Bad Request", &headers, b"unknown query"))?;
+            }
             Behaviour::Body(body) => stream.write_all(&sized("200 OK", &headers, &body))?,
             Behaviour::Status(status, body) => stream.write_all(&sized(status, &headers, body.as_bytes()))?,
             _ => stream.write_all(&well)?,

@@ -25,8 +25,8 @@ const COVERAGE: &str = "/v1/cover/coverage";
 const PROFILE: &str = "/v1/cover/profile";
 /// The first bytes of each profile.
 const MODE: &[u8] = b"mode: ";
-/// Path of Go's binary coverage data, without the part that makes it long.
-const BINARY: &str = "/coverage?nometa=1";
+/// Paths of Go's binary coverage data: without the part that makes it long, and for an agent that refuses the query.
+const BINARY: [&str; 2] = ["/coverage?nometa=1", "/coverage"];
 /// Keys of that JSON, of which its start has at least one. An agent that always sends its meta may write the meta first.
 const BINARY_KEYS: [&str; 4] =
     ["\"meta_data\"", "\"meta_filename\"", "\"counters_filename\"", "\"counters_data\""];
@@ -120,9 +120,9 @@ impl Client {
         let profile = match self.head(&base, PROFILE) {
             Ok(head) if head.is_profile() => return ProbeFinding::alive(),
             Ok(head) => {
-                // Something speaks HTTP there, so that two more requests take no time.
-                let binary = || self.head(&base, BINARY).is_ok_and(|head| head.is_binary());
-                if self.shows_coverport(&base) || binary() {
+                // Something speaks HTTP there, so that a few more requests take no time.
+                let is_binary = |path| self.head(&base, path).is_ok_and(|head| head.is_binary());
+                if self.shows_coverport(&base) || BINARY.into_iter().any(is_binary) {
                     return ProbeFinding::alive();
                 }
                 ProbeFinding { finding: Finding::Silent, detail: format!("answered {}", head.status) }
