@@ -163,6 +163,12 @@ pub(crate) fn target_url(target: &str, scheme: Option<&str>, port: u16) -> Resul
     base_url(&url).map_err(|error| BadAddress { address: target.to_owned(), ..error })
 }
 
+/// Returns an address that somebody typed: `host:port` is one of http. Any other text stays as it is.
+pub(crate) fn typed_address(text: &str) -> String {
+    let url = || target_url(text, None, 0).ok();
+    if text.contains("://") { None } else { url() }.unwrap_or_else(|| text.to_owned())
+}
+
 /// Returns host and port of an address. An IPv6 host has no brackets.
 pub(crate) fn host_and_port(address: &str) -> Result<(String, u16), BadAddress> {
     AddressParts::parse(address).map(|AddressParts { host, port, .. }| (host.into_owned(), port))
@@ -295,6 +301,23 @@ mod tests {
             ("http://Pod:99999", "http://Pod:99999"),
         ] {
             assert_eq!(normal_form(spelling), normal, "{spelling}");
+        }
+    }
+
+    #[test]
+    fn an_address_may_be_typed_without_its_scheme() {
+        for (typed, address) in [
+            ("10.0.0.1:53700", "http://10.0.0.1:53700"),
+            ("Pod.svc:53700/base/", "http://pod.svc:53700/base"),
+            ("[fd00::1]:53700", "http://[fd00::1]:53700"),
+            ("https://h", "https://h"),
+            // Texts that tell no host and port stay for the message about them.
+            ("nowhere", "nowhere"),
+            ("::1:53700", "::1:53700"),
+            ("user:secret@h:1", "user:secret@h:1"),
+            ("", ""),
+        ] {
+            assert_eq!(typed_address(typed), address);
         }
     }
 

@@ -182,7 +182,8 @@ fn what_left_the_list_is_offline_and_other_sources_are_not_judged() {
     let two = listed.stdout.lines().find(|line| line.contains("two")).unwrap();
     assert!(!two.contains("not asked"), "{two}");
     let offline = world.run_alone(&["list", "--offline"]).assert_code(0);
-    offline.assert_stderr_contains("targets \"b.json\": not asked since ");
+    let b = world.home().join("b.json");
+    offline.assert_stderr_contains(&format!("targets \"{}\": not asked since ", b.display()));
     // A list without entries empties the source; the stored data stays.
     world.list_targets("a.json", &json!([]));
     world.run_alone(&["pull", "--targets", "a.json"]).assert_code(0);
@@ -273,15 +274,15 @@ fn one_bad_entry_costs_the_others_nothing() {
         group(&[&agent], &labels()),
     ]);
     world.list_targets("x.json", &targets);
-    let output = world.run_alone(&["pull", "--targets", "x.json"]).assert_code(3);
+    let output = world.run_alone(&["pull", "--targets", "x=x.json"]).assert_code(3);
     for line in [
-        "targets \"x.json\": \"b\\u{1b}[31m:0\": it holds white space or a control character; it is left out",
-        "targets \"x.json\": \"http://127.0.0.1:1\": it names neither a service nor an app, and its process does not answer \
+        "targets \"x\": \"b\\u{1b}[31m:0\": it holds white space or a control character; it is left out",
+        "targets \"x\": \"http://127.0.0.1:1\": it names neither a service nor an app, and its process does not answer \
          (no connection: connection refused); it is left out",
-        "targets \"x.json\": \"http://169.254.169.254\": it does not answer (no connection: \
+        "targets \"x\": \"http://169.254.169.254\": it does not answer (no connection: \
          169.254.169.254 is a link-local address, which cloud metadata services use; it may be allowed by [pull] \
          allow_addresses), and neither its labels nor an earlier answer tell its commit; it is left out",
-        "targets \"x.json\": \"d:1\": an agent raw needs both labels, meta and counters; it is left out",
+        "targets \"x\": \"d:1\": an agent raw needs both labels, meta and counters; it is left out",
     ] {
         assert!(output.stderr.contains(line), "{line}\n{}", output.stderr);
     }
@@ -391,6 +392,12 @@ fn an_address_by_hand_needs_no_center() {
     agent.hit(&[PING_BLOCK], 1);
     pull().assert_code(0);
     assert_eq!(world.echo_counts().iter().sum::<u64>(), 2);
+    // The scheme may be left out, as in a list of targets.
+    let pulls = agent.pulls();
+    world.run_alone(&["pull", ECHO, "--address", &place(&agent)]).assert_code(0);
+    assert_eq!(agent.pulls(), pulls + 1);
+    let raw = world.run_alone(&["pull", "--raw", "--address", &place(&agent)]).assert_code(0);
+    assert!(raw.stdout.starts_with("mode: "), "{}", raw.stdout);
     // A center that is named has to answer.
     world
         .run_alone(&["pull", ECHO, "--address", &agent.url(), "--center", "http://127.0.0.1:1"])
@@ -402,15 +409,17 @@ fn prune_has_nothing_to_remove_from_targets_and_says_so() {
     let world = World::new();
     let agent = process();
     world.list_targets("x.json", &json!([group(&[&agent], &labels())]));
-    world.run_alone(&["pull", "--targets", "x.json"]).assert_code(0);
+    world.run_alone(&["pull", "--targets", "x=x.json"]).assert_code(0);
     agent.kill();
-    for arguments in
-        [&["prune", "--targets", "x.json"][..], &["prune", "--dry-run", "--targets", "x.json"], &["prune"]]
-    {
+    for arguments in [
+        &["prune", "--targets", "x=x.json"][..],
+        &["prune", "--dry-run", "--targets", "x=x.json"],
+        &["prune"],
+    ] {
         let output = world.run_alone(arguments).assert_code(0);
         assert!(output.stderr.contains("there is nothing to remove"), "{arguments:?} {}", output.stderr);
         assert_eq!(
-            output.stderr.contains("targets \"x.json\": 1 target;"),
+            output.stderr.contains("targets \"x\": 1 target;"),
             arguments.len() > 1,
             "{}",
             output.stderr
@@ -480,18 +489,68 @@ fn a_configured_command_lists_targets_where_only_its_user_can_have_written_it() 
 }
 
 #[test]
+fn one_file_is_one_source_however_its_path_is_written() {
+    let world = World::new();
+    let agent = process();
+    let list = world.list_targets("list.json", &json!([group(&[&agent], &labels())]));
+    fs::create_dir_all(world.home().join("sub")).unwrap();
+    let parent = world.home().join("sub/../list.json");
+    for path in [list.to_str().unwrap(), "list.json", "./list.json", parent.to_str().unwrap()] {
+        world.run_alone(&["pull", "--force", "--targets", path]).assert_code(0);
+    }
+    let sources: String = world.query("SELECT group_concat(name, ' ') FROM target_source");
+    assert_eq!(sources, list.to_str().unwrap());
+    let twice = world.run_alone(&["list", "--targets", "list.json", "--targets", list.to_str().unwrap()]);
+    twice.assert_code(2).assert_stderr_contains("two sources of targets are \"");
+}
+
+#[test]
+fn a_text_that_is_no_commit_is_named_with_the_next_step() {
+    let world = World::new();
+    let (one, two) = (process(), process());
+    let named = json!({"service": ECHO, "commit": "v1"});
+    let list = json!([
+        group(&[&one, &two], &json!({"app": "echo", "agent": "goc", "commit": "v1.2.3"})),
+        group(&[&process()], &json!({"app": "other", "agent": "goc", "commit": "845820727E"})),
+        group(&[&process()], &named),
+    ]);
+    let list = world.list_targets("x.json", &list);
+    for command in [&["pull"][..], &["list"]] {
+        let output = world.run_alone(&[command, &["--targets", "x.json"]].concat());
+        let said = format!(
+            "targets \"{}\": the commit \"v1.2.3\" of 2 targets is left out, because it is not 7 to 64 hex digits; let \
+             it be the hash that git rev-parse prints",
+            list.display()
+        );
+        assert_eq!(output.stderr.matches(&said).count(), 1, "{}", output.stderr);
+        assert_eq!(output.stderr.matches("the commit \"").count(), 1, "{}", output.stderr);
+    }
+}
+
+#[test]
 fn a_relative_file_of_the_configuration_is_below_the_root_wherever_a_run_begins() {
     let world = World::new();
     let agent = process();
     let list = world.list_targets("list.json", &json!([group(&[&agent], &labels())]));
     fs::create_dir_all(world.root().join("lists")).unwrap();
     fs::rename(&list, world.root().join("lists/list.json")).unwrap();
+    let run = || {
+        for folder in ["/", world.home().to_str().unwrap()] {
+            let mut command = world.command(&["pull", "--force"]);
+            output_of(command.env_remove("GOC_CENTER").current_dir(folder)).assert_code(0);
+        }
+    };
     world.configure("[[targets]]\nname = \"static\"\nfile = \"lists/list.json\"\n");
-    for folder in ["/", world.home().to_str().unwrap()] {
-        let mut command = world.command(&["pull", "--force"]);
-        output_of(command.env_remove("GOC_CENTER").current_dir(folder)).assert_code(0);
-    }
+    run();
     assert_eq!(agent.pulls(), 2);
+    // A command and its arguments are below the root, too.
+    for folder in [world.home(), &world.root()] {
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    make_script(&world.root().join("lists/print"), "cat \"$1\"");
+    world.configure("[[targets]]\nname = \"static\"\ncommand = [\"lists/print\", \"lists/list.json\"]\n");
+    run();
+    assert_eq!(agent.pulls(), 4);
 }
 
 #[test]

@@ -139,7 +139,8 @@ mod tests {
         let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
         assert!(made.success());
         let given = |name: &str, script: String| {
-            let input = SourceInput::Command(["sh", "-c", &script].map(str::to_owned).to_vec());
+            let command = ["sh", "-c", &script].map(str::to_owned).to_vec();
+            let input = SourceInput::Command { command, folder: "/".into() };
             let (deadline, template) = (Duration::from_secs(20), ServiceTemplate::default());
             let source = TargetSource { name: name.to_owned(), input, deadline, template };
             GivenSource { source, list: None }

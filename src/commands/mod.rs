@@ -81,6 +81,8 @@ impl Context {
             Some((path, text)) => Config::parse(&text, &path.display().to_string())?,
             None => Config::default(),
         };
+        let root = std::path::absolute(workdir.root()).context("the current folder is gone")?;
+        let config = config.below(&root);
         let workdir = workdir.shared_with_group(config.files.group_write);
         let named_centers = if global.center.is_empty() { &config.centers } else { &global.center }.clone();
         let centers = match named_centers.is_empty() {
@@ -99,7 +101,7 @@ impl Context {
             ColorWhen::Auto => environment.stdout_is_terminal && !environment.no_color,
         };
         Ok(Self {
-            sources: config.targets.iter().cloned().map(|source| source.below(workdir.root())).collect(),
+            sources: config.targets.clone(),
             workdir,
             config,
             centers,

@@ -13,7 +13,7 @@ use crate::fleet::services::{FailedSource, Fleet};
 use crate::fleet::targets::TargetList;
 use crate::io::store::Store;
 use crate::io::targets::SourceBounds;
-use crate::io::workdir::WorkdirError;
+use crate::io::workdir::{WorkdirError, absolute_path};
 use crate::names::in_message;
 
 /// The option `--targets`.
@@ -23,9 +23,21 @@ pub(crate) struct TargetArgs {
     /// standard input; may be given several times.
     ///
     /// Replaces the sources of the configuration ([[targets]]). No center is asked beside them unless one is named. A
-    /// source is remembered under NAME [default: the path, or stdin].
+    /// source is remembered under NAME [default: the absolute path, or stdin].
     #[arg(long, value_name = "[NAME=]FILE", value_hint = ValueHint::AnyPath)]
     targets: Vec<TargetSource>,
+}
+
+impl TargetArgs {
+    /// Returns the given sources. A file without a name has that of its absolute path, so that a source is the same one
+    /// from each folder.
+    fn sources(&self) -> Vec<TargetSource> {
+        let named = |source: &TargetSource| match source.unnamed_file().map(absolute_path) {
+            Some(path) => TargetSource { name: path.to_string_lossy().into_owned(), ..source.clone() },
+            None => source.clone(),
+        };
+        self.targets.iter().map(named).collect()
+    }
 }
 
 impl Context {
@@ -33,7 +45,7 @@ impl Context {
     ///
     /// No center is asked if none is named and a source is given, or known to the root.
     pub(crate) fn with_targets(&self, args: &TargetArgs) -> Result<Self> {
-        let given = &args.targets;
+        let given = &args.sources();
         if let Some(name) = doubled_name(given) {
             return Err(EarlyEnd::Refused(format!(
                 "two sources of targets are \"{}\"; --targets NAME=FILE tells them apart, and standard input is read once",
@@ -58,7 +70,7 @@ impl Context {
 
     /// Fails where a command is to be run, and somebody else could have written it.
     pub(crate) fn check_commands(&self) -> Result<()> {
-        if self.sources.iter().all(|source| !matches!(source.input, SourceInput::Command(_))) {
+        if self.sources.iter().all(|source| !matches!(source.input, SourceInput::Command { .. })) {
             return Ok(());
         }
         self.workdir.check_writers_of_configuration().map_err(|error| {
@@ -116,6 +128,13 @@ fn tell_list(name: &str, list: &TargetList, context: &Context) {
     for note in &list.notes {
         warn(format_args!("targets \"{name}\": {note}"));
     }
+    for (commit, targets) in &list.odd_commits {
+        let (commit, of) = (in_message(commit), show::count(*targets, "targets"));
+        warn(format_args!(
+            "targets \"{name}\": the commit \"{commit}\" of {of} is left out, because it is not 7 to 64 hex digits; let it \
+             be the hash that git rev-parse prints"
+        ));
+    }
     if !list.passed_over.is_empty() {
         let mut said = String::new();
         for (reason, number) in &list.passed_over {
@@ -148,7 +167,7 @@ pub(crate) fn tell_nothing_to_remove(
     context: &Context,
 ) -> ExitCode {
     let mut code = ExitCode::Done;
-    for answer in read_sources(GivenSource::begin(&args.targets, bounds), bounds) {
+    for answer in read_sources(GivenSource::begin(&args.sources(), bounds), bounds) {
         let name = in_message(&answer.name).into_owned();
         match answer.answer {
             Some(Ok(list)) => {

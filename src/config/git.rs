@@ -1,5 +1,6 @@
 //! The table `[git]`, and the URLs of repositories.
 
+use std::path::Path;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
@@ -68,6 +69,16 @@ fn parse_repo(text: &str) -> Result<String, String> {
     match host.ends_with(']') || port.bytes().all(|byte| byte.is_ascii_digit()) {
         true => Ok(text.to_owned()),
         false => Err("its port is not a number; a slash in a password is written %2F".to_owned()),
+    }
+}
+
+/// Returns the URL of a repository with a path below a folder, where it is a relative path.
+pub(super) fn repo_below(url: String, folder: &Path) -> String {
+    // A colon before the first slash ends the host of ssh's short form, or the name of a helper program.
+    let has_host = url.split('/').next().is_some_and(|start| start.contains(':'));
+    match has_host || url.starts_with('/') || url.is_empty() {
+        true => url,
+        false => folder.join(url).to_string_lossy().into_owned(),
     }
 }
 

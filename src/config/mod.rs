@@ -19,7 +19,7 @@ mod units;
 mod values;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
@@ -41,6 +41,7 @@ use crate::agent_files::AgentFiles;
 use crate::names::Naming;
 use apps::AppTable;
 use fault::Fault;
+use git::repo_below;
 use owners::inbox_owners;
 use targets::TargetTable;
 use values::{Table, expected, file, list, text};
@@ -155,6 +156,19 @@ impl Config {
     }
 }
 
+impl Config {
+    /// Returns the configuration with the files and programs of its sources of targets, and its repositories, below the
+    /// folder of its file, where their paths are relative: a timer and a terminal begin in different folders.
+    pub(crate) fn below(mut self, folder: &Path) -> Self {
+        self.targets = self.targets.into_iter().map(|source| source.below(folder)).collect();
+        for app in self.apps.values_mut() {
+            app.repo = app.repo.take().map(|url| repo_below(url, folder));
+        }
+        self.git.repo = self.git.repo.take().map(|url| repo_below(url, folder));
+        self
+    }
+}
+
 fn target_sources(tables: Vec<Spanned<Table<TargetTable>>>) -> Result<Vec<TargetSource>, Fault> {
     let mut sources: Vec<TargetSource> = Vec::with_capacity(tables.len());
     for table in tables {
@@ -239,6 +253,24 @@ mod tests {
         assert_eq!(config.pull, PullConfig::default());
         assert_eq!(config.prune, PruneConfig::default());
         assert!(config.centers.is_empty() && config.apps.is_empty());
+    }
+
+    #[test]
+    fn relative_repositories_are_below_the_folder_of_the_configuration() {
+        for (repo, expected) in [
+            ("../echo", "/root/../echo"),
+            ("echo.git", "/root/echo.git"),
+            ("./a:b", "/root/./a:b"),
+            ("/srv/echo", "/srv/echo"),
+            ("https://git.example/echo.git", "https://git.example/echo.git"),
+            ("git@git.example:echo.git", "git@git.example:echo.git"),
+            ("ext::sh -c x", "ext::sh -c x"),
+        ] {
+            let text = format!("[apps.echo]\nrepo = {repo:?}\n[git]\nrepo = \"{repo}/{{app}}\"\n");
+            let config = Config::parse(&text, "x").unwrap().below(Path::new("/root"));
+            assert_eq!(config.apps["echo"].repo.as_deref(), Some(expected));
+            assert_eq!(config.git.repo, Some(format!("{expected}/{{app}}")));
+        }
     }
 
     #[test]

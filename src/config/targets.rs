@@ -28,8 +28,12 @@ pub(crate) struct TargetSource {
 pub(crate) enum SourceInput {
     Stdin,
     File(PathBuf),
-    /// A program with its arguments, at least one, run without a shell.
-    Command(Vec<String>),
+    Command {
+        /// A program with its arguments, run without a shell.
+        command: Vec<String>,
+        /// The folder in which it runs.
+        folder: PathBuf,
+    },
 }
 
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -62,13 +66,28 @@ impl FromStr for TargetSource {
 }
 
 impl TargetSource {
-    /// Returns the source with its file below a folder, where the path is relative.
-    pub(crate) fn below(self, folder: &Path) -> Self {
+    /// Returns the source with its file or program below a folder, where the path is relative. A program without a slash
+    /// is looked for by `PATH`.
+    pub(super) fn below(self, folder: &Path) -> Self {
         let input = match self.input {
             SourceInput::File(path) => SourceInput::File(folder.join(path)),
-            input => input,
+            SourceInput::Command { mut command, .. } => {
+                if command[0].contains('/') {
+                    command[0] = folder.join(&command[0]).to_string_lossy().into_owned();
+                }
+                SourceInput::Command { command, folder: folder.to_owned() }
+            }
+            SourceInput::Stdin => SourceInput::Stdin,
         };
         Self { input, ..self }
+    }
+
+    /// Returns the file of a source that is known by its path as it was given.
+    pub(crate) fn unnamed_file(&self) -> Option<&Path> {
+        match &self.input {
+            SourceInput::File(path) if path.as_os_str() == &*self.name => Some(path),
+            _ => None,
+        }
     }
 }
 
@@ -104,7 +123,7 @@ impl TargetTable {
             name.ok_or_else(|| Fault::new(at, "a source of targets without name, expected name = \"...\""))?;
         let input = match (file, command) {
             (Some(file), None) => SourceInput::File(file),
-            (None, Some(command)) => SourceInput::Command(command),
+            (None, Some(command)) => SourceInput::Command { command, folder: PathBuf::new() },
             _ => {
                 return Err(Fault::new(
                     at,
@@ -185,6 +204,18 @@ mod tests {
             };
             assert_eq!(source.clone().below(Path::new("/root")), TargetSource { input, ..source });
         }
+        let below = |program: &str| {
+            let command = [program, "x/a.json"].map(str::to_owned).to_vec();
+            let source: TargetSource = "x".parse().unwrap();
+            let input = SourceInput::Command { command, folder: PathBuf::new() };
+            TargetSource { input, ..source }.below(Path::new("/root")).input
+        };
+        for (program, expected) in
+            [("bin/list", "/root/bin/list"), ("/bin/list", "/bin/list"), ("list", "list")]
+        {
+            let command = [expected, "x/a.json"].map(str::to_owned).to_vec();
+            assert_eq!(below(program), SourceInput::Command { command, folder: "/root".into() });
+        }
     }
 
     #[test]
@@ -219,7 +250,7 @@ mod tests {
             },
             TargetSource {
                 name: "kube".to_owned(),
-                input: SourceInput::Command(command),
+                input: SourceInput::Command { command, folder: PathBuf::new() },
                 deadline: Duration::from_secs(5),
                 template: "{namespace}_sg_{label:app}_main_{label:commit}".parse().unwrap(),
             },

@@ -5,6 +5,7 @@ mod output;
 mod raw;
 pub(crate) mod to_inbox;
 
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 
-use crate::address::base_url;
+use crate::address::{base_url, typed_address};
 use crate::cli::Format;
 use crate::collect;
 use crate::collect::fleet::{FleetSource, GivenSource, ask_known_first, open_reader, read_sources};
@@ -72,7 +73,7 @@ pub struct PullArgs {
 
     /// Pull only this address and store its data under SERVICE, even if it is not listed there; with --to-inbox, save
     /// its data.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL|HOST:PORT", value_parser = typed)]
     address: Option<String>,
 
     /// Print the unchanged profile of one process; nothing is stored.
@@ -163,6 +164,11 @@ pub struct PullArgs {
     /// Form of the output.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the form of a parser of clap")]
+fn typed(address: &str) -> Result<String, Infallible> {
+    Ok(typed_address(address))
 }
 
 impl ValueEnum for ChangeRule {

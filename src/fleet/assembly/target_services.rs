@@ -122,6 +122,9 @@ impl Assembly<'_> {
                 &format!("its label {label_name} {label}, and its agent tells {told}, which counts"),
             );
         }
+        if label.is_empty() {
+            list.note_commit(&told.odd_commit, 1);
+        }
         // The longer of two commits that may be the same says more.
         if !told.commit.is_empty() && !label.starts_with(&told.commit) {
             fields.commit.clone_from(&told.commit);

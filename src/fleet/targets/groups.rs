@@ -85,6 +85,9 @@ impl<'de> Visitor<'de> for GroupVisitor<'_> {
             refuse("one of its targets is no text such as \"host:port\"")?;
         }
         let shared = facts_and_service(&labels);
+        if let (Ok((TargetService::Fields(_), _)), Some(commit)) = (&shared, &labels.commit) {
+            self.collected.note_commit(commit, texts.len());
+        }
         for address in texts {
             let target = shared.clone().and_then(|(service, facts)| {
                 let address = target_url(&address, labels.scheme.as_deref(), DEFAULT_PORT);

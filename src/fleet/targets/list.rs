@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::Target;
 use crate::address::shown_url;
-use crate::names::{in_message, shortened};
+use crate::names::{in_message, is_commit, shortened};
 
 /// Entries that are named among those that cannot be asked; a list of thousands must not fill a log.
 const NAMED_BAD: usize = 10;
@@ -25,6 +25,8 @@ pub(crate) struct TargetList {
     pub(crate) bad_count: usize,
     /// Targets whose labels or names do not say what counts, as sentences; not all of very many.
     pub(crate) notes: Vec<String>,
+    /// Commits that are none, each with the number of targets that have it; not all of very many.
+    pub(crate) odd_commits: BTreeMap<String, usize>,
     /// Number of pods that are no targets, by reason.
     pub(crate) passed_over: BTreeMap<PodReason, usize>,
     /// Names of labels and annotations that mean nothing here; not all of very many.
@@ -51,6 +53,19 @@ impl TargetList {
     pub(crate) fn note(&mut self, address: &str, clause: &str) {
         if self.notes.len() < NAMED_BAD {
             self.notes.push(format!("\"{}\": {}", in_message(address), in_message(clause)));
+        }
+    }
+
+    /// Notes that targets have a text in place of a commit, if it is none.
+    pub(crate) fn note_commit(&mut self, text: &str, targets: usize) {
+        if text.is_empty() || targets == 0 || is_commit(text) {
+            return;
+        }
+        let text = shortened(text, SHOWN_AT_EACH_END);
+        if let Some(known) = self.odd_commits.get_mut(&*text) {
+            *known += targets;
+        } else if self.odd_commits.len() < NAMED_BAD {
+            self.odd_commits.insert(text.into_owned(), targets);
         }
     }
 
@@ -147,6 +162,10 @@ impl Collected {
 
     pub(super) fn pass_over(&mut self, reason: PodReason) {
         *self.list.passed_over.entry(reason).or_default() += 1;
+    }
+
+    pub(super) fn note_commit(&mut self, text: &str, targets: usize) {
+        self.list.note_commit(text, targets);
     }
 
     pub(super) fn note_unknown(&mut self, label: &str) {

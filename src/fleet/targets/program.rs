@@ -35,6 +35,8 @@ impl ProgramAnswer {
 pub(crate) struct ToldProgram {
     /// The commit in lower case; empty where the agent tells none.
     pub(crate) commit: String,
+    /// The text that the agent tells in place of a commit, and that is none; mostly empty.
+    pub(crate) odd_commit: String,
     pub(crate) name: NameAnswer,
     /// Apps of the name under which data of another program is stored, each with that program.
     pub(crate) taken: Vec<(String, ProgramName)>,
@@ -43,7 +45,10 @@ pub(crate) struct ToldProgram {
 impl ToldProgram {
     /// Reads a commit as a header tells it.
     pub(crate) fn new(commit: Option<&str>, name: NameAnswer) -> Self {
-        Self { commit: tidy_commit(commit.unwrap_or_default()), name, taken: Vec::new() }
+        let told = commit.unwrap_or_default();
+        let commit = tidy_commit(told);
+        let odd_commit = if commit.is_empty() { told.to_owned() } else { String::new() };
+        Self { commit, odd_commit, name, taken: Vec::new() }
     }
 }
 

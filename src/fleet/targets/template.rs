@@ -139,13 +139,7 @@ impl ServiceTemplate {
         &self,
         lookup: impl Fn(&Value) -> Result<Option<&'p str>, E>,
     ) -> Result<ServiceFields, E> {
-        let join = |pieces: &[Piece]| -> Result<String, E> {
-            let piece = |piece: &Piece| match piece {
-                Piece::Text(text) => Ok(text.clone()),
-                Piece::Value(value) => lookup(value).map(|found| found.unwrap_or_default().to_owned()),
-            };
-            pieces.iter().map(piece).collect()
-        };
+        let join = |pieces: &[Piece]| joined(pieces, &lookup);
         Ok(ServiceFields {
             env: join(&self.env)?,
             region: join(&self.region)?,
@@ -155,6 +149,16 @@ impl ServiceTemplate {
         })
     }
 
+    /// Returns the text that a pod has for its commit, and which may be none; `None` where the template takes it from no
+    /// value of the pod.
+    pub(super) fn commit_text<'p, E>(
+        &self,
+        lookup: impl Fn(&Value) -> Result<Option<&'p str>, E>,
+    ) -> Result<Option<String>, E> {
+        let has_value = self.commit.iter().any(|piece| matches!(piece, Piece::Value(_)));
+        has_value.then(|| joined(&self.commit, &lookup)).transpose()
+    }
+
     /// Tells whether an annotation is a value of the template.
     pub(super) fn uses_annotation(&self, name: &str) -> bool {
         let is_it = |piece: &Piece| matches!(piece, Piece::Value(Value::Annotation(used)) if used == name);
@@ -162,6 +166,17 @@ impl ServiceTemplate {
             .into_iter()
             .any(|part| part.iter().any(is_it))
     }
+}
+
+fn joined<'p, E>(
+    pieces: &[Piece],
+    lookup: &impl Fn(&Value) -> Result<Option<&'p str>, E>,
+) -> Result<String, E> {
+    let piece = |piece: &Piece| match piece {
+        Piece::Text(text) => Ok(text.clone()),
+        Piece::Value(value) => lookup(value).map(|found| found.unwrap_or_default().to_owned()),
+    };
+    pieces.iter().map(piece).collect()
 }
 
 #[cfg(test)]

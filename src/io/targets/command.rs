@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::{self, Read};
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -63,13 +64,17 @@ pub(super) struct Running<'a> {
 }
 
 impl<'a> Running<'a> {
-    /// Starts a program with its arguments, in the environment of this one and without input.
-    pub(super) fn start(command: &'a [String], time_limit: &'a TimeLimit<'a>) -> Result<Self, SourceError> {
+    /// Starts a program with its arguments in a folder, in the environment of this one and without input.
+    pub(super) fn start(
+        command: &'a [String],
+        folder: &Path,
+        time_limit: &'a TimeLimit<'a>,
+    ) -> Result<Self, SourceError> {
         let (program, arguments) = command.split_first().expect("a command names its program");
         #[expect(clippy::disallowed_methods, reason = "this adapter runs what the configuration names")]
         let mut starting = Command::new(program);
         starting.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        starting.process_group(0);
+        starting.current_dir(folder).process_group(0);
         let mut child = spawn(&mut starting)
             .map_err(|reason| SourceError::NotStarted { program: program.clone(), reason })?;
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());

@@ -72,7 +72,9 @@ pub(crate) fn list(source: &TargetSource, bounds: SourceBounds<'_>) -> Result<Ta
             bounds.limits(),
         )),
         SourceInput::File(path) => from_file(path, template, &time_limit, bounds.limits()),
-        SourceInput::Command(command) => from_command(command, template, &time_limit, bounds.limits()),
+        SourceInput::Command { command, folder } => {
+            from_command((command, folder), template, &time_limit, bounds.limits())
+        }
     }
 }
 
@@ -93,12 +95,12 @@ fn open(path: &Path) -> io::Result<File> {
 }
 
 fn from_command(
-    command: &[String],
+    (command, folder): (&[String], &Path),
     template: &ServiceTemplate,
     time_limit: &TimeLimit<'_>,
     limits: TargetLimits,
 ) -> Result<TargetList, SourceError> {
-    let mut running = Running::start(command, time_limit)?;
+    let mut running = Running::start(command, folder, time_limit)?;
     let listed = read(&mut running, template, limits);
     // Text that ends early, or is no list, is the fault of a command that failed, whose own message says more.
     let failed = match &listed {
@@ -131,8 +133,13 @@ mod tests {
         TargetSource { name: "x".to_owned(), input, deadline: Duration::from_secs(20), template }
     }
 
+    fn command(command: &[&str]) -> TargetSource {
+        let command = command.iter().map(|&argument| argument.to_owned()).collect();
+        source(SourceInput::Command { command, folder: "/".into() })
+    }
+
     fn shell(script: &str) -> TargetSource {
-        source(SourceInput::Command(["sh", "-c", script].map(str::to_owned).to_vec()))
+        command(&["sh", "-c", script])
     }
 
     fn read_within(source: &TargetSource, time_left: Option<Duration>) -> Result<usize, String> {
@@ -147,8 +154,7 @@ mod tests {
 
     #[test]
     fn a_command_is_run_without_a_shell_and_its_list_is_read() {
-        let echo =
-            |text: &str| source(SourceInput::Command(["printf", "%s", text].map(str::to_owned).to_vec()));
+        let echo = |text: &str| command(&["printf", "%s", text]);
         assert_eq!(read_all(&echo(LIST)), Ok(2));
         assert_eq!(read_all(&shell(&format!("cat /dev/stdin; echo '{LIST}'"))), Ok(2), "stdin is empty");
         let spelled = read_all(&echo("$HOME; [] > x")).unwrap_err();
@@ -178,8 +184,7 @@ mod tests {
         assert!(failed("echo connecting...").starts_with("no list of targets: expected value at line 1"));
         let many = failed("i=0; while [ $i -lt 20000 ]; do echo line $i; i=$((i+1)); done >&2; exit 1");
         assert_eq!(many, "\"sh\" ended with exit status: 1: line 19999");
-        let missing =
-            read_all(&source(SourceInput::Command(vec!["/nowhere/kubectl".to_owned()]))).unwrap_err();
+        let missing = read_all(&command(&["/nowhere/kubectl"])).unwrap_err();
         assert!(missing.starts_with("cannot start \"/nowhere/kubectl\": No such file"), "{missing}");
     }
 

@@ -41,7 +41,7 @@ use folder::{Folder, FolderRules, LinkPolicy};
 
 pub(crate) use error::{FillError, WorkdirError};
 pub(crate) use lock::{LockedWorkdir, ReadersLock};
-pub(crate) use outside::{is_same_place, read_outside, write_whole};
+pub(crate) use outside::{absolute_path, is_same_place, read_outside, write_whole};
 pub(crate) use profiles::{ASIDE, CovPath, report_path};
 pub(crate) use sweep::{Freed, Swept};
 

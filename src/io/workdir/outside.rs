@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Read as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::durable::{UNFINISHED, fill_synced};
 use super::error::{FillError, WorkdirError, io_error};
@@ -17,6 +17,18 @@ pub(crate) fn read_outside(path: &Path) -> Result<Vec<u8>, WorkdirError> {
         false => File::open(path).and_then(|file| file.take(MAX_BYTES).read_to_end(&mut text)),
     };
     read.map(|_| text).map_err(io_error("cannot read", path))
+}
+
+/// Returns the path that names a file from each folder. Links stay, except before a step to a parent folder.
+#[must_use]
+pub(crate) fn absolute_path(path: &Path) -> PathBuf {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let has_steps_up = absolute.components().any(|component| component == Component::ParentDir);
+    let parent = absolute.parent().filter(|_| has_steps_up).and_then(|parent| parent.canonicalize().ok());
+    match (parent, absolute.file_name()) {
+        (Some(parent), Some(name)) => parent.join(name),
+        _ => absolute,
+    }
 }
 
 /// Tells whether two paths name one file, which need not exist.
