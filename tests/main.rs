@@ -57,6 +57,7 @@ mod static_binary;
 mod storage;
 mod target_names;
 mod targets;
+mod terminals;
 mod threads;
 mod timer;
 mod tls;

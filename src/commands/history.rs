@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::cli::Format;
 use crate::collect::fleet::stored_fleet;
 use crate::commands::narrow::NarrowArgs;
+use crate::commands::table::Column;
 use crate::commands::{Context, show};
 use crate::coverage::ChangedLines;
 use crate::exit::ExitCode;
@@ -123,15 +124,19 @@ impl HistoryLine<'_> {
 }
 
 fn print(lines: &[HistoryLine<'_>], context: &Context) -> Result<()> {
-    let mut header = vec!["ID", "STORED", "COMMIT", "BRANCH", "REPLICAS", "TOTAL", "CHANGE"];
-    let knows_diffs = lines.iter().any(|line| line.diff.is_some());
-    if knows_diffs {
-        header.push("CHANGED LINES");
-    }
-    let mut table = show::table(context, &header);
-    for line in lines {
+    const COLUMNS: [Column; 8] = [
+        Column::new("ID"),
+        Column::new("STORED"),
+        Column::above("COMMIT"),
+        Column::ranked(1, "BRANCH"),
+        Column::ranked(0, "REPLICAS"),
+        Column::new("TOTAL"),
+        Column::new("CHANGE"),
+        Column::new("CHANGED LINES").optional(),
+    ];
+    let cells = |line: &HistoryLine<'_>| {
         let replicas = line.row.stats.as_ref().map(|stats| format!("{} of {}", stats.answered, stats.listed));
-        let mut cells = vec![
+        [
             show::cell(&line.row.id.0.to_string()),
             show::cell(&show::minute(line.row.created_at)),
             show::cell(&line.row.key.commit),
@@ -139,13 +144,10 @@ fn print(lines: &[HistoryLine<'_>], context: &Context) -> Result<()> {
             show::cell(&replicas.unwrap_or_default()),
             show::cell(&format!("{:.1}%", line.row.cover_total)),
             show::cell(&line.delta_text()),
-        ];
-        if knows_diffs {
-            cells.push(show::cell(&line.diff.as_ref().map(show::changed_lines).unwrap_or_default()));
-        }
-        table.add_row(cells);
-    }
-    show::print_table(&table)?;
+            show::cell(&line.diff.as_ref().map(show::changed_lines).unwrap_or_default()),
+        ]
+    };
+    show::print_table(context, &COLUMNS, lines, cells)?;
     if context.environment.stdout_is_terminal && lines.len() > 1 {
         let totals: Vec<f64> = lines.iter().map(|line| line.row.cover_total).collect();
         writeln!(io::stdout(), "\n{}", sparkline(&totals))?;

@@ -14,6 +14,7 @@ pub(crate) mod notices;
 mod pending;
 mod ping;
 pub(crate) mod show;
+mod table;
 pub(crate) mod targets;
 
 use std::fmt;

@@ -8,15 +8,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use anstyle::AnsiColor;
 use anyhow::{Context as _, Result, anyhow, bail};
 use clap::{Args, ValueEnum};
-use comfy_table::Color;
 use serde_json::json;
 
 use crate::address::{base_url, shown_url};
 use crate::collect::fleet::{FleetSource, GivenSource, ask_known_first, read_sources};
 use crate::commands::narrow::NarrowArgs;
 use crate::commands::notices::tell_cut_lists;
+use crate::commands::table::Column;
 use crate::commands::targets::{TargetArgs, tell_sources};
 use crate::commands::{Context, show};
 use crate::exit::{EarlyEnd, ExitCode};
@@ -90,6 +91,23 @@ enum ListFormat {
     /// Metrics for the node exporter's textfile collector; the man page describes them.
     Prometheus,
 }
+
+/// Columns of the table. The source of targets is empty for services of a center.
+const COLUMNS: [Column; 13] = [
+    Column::whole_name("SERVICE"),
+    Column::part("ENV"),
+    Column::part("REGION"),
+    Column::shortened_part("APP"),
+    Column::part("BRANCH"),
+    Column::part("COMMIT"),
+    Column::new("REPLICAS"),
+    Column::ranked(3, "TARGETS").optional(),
+    Column::new("TOTAL"),
+    Column::ranked(1, "CHANGED"),
+    Column::ranked(0, "SEEN"),
+    Column::ranked(2, "NEXT PULL"),
+    Column::wrapped("STATE"),
+];
 
 impl ListArgs {
     /// Returns the words of a command line that a shell completes; empty: the command is a list.
@@ -362,8 +380,6 @@ fn table(lines: &[ServiceLine<'_>], context: &Context, out: &mut dyn Write) -> i
         return Ok(());
     }
     let now = context.now();
-    // A column that is empty in every line would say nothing.
-    let has_targets = lines.iter().any(|line| line.sources().next().is_some());
     let cells = |line: &ServiceLine<'_>| {
         let ServiceLine { entry, member, stored, state, health: _ } = line;
         let next = match line.next_pull(context.config.pull.waits(), context.now()) {
@@ -373,12 +389,14 @@ fn table(lines: &[ServiceLine<'_>], context: &Context, out: &mut dyn Write) -> i
         };
         let total = stored.map(|stored| format!("{:.1}%", stored.cover_total));
         [
+            show::cell(&member.name),
             show::cell(&entry.key.env),
             show::cell(&entry.key.region),
             show::cell(&entry.key.app),
             show::cell(&member.branch),
             show::cell(&entry.key.commit),
             show::cell(&format!("{}/{}", line.up(), member.addresses().count())),
+            show::cell(&line.source_names().into_iter().collect::<Vec<_>>().join(" ")),
             show::cell(&total.unwrap_or_default()),
             show::cell(&show::ago(entry.schedule.last_change_at, now)),
             show::cell(&show::ago(member.last_seen, now)),
@@ -386,30 +404,7 @@ fn table(lines: &[ServiceLine<'_>], context: &Context, out: &mut dyn Write) -> i
             show::colored(context, &line.state_text(now), color(*state)),
         ]
     };
-    let header = [
-        "ENV",
-        "REGION",
-        "APP",
-        "BRANCH",
-        "COMMIT",
-        "REPLICAS",
-        "TOTAL",
-        "CHANGED",
-        "SEEN",
-        "NEXT PULL",
-        "STATE",
-    ];
-    if !has_targets {
-        return show::write_rows(context, &header, lines, cells, out);
-    }
-    let [env, region, app, branch, commit, replicas, total, changed, seen, next, state] = header;
-    let header = [env, region, app, branch, commit, replicas, "TARGETS", total, changed, seen, next, state];
-    let cells = |line: &ServiceLine<'_>| {
-        let [env, region, app, branch, commit, replicas, total, changed, seen, next, state] = cells(line);
-        let sources = show::cell(&line.source_names().into_iter().collect::<Vec<_>>().join(" "));
-        [env, region, app, branch, commit, replicas, sources, total, changed, seen, next, state]
-    };
-    show::write_rows(context, &header, lines, cells, out)
+    show::write_table(context, &COLUMNS, lines, cells, out)
 }
 
 fn object(line: &ServiceLine<'_>, context: &Context) -> serde_json::Value {
@@ -466,11 +461,11 @@ fn object(line: &ServiceLine<'_>, context: &Context) -> serde_json::Value {
 }
 
 /// Returns the color of a state.
-fn color(state: ServiceState) -> Color {
+fn color(state: ServiceState) -> AnsiColor {
     match state {
-        ServiceState::Ok => Color::Green,
-        ServiceState::Partial | ServiceState::OtherBuild | ServiceState::StaleName => Color::Yellow,
-        ServiceState::Unreachable => Color::Red,
-        ServiceState::Offline | ServiceState::NeverPulled => Color::Grey,
+        ServiceState::Ok => AnsiColor::Green,
+        ServiceState::Partial | ServiceState::OtherBuild | ServiceState::StaleName => AnsiColor::Yellow,
+        ServiceState::Unreachable => AnsiColor::Red,
+        ServiceState::Offline | ServiceState::NeverPulled => AnsiColor::BrightBlack,
     }
 }

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
+use anstyle::AnsiColor;
 use anyhow::Result;
-use comfy_table::Color;
 use indicatif::HumanBytes;
 use serde_json::json;
 
@@ -12,6 +12,7 @@ use super::lines::{AddressLine, NOT_TRIED, lines};
 use super::summary::Summary;
 use crate::address::shown_url;
 use crate::cli::Format;
+use crate::commands::table::Column;
 use crate::commands::{Context, Level, fail, inform, say, show, warn};
 use crate::fleet::liveness::Finding;
 use crate::fleet::removal::Brake;
@@ -42,11 +43,11 @@ fn object(line: &AddressLine) -> serde_json::Value {
     })
 }
 
-fn color(line: &AddressLine) -> Color {
+fn color(line: &AddressLine) -> AnsiColor {
     match line.word() {
-        "restored" | "renamed" | "spared" | "alive" | "restore" => Color::Green,
-        "removed" | "remove" | "failed" | "held back" => Color::Red,
-        _ => Color::Yellow,
+        "restored" | "renamed" | "spared" | "alive" | "restore" => AnsiColor::Green,
+        "removed" | "remove" | "failed" | "held back" => AnsiColor::Red,
+        _ => AnsiColor::Yellow,
     }
 }
 
@@ -228,17 +229,17 @@ fn troubles(done: &ListsOutcome, lines: &[AddressLine], context: &Context) {
 }
 
 fn table(lines: &[&AddressLine], context: &Context) -> Result<()> {
-    let mut table = show::table(context, &["RESULT", "WHY", "SERVICE", "ADDRESS"]);
-    for line in lines {
-        table.add_row([
+    const COLUMNS: [Column; 4] =
+        [Column::new("RESULT"), Column::wrapped("WHY"), Column::above("SERVICE"), Column::above("ADDRESS")];
+    let cells = |line: &&AddressLine| {
+        [
             show::colored(context, line.word(), color(line)),
             show::cell(&why(line, context)),
             show::cell(&line.services.join(" ")),
             show::cell(&line.address),
-        ]);
-    }
-    show::print_table(&table)?;
-    Ok(())
+        ]
+    };
+    Ok(show::print_table(context, &COLUMNS, lines, cells)?)
 }
 
 /// Returns a JSON object for each deleted part of the history.
@@ -275,27 +276,27 @@ fn drops(retention: &RetentionRun) -> Vec<serde_json::Value> {
 }
 
 fn drop_table(retention: &RetentionRun, is_dry_run: bool, context: &Context) -> Result<()> {
+    const COLUMNS: [Column; 3] = [Column::new("RESULT"), Column::wrapped("WHY"), Column::above("WHAT")];
     let now = context.now();
-    let mut table = show::table(context, &["RESULT", "WHY", "WHAT"]);
-    let mut is_empty = true;
-    let mut add = |why: String, what: &str| {
-        let word = if is_dry_run { "drop" } else { "dropped" };
-        table.add_row([show::colored(context, word, Color::Yellow), show::cell(&why), show::cell(what)]);
-        is_empty = false;
-    };
+    let mut drops = Vec::new();
     for row in &retention.rows {
         let age = show::span(now - row.created_at);
-        add(format!("{age} old and not among the newest"), &row.cov_file_path);
+        drops.push((format!("{age} old and not among the newest"), row.cov_file_path.clone()));
     }
     for key in &retention.keys {
-        add(format!("all data: last used {}", show::ago(key.last_used, now)), &key.services.join(" "));
+        let used = show::ago(key.last_used, now);
+        drops.push((format!("all data: last used {used}"), key.services.join(" ")));
     }
     for build_group in &retention.build_groups {
         let (build, used) = (&build_group.build, show::ago(build_group.last_used, now));
-        add(format!("build {build}, set aside: last used {used}"), &build_group.service);
+        drops.push((format!("build {build}, set aside: last used {used}"), build_group.service.clone()));
     }
-    if !is_empty {
-        show::print_table(&table)?;
+    if drops.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let word = if is_dry_run { "drop" } else { "dropped" };
+    let cells = |(why, what): &(String, String)| {
+        [show::colored(context, word, AnsiColor::Yellow), show::cell(why), show::cell(what)]
+    };
+    Ok(show::print_table(context, &COLUMNS, &drops, cells)?)
 }

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 use std::time::Duration;
 
+use anstyle::AnsiColor;
 use anyhow::Result;
 use chrono::{DateTime, Utc};
-use comfy_table::{Cell, Color};
 use indicatif::HumanBytes;
 use serde::Serialize;
 use serde_json::json;
@@ -17,6 +17,7 @@ use crate::collect::inbox::{SnapshotOutcome, SnapshotResult};
 use crate::collect::outcome::{KeyOutcome, KeyResult, WhyQuarantined};
 use crate::collect::pull::PullOutcome;
 use crate::collect::store_thread::StopReason;
+use crate::commands::table::{Cell, Column};
 use crate::commands::targets::unlisted;
 use crate::commands::{Context, show};
 use crate::coverage::Coverage;
@@ -26,6 +27,19 @@ use crate::fleet::pending::PendingAdoption;
 use crate::fleet::plan::{GroupKey, PullPlan, WaitingKey};
 use crate::io::store::Damage;
 use crate::phrases::moment;
+
+/// Columns of the table of a run.
+const COLUMNS: [Column; 5] = [
+    Column::above("SERVICE"),
+    Column::new("TOTAL"),
+    Column::new("CHANGE"),
+    Column::new("REPLICAS"),
+    Column::wrapped("RESULT"),
+];
+
+/// Columns of the table of a dry run.
+const PLAN_COLUMNS: [Column; 4] =
+    [Column::above("SERVICE"), Column::new("ADDRESSES"), Column::new("DUE"), Column::wrapped("REASON")];
 
 /// Prints the result of a run on stdout in the requested form.
 pub(crate) fn print(
@@ -86,10 +100,12 @@ fn table(rows: &[(&KeyEntry, &KeyResult)], context: &Context) -> Result<()> {
     let cells = |(entry, pulled): &(&KeyEntry, &KeyResult)| {
         let replicas = format!("{} of {}", pulled.answered, pulled.known);
         let result = match pulled.outcome {
-            KeyOutcome::Changed => show::colored(context, "changed", Color::Green),
+            KeyOutcome::Changed => show::colored(context, "changed", AnsiColor::Green),
             KeyOutcome::Unchanged | KeyOutcome::NotDue => show::cell("unchanged"),
-            KeyOutcome::NothingAnswered => show::colored(context, "nothing answered", Color::Red),
-            KeyOutcome::NotStored | KeyOutcome::Refused => show::colored(context, "not stored", Color::Red),
+            KeyOutcome::NothingAnswered => show::colored(context, "nothing answered", AnsiColor::Red),
+            KeyOutcome::NotStored | KeyOutcome::Refused => {
+                show::colored(context, "not stored", AnsiColor::Red)
+            }
         };
         [
             show::cell(&names(entry).collect::<Vec<_>>().join(" ")),
@@ -99,8 +115,7 @@ fn table(rows: &[(&KeyEntry, &KeyResult)], context: &Context) -> Result<()> {
             result,
         ]
     };
-    let header = ["SERVICE", "TOTAL", "CHANGE", "REPLICAS", "RESULT"];
-    show::print_rows(context, &header, rows, cells)?;
+    show::print_table(context, &COLUMNS, rows, cells)?;
     Ok(())
 }
 
@@ -316,8 +331,7 @@ pub(crate) fn print_plan(plan: &PullPlan<'_>, format: Format, context: &Context)
         Format::Text => {
             let pulls = pulls.map(|(key, addresses)| PlanLine::Asked(key, addresses.len()));
             let rows: Vec<_> = pulls.chain(plan.waiting.iter().map(PlanLine::Waiting)).collect();
-            let header = ["SERVICE", "ADDRESSES", "DUE", "REASON"];
-            Ok(show::print_rows(context, &header, &rows, |row| row.cells(context))?)
+            Ok(show::print_table(context, &PLAN_COLUMNS, &rows, |row| row.cells(context))?)
         }
     }
 }

@@ -1,0 +1,134 @@
+//! Tables at a terminal are as wide as it is, and whole commits, names and addresses are in them.
+
+use std::fs::OpenOptions;
+use std::io::Read as _;
+use std::os::fd::AsFd;
+use std::process::Stdio;
+
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
+
+use crate::harness::{World, echo};
+
+const COMMIT: &str = "64c8138b597865b650797c142a928739a82bc9a3";
+const SERVICE: &str = "staging_th_apa_goc_echoserver_master_64c8138b597865b650797c142a928739a82bc9a3";
+
+/// Runs the binary with its stdout at a terminal of this width, and returns its code and what it prints there.
+fn run_at(world: &World, columns: u16, arguments: &[&str]) -> (Option<i32>, String) {
+    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&terminal).unwrap();
+    unlockpt(&terminal).unwrap();
+    tcsetwinsize(terminal.as_fd(), Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 })
+        .unwrap();
+    let name = ptsname(&terminal, Vec::new()).unwrap();
+    let other_end = OpenOptions::new().read(true).write(true).open(name.to_str().unwrap()).unwrap();
+    let mut command = world.command(arguments);
+    let mut child = command.env("NO_COLOR", "1").stdout(other_end).stderr(Stdio::piped()).spawn().unwrap();
+    drop(command); // it holds the other end, which has to be closed for the output to end
+    let mut output = Vec::new();
+    // A terminal whose other end was closed answers with an error after its last bytes.
+    let _ = std::fs::File::from(terminal).read_to_end(&mut output);
+    let mut errors = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
+    let code = child.wait().unwrap().code();
+    assert!(!output.is_empty(), "{arguments:?}: {errors}");
+    (code, String::from_utf8(output).unwrap().replace("\r\n", "\n"))
+}
+
+/// Fails unless each line fits the terminal, or is one word alone.
+#[track_caller]
+fn assert_fits(text: &str, columns: u16) {
+    for line in text.lines() {
+        let is_alone = line.split_whitespace().count() == 1;
+        assert!(
+            line.chars().count() <= usize::from(columns) || is_alone,
+            "{columns} columns: {line:?} in\n{text}"
+        );
+    }
+}
+
+#[test]
+fn tables_fit_a_terminal_and_show_commits_names_and_addresses_whole() {
+    let world = World::new();
+    let agent = world.start(SERVICE, &echo());
+    world.center.register_url(SERVICE, "http://127.0.0.1:1");
+    for columns in [60, 80, 100, 200] {
+        let (code, pulled) = run_at(&world, columns, &["pull", "--force"]);
+        assert_eq!(code, Some(3));
+        assert_fits(pulled.rsplit_once("pulled ").unwrap().0, columns);
+        assert!(
+            pulled.contains(&format!("{SERVICE}\n")) || pulled.contains(&format!("\n{SERVICE}  ")),
+            "{pulled}"
+        );
+        assert!(pulled.contains("1 of 2"), "{pulled}");
+
+        let (_, plan) = run_at(&world, columns, &["pull", "--force", "--dry-run"]);
+        assert_fits(&plan, columns);
+        assert!(plan.contains(SERVICE), "{plan}");
+
+        let (code, list) = run_at(&world, columns, &["list"]);
+        assert_eq!(code, Some(0));
+        assert_fits(&list, columns);
+        assert!(list.contains(COMMIT) && list.contains("1/2"), "{list}");
+        assert!(list.contains("SEEN"), "below a name of its own there is room: {list}");
+
+        let (_, history) = run_at(&world, columns, &["history", "apa_goc_echoserver"]);
+        assert_fits(&history, columns);
+        assert!(history.contains(COMMIT), "{history}");
+
+        let (_, prune) = run_at(&world, columns, &["prune", "--dry-run"]);
+        assert_fits(prune.rsplit_once("nothing was changed").unwrap().0, columns);
+        assert!(prune.contains("http://127.0.0.1:1\n") || prune.contains("http://127.0.0.1:1  "), "{prune}");
+        assert!(prune.contains(SERVICE), "{prune}");
+    }
+    drop(agent);
+}
+
+#[test]
+fn a_list_of_short_names_loses_columns_by_rank_at_a_narrow_terminal() {
+    let (world, agents) = World::with_pulled_echo();
+    let header = |columns| run_at(&world, columns, &["list"]).1.lines().next().unwrap().to_owned();
+    let whole = "ENV      REGION  APP                 BRANCH  COMMIT      REPLICAS  TOTAL  CHANGED  SEEN    NEXT PULL  STATE";
+    assert_eq!(header(120), whole);
+    assert_eq!(header(100), whole.replace("SEEN    ", ""));
+    assert_eq!(header(80), whole.replace("CHANGED  SEEN    NEXT PULL  ", ""));
+    drop(agents);
+}
+
+#[test]
+fn output_that_is_no_terminal_has_every_column_whatever_columns_says() {
+    let world = World::new();
+    let agent = world.start(SERVICE, &echo());
+    world.pull(0);
+    let output = crate::harness::output_of(world.command(&["list"]).env("COLUMNS", "60"));
+    let header: Vec<&str> =
+        output.stdout.lines().next().unwrap().split("  ").filter(|name| !name.is_empty()).collect();
+    let all = [
+        "ENV",
+        "REGION",
+        "APP",
+        "BRANCH",
+        "COMMIT",
+        "REPLICAS",
+        "TOTAL",
+        "CHANGED",
+        "SEEN",
+        "NEXT PULL",
+        "STATE",
+    ];
+    let trimmed: Vec<&str> = header.iter().map(|name| name.trim()).collect();
+    assert_eq!(trimmed, all);
+    drop(agent);
+}
+
+#[test]
+fn a_service_is_found_by_its_commit_as_git_shortens_it() {
+    let world = World::new();
+    let agent = world.start(SERVICE, &echo());
+    world.pull(0);
+    let whole = world.run(&["total", SERVICE]).assert_code(0).stdout;
+    for short in [&COMMIT[..12], &SERVICE[..SERVICE.len() - 28], "apa_goc_echoserver"] {
+        assert_eq!(world.run(&["total", short]).assert_code(0).stdout, whole, "{short}");
+    }
+    drop(agent);
+}
