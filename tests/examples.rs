@@ -24,7 +24,7 @@ use crate::harness::{ECHO, MAIN_BLOCK, Output, World, echo, has_program, make_sc
 use crate::sim::{Agent, Program};
 
 /// The examples that a person adapts; [`each_example_says_what_to_change`] compares the list with the folder.
-const EXAMPLES: [&str; 16] = [
+const EXAMPLES: [&str; 17] = [
     "ci/github-actions.yml",
     "ci/gitlab-ci.yml",
     "compose/compose.yaml",
@@ -33,6 +33,7 @@ const EXAMPLES: [&str; 16] = [
     "kubernetes/cover-deployment.yaml",
     "kubernetes/cronjob.yaml",
     "kubernetes/deployment.yaml",
+    "kubernetes/shell.yaml",
     "kubernetes/targets.yaml",
     "kubernetes/volumes.yaml",
     "site/crontab",
@@ -46,7 +47,7 @@ const EXAMPLES: [&str; 16] = [
 /// The path at which the examples expect the binary.
 const INSTALLED: &str = "/usr/local/bin/goc-watchdog";
 
-fn example(name: &str) -> String {
+pub(crate) fn example(name: &str) -> String {
     fs::read_to_string(project_path("examples/") + name).unwrap()
 }
 
@@ -65,7 +66,7 @@ fn assert_is_read(variable: &str) {
 }
 
 /// Prepares a shell in the environment of a world, in which `goc-watchdog` is the binary of this build.
-fn shell(world: &World, command: &[&str]) -> Command {
+pub(crate) fn shell(world: &World, command: &[&str]) -> Command {
     let bin = world.home().join("bin");
     if !bin.exists() {
         fs::create_dir(&bin).unwrap();
@@ -86,9 +87,8 @@ fn each_example_says_what_to_change() {
         .iter()
         .map(|path| path.strip_prefix(&folder).unwrap().to_str().unwrap().to_owned())
         .filter(|name| {
-            !["quickstart.rs", "round.sh", "agent/", "echo/", "gocover/"]
-                .iter()
-                .any(|it| name.starts_with(it))
+            let is_no_template = |it: &&str| name.starts_with(it) || name.ends_with("/README.md");
+            !["quickstart.rs", "round.sh", "agent/", "echo/", "gocover/"].iter().any(is_no_template)
         })
         .collect();
     found.sort();
@@ -577,10 +577,11 @@ fn calls_that_other_properties_forbid_are_told_from_those_that_they_allow() {
 
 // ---- Kubernetes ------------------------------------------------------------------------------
 
-const MANIFESTS: [&str; 4] = [
+const MANIFESTS: [&str; 5] = [
     "kubernetes/cover-deployment.yaml",
     "kubernetes/cronjob.yaml",
     "kubernetes/deployment.yaml",
+    "kubernetes/shell.yaml",
     "kubernetes/volumes.yaml",
 ];
 
@@ -610,6 +611,7 @@ fn pods() -> Vec<(&'static str, Value)> {
         ("cover-echoserver", deployment("cover-echoserver")),
         ("goc-watchdog-pull", job("goc-watchdog-pull")),
         ("goc-watchdog-prune", job("goc-watchdog-prune")),
+        ("goc-watchdog-shell", manifest("Pod", "goc-watchdog-shell")["spec"].clone()),
     ]
 }
 
@@ -819,6 +821,9 @@ fn the_pull_from_pods_may_list_them_and_only_kubectl_has_the_token_for_it() {
     let claim = mount_path(&pod, "goc-watchdog-root");
     assert_eq!(pod["containers"][0]["env"][0]["value"], *claim);
     manifest("PersistentVolumeClaim", "goc-watchdog-root");
+    let shell = manifest("Pod", "goc-watchdog-shell")["spec"].clone();
+    assert_eq!(mount_path(&shell, "goc-watchdog-root"), claim);
+    assert_eq!(shell["containers"][0]["env"][0], pod["containers"][0]["env"][0]);
 }
 
 #[test]

@@ -22,6 +22,7 @@ mod docs;
 mod election;
 mod examples;
 mod files;
+mod first_report;
 mod folders;
 mod forms;
 mod goc;
