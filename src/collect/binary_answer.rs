@@ -260,10 +260,11 @@ impl Counted {
         let file = CounterFile::from_bytes(&coverage.counters)?;
         let blocks = meta.counted_blocks();
         reservation.grow_to((coverage.counters.len() + 2 * blocks * size_of::<u64>()) as u64)?;
+        let (profile, hits) = meta.profile_and_hits(&file)?;
         Ok(Self {
-            profile: meta.profile(&file)?,
+            profile,
             digest: RecordsDigest::new(pull.run.seed, &file).encode(),
-            fraction: hits(&file)?,
+            fraction: fraction_of_hits(hits),
             process: of_answer(pull, coverage, meta.sha256),
             bytes: coverage.bytes,
         })

@@ -61,11 +61,16 @@ impl KnownMeta {
 
     /// Returns the profile of counters of this meta.
     pub(crate) fn profile(&self, file: &CounterFile<'_>) -> Result<Profile, DataError> {
+        self.profile_and_hits(file).map(|(profile, _)| profile)
+    }
+
+    /// Returns the profile of counters of this meta, and [`CounterFile::hits`].
+    pub(crate) fn profile_and_hits(&self, file: &CounterFile<'_>) -> Result<(Profile, u64), DataError> {
         let mut counts = Vec::new();
-        self.build.counts_into(file, &mut counts)?;
+        let hits = self.build.counts_into(file, &mut counts)?;
         if let Some(part) = &self.part {
             counts = part.counts(&counts);
         }
-        Ok(Profile { mode: self.build.mode(), build: Arc::clone(self.build()), counts })
+        Ok((Profile { mode: self.build.mode(), build: Arc::clone(self.build()), counts }, hits))
     }
 }

@@ -16,10 +16,48 @@ pub(crate) enum Verdict {
     Restarted,
 }
 
+/// Number of counters that are compared together.
+const TOGETHER: usize = 8;
+
 /// Tells whether any counter is lower than it was, so that the address should be asked once more.
 #[must_use]
 pub(crate) fn fell(stored: &[u64], answered: &[u64]) -> bool {
+    !only_grew(stored, answered) && any_fell(stored, answered)
+}
+
+fn any_fell(stored: &[u64], answered: &[u64]) -> bool {
     stored.iter().zip(answered).any(|(&before, &now)| lift(before, now) < before)
+}
+
+/// Tells whether no counter fell and none had wrapped before, so that a life goes on with the counters of the answer.
+/// `false` says nothing.
+///
+/// Nearly all answers are such, and most blocks of a large program were never executed. So counters are compared several
+/// at a time, and those that were zero are passed over.
+#[must_use]
+pub(crate) fn only_grew(stored: &[u64], answered: &[u64]) -> bool {
+    let grew = |before: &[u64], now: &[u64]| {
+        let all = before.iter().fold(0, |all, before| all | before);
+        // A count of 32 bits that fell leaves a difference with the highest bit.
+        let grown = || before.iter().zip(now).fold(0, |all, (before, now)| all | now.wrapping_sub(*before));
+        all == 0 || all <= LOW && grown() >> 63 == 0
+    };
+    let (together, last) = stored.as_chunks::<TOGETHER>();
+    let (together_now, last_now) = answered.as_chunks::<TOGETHER>();
+    together.iter().zip(together_now).all(|(before, now)| grew(before, now)) && grew(last, last_now)
+}
+
+/// Tells whether a block is hit that was not.
+#[must_use]
+pub(crate) fn hit_more(stored: &[u64], answered: &[u64]) -> bool {
+    let hit = |before: &[u64], now: &[u64]| {
+        let new = |(before, now): (&u64, &u64)| if *before == 0 { *now } else { 0 };
+        now.iter().fold(0, |all, now| all | now) > 0
+            && before.iter().zip(now).fold(0, |all, pair| all | new(pair)) > 0
+    };
+    let (together, last) = stored.as_chunks::<TOGETHER>();
+    let (together_now, last_now) = answered.as_chunks::<TOGETHER>();
+    together.iter().zip(together_now).any(|(before, now)| hit(before, now)) || hit(last, last_now)
 }
 
 /// Compares an answer block by block with the counters that are stored of the same build.
@@ -33,6 +71,13 @@ pub(crate) fn fell(stored: &[u64], answered: &[u64]) -> bool {
 #[must_use]
 pub(crate) fn judge(mode: Mode, stored: &[u64], answered: &[u64]) -> Verdict {
     assert_eq!(stored.len(), answered.len(), "counters of one build");
+    match only_grew(stored, answered) {
+        true => Verdict::Continues(answered.to_vec()),
+        false => judge_each(mode, stored, answered),
+    }
+}
+
+fn judge_each(mode: Mode, stored: &[u64], answered: &[u64]) -> Verdict {
     let mut hit = 0_usize;
     let mut fallen = 0_usize;
     for (&before, &now) in stored.iter().zip(answered) {
@@ -63,7 +108,9 @@ pub(crate) fn judge(mode: Mode, stored: &[u64], answered: &[u64]) -> Verdict {
 /// Tells whether an answer goes on with the counters that are stored of the same build.
 #[must_use]
 pub(crate) fn continues(mode: Mode, stored: &[u64], answered: &[u64]) -> bool {
-    !fell(stored, answered) || judge(mode, stored, answered) != Verdict::Restarted
+    only_grew(stored, answered)
+        || !any_fell(stored, answered)
+        || judge_each(mode, stored, answered) != Verdict::Restarted
 }
 
 const LOW: u64 = u32::MAX as u64;
@@ -131,7 +178,31 @@ mod tests {
         assert_eq!(judge(Mode::Count, &[1 << 32, 3], &[0, 3]), Verdict::Restarted);
     }
 
+    /// Counters of one build before and now: most are zero, few fell, some are or were beyond 32 bits.
+    fn states() -> impl Strategy<Value = (Vec<u64>, Vec<u64>)> {
+        let before = prop_oneof![6 => Just(0_u64), 3 => 1_u64..5, 1 => any::<u32>().prop_map(u64::from), 1 => any::<u64>()];
+        let grown = prop_oneof![8 => Just(0_u64), 4 => 1_u64..3, 1 => Just(u64::MAX), 1 => any::<u64>()];
+        let pairs = prop::collection::vec((before, grown), 0..40);
+        pairs.prop_map(|pairs| {
+            pairs.into_iter().map(|(before, grown)| (before, before.wrapping_add(grown))).unzip()
+        })
+    }
+
     proptest! {
+        #[test]
+        fn counters_that_only_grew_are_judged_as_each_by_itself((stored, answered) in states()) {
+            if only_grew(&stored, &answered) {
+                prop_assert!(!any_fell(&stored, &answered));
+                prop_assert_eq!(judge_each(Mode::Count, &stored, &answered), Verdict::Continues(answered.clone()));
+            }
+            let is_short = |counts: &[u64]| counts.iter().all(|&count| count <= LOW);
+            if is_short(&stored) && is_short(&answered) {
+                prop_assert_eq!(only_grew(&stored, &answered), !any_fell(&stored, &answered));
+            }
+            let hit_more_now = stored.iter().zip(&answered).any(|(&before, &now)| before == 0 && now > 0);
+            prop_assert_eq!(hit_more(&stored, &answered), hit_more_now);
+        }
+
         #[test]
         fn the_same_answer_again_changes_nothing(counts in prop::collection::vec(0_u64..1 << 32, 0..50)) {
             prop_assert!(!fell(&counts, &counts));

@@ -68,7 +68,7 @@ impl LifeDecision {
     pub(crate) fn covers_more(&self, previous: Option<&StoredLife>) -> bool {
         match (self, previous) {
             (Self::Continues { counts, is_reopened: false, .. }, Some(previous)) => {
-                counts.iter().zip(&previous.counts).any(|(&now, &before)| now > 0 && before == 0)
+                counters::hit_more(&previous.counts, counts)
             }
             _ => true,
         }
@@ -106,11 +106,16 @@ pub(crate) fn decide_life(mode: Mode, previous: Option<&StoredLife>, answered: V
     let Some(StoredLife { life, counts: stored }) = previous else {
         return LifeDecision::Begins { counts: answered, left: None };
     };
+    let (is_reopened, life) = (life.closed_at.is_some(), life.id);
+    if counters::only_grew(stored, &answered) {
+        let (has_moved, is_as_answered) = (*stored != answered, true);
+        return LifeDecision::Continues { life, counts: answered, is_reopened, has_moved, is_as_answered };
+    }
     match counters::judge(mode, stored, &answered) {
         Verdict::Restarted => LifeDecision::Begins { counts: answered, left: None },
         Verdict::Continues(counts) => LifeDecision::Continues {
-            life: life.id,
-            is_reopened: life.closed_at.is_some(),
+            life,
+            is_reopened,
             has_moved: *stored != counts,
             is_as_answered: counts == answered,
             counts,

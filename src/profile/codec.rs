@@ -30,16 +30,20 @@ pub(crate) fn encode_counts(counts: &[u64]) -> Vec<u8> {
     let mut encoder = CountEncoder { at: out.len(), out, zeros: 0 };
     let mut rest = counts;
     while !rest.is_empty() {
+        // Most blocks of a large program were never executed, and those follow each other.
+        if rest.first_chunk().is_some_and(are_zero) {
+            rest = encoder.push_zeros(rest);
+        }
         let (few, others) = rest.split_at(rest.len().min(COUNTS_AT_ONCE));
         encoder.push_few(few);
-        rest = if encoder.zeros > 0 { encoder.push_zeros(others) } else { others };
+        rest = others;
     }
     encoder.out.truncate(encoder.at);
     encoder.out
 }
 
 /// Number of counts that are encoded before more room is made.
-const COUNTS_AT_ONCE: usize = 64;
+const COUNTS_AT_ONCE: usize = 16;
 /// Most bytes of a number.
 const LONGEST_NUMBER: usize = 10;
 
@@ -79,17 +83,24 @@ impl CountEncoder {
         }
     }
 
-    /// Ends a run of zeros, with those that the following counts begin with; returns the others.
+    /// Encodes all zeros that the counts begin with, as one run with those before them; returns the others.
     fn push_zeros<'c>(&mut self, counts: &'c [u64]) -> &'c [u64] {
-        let eights =
-            counts.chunks_exact(8).take_while(|eight| eight.iter().fold(0, |all, count| all | count) == 0);
-        let zeros = 8 * eights.count();
+        let (eights, _) = counts.as_chunks();
+        let zeros = 8 * eights.iter().take_while(|eight| are_zero(eight)).count();
         let zeros = zeros + counts[zeros..].iter().take_while(|&&count| count == 0).count();
-        self.out.truncate(self.at - 1);
+        self.out.truncate(self.at);
+        match self.zeros {
+            0 => self.out.push(0),
+            _ => self.out.truncate(self.at - 1),
+        }
         push(&mut self.out, self.zeros + zeros as u64);
         (self.at, self.zeros) = (self.out.len(), 0);
         &counts[zeros..]
     }
+}
+
+fn are_zero(counts: &[u64; 8]) -> bool {
+    counts.iter().fold(0, |all, count| all | count) == 0
 }
 
 /// Decodes the bytes of [`encode_counts`]; `blocks` is the number of blocks of the build.

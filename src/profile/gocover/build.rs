@@ -107,15 +107,16 @@ impl MetaBuild {
         &self.place
     }
 
-    /// Writes the counts of a file over `counts`, in the order of the build; they are of no use after an error.
+    /// Writes the counts of a file over `counts`, in the order of the build; they are of no use after an error. Returns
+    /// how many counters of the file are above zero, as [`CounterFile::hits`] does.
     ///
     /// The counts are those of the text profile that `go tool covdata textfmt` makes of this file alone.
-    pub fn counts_into(&self, file: &CounterFile<'_>, counts: &mut Vec<u64>) -> Result<(), DataError> {
+    pub fn counts_into(&self, file: &CounterFile<'_>, counts: &mut Vec<u64>) -> Result<u64, DataError> {
         if !self.shared.is_empty() {
             let mut by_meta = Vec::new();
-            file.counts_into(&self.shape, self.mode, &mut by_meta)?;
+            let hits = file.counts_into(&self.shape, self.mode, &mut by_meta)?;
             self.place_into(&by_meta, counts);
-            return Ok(());
+            return Ok(hits);
         }
         counts.clear();
         counts.resize(self.build.blocks().len(), 0);
@@ -328,7 +329,7 @@ mod tests {
             let build = MetaBuild::from_meta(&meta);
             prop_assert_eq!(&build.profile(&file.counts(&meta).unwrap()), &text);
             let mut counts = vec![9; 5];
-            build.counts_into(&file, &mut counts).unwrap();
+            prop_assert_eq!(build.counts_into(&file, &mut counts), file.hits());
             prop_assert_eq!(counts, text.counts);
         }
 

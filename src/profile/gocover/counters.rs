@@ -103,13 +103,14 @@ impl<'a> CounterFile<'a> {
         Ok(counts)
     }
 
-    /// Writes what [`Self::counts`] returns over `counts`, which holds nothing of use after an error.
+    /// Writes what [`Self::counts`] returns over `counts`, which holds nothing of use after an error. Returns
+    /// [`Self::hits`].
     pub(super) fn counts_into(
         &self,
         shape: &MetaShape,
         mode: Mode,
         counts: &mut Vec<u32>,
-    ) -> Result<(), DataError> {
+    ) -> Result<u64, DataError> {
         counts.clear();
         counts.resize(shape.block_count(), 0);
         match mode {
@@ -121,7 +122,8 @@ impl<'a> CounterFile<'a> {
     }
 
     /// Calls `add` with the place of a block among those of the meta, and its count, for each counter of the file.
-    pub(super) fn each(&self, shape: &MetaShape, add: impl FnMut(usize, u32)) -> Result<(), DataError> {
+    /// Returns [`Self::hits`].
+    pub(super) fn each(&self, shape: &MetaShape, add: impl FnMut(usize, u32)) -> Result<u64, DataError> {
         match self.header.flavour {
             CounterFlavour::Uleb => self.each_by(shape, ByteReader::uleb, add),
             CounterFlavour::RawLittleEndian => self.each_by(shape, |input| input.u32().map(u64::from), add),
@@ -136,8 +138,9 @@ impl<'a> CounterFile<'a> {
         shape: &MetaShape,
         number: impl Fn(&mut ByteReader<'a>) -> Result<u64, DataFault>,
         mut add: impl FnMut(usize, u32),
-    ) -> Result<(), DataError> {
+    ) -> Result<u64, DataError> {
         let mut input = ByteReader::new(self.records, self.head_bytes);
+        let mut hits = 0;
         for _ in 0..self.functions {
             let start = input.offset();
             let mut head = || Ok((number(&mut input)?, number(&mut input)?, number(&mut input)?));
@@ -148,13 +151,15 @@ impl<'a> CounterFile<'a> {
                 return Err(fault(DataFault::Counters { expected: blocks.len(), found }));
             }
             for block in blocks {
+                let count = number(&mut input).map_err(fault)?;
+                hits += u64::from(count > 0);
                 // Counters have 32 bits. Go cuts a longer number, too.
                 #[expect(clippy::cast_possible_truncation, reason = "as Go does")]
-                let count = number(&mut input).map_err(fault)? as u32;
-                add(block, count);
+                add(block, count as u32);
             }
         }
-        input.end().map_err(|fault| fault.at(input.offset()))
+        input.end().map_err(|fault| fault.at(input.offset()))?;
+        Ok(hits)
     }
 
     /// Returns this file without the command line of its process; `file` are the bytes that it was read from.
