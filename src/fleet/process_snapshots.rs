@@ -4,6 +4,7 @@
 //! again. Neither pid nor time tells lives apart: in containers every pid is 1, and the times in the names of files are
 //! not to be trusted. The counters tell, by the rule of [`super::counters`], whatever the order of the files.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use super::counters::{Verdict, fell, judge, lift};
@@ -115,11 +116,13 @@ impl ProcessSnapshots {
     /// Takes a snapshot in, and tells whether anything changed.
     ///
     /// Counters are in the order of the build that all snapshots have.
-    pub(crate) fn add(&mut self, counts: &[u64]) -> bool {
+    pub(crate) fn add<'c>(&mut self, counts: impl Into<Cow<'c, [u64]>>) -> bool {
+        let counts = counts.into();
         if self.total.is_empty() && self.lives.is_empty() {
-            self.lives.push(counts.to_vec());
+            self.lives.push(counts.into_owned());
             return true;
         }
+        let counts = &*counts;
         // A snapshot that another one dominates says nothing new, whatever else it might continue.
         if self.lives.iter().any(|life| !fell(counts, life)) {
             return false;

@@ -16,7 +16,7 @@ use super::folder_names::{FolderTurn, NextFiles};
 use super::left_key::LeftKey;
 use super::left_meta::{FolderMeta, LoadedMeta, MetaCache, StuckMeta};
 use super::left_process::OpenProcess;
-use super::read_ahead::{CounterBytes, DecodedCounters, EncodedCounts, FileReader, NextFile, ReadAhead};
+use super::read_ahead::{CounterBytes, DecodedCounters, EncodedCounts, FileReader, ReadAhead};
 use super::reader::{InboxReader, KeyCache};
 use super::{InboxOutcome, LeftKind, ReadFault, SnapshotOutcome, SnapshotResult, WhyRefused};
 use crate::collect::fault::FaultScope;
@@ -32,7 +32,7 @@ const BATCH_BYTES: u64 = 16 << 20;
 /// again.
 const BATCH_TIME: Duration = Duration::from_millis(500);
 
-/// Bytes of a counter file from which the next one is read on another thread. For a smaller file, the exchange with the
+/// Bytes of a counter file from which the next ones are read on other threads. For a smaller file, the exchange with a
 /// thread would take as long as the reading.
 const READ_AHEAD_FROM: u64 = 64 << 10;
 
@@ -187,11 +187,9 @@ impl<'i> FolderReader<'_, 'i, '_, '_> {
                     self.note(folder, name, SnapshotOutcome::TakenBefore);
                 }
                 Ok(ReadCounters::New(counters)) => {
-                    // The next file is begun first, so that it is read while the process of the one before is stored.
-                    if counters.bytes >= READ_AHEAD_FROM
-                        && let Some(next) = NextFile::of(&files[at + 1..], name, &counters.meta.known)
-                    {
-                        ahead.begin(next);
+                    // The next files are begun first, so that they are read while the process of this one is stored.
+                    if counters.bytes >= READ_AHEAD_FROM {
+                        ahead.begin(&files[at + 1..], name, &counters.meta.known);
                     }
                     if batch.process.as_ref().is_some_and(|process| !process.is_of(&counters)) {
                         self.store_process(folder, &mut batch)?;

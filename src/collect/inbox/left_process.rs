@@ -106,7 +106,7 @@ impl OpenProcess {
             }
             None => {
                 self.encoded = encoded;
-                self.snapshots.add(&counts)
+                self.snapshots.add(counts)
             }
         };
         self.files.push(LeftFile { name, identity, written_at, has_moved });

@@ -1,11 +1,12 @@
-//! Reads the next counter file of a folder on a thread of its own, while the one before it is stored.
+//! Reads the next counter files of a folder on threads of their own, while the one before them is stored.
 //!
-//! The thread changes nothing. All that it does can be done without it, with the same result.
+//! The threads change nothing. All that they do can be done without them, with the same result.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read as _};
-use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
+use std::sync::{Arc, Mutex};
 use std::thread::Scope;
 
 use super::left_process::hash;
@@ -15,7 +16,7 @@ use crate::config::InboxOwner;
 use crate::fleet::left_process::LeftProcess;
 use crate::io::workdir::data_folder::{DataFolder, OpenDataFolder};
 use crate::memory::{Memory, Reservation};
-use crate::parallel::{self, Spawned};
+use crate::parallel::{self, lock};
 use crate::profile::gocover::{CounterFile, DataError, DataFileName};
 use crate::profile::{Fingerprint, Profile, encode_counts};
 
@@ -31,17 +32,17 @@ pub(super) struct FileReader<'f> {
 }
 
 /// A counter file that is to be read.
-pub(super) struct NextFile {
-    pub(super) name: String,
+struct NextFile {
+    name: String,
     /// The meta of the file before, which is probably that of this one, too.
-    pub(super) meta: KnownMeta,
+    meta: KnownMeta,
     /// No other file is of its process, so its counters are stored as they are.
-    pub(super) is_single: bool,
+    is_single: bool,
 }
 
 impl NextFile {
     /// Returns the first of `files`, which come after the file of this name; `None` where there is none.
-    pub(super) fn of(files: &[String], after: &str, meta: &KnownMeta) -> Option<Self> {
+    fn of(files: &[String], after: &str, meta: &KnownMeta) -> Option<Self> {
         let name = files.first()?;
         let is_single = !is_same_process(name, after)
             && files.get(1).is_none_or(|following| !is_same_process(name, following));
@@ -153,68 +154,89 @@ fn decoded(meta: &KnownMeta, bytes: &[u8], is_single: bool) -> Option<DecodedCou
     Some(DecodedCounters { meta: meta.sha256, profile, encoded })
 }
 
-/// Reads one file while another one is stored. The thread is started when it is needed for the first time.
+/// Number of files that are begun before they are needed, each on a thread. Decoding takes longer than storing.
+const FILES_AHEAD: usize = 2;
+
+/// Reads the next files while the one before them is stored. The threads are started when they are needed for the first
+/// time.
 pub(super) struct ReadAhead<'scope, 'env> {
     scope: &'scope Scope<'scope, 'env>,
     reader: FileReader<'scope>,
-    thread: ReaderThread,
-    /// The file that was begun and not taken.
-    begun: Option<String>,
+    threads: ReaderThreads,
+    /// The files that were begun and not taken.
+    begun: VecDeque<BegunFile>,
 }
 
-enum ReaderThread {
+enum ReaderThreads {
     NotStarted,
-    Running {
-        requests: SyncSender<NextFile>,
-        files: Receiver<Option<CounterBytes>>,
-    },
-    /// The system refused the thread, so each file is read when it is needed.
+    Running(Sender<ReadRequest>),
+    /// The system refused them, so each file is read when it is needed.
     Refused,
+}
+
+struct ReadRequest {
+    next: NextFile,
+    read: SyncSender<Option<CounterBytes>>,
+}
+
+struct BegunFile {
+    name: String,
+    read: Receiver<Option<CounterBytes>>,
 }
 
 impl<'scope, 'env> ReadAhead<'scope, 'env> {
     pub(super) fn new(scope: &'scope Scope<'scope, 'env>, reader: FileReader<'scope>) -> Self {
-        Self { scope, reader, thread: ReaderThread::NotStarted, begun: None }
+        Self { scope, reader, threads: ReaderThreads::NotStarted, begun: VecDeque::new() }
     }
 
-    /// Begins to read a file.
-    pub(super) fn begin(&mut self, next: NextFile) {
-        if matches!(self.thread, ReaderThread::NotStarted) {
-            self.thread = self.start();
+    /// Begins to read the first of `files`, which come after the file of this name. Files that were begun before and not
+    /// taken are the first of them.
+    pub(super) fn begin(&mut self, files: &[String], after: &str, meta: &KnownMeta) {
+        while self.begun.len() < FILES_AHEAD.min(files.len()) {
+            let at = self.begun.len();
+            let before = if at == 0 { after } else { &files[at - 1] };
+            let Some(next) = NextFile::of(&files[at..], before, meta) else { break };
+            if matches!(self.threads, ReaderThreads::NotStarted) {
+                self.threads = self.start();
+            }
+            let ReaderThreads::Running(requests) = &self.threads else { break };
+            let name = next.name.clone();
+            let (read, file) = mpsc::sync_channel(1);
+            if requests.send(ReadRequest { next, read }).is_err() {
+                break;
+            }
+            self.begun.push_back(BegunFile { name, read: file });
         }
-        let ReaderThread::Running { requests, files } = &self.thread else { return };
-        if self.begun.take().is_some() {
-            // The file before was not needed, and must not be taken for this one.
-            let _ = files.recv();
-        }
-        let name = next.name.clone();
-        self.begun = requests.send(next).is_ok().then_some(name);
     }
 
-    /// Waits for the file that was begun last, if it has this name.
+    /// Waits for the file of this name, if it was begun. Files that were begun before it are not needed.
     pub(super) fn take(&mut self, name: &str) -> Option<CounterBytes> {
-        let begun = self.begun.take()?;
-        let ReaderThread::Running { files, .. } = &self.thread else { return None };
-        files.recv().ok()?.filter(|_| begun == name)
+        while let Some(begun) = self.begun.pop_front() {
+            if begun.name == name {
+                return begun.read.recv().ok()?;
+            }
+        }
+        None
     }
 
-    fn start(&self) -> ReaderThread {
-        let (requests, requested) = mpsc::sync_channel::<NextFile>(1);
-        let (read, files) = mpsc::sync_channel(1);
+    fn start(&self) -> ReaderThreads {
+        let (requests, requested) = mpsc::channel::<ReadRequest>();
+        let requested = Arc::new(Mutex::new(requested));
         let reader = self.reader;
         let work = move || {
-            for next in requested {
+            loop {
+                let request = lock(&requested).recv();
+                let Ok(ReadRequest { next, read }) = request else { break };
                 let file = reader.read_ahead(&next);
                 // The caller may have to make room for another meta.
                 drop(next);
-                if read.send(file).is_err() {
-                    break;
-                }
+                // A caller that does not need the file has gone on.
+                let _ = read.send(file);
             }
         };
-        match parallel::spawn(self.scope, work) {
-            Spawned::Thread(_) => ReaderThread::Running { requests, files },
-            Spawned::Refused(_) => ReaderThread::Refused,
+        match parallel::spawn_workers(self.scope, FILES_AHEAD, &work) {
+            0 => ReaderThreads::Refused,
+            _ => ReaderThreads::Running(requests),
         }
     }
 }
@@ -255,15 +277,12 @@ mod tests {
         let opened = folder.open().unwrap().unwrap();
         let reader =
             FileReader { names: &folder, opened: &opened, owners: None, max_bytes: 1 << 20, memory: &memory };
-        let next = |at: usize| NextFile::of(&names[at..], &names[at - 1], &meta).unwrap();
         let expected = meta.profile(&CounterFile::from_bytes(COUNT_COUNTERS).unwrap()).unwrap();
-        with_threads(1, || {
+        with_threads(2, || {
             thread::scope(|scope| {
                 let mut ahead = ReadAhead::new(scope, reader);
                 assert!(ahead.take(&names[1]).is_none(), "nothing was begun");
-                // The first file is begun, and not needed.
-                ahead.begin(next(2));
-                ahead.begin(next(1));
+                ahead.begin(&names[1..], &names[0], &meta);
                 let read = ahead.take(&names[1]).unwrap();
                 let alone = reader.read_counters(&names[1]).ok().flatten().unwrap();
                 assert_eq!((&read.bytes, &read.identity), (&alone.bytes, &alone.identity));
@@ -275,16 +294,22 @@ mod tests {
                     EncodedCounts::bytes_of(decoded.encoded.as_ref(), hash, &[]),
                     encode_counts(&expected.counts)
                 );
-                ahead.begin(next(2));
-                assert!(ahead.take(&names[1]).is_none(), "another one was begun");
-                ahead.begin(next(3));
+                // The third file was begun, too, and is not needed.
+                ahead.begin(&names[2..], &names[1], &meta);
                 assert!(ahead.take(&names[3]).is_none(), "the file is gone");
+                ahead.begin(&names[2..], &names[1], &meta);
+                assert!(ahead.take(&names[1]).is_none(), "others were begun");
+                ahead.begin(&names[1..], &names[0], &meta);
+                let both = [1, 2].map(|at| ahead.take(&names[at]).unwrap().identity);
+                let alone =
+                    [1, 2].map(|at| reader.read_counters(&names[at]).ok().flatten().unwrap().identity);
+                assert_eq!(both, alone);
             });
         });
         with_threads(0, || {
             thread::scope(|scope| {
                 let mut ahead = ReadAhead::new(scope, reader);
-                ahead.begin(next(1));
+                ahead.begin(&names[1..], &names[0], &meta);
                 assert!(ahead.take(&names[1]).is_none(), "no thread reads it");
             });
         });
