@@ -31,7 +31,7 @@ use crate::profile::{Build, Fingerprint, ParsedAnswer, PreviousAnswer, Profile, 
 
 /// Number of messages that may wait for the thread that writes. More would only fill memory.
 pub(crate) const WAITING_MESSAGES: usize = 64;
-/// Bytes of the metas, and of the structures, that are kept for further services.
+/// Bytes of the metas, and of the structures, that are kept for further services. The last one is kept in any case.
 const KEPT_BYTES: u64 = 8 << 20;
 
 /// The topic of the message about agents whose counts grow with each pull.
@@ -91,7 +91,8 @@ pub(crate) struct PullRun<'a> {
     pub(crate) memory: Arc<Memory>,
     pub(crate) structures: Mutex<StructureIds>,
     pub(crate) templates: Mutex<HashMap<StructureId, Weak<Template>>>,
-    /// Metas and structures that were read last, the newest at the end. Several services often run one program.
+    /// Metas and structures that were used last, the newest at the end. Several services often run one program, and a
+    /// program that an inbox brought is that of the rows that are stored next.
     kept_metas: Mutex<VecDeque<KnownMeta>>,
     kept_templates: Mutex<VecDeque<Arc<Template>>>,
     /// Stored structures that cannot be read.
@@ -275,6 +276,7 @@ impl PullRun<'_> {
         let new = Change::Structure { id, fingerprint: build.fingerprint(), data };
         self.send(StoreMessage::Changes(None, vec![new]));
         structures.insert(build.fingerprint(), id);
+        keep(&self.kept_templates, Arc::clone(template), |template| template.heap_bytes());
         lock(&self.templates).insert(id, Arc::downgrade(template));
         Ok(id)
     }
@@ -318,11 +320,11 @@ impl PullRun<'_> {
     }
 }
 
-/// Keeps a value beside those that were read last, and drops the oldest of them beyond [`KEPT_BYTES`].
+/// Keeps a value beside those that were used last, and drops the oldest of them beyond [`KEPT_BYTES`].
 fn keep<T>(kept: &Mutex<VecDeque<T>>, value: T, bytes: impl Fn(&T) -> u64) {
     let mut kept = lock(kept);
     kept.push_back(value);
-    while kept.iter().map(&bytes).sum::<u64>() > KEPT_BYTES {
+    while kept.len() > 1 && kept.iter().map(&bytes).sum::<u64>() > KEPT_BYTES {
         kept.pop_front();
     }
 }

@@ -224,6 +224,8 @@ impl Store {
     fn prepare(&mut self, version: usize) -> rusqlite::Result<()> {
         self.connection.pragma_update(None, "journal_mode", "WAL")?;
         self.set_durability()?;
+        // The undo of a change that fails would go through a temporary file in each transaction.
+        self.connection.pragma_update(None, "temp_store", "MEMORY")?;
         // The size is large enough that a run of a big fleet does not fold the log after every few services.
         self.connection.pragma_update(None, "wal_autocheckpoint", 16_384)?;
         if version == MIGRATIONS.len() {
