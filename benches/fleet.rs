@@ -49,7 +49,10 @@ fn main() {
             download(&arguments[1], |_, address| get_with_ureq(&agent, &format!("{address}{path}")));
         }
         Some("serve-wires") => wires::serve(&arguments[1..]),
-        Some("wires") => wires::measure(arguments.get(1).and_then(|rounds| rounds.parse().ok()).unwrap_or(5)),
+        Some("wires") => {
+            let rounds = arguments.get(1).and_then(|rounds| rounds.parse().ok());
+            wires::measure(rounds.unwrap_or(5), &arguments[1..]);
+        }
         _ => measure(arguments.first().and_then(|rounds| rounds.parse().ok()).unwrap_or(5)),
     }
 }

@@ -32,8 +32,8 @@ pub(crate) enum Wire {
 pub(crate) struct WireFleetSize {
     pub(crate) services: usize,
     pub(crate) replicas: usize,
-    /// Bytes of a profile as text.
-    pub(crate) bytes: usize,
+    /// Blocks of a program, in [whole files](whole_files).
+    pub(crate) blocks: usize,
     /// One function in so many has run.
     pub(crate) one_in: usize,
     /// Number of states, see [`WireFleet::set_state`].
@@ -117,10 +117,14 @@ fn list(size: WireFleetSize, port: u16) -> Vec<u8> {
     sized("200 OK", "Content-Type: application/json\r\n", &serde_json::to_vec(&services).expect("texts"))
 }
 
+/// Returns the number of blocks in the files that have about so many blocks together.
+pub(crate) fn whole_files(blocks: usize) -> usize {
+    blocks.div_ceil(BLOCKS * FUNCTIONS) * BLOCKS * FUNCTIONS
+}
+
 /// Renders the answers of a program.
 fn answers(program: usize, size: WireFleetSize, wire: Wire) -> Vec<Answer> {
-    // A line of the text has about 60 bytes.
-    let files = (size.bytes / 60 / (BLOCKS * FUNCTIONS)).max(1);
+    let files = size.blocks / (BLOCKS * FUNCTIONS);
     let module = format!("example.com/fleet/program{program}");
     let text = Program::synthetic(&module, files, BLOCKS * FUNCTIONS, program);
     let zeros = vec![0; text.blocks()];
@@ -137,7 +141,7 @@ fn answers(program: usize, size: WireFleetSize, wire: Wire) -> Vec<Answer> {
                     whole: Vec::new(),
                     fraction: sized("200 OK", "", fraction(&counts).as_bytes()),
                 },
-                Wire::Coverport => coverport(&binary, &counts, replica),
+                Wire::Coverport => coverport(&binary, &counts, state, replica),
             });
         }
     }
@@ -177,8 +181,10 @@ fn counts(blocks: usize, one_in: usize, state: usize, replica: usize) -> Vec<u64
     (0..blocks).map(count).collect()
 }
 
-fn coverport(program: &BinaryProgram, counts: &[u64], replica: usize) -> Answer {
+fn coverport(program: &BinaryProgram, counts: &[u64], state: usize, replica: usize) -> Answer {
     let pid = 100 + replica;
+    // The name tells when the counters were read.
+    let read_at = 1_795_924_465_674_610_462 + 1_000_000_000 * state as u64;
     let headers = format!(
         "X-Art-Coverage-Binary: svc\r\nX-Art-Coverage-Pid: {pid}\r\nX-Art-Coverage-Server: 1\r\n\
          X-Art-Coverage-Source-Commit: \r\nX-Art-Coverage-Source-Url: \r\n"
@@ -188,7 +194,7 @@ fn coverport(program: &BinaryProgram, counts: &[u64], replica: usize) -> Answer 
         let body = json!({
             "meta_filename": if meta.is_some() { "covmeta.02000000000000002829394659209d70" } else { "" },
             "meta_data": meta.map(|meta| STANDARD.encode(meta)).unwrap_or_default(),
-            "counters_filename": format!("covcounters.02000000000000002829394659209d70.{pid}.1795924465674610462"),
+            "counters_filename": format!("covcounters.02000000000000002829394659209d70.{pid}.{read_at}"),
             "counters_data": STANDARD.encode(&counters),
             "timestamp": 1_795_924_465_675_318_441_u64,
         });

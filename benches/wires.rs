@@ -4,15 +4,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::server::FleetProcess;
-use crate::wire_fleet::{Wire, WireFleet, WireFleetSize};
+use crate::wire_fleet::{Wire, WireFleet, WireFleetSize, whole_files};
 use crate::{download_in_process, median, pull};
 
 /// Serves until stdin ends; takes `state N` and `sent` as commands.
 pub(crate) fn serve(arguments: &[String]) {
     let number = |at: usize| arguments[at].parse().expect("a number");
     let wire = if number(0) == 0 { Wire::Text } else { Wire::Coverport };
-    let [services, replicas, bytes, one_in, states] = [1, 2, 3, 4, 5].map(number);
-    let fleet = WireFleet::start(WireFleetSize { services, replicas, bytes, one_in, states }, wire);
+    let [services, replicas, blocks, one_in, states] = [1, 2, 3, 4, 5].map(number);
+    let fleet = WireFleet::start(WireFleetSize { services, replicas, blocks, one_in, states }, wire);
     println!("{}", fleet.center());
     for line in std::io::stdin().lines().map_while(Result::ok) {
         match line.split_once(' ') {
@@ -38,8 +38,8 @@ type Figures = (f64, u64, u64);
 
 impl WireBench {
     fn new(scratch: &Path, wire: usize, sizes: [usize; 5]) -> Self {
-        let [services, replicas, bytes, one_in, states] = sizes;
-        let arguments = [wire, services, replicas, bytes, one_in, states];
+        let [services, replicas, blocks, one_in, states] = sizes;
+        let arguments = [wire, services, replicas, blocks, one_in, states];
         let server = FleetProcess::start_as("serve-wires", &arguments);
         let root = scratch.join(format!("{wire}-{one_in}"));
         fs::create_dir(&root).unwrap();
@@ -86,14 +86,21 @@ fn print(what: &str, [text, raw]: &[Vec<Figures>; 2], wanted: &str) {
     );
 }
 
-pub(crate) fn measure(rounds: usize) {
+/// Measures so many rounds; `options` are `--blocks N` and `--services N`.
+pub(crate) fn measure(rounds: usize, options: &[String]) {
+    let number = |option: &str, otherwise: usize| match options.iter().position(|given| given == option) {
+        Some(at) => options[at + 1].parse().expect("a number"),
+        None => otherwise,
+    };
+    let blocks = whole_files(number("--blocks", 16_632));
+    let services = number("--services", 1000);
     for one_in in [10, 1] {
         let scratch = tempfile::tempdir().unwrap();
-        let (services, replicas, states) = (1000, 3, 2 * rounds + 1);
-        let sizes = [services, replicas, 1_000_000, one_in, states];
+        let (replicas, states) = (3, 2 * rounds + 1);
+        let sizes = [services, replicas, blocks, one_in, states];
         let mut fleets = [0, 1].map(|wire| WireBench::new(scratch.path(), wire, sizes));
         println!(
-            "1,000 services of 3 replicas, 16,632 blocks (1 MB of text) each, one function in {one_in} has run; medians \
+            "{services} services of {replicas} replicas, {blocks} blocks each, one function in {one_in} has run; medians \
              of {rounds}, in turn"
         );
         let first = fleets.each_mut().map(|fleet| vec![fleet.pull(0)]);
