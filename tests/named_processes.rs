@@ -141,6 +141,33 @@ fn processes_with_pid_1_behind_one_address_that_stand_still_count_once() {
 }
 
 #[test]
+fn processes_with_pid_1_behind_one_address_are_understated_once_they_are_known() {
+    let (world, agent) = world();
+    let said = format!("several processes with one process id answer at \"{}\"", agent.url());
+    let mut told = 0;
+    // Two processes answer in turn. The fall to 6 shows it, because 6 goes on with the first 5.
+    for (count, sum) in
+        [(5, 5), (3, 8), (8, 13), (4, 17), (9, 22), (6, 22), (12, 22), (7, 22), (20, 27), (9, 29), (21, 30)]
+    {
+        agent.switch_to(1, &[count, 0, count]);
+        told += world.pull(0).stderr.matches(&said).count();
+        assert_eq!(world.echo_counts(), [sum, 0, sum], "{count}");
+    }
+    assert_eq!(told, 1);
+    // A third process has a block of its own. The sum is exact when each of the three has answered again.
+    for (counts, sum) in [
+        ([1, 2, 0], [30, 2, 30]),
+        ([21, 0, 22], [30, 2, 30]),
+        ([1, 3, 0], [30, 3, 30]),
+        ([10, 0, 10], [32, 3, 32]),
+    ] {
+        pull(&world, &agent, 1, counts);
+        assert_eq!(world.echo_counts(), sum, "{counts:?}");
+    }
+    world.assert_consistent();
+}
+
+#[test]
 fn a_process_is_known_again_after_another_program_answered_in_between() {
     let (world, agent) = world();
     pull(&world, &agent, 1, [5, 0, 3]);

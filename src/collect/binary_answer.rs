@@ -302,7 +302,8 @@ fn of_answer(pull: &AddressPull<'_>, coverage: &CoverageAnswer, meta: Fingerprin
     let read_at = pull.run.believed(coverage.read_at);
     let TargetFacts { uid, restarts, started_at, .. } = pull.container().cloned().unwrap_or_default();
     let pods = pull.pods().map(str::to_owned).collect();
-    Process { meta, pid, uid, restarts, pods, read_at, started_at }.without_later_container()
+    Process { meta, pid, uid, restarts, pods, is_shared: false, read_at, started_at }
+        .without_later_container()
 }
 
 /// Asks an address for what tells whether its process has executed something new.

@@ -10,8 +10,10 @@ use crate::fleet::life::{self, KnownLives, StoredLife};
 use crate::fleet::named_answer::{NamedAnswer, NamedLife, NamedPlace};
 use crate::fleet::process::Process;
 use crate::fleet::records::Life;
+use crate::fleet::shared_address;
 use crate::fleet::snapshot::{self, LifeTimes, ResumedLife};
 use crate::io::store::{Store, StoreError};
+use crate::names::in_message;
 use crate::profile::Profile;
 
 /// Finds the stored life that an answer may go on with, closed ones that may be the same, and the mixture of its address.
@@ -38,9 +40,18 @@ pub(crate) fn known_lives(
     };
     let (mixture, joined_mixtures) = summed_mixtures(mixtures, counts_of)?;
     if let Some(process) = process
-        && let Some(named) = known_by_name(pull, process, answer, assignment, stored.as_deref())?
+        && let (Some(place), here) = named_place(pull, process, answer, assignment, stored.as_deref())?
     {
-        return Ok(KnownLives { others: joined_mixtures, mixture, ..named });
+        let mut known = match place {
+            NamedPlace::Shared { is_first } => {
+                shared_lives(pull, process, answer, assignment, (mixture, is_first))?
+            }
+            place => {
+                KnownLives { mixture, ..known_by_name(pull, process, answer, assignment, (place, here))? }
+            }
+        };
+        known.others.extend(joined_mixtures);
+        return Ok(known);
     }
     if may_be_of_another {
         // A life of another process does not go on, whatever its counters.
@@ -108,25 +119,65 @@ fn summed_mixtures<E>(
     Ok((first, others))
 }
 
-/// Finds the life that an answer goes on with by what its process tells; `None` where its counters decide.
+/// Returns the life that an answer goes on with by what its process tells: its place among these lives.
 fn known_by_name(
     pull: &AddressPull<'_>,
     process: &Process,
     answer: &PulledAnswer,
     assignment: &BuildAssignment<'_>,
-    stored: Option<&[u64]>,
-) -> anyhow::Result<Option<KnownLives>> {
-    let Some(NamedLives { previous, is_late }) = named_place(pull, process, answer, assignment, stored)?
-    else {
-        return Ok(None);
+    (place, here): (NamedPlace, Vec<Life>),
+) -> anyhow::Result<KnownLives> {
+    let of = |index: usize, counts| Some(StoredLife { life: here[index].clone(), counts });
+    let (previous, is_late) = match place {
+        NamedPlace::Held(index, then) | NamedPlace::LateOf(index, then) => (of(index, then), true),
+        NamedPlace::Resumes(index, then) => (of(index, then), false),
+        // A life that the process left in a folder before may hold the answer.
+        NamedPlace::LateAlone => {
+            (left_life(pull, process, answer, assignment)?.map(|(stored, _)| stored), true)
+        }
+        NamedPlace::Shared { .. } => (None, false),
     };
-    // A life that the process left in a folder before may hold the answer.
-    let left = match is_late && previous.is_none() {
-        true => left_life(pull, process, answer, assignment)?,
-        false => None,
+    Ok(KnownLives { previous, is_late, ..KnownLives::default() })
+}
+
+/// Finds the lives that concern an answer of an address with several processes, and tells it the first time. `mixture`
+/// is that of the address.
+fn shared_lives(
+    pull: &AddressPull<'_>,
+    process: &Process,
+    answer: &PulledAnswer,
+    assignment: &BuildAssignment<'_>,
+    (mixture, is_first): (Option<StoredLife>, bool),
+) -> anyhow::Result<KnownLives> {
+    let Profile { mode, counts, .. } = &answer.profile;
+    let of_group = (assignment.build_group, assignment.structure, *mode);
+    let lives: Vec<Life> = {
+        let mut open = assignment.key.lock();
+        if is_first {
+            open.state.notes.insert(format!(
+                "several processes with one process id answer at \"{}\", as behind a load balancer: the covered set is \
+                 exact, hits are a lower bound from now on; list each process by its own address (this is said once)",
+                in_message(pull.address)
+            ));
+        }
+        let of_process = |life: &&Life| {
+            (life.build_group, life.structure, life.mode) == of_group
+                && !life.is_mixture
+                && open.may_be_of(life.id, Some(process))
+        };
+        let mut lives: Vec<Life> = open.state.at(pull.address).filter(of_process).cloned().collect();
+        lives.sort_by_key(|life| life.id);
+        lives
     };
-    let previous = previous.or(left.map(|(stored, _)| stored));
-    Ok(Some(KnownLives { previous, is_late, ..KnownLives::default() }))
+    let times: Vec<LifeTimes> = lives.iter().map(|life| pull.run.life_times(life)).collect();
+    let counts_of = |index: usize| readable_counts(pull.store, lives[index].id, counts.len());
+    let place = shared_address::place(*mode, &times, counts, is_first, counts_of)?;
+    let left = match place.resumed {
+        Some(_) => None,
+        None => left_life(pull, process, answer, assignment)?,
+    };
+    let left = left.map(|(StoredLife { life, .. }, counts)| StoredLife { life, counts });
+    Ok(KnownLives { left, ..KnownLives::for_shared(place, &lives, mixture) })
 }
 
 /// Finds the life that a process left in a folder before it was first pulled, and the counters that both have together:
@@ -166,33 +217,30 @@ fn left_life(
     Ok(None)
 }
 
-/// The life of an answer whose process names itself.
-struct NamedLives {
-    previous: Option<StoredLife>,
-    is_late: bool,
-}
-
-/// Finds the life of an answer by what its process tells of itself; `None` where its counters decide.
+/// Finds the place of an answer by what its process tells of itself, among the lives that are returned, too; `None` where
+/// its counters decide.
 fn named_place(
     pull: &AddressPull<'_>,
     process: &Process,
     answer: &PulledAnswer,
     assignment: &BuildAssignment<'_>,
     open_counts: Option<&[u64]>,
-) -> anyhow::Result<Option<NamedLives>> {
+) -> anyhow::Result<(Option<NamedPlace>, Vec<Life>)> {
     let Profile { mode, counts, .. } = &answer.profile;
     let of_group = (assignment.build_group, assignment.structure, *mode);
-    let (mut is_beside_another, mut last_read_at) = (false, None);
+    let (mut is_beside_another, mut is_shared, mut last_read_at) = (false, false, None);
     for key in &pull.keys {
         let mut open = key.lock();
         open.load_processes(key.entry.id, pull.store)?;
         for life in open.state.at(pull.address) {
             let Some(known) = open.process(life.id) else { continue };
             is_beside_another |= life.closed_at.is_none() && known.is_another(process);
+            is_shared |= known.is_shared && known.may_be(process);
             last_read_at = last_read_at.max(known.read_at);
         }
     }
-    let named = NamedAnswer { process, counts, open: open_counts, is_beside_another, last_read_at };
+    let named =
+        NamedAnswer { process, counts, open: open_counts, is_beside_another, is_shared, last_read_at };
     let here: Vec<(Life, Option<Process>)> = {
         let open = assignment.key.lock();
         let of_build =
@@ -210,12 +258,6 @@ fn named_place(
         .map(|(life, process)| NamedLife { process: process.as_ref(), is_open: life.closed_at.is_none() })
         .collect();
     let counts_of = |index: usize| readable_counts(pull.store, here[index].0.id, counts.len());
-    let of = |index: usize, counts| Some(StoredLife { life: here[index].0.clone(), counts });
-    Ok(named.place(*mode, &lives, counts_of)?.map(|place| match place {
-        NamedPlace::Held(index, then) | NamedPlace::LateOf(index, then) => {
-            NamedLives { previous: of(index, then), is_late: true }
-        }
-        NamedPlace::Resumes(index, then) => NamedLives { previous: of(index, then), is_late: false },
-        NamedPlace::LateAlone => NamedLives { previous: None, is_late: true },
-    }))
+    let place = named.place(*mode, &lives, counts_of)?;
+    Ok((place, here.into_iter().map(|(life, _)| life).collect()))
 }

@@ -201,6 +201,7 @@ fn send(
     let to_remember = digest.map(|answer_digest| LastAnswer { fraction: fraction.clone(), answer_digest });
     let decision = known.decide(mode, answered);
     let covers_more = decision.covers_more(known.previous.as_ref());
+    let is_shared = known.is_shared;
     let rivals = &known.rivals(&decision);
     let closed = ended_lives(pull, &decision);
     let at = run.now;
@@ -217,10 +218,14 @@ fn send(
     let process = process.map(|process| match open.process(life) {
         Some(known) if !has_new_counts => process.or_container_of(known),
         // Counters that moved may be of another container than the one that was known.
-        Some(known) => process.with_pods_of(known),
+        Some(known) => process.with_address_of(known),
         None => process,
     });
-    let process = process.map(|process| Process { started_at: None, ..process });
+    let process = process.map(|process| Process {
+        started_at: None,
+        is_shared: process.is_shared || is_shared,
+        ..process
+    });
     let to_store = process.filter(|process| match (&decision, open.process(life)) {
         (LifeDecision::Late { life: Some(_), .. }, _) => false,
         (_, Some(known)) => !known.is_told_as(process) || has_new_counts && known != process,

@@ -249,7 +249,16 @@ mod tests {
         let meta = build("lib").fingerprint();
         let answered = |pid, pods: &[&str]| {
             let pods: BTreeSet<String> = pods.iter().map(|&pod| pod.to_owned()).collect();
-            Process { meta, pid, uid: None, restarts: None, pods, read_at: None, started_at: None }
+            Process {
+                meta,
+                pid,
+                uid: None,
+                restarts: None,
+                pods,
+                is_shared: false,
+                read_at: None,
+                started_at: None,
+            }
         };
         let left = |pod, pid| LeftProcess { service: "svc", pod, pid, meta }.address();
         let kinship = |address: &str, pid, pods: &[&str]| {

@@ -4,7 +4,8 @@ use super::change::Change;
 use super::counters::{self, Verdict};
 use super::ids::{BuildGroupId, LifeId, StructureId};
 use super::records::{LastAnswer, Life};
-use super::snapshot::{ClockDoubt, LifeTimes, beyond, larger};
+use super::shared_address::SharedPlace;
+use super::snapshot::{ClockDoubt, LifeTimes, ResumedLife, beyond, larger};
 use crate::profile::{Mode, encode_counts};
 use chrono::{DateTime, Utc};
 
@@ -172,17 +173,40 @@ pub(crate) struct KnownLives {
     pub(crate) others: Vec<Life>,
     /// Counters of the others together.
     pub(crate) rest: Vec<u64>,
-    /// The smallest count of each block among the previous life and the others; `None`: those of the previous life.
+    /// The counts beyond which the answer brings something new; `None`: those of the previous life.
     pub(crate) least: Option<Vec<u64>>,
     /// The mixture of the address.
     pub(crate) mixture: Option<StoredLife>,
     /// The answer is older than the last one of its address, or `previous` has all its counts. So it ends no life.
     pub(crate) is_late: bool,
+    /// The address answers for several processes with the same names.
+    pub(crate) is_shared: bool,
     /// The life that its process left in a folder before, with the counters that both have together.
     pub(crate) left: Option<StoredLife>,
 }
 
 impl KnownLives {
+    /// Returns the lives that concern an answer of an address with several processes, by its place among `lives`.
+    /// `mixture` is that of the address.
+    pub(crate) fn for_shared(place: SharedPlace, lives: &[Life], mixture: Option<StoredLife>) -> Self {
+        let SharedPlace { resumed, given_up, mixed } = place;
+        let mut others: Vec<Life> = given_up.iter().map(|&index| lives[index].clone()).collect();
+        let mixture = match mixture {
+            Some(StoredLife { life, mut counts }) => {
+                counts.iter_mut().zip(mixed).for_each(|(count, mixed)| *count = count.saturating_add(mixed));
+                Some(StoredLife { life, counts })
+            }
+            None if others.is_empty() => None,
+            None => Some(StoredLife { life: others.remove(0), counts: mixed }),
+        };
+        let Some(ResumedLife { index, then, others: rivals, rest, least }) = resumed else {
+            return Self { others, mixture, is_shared: true, ..Self::default() };
+        };
+        others.extend(rivals.into_iter().map(|index| lives[index].clone()));
+        let previous = Some(StoredLife { life: lives[index].clone(), counts: then });
+        Self { previous, others, rest, least: Some(least), mixture, is_shared: true, ..Self::default() }
+    }
+
     /// Decides to which of the lives an answer belongs.
     pub(crate) fn decide(&self, mode: Mode, answered: Vec<u64>) -> LifeDecision {
         if self.is_late {
@@ -200,7 +224,7 @@ impl KnownLives {
     ///
     /// The mixture may have counted before what the answer brings, so this is taken from it.
     pub(crate) fn rivals(self, decision: &LifeDecision) -> RivalLives {
-        let Self { previous, others, rest, least, mixture, is_late: _, left: _ } = self;
+        let Self { previous, others, rest, least, mixture, is_late: _, is_shared: _, left: _ } = self;
         let Some(StoredLife { life, counts: then }) = mixture else {
             return RivalLives { lives: others, counts: rest };
         };
@@ -212,7 +236,7 @@ impl KnownLives {
         };
         let mut left = beyond(&then, &beyond(decision.counts(), &before));
         left.iter_mut().zip(&rest).for_each(|(count, rest)| *count = count.saturating_add(*rest));
-        if others.is_empty() && left == then {
+        if others.is_empty() && left == then && life.is_mixture {
             return RivalLives::default();
         }
         RivalLives { lives: [life].into_iter().chain(others).collect(), counts: left }
@@ -478,8 +502,7 @@ mod tests {
             rest: vec![2, 1],
             least: Some(vec![2, 1]),
             mixture,
-            is_late: false,
-            left: None,
+            ..KnownLives::default()
         };
         let moved = continues(&[7, 1], true, true);
         assert_eq!(rivals(known(None), &moved), (vec![4], vec![2, 1]));

@@ -40,6 +40,7 @@ pub(crate) mod row_decision;
 pub(crate) mod schedule;
 pub(crate) mod service_state;
 pub(crate) mod services;
+pub(crate) mod shared_address;
 pub(crate) mod situation;
 pub(crate) mod snapshot;
 pub(crate) mod succession;

@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 
 use super::counters::{Verdict, continues, fell, judge};
 use super::process::Process;
+use super::shared_address;
 use crate::profile::Mode;
 
 /// Most lives with which an answer is compared, so that a crash loop does not cost a pull its time.
@@ -33,6 +34,8 @@ pub(crate) struct NamedAnswer<'a> {
     pub(crate) open: Option<&'a [u64]>,
     /// The open life of the address is that of another process.
     pub(crate) is_beside_another: bool,
+    /// The address is known to answer for several processes with these names.
+    pub(crate) is_shared: bool,
     /// The latest time at which any process of the address read its counters.
     pub(crate) last_read_at: Option<DateTime<Utc>>,
 }
@@ -49,6 +52,8 @@ pub(crate) enum NamedPlace {
     LateOf(usize, Vec<u64>),
     /// The answer is older than the last one of its address, and goes on with none of the compared lives.
     LateAlone,
+    /// The address answers for several processes with the same names; `is_first`: the answer is the first that shows it.
+    Shared { is_first: bool },
 }
 
 impl NamedAnswer<'_> {
@@ -73,6 +78,9 @@ impl NamedAnswer<'_> {
             && let Some(held) = self.repeated(lives, &mut counts_of)?
         {
             return Ok(Some(held));
+        }
+        if self.is_shared {
+            return Ok(Some(NamedPlace::Shared { is_first: false }));
         }
         self.place_among(mode, lives, counts_of)
     }
@@ -137,7 +145,8 @@ impl NamedAnswer<'_> {
             return Ok(None);
         }
         let goes_on = self.open.is_some_and(|open| continues(mode, open, self.counts));
-        let mut nearest = Nearest::default();
+        let has_fallen = self.open.is_some() && !goes_on;
+        let (mut nearest, mut is_shared) = (Nearest::default(), false);
         let may_be = |life: &NamedLife<'_>| life.process.is_none_or(|known| known.may_be(self.process));
         let lives = lives.iter().enumerate().filter(|(_, life)| may_be(life));
         for (index, life) in lives.take(MOST_COMPARED) {
@@ -152,10 +161,14 @@ impl NamedAnswer<'_> {
                 false if then == self.counts => return Ok(Some(NamedPlace::Resumes(index, then))),
                 _ if is_held => return Ok(Some(NamedPlace::Held(index, then))),
                 false if is_same => nearest.note(mode, index, then, self.counts),
-                _ => {}
+                false => {
+                    is_shared |= has_fallen && shared_address::is_evidence(mode, &then, self.counts);
+                }
+                true => {}
             }
         }
-        Ok(nearest.best.map(|(_, index, then)| NamedPlace::Resumes(index, then)))
+        let resumes = nearest.best.map(|(_, index, then)| NamedPlace::Resumes(index, then));
+        Ok(resumes.or(is_shared.then_some(NamedPlace::Shared { is_first: true })))
     }
 
     /// Tells whether the answer is certainly later than all others of its address, so that no proxy has kept it.
@@ -209,7 +222,16 @@ mod tests {
     fn process(pid: u32, minute: Option<i64>) -> Process {
         let read_at = minute.map(at);
         let (pods, started_at) = (BTreeSet::new(), None);
-        Process { meta: print(1), pid: Some(pid), uid: None, restarts: None, pods, read_at, started_at }
+        Process {
+            meta: print(1),
+            pid: Some(pid),
+            uid: None,
+            restarts: None,
+            pods,
+            is_shared: false,
+            read_at,
+            started_at,
+        }
     }
 
     /// The place of an answer beside an open life and closed ones.
@@ -226,6 +248,7 @@ mod tests {
             counts,
             open: None,
             is_beside_another: open.is_some_and(|(open, _)| open.is_another(process)),
+            is_shared: false,
             last_read_at: all.iter().filter_map(|((known, _), _)| known.read_at).max(),
         };
         named.open = open.filter(|(open, _)| open.may_be(process)).map(|(_, counts)| counts);
@@ -305,9 +328,14 @@ mod tests {
             decoded += 1;
             Ok::<_, Infallible>(Some(vec![9]))
         };
-        let (is_beside_another, last_read_at) = (false, Some(at(1)));
-        let named =
-            NamedAnswer { process: &answer, counts: &[7], open: None, is_beside_another, last_read_at };
+        let named = NamedAnswer {
+            process: &answer,
+            counts: &[7],
+            open: None,
+            is_beside_another: false,
+            is_shared: false,
+            last_read_at: Some(at(1)),
+        };
         assert_eq!(named.place(Mode::Atomic, &lives, counts_of), Ok(None));
         assert_eq!(decoded, MOST_COMPARED);
     }
@@ -395,12 +423,15 @@ mod tests {
         counts: Vec<u64>,
         /// The counters were left in a folder.
         is_left: bool,
+        is_mixture: bool,
     }
 
     /// The lives of an address as pulls store them.
     #[derive(Default)]
     struct Model {
         lives: Vec<ModelLife>,
+        /// The total when the address was found to have several processes.
+        shared_at: Option<Vec<u64>>,
     }
 
     impl Model {
@@ -411,6 +442,7 @@ mod tests {
                 opened_at: at(*opened),
                 pulled_at: at(*pulled),
                 closed_at: closed.map(at),
+                is_mixture: self.lives[index].is_mixture,
                 ..crate::fleet::fixtures::life(id, 1, 1, "a")
             };
             StoredLife { life, counts: counts.clone() }
@@ -446,7 +478,15 @@ mod tests {
             }
             let (process, counts) = (process.clone(), counts.to_vec());
             let (opened, pulled, closed, is_left) = (now, now, Some(now), true);
-            self.lives.push(ModelLife { process, opened, pulled, closed, counts, is_left });
+            self.lives.push(ModelLife {
+                process,
+                opened,
+                pulled,
+                closed,
+                counts,
+                is_left,
+                is_mixture: false,
+            });
         }
 
         /// Finds the lives as `collect::known_lives` does.
@@ -463,11 +503,13 @@ mod tests {
                     .iter()
                     .filter(open)
                     .any(|life| life.process.is_another(process)),
+                is_shared: self.shared_at.is_some(),
                 last_read_at: self.last_read_at(),
             };
+            let is_own = |life: &ModelLife| !life.is_left && !life.is_mixture && !life.counts.is_empty();
             let mut here: Vec<usize> = (0..self.lives.len())
                 .filter(|&index| {
-                    !self.lives[index].is_left && named.may_be_of(Some(&self.lives[index].process))
+                    is_own(&self.lives[index]) && named.may_be_of(Some(&self.lives[index].process))
                 })
                 .collect();
             here.sort_by_key(|&index| {
@@ -482,7 +524,7 @@ mod tests {
             let Ok(place) = named.place(Mode::Atomic, &lives, counts_of);
             let known = |index: usize, is_late| {
                 let previous = Some(self.stored(index));
-                KnownLives { previous, is_late, ..KnownLives::default() }
+                KnownLives { previous, is_late, mixture: self.mixture(), ..KnownLives::default() }
             };
             match place {
                 Some(NamedPlace::Held(index, _) | NamedPlace::LateOf(index, _)) => {
@@ -491,7 +533,13 @@ mod tests {
                 Some(NamedPlace::Resumes(index, _)) => return known(here[index], false),
                 Some(NamedPlace::LateAlone) => {
                     let previous = self.owner(true, process, counts).map(|(index, _)| self.stored(index));
-                    return KnownLives { previous, is_late: true, ..KnownLives::default() };
+                    let mixture = self.mixture();
+                    return KnownLives { previous, is_late: true, mixture, ..KnownLives::default() };
+                }
+                Some(NamedPlace::Shared { is_first }) => {
+                    here.retain(|&index| self.lives[index].process.may_be(process));
+                    here.sort_unstable();
+                    return self.shared(&here, counts, is_first);
                 }
                 None => {}
             }
@@ -525,8 +573,44 @@ mod tests {
             KnownLives { previous: own.map(|index| self.stored(index)), left, ..KnownLives::default() }
         }
 
+        fn mixture(&self) -> Option<StoredLife> {
+            let mixture = self.lives.iter().position(|life| life.is_mixture && !life.counts.is_empty());
+            mixture.map(|index| self.stored(index))
+        }
+
+        fn shared(&self, here: &[usize], counts: &[u64], is_first: bool) -> KnownLives {
+            let lives: Vec<Life> = here.iter().map(|&index| self.stored(index).life).collect();
+            let times: Vec<LifeTimes> = lives
+                .iter()
+                .map(|&Life { opened_at, pulled_at, closed_at, .. }| LifeTimes {
+                    opened_at,
+                    pulled_at,
+                    closed_at,
+                    is_from_before_jump: false,
+                    is_mixture: false,
+                })
+                .collect();
+            let counts_of = |index: usize| Ok::<_, Infallible>(Some(self.lives[here[index]].counts.clone()));
+            let Ok(place) = shared_address::place(Mode::Atomic, &times, counts, is_first, counts_of);
+            KnownLives::for_shared(place, &lives, self.mixture())
+        }
+
         fn pull(&mut self, process: &Process, counts: &[u64], now: i64) {
-            let decision = self.known(process, counts, now).decide(Mode::Atomic, counts.to_vec());
+            let known = self.known(process, counts, now);
+            if known.is_shared && self.shared_at.is_none() {
+                self.shared_at = Some(self.total());
+            }
+            let decision = known.decide(Mode::Atomic, counts.to_vec());
+            let rivals = known.rivals(&decision);
+            for (place, rival) in rivals.lives.iter().enumerate() {
+                let life = &mut self.lives[usize::try_from(rival.id.0).unwrap()];
+                life.closed = Some(now);
+                if place == 0 {
+                    (life.is_mixture, life.counts) = (true, rivals.counts.clone());
+                } else {
+                    life.counts = Vec::new();
+                }
+            }
             for index in 0..self.lives.len() {
                 if self.lives[index].closed.is_none() && decision.ends(&self.stored(index).life) {
                     self.lives[index].closed = Some(now);
@@ -535,7 +619,8 @@ mod tests {
             let index = |id: i64| usize::try_from(id).unwrap();
             let own = |closed| {
                 let (process, counts) = (process.clone(), counts.to_vec());
-                ModelLife { process, opened: now, pulled: now, closed, counts, is_left: false }
+                let (opened, pulled) = (now, now);
+                ModelLife { process, opened, pulled, closed, counts, is_left: false, is_mixture: false }
             };
             match decision {
                 LifeDecision::Begins { counts, left } => {
@@ -680,8 +765,20 @@ mod tests {
                     Event::Restart(_) => running.fill(0),
                     Event::Leave(_) | Event::List(_) => {}
                     _ => {
-                        if model.lives.iter().any(|life| life.closed.is_some() && life.counts == running) {
+                        let ended: Vec<&ModelLife> =
+                            model.lives.iter().filter(|life| life.closed.is_some()).collect();
+                        if ended.iter().any(|life| life.counts == running) {
                             // A process that counted exactly as much as an earlier one is taken for that one.
+                            break;
+                        }
+                        let fell = model.lives.iter().any(|life| {
+                            life.closed.is_none() && !continues(Mode::Atomic, &life.counts, &running)
+                        });
+                        let is_evidence = |life: &&&ModelLife| {
+                            shared_address::is_evidence(Mode::Atomic, &life.counts, &running)
+                        };
+                        if fell && ended.iter().any(|life| is_evidence(&life)) {
+                            // The process is taken for one of several at its address.
                             break;
                         }
                         model.pull(&told.process(0, now), &running, now);
@@ -694,6 +791,57 @@ mod tests {
                         prop_assert_eq!(model.total(), sum);
                     }
                 }
+            }
+        }
+
+        #[test]
+        fn several_processes_with_the_same_names_behind_one_address_are_understated_at_most(
+            events in prop::collection::vec(
+                prop_oneof![
+                    5 => (0..3_usize, 0..BLOCKS / 2, 1..9_u64).prop_map(|(number, pair, times)| (number, Some((pair, times)), false)),
+                    5 => (0..3_usize).prop_map(|number| (number, None, false)),
+                    1 => (0..3_usize).prop_map(|number| (number, None, true)),
+                ],
+                1..60,
+            ),
+            processes in 1..4_usize,
+            has_time in any::<bool>(),
+        ) {
+            let told = if has_time { Told::Time } else { Told::Nothing };
+            let mut model = Model::default();
+            let mut running = vec![vec![0_u64; BLOCKS]; processes];
+            // The greatest counts that each process has shown.
+            let mut shown = running.clone();
+            let mut names: Vec<usize> = (0..processes).collect();
+            let mut before = vec![0; BLOCKS];
+            for (now, (number, hits, restarts)) in (0..).zip(events) {
+                let number = number % processes;
+                match hits {
+                    Some((pair, times)) => {
+                        running[number][2 * pair..2 * pair + 2].iter_mut().for_each(|count| *count += times);
+                        continue;
+                    }
+                    None if restarts => {
+                        running[number].fill(0);
+                        names[number] = shown.len();
+                        shown.push(vec![0; BLOCKS]);
+                        continue;
+                    }
+                    None => {}
+                }
+                model.pull(&told.process(0, now), &running[number], now);
+                shown[names[number]].clone_from(&running[number]);
+                let total = model.total();
+                for block in 0..BLOCKS {
+                    let truth = shown.iter().map(|counts| counts[block]).sum::<u64>();
+                    prop_assert_eq!(total[block] > 0, truth > 0);
+                    prop_assert!(before[block] <= total[block], "{:?} fell to {:?}", before, total);
+                    if let Some(then) = &model.shared_at {
+                        let most = truth.max(then[block]);
+                        prop_assert!(total[block] <= most, "{:?} above {:?} in {}", total, most, block);
+                    }
+                }
+                before = total;
             }
         }
     }

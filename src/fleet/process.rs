@@ -24,6 +24,8 @@ pub(crate) struct Process {
     /// Names of its pod in the lists with which it was pulled; empty: no list told one. There are several where sources
     /// differ, or where a list names another pod while the counters go on. So a name tells no restart.
     pub(crate) pods: BTreeSet<String>,
+    /// Another process with the same names was found to answer at its address, too.
+    pub(crate) is_shared: bool,
     /// Time at which its counters were read, by its own clock. No part of its identity.
     pub(crate) read_at: Option<DateTime<Utc>>,
     /// Start of its container, as a list tells it together with the restarts. It is compared with the times at which
@@ -83,15 +85,16 @@ impl Process {
         of(self) == of(other)
     }
 
-    /// Returns this process with what is known of its container where no list tells it now, and with its known pods.
+    /// Returns this process with what is known of its container where no list tells it now, and of its address.
     pub(crate) fn or_container_of(self, known: &Self) -> Self {
         let (uid, restarts) = (self.uid.or_else(|| known.uid.clone()), self.restarts.or(known.restarts));
-        Self { uid, restarts, ..self }.with_pods_of(known)
+        Self { uid, restarts, ..self }.with_address_of(known)
     }
 
-    /// Returns this process with the pods that were told of it before.
-    pub(crate) fn with_pods_of(mut self, known: &Self) -> Self {
+    /// Returns this process with the pods that were told of it before, and with what was found of its address.
+    pub(crate) fn with_address_of(mut self, known: &Self) -> Self {
         self.pods.extend(known.pods.iter().cloned());
+        self.is_shared |= known.is_shared;
         self
     }
 
@@ -126,6 +129,7 @@ mod tests {
             uid,
             restarts: Some(0),
             pods: BTreeSet::new(),
+            is_shared: false,
             read_at: None,
             started_at: None,
         };
@@ -146,7 +150,16 @@ mod tests {
         let meta = build("lib").fingerprint();
         let (uid, read_at) = (Some("a-1".to_owned()), Some(at(1)));
         let pods = BTreeSet::new();
-        let process = Process { meta, pid: Some(1), uid, restarts: Some(0), pods, read_at, started_at: None };
+        let process = Process {
+            meta,
+            pid: Some(1),
+            uid,
+            restarts: Some(0),
+            pods,
+            is_shared: false,
+            read_at,
+            started_at: None,
+        };
         let later = Process { read_at: Some(at(2)), ..process.clone() };
         assert!(process.is_told_as(&later) && process.is_of_container(&later) && process.answers_as(&later));
         let restarted = Process { restarts: Some(1), ..later.clone() };
@@ -174,6 +187,7 @@ mod tests {
             uid: uid.clone(),
             restarts: Some(3),
             pods: BTreeSet::new(),
+            is_shared: false,
             read_at: Some(at(10)),
             started_at: None,
         };
@@ -209,6 +223,7 @@ mod tests {
             uid: uid.clone(),
             restarts: Some(3),
             pods: BTreeSet::new(),
+            is_shared: false,
             read_at: Some(at(read_at)),
             started_at: Some(at(started_at)),
         };

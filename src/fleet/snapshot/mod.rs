@@ -153,7 +153,7 @@ impl SnapshotHead {
     pub(crate) fn named_process(&self, meta: Fingerprint) -> Process {
         let NamedByAgent { pid, read_at } = self.agent.unwrap_or(NamedByAgent { pid: None, read_at: None });
         let (pods, started_at) = (BTreeSet::new(), None);
-        Process { meta, pid, uid: None, restarts: None, pods, read_at, started_at }
+        Process { meta, pid, uid: None, restarts: None, pods, is_shared: false, read_at, started_at }
     }
 
     /// Returns the two lines before the profile.

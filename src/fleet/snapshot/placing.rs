@@ -207,7 +207,7 @@ pub(crate) struct ResumedLife {
     /// Counters to keep for the other lives together, such that nothing is counted twice whichever life the answer goes
     /// on with.
     pub rest: Vec<u64>,
-    /// The smallest count of each block among all.
+    /// The smallest count of each block among all, beyond which the answer brings something new.
     pub least: Vec<u64>,
 }
 

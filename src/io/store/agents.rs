@@ -93,7 +93,7 @@ impl Store {
 
     /// Returns the processes of the lives of a key, where agents told them.
     pub(crate) fn processes(&self, key: KeyId) -> Result<HashMap<LifeId, Process>, StoreError> {
-        let sql = "SELECT edition.key_id, generation.id, meta, pid, uid, restarts, read_at, pods FROM edition
+        let sql = "SELECT edition.key_id, generation.id, meta, pid, uid, restarts, read_at, pods, is_shared FROM edition
                    JOIN generation ON generation.edition_id = edition.id
                    JOIN process ON process.generation_id = generation.id WHERE edition.key_id = ?1";
         let processes = self.query_readable("process", sql, [key], key_owner, |row| {
@@ -107,6 +107,7 @@ impl Store {
                     ValueRef::Null => BTreeSet::new(),
                     _ => string_list(row, 7)?.into_iter().collect(),
                 },
+                is_shared: row.get(8)?,
                 started_at: None,
             };
             Ok((row.get(1)?, process))
@@ -164,14 +165,14 @@ impl Writer<'_> {
     }
 
     pub(super) fn set_process(&self, life: LifeId, process: &Process) -> rusqlite::Result<()> {
-        let Process { meta, pid, uid, restarts, pods, read_at, started_at: _ } = process;
+        let Process { meta, pid, uid, restarts, pods, is_shared, read_at, started_at: _ } = process;
         let restarts = restarts.and_then(|restarts| i64::try_from(restarts).ok());
         let read_at = read_at.and_then(|at| at.timestamp_nanos_opt());
         let pods = (!pods.is_empty()).then(|| serde_json::json!(pods).to_string());
         self.run(
-            "INSERT OR REPLACE INTO process (generation_id, meta, pid, uid, restarts, read_at, pods)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            params![life, meta.as_bytes(), pid, uid, restarts, read_at, pods],
+            "INSERT OR REPLACE INTO process (generation_id, meta, pid, uid, restarts, read_at, pods, is_shared)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            params![life, meta.as_bytes(), pid, uid, restarts, read_at, pods, is_shared],
         )
     }
 

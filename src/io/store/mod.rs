@@ -78,6 +78,7 @@ const MIGRATIONS: &[Migration] = &[
     Sql(include_str!("migrations/0019_left_metas.sql")),
     Sql(include_str!("migrations/0020_read_times.sql")),
     Sql(include_str!("migrations/0021_pods.sql")),
+    Sql(include_str!("migrations/0022_shared_addresses.sql")),
 ];
 
 /// A connection to the database.

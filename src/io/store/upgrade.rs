@@ -23,6 +23,7 @@ const CHANGES: &[(usize, &str)] = &[
     (19, "programs whose coverage data was left in an inbox are remembered"),
     (20, "the times at which processes read their counters are remembered"),
     (21, "the pods of processes are remembered"),
+    (22, "addresses that answer for several processes are remembered"),
 ];
 
 /// The database of an earlier release.
