@@ -57,6 +57,9 @@ impl<'a> AddressParts<'a> {
             _ => (authority, None),
         };
         let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        // A dot at the end only says that no search list is used.
+        let host =
+            host.strip_suffix('.').filter(|name| !name.is_empty() && !name.ends_with('.')).unwrap_or(host);
         if host.is_empty() {
             return Err(bad("the host is missing"));
         }
@@ -161,6 +164,27 @@ pub(crate) fn target_url(target: &str, scheme: Option<&str>, port: u16) -> Resul
         _ => return Err(bad("the host is no IPv6 address")),
     };
     base_url(&url).map_err(|error| BadAddress { address: target.to_owned(), ..error })
+}
+
+/// A host that means this machine, in the order in which one of several is chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum LoopbackHost {
+    Ipv4,
+    Name,
+    Ipv6,
+}
+
+/// Returns the host of an address of this machine, and the address with its IPv4 host; `None` for any other address.
+pub(crate) fn loopback(address: &str) -> Option<(LoopbackHost, String)> {
+    let AddressParts { is_https, host, port, path } = AddressParts::parse(address).ok()?;
+    let kind = match &*host {
+        "127.0.0.1" => LoopbackHost::Ipv4,
+        "localhost" => LoopbackHost::Name,
+        "::1" => LoopbackHost::Ipv6,
+        _ => return None,
+    };
+    let scheme = if is_https { "https" } else { "http" };
+    Some((kind, normal_form(&format!("{scheme}://127.0.0.1:{port}{path}"))))
 }
 
 /// Returns an address that somebody typed: `host:port` is one of http. Any other text stays as it is.
@@ -272,6 +296,8 @@ mod tests {
             ("https://pod.svc:443//", "https://pod.svc"),
             ("https://pod.svc:80", "https://pod.svc:80"),
             ("http://pod.svc:08080", "http://pod.svc:8080"),
+            ("http://pod.svc.:8080", "http://pod.svc:8080"),
+            ("http://10.0.0.1.", "http://10.0.0.1"),
             ("http://h/Prefix/", "http://h/Prefix"),
             ("http://[::ffff:10.0.0.1]:7", "http://10.0.0.1:7"),
             ("http://[::FFFF:a00:1]:7", "http://10.0.0.1:7"),

@@ -76,6 +76,67 @@ fn a_target_without_any_label_has_the_app_of_its_main_package_and_keeps_it_while
 }
 
 #[test]
+fn a_target_without_a_service_is_tried_again_after_the_waits_of_failed_addresses() {
+    let world = World::new();
+    let agent = process("example.com/acme/cart");
+    agent.tell_commit("845820727e");
+    let (nameless, without_commit) = (agent.url(), process("example.com/acme/shop"));
+    without_commit.kill();
+    let groups = json!([
+        {"targets": [nameless.trim_start_matches("http://")]},
+        group(&[&without_commit], &json!({"app": "shop"})),
+    ]);
+    agent.kill();
+    let said = "it does not answer (no connection: connection refused), and neither its labels nor an earlier answer tell \
+                its commit; it is left out";
+    let failures = || world.query::<String>("SELECT group_concat(failures) FROM address");
+    for (after, expected) in [(0, "1,1"), (0, "1,1"), (2, "2,2"), (2, "2,2"), (6, "3,3")] {
+        if after > 0 {
+            world.execute(&format!(
+                "UPDATE address SET next_try_at = strftime('%Y-%m-%dT%H:%M:%fZ', next_try_at, '-{after} minutes')"
+            ));
+        }
+        let output = run(&world, &["pull"], &groups, 3);
+        output.assert_stderr_contains(said);
+        assert_eq!(failures(), expected);
+    }
+    // Who only lists them learns the cause, too, and a pull by force does not wait.
+    run(&world, &["list"], &groups, 3).assert_stderr_contains(said);
+    run(&world, &["pull", "--force"], &groups, 3);
+    assert_eq!(failures(), "4,4");
+    assert_eq!(world.query::<i64>("SELECT count(*) FROM service"), 0);
+    world.assert_consistent();
+}
+
+#[test]
+fn a_dry_run_shows_the_targets_whose_services_it_does_not_know() {
+    let world = World::new();
+    let (one, two) = (process("example.com/acme/cart"), process("example.com/acme/cart"));
+    let list = json!([group(&[&one, &two], &json!({}))]);
+    let output = run(&world, &["pull", "--dry-run"], &list, 3);
+    let line = output.stdout.lines().nth(1).unwrap();
+    let cells: Vec<&str> = line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect();
+    assert_eq!(cells, ["-", "2", "now", "its process is asked for its service first"]);
+    let json = run(&world, &["pull", "--dry-run", "--format", "json"], &list, 3).json();
+    let mut addresses = [one.url(), two.url()];
+    addresses.sort_unstable();
+    assert_eq!((&json[0]["service"], &json[0]["addresses"]), (&Value::Null, &json!(addresses)));
+}
+
+#[test]
+fn an_address_that_is_listed_with_and_without_a_service_counts_once_under_it() {
+    let world = World::new();
+    let agent = process("example.com/acme/cart");
+    let name = "staging_th_other_master_845820727e";
+    let list = json!([group(&[&agent], &json!({})), group(&[&agent], &json!({"service": name}))]);
+    for _ in 0..2 {
+        let output = pull(&world, &list, 0);
+        output.assert_stderr_contains(&format!("it is listed several times, and counts once, as {name}"));
+        assert_eq!(services(&world, &list), [format!("{name} ok 1")]);
+    }
+}
+
+#[test]
 fn a_pod_without_labels_has_the_app_of_its_program_too() {
     let world = World::new();
     let agent = process("example.com/acme/cart");

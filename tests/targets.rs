@@ -218,6 +218,9 @@ fn an_address_that_nobody_lists_any_more_is_forgotten_with_the_old_history() {
         .map(str::to_owned)
         .collect::<Vec<_>>();
     left.sort_unstable();
+    // The states of addresses go with them.
+    let with_state = world.query::<i64>("SELECT count(DISTINCT address) FROM address");
+    assert_eq!(with_state, 3);
     // The last address of a service stays: it tells when the service was listed.
     let mut expected = [&one, &two, &other].map(|agent| agent.url().clone());
     expected.sort_unstable();
@@ -359,6 +362,42 @@ fn a_center_and_sources_that_list_one_address_count_it_once() {
     assert_eq!(world.row_count(), 1);
     let json = world.run(&[&["list", "--format", "json"], &sources[..]].concat()).assert_code(0).json();
     assert_eq!(json[0][1]["replicas"], json!({"up": 1, "known": 1}));
+}
+
+#[test]
+fn one_process_under_several_names_of_its_host_is_counted_once() {
+    let world = World::new();
+    let agent = process();
+    let port = agent.url().rsplit(':').next().unwrap().to_owned();
+    let (ip, name) = (format!("127.0.0.1:{port}"), format!("localhost:{port}"));
+    let spellings = [
+        &ip,
+        &name,
+        &format!("http://LOCALHOST:{port}/"),
+        &format!("localhost.:{port}"),
+        &format!("127.0.0.1.:{port}"),
+        &format!("[::1]:{port}"),
+        &format!("[::ffff:127.0.0.1]:0{port}"),
+    ];
+    world.list_targets("a.json", &json!([{"targets": spellings, "labels": labels()}]));
+    world.list_targets("b.json", &json!([{"targets": [name], "labels": labels()}]));
+    world.list_targets("c.json", &json!([{"targets": [ip], "labels": labels()}]));
+    for (times, sources) in
+        [(1, &["a", "b"][..]), (2, &["b", "c"]), (3, &["c"]), (4, &["b"]), (5, &["b", "a"])]
+    {
+        let options: Vec<String> =
+            sources.iter().flat_map(|name| ["--targets".to_owned(), format!("{name}.json")]).collect();
+        let options: Vec<&str> = options.iter().map(String::as_str).collect();
+        world.run_alone(&[&["pull", "--force"], &options[..]].concat()).assert_code(0);
+        assert_eq!(agent.pulls(), times);
+        assert_eq!(world.states(&options), [format!("{ECHO} ok 1")]);
+        assert_eq!(world.query::<i64>("SELECT count(*) FROM generation"), 1);
+    }
+    for by_hand in [&ip, &name] {
+        world.run_alone(&["pull", ECHO, "--address", by_hand]).assert_code(0);
+    }
+    assert_eq!(world.query::<i64>("SELECT count(*) FROM generation"), 1);
+    world.assert_consistent();
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::sync::mpsc::{self, Receiver};
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 
-use crate::address::{base_url, normal_form};
+use crate::address::{base_url, loopback, normal_form};
 use crate::collect::fleet::{FleetSource, GivenSource, ask_known_first, read_sources};
 use crate::collect::fold;
 use crate::collect::inbox::{self, InboxContents, InboxOutcome, InboxReader};
@@ -153,7 +153,7 @@ pub(crate) fn gather(
         writer.commit()?;
     }
     let source = FleetSource { store: Some(store), naming: &config.naming, now };
-    let mut asked = Ok(());
+    let mut unplaced = None;
     let (mut fleet, numbering) = source.assemble(|known| match centers.is_empty() && sources.is_empty() {
         // Nobody is asked, so the last lists stand.
         true => known.without_asking(),
@@ -162,15 +162,18 @@ pub(crate) fn gather(
             let asking = ProgramAsking {
                 adapters,
                 naming: &config.naming,
+                retry: &request.rules.retry,
                 memory: Memory::new(config.pull.memory_bytes),
                 concurrency: request.concurrency,
                 is_forced: request.is_forced || !request.services.is_empty(),
             };
-            asked = ask_for_programs(&mut sources, known, &asking);
+            unplaced = Some(ask_for_programs(&mut sources, known, &asking));
             Answers { centers: ask_known_first(client, centers, known, || deadline.left()), sources }
         }
     })?;
-    asked?;
+    if let Some(unplaced) = unplaced.transpose()? {
+        fleet.changes.extend(unplaced.changes(&numbering.ids));
+    }
     if request.address.is_some() && !inputs.are_centers_named {
         // The default center may help to find the service, and need not be there.
         fleet.silent.clear();
@@ -243,11 +246,22 @@ pub(crate) fn plan<'s>(
     let selection = select(request, entries)?;
     let plan = match (request.address, &request.services[..]) {
         (Some(address), [service, ..]) => {
-            PullPlan::for_address(pick(service, entries)?.entry, &normal_form(address), entries)
+            let entry = pick(service, entries)?.entry;
+            PullPlan::for_address(entry, &known_address(entry, address), entries)
         }
         _ => PullPlan::make(entries, &selection, &request.rules, inputs.adapters.now),
     };
     Ok(PlannedPull { plan, selection })
+}
+
+/// Returns the address of a key that an address by hand means: this machine has several names.
+fn known_address(entry: &KeyEntry, by_hand: &str) -> String {
+    let address = normal_form(by_hand);
+    let Some((_, process)) = loopback(&address) else { return address };
+    let states = entry.states.iter().map(|(address, _)| address.clone());
+    let mut known = entry.addresses().into_iter().chain(states);
+    let is_same = |known: &String| loopback(known).is_some_and(|(_, other)| other == process);
+    known.find(is_same).unwrap_or(address)
 }
 
 /// The result of a run.

@@ -8,12 +8,16 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+
 use crate::collect::run::Adapters;
 use crate::collect::store_thread::StopReason;
 use crate::collect::whole_answer::main_package_at;
-use crate::fleet::assembly::{SourceAnswer, StoredFleet};
-use crate::fleet::ids::{KeyId, ServiceId};
+use crate::fleet::assembly::{SourceAnswer, StoredFleet, join_loopback};
+use crate::fleet::change::Change;
+use crate::fleet::ids::{IdSource, KeyId, ServiceId};
 use crate::fleet::records::{AddressState, Key, ListedAddress, Lister, StoredService};
+use crate::fleet::schedule::{Due, RetryWaits};
 use crate::fleet::targets::{
     AddressHistory, AgentKind, FoundAgent, NameAnswer, ProgramAnswer, ProgramName, Question, ServiceFields,
     Target, TargetService, ToldProgram,
@@ -33,16 +37,19 @@ pub(crate) fn ask_for_programs(
     answers: &mut [SourceAnswer],
     known: &StoredFleet,
     asking: &ProgramAsking<'_>,
-) -> Result<(), StoreError> {
+) -> Result<UnplacedStates, StoreError> {
     let Adapters { client, signals, deadline, now, .. } = asking.adapters;
+    let mut unplaced = UnplacedStates::new(known);
     if answers.is_empty() {
-        return Ok(());
+        return Ok(unplaced);
     }
+    join_loopback(answers, known);
     let until = deadline.half();
     let client = &client.until(until);
     let history = History::new(known);
     for SourceAnswer { name, answer } in answers {
         let Some(Ok(list)) = answer else { continue };
+        list.join_vague(asking.naming);
         let listed = history.listed_by(name);
         let question = |(at, target): (usize, &Target)| {
             let place = listed.get(&*target.address).copied();
@@ -51,15 +58,19 @@ pub(crate) fn ask_for_programs(
         let asked: Vec<(usize, Question)> = list.targets.iter().enumerate().filter_map(question).collect();
         // The database cannot be shared by threads.
         let (memory, is_forced) = (&asking.memory, asking.is_forced);
-        let is_waiting = |address: &str| {
-            let next_try = listed.get(address).and_then(|place| place.state?.retry.next_try);
-            !is_forced && next_try.is_some_and(|next| next > now)
+        let state_of = |address: &str| match listed.get(address) {
+            Some(place) => place.state,
+            None => history.state(unplaced.key?, address),
+        };
+        let waiting = |address: &str| {
+            let due = |state: &&AddressState| state.retry.due(now, asking.retry);
+            state_of(address).filter(|state| !is_forced && matches!(due(state), Some(Due::Later(..))))
         };
         let ask = |(at, question): &(usize, Question)| {
             let target = &list.targets[*at];
-            match is_waiting(&target.address) {
-                true => ProgramAnswer::Silent(None),
-                false => program_of(target, *question, client, memory),
+            match waiting(&target.address) {
+                Some(state) => ProgramAnswer::Silent(state.last_error.clone()),
+                None => program_of(target, *question, client, memory),
             }
         };
         let is_over = || StopReason::now(signals, until).is_some();
@@ -70,18 +81,80 @@ pub(crate) fn ask_for_programs(
             }
         };
         let told = in_parallel(&asked, asking.concurrency, ask, is_over, break_off);
+        let mut states = Vec::new();
+        for ((at, _), told) in asked.iter().zip(&told) {
+            let target = &list.targets[*at];
+            let (address, is_open) = (&*target.address, target.lacks_app() || target.lacks_commit());
+            if is_open && !listed.contains_key(address) && waiting(address).is_none() {
+                let after =
+                    told.as_ref().and_then(|told| state_after(told, state_of(address), asking.retry, now));
+                states.extend(after.map(|after| (address.to_owned(), after)));
+            }
+        }
+        unplaced.states.extend(states);
         for ((at, _), told) in asked.into_iter().zip(told) {
             list.targets[at].program = told.unwrap_or(ProgramAnswer::Silent(None));
         }
         note_taken(&mut list.targets, asking)?;
     }
-    Ok(())
+    Ok(unplaced)
+}
+
+/// The states of targets that were asked and have no service yet, so that none of them is asked in each run.
+pub(crate) struct UnplacedStates {
+    /// The key under which they are stored, where there is one.
+    key: Option<KeyId>,
+    /// New states by address.
+    states: BTreeMap<String, AddressState>,
+}
+
+impl UnplacedStates {
+    fn new(known: &StoredFleet) -> Self {
+        Self { key: known.unplaced_key(), states: BTreeMap::new() }
+    }
+
+    /// Returns the changes that store the states.
+    pub(crate) fn changes(self, ids: &IdSource) -> Vec<Change> {
+        if self.states.is_empty() {
+            return Vec::new();
+        }
+        let (key, new) = match self.key {
+            Some(key) => (key, None),
+            None => {
+                let key = ids.key();
+                (key, Some(Change::Key(key, Key::of_unplaced())))
+            }
+        };
+        let states = self.states.into_iter();
+        new.into_iter()
+            .chain(states.map(|(address, state)| Change::Address { key, address, state }))
+            .collect()
+    }
+}
+
+/// Returns the new state of a target that was asked; `None` where it stays the same.
+fn state_after(
+    told: &ProgramAnswer,
+    before: Option<&AddressState>,
+    retry: &RetryWaits,
+    now: DateTime<Utc>,
+) -> Option<AddressState> {
+    let before = before.cloned().unwrap_or_default();
+    match told {
+        ProgramAnswer::Silent(Some(error)) => Some(before.after_failure(error, retry, now)),
+        ProgramAnswer::Told(_) | ProgramAnswer::Mute => {
+            (before.retry.failures > 0).then(AddressState::default)
+        }
+        ProgramAnswer::Unasked | ProgramAnswer::Silent(None) => None,
+    }
 }
 
 /// The adapters and rules with which targets are asked.
 pub(crate) struct ProgramAsking<'a> {
     pub(crate) adapters: Adapters<'a>,
     pub(crate) naming: &'a Naming,
+    /// The waits after failures.
+    pub(crate) retry: &'a RetryWaits,
     /// The memory for answers that are decoded at the same time.
     pub(crate) memory: Arc<Memory>,
     pub(crate) concurrency: usize,
@@ -112,14 +185,19 @@ impl<'k> History<'k> {
         Self { known, keys, services }
     }
 
+    /// Returns the state of an address under a key.
+    fn state(&self, key: KeyId, address: &str) -> Option<&'k AddressState> {
+        let states = self.known.states.get(&key)?;
+        let at = states.binary_search_by(|(known, _)| known.as_str().cmp(address));
+        at.ok().map(|at| &states[at].1)
+    }
+
     /// Returns the addresses that a source listed when it was last read.
     fn listed_by(&self, source: &str) -> HashMap<&'k str, PlaceBefore<'k>> {
         let source = Lister::Targets(source.into());
         let place = |listing: &'k ListedAddress| {
             let (key, branch) = self.services.get(&listing.service)?.place.as_ref()?;
-            let states = self.known.states.get(key).map_or(&[][..], Vec::as_slice);
-            let at = states.binary_search_by(|(known, _)| known.as_str().cmp(&listing.address));
-            let state = at.ok().map(|at| &states[at].1);
+            let state = self.state(*key, &listing.address);
             Some((&*listing.address, PlaceBefore { listing, key: *key, branch, state }))
         };
         let listed = self.known.listings.iter().filter(|listing| listing.listed && listing.lister == source);

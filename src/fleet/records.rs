@@ -53,6 +53,12 @@ pub(crate) struct Key {
 }
 
 impl Key {
+    /// Returns the key of states of targets that have no service yet. No service has it, because each has an app.
+    #[must_use]
+    pub(crate) fn of_unplaced() -> Self {
+        Self::default()
+    }
+
     /// Returns the key of a registered name.
     pub(crate) fn from_name(name: &str, naming: &Naming) -> Self {
         Self::from_parsed(&naming.parse(name))

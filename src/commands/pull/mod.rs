@@ -5,6 +5,7 @@ mod output;
 mod raw;
 pub(crate) mod to_inbox;
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -392,7 +393,15 @@ fn dry_run(
 ) -> Result<ExitCode> {
     let fleet = fleet_to_read(args, context, client)?;
     let plan = collect::pull::plan_only(&args.request(context, options), &fleet, context.now())?;
-    output::print_plan(&plan, args.format, context)?;
+    let unasked: Vec<String> = fleet
+        .sources
+        .iter()
+        .flat_map(|(_, list)| &list.unasked)
+        .cloned()
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect();
+    output::print_plan(&plan, &unasked, args.format, context)?;
     Ok(if fleet.is_partial() { ExitCode::Partly } else { ExitCode::Done })
 }
 

@@ -26,7 +26,7 @@ use crate::fleet::key_entry::{KeyEntry, ServiceName};
 use crate::fleet::pending::PendingAdoption;
 use crate::fleet::plan::{GroupKey, PullPlan, WaitingKey};
 use crate::io::store::Damage;
-use crate::phrases::moment;
+use crate::phrases::{NOTHING, moment};
 
 /// Columns of the table of a run.
 const COLUMNS: [Column; 5] = [
@@ -302,7 +302,15 @@ fn objects((entry, pulled): &(&KeyEntry, &KeyResult), damages: &[Damage]) -> Vec
 }
 
 /// Prints the plan of a run.
-pub(crate) fn print_plan(plan: &PullPlan<'_>, format: Format, context: &Context) -> Result<()> {
+///
+/// `unasked` are addresses whose services a pull would find out by asking their processes.
+pub(crate) fn print_plan(
+    plan: &PullPlan<'_>,
+    unasked: &[String],
+    format: Format,
+    context: &Context,
+) -> Result<()> {
+    const ASKED_FIRST: &str = "its process is asked for its service first";
     let pulls = plan.pulls.iter().flat_map(|group| {
         group.keys.iter().enumerate().map(move |(index, key)| (key, group.asked_for(index)))
     });
@@ -314,6 +322,15 @@ pub(crate) fn print_plan(plan: &PullPlan<'_>, format: Format, context: &Context)
                     "pull": true,
                     "reason": key.reason.to_string(),
                     "addresses": addresses,
+                    "due": serde_json::Value::Null,
+                }))?;
+            }
+            if !unasked.is_empty() {
+                show::print_json(&json!({
+                    "service": serde_json::Value::Null,
+                    "pull": true,
+                    "reason": ASKED_FIRST,
+                    "addresses": unasked,
                     "due": serde_json::Value::Null,
                 }))?;
             }
@@ -330,7 +347,9 @@ pub(crate) fn print_plan(plan: &PullPlan<'_>, format: Format, context: &Context)
         }
         Format::Text => {
             let pulls = pulls.map(|(key, addresses)| PlanLine::Asked(key, addresses.len()));
-            let rows: Vec<_> = pulls.chain(plan.waiting.iter().map(PlanLine::Waiting)).collect();
+            let unasked = (!unasked.is_empty()).then_some(PlanLine::Unasked(unasked.len(), ASKED_FIRST));
+            let rows: Vec<_> =
+                pulls.chain(unasked).chain(plan.waiting.iter().map(PlanLine::Waiting)).collect();
             Ok(show::print_table(context, &PLAN_COLUMNS, &rows, |row| row.cells(context))?)
         }
     }
@@ -340,12 +359,17 @@ pub(crate) fn print_plan(plan: &PullPlan<'_>, format: Format, context: &Context)
 enum PlanLine<'a> {
     /// The key would be pulled from this number of addresses.
     Asked(&'a GroupKey<'a>, usize),
+    /// The services of this number of addresses are not known yet, for this reason.
+    Unasked(usize, &'static str),
     Waiting(&'a WaitingKey<'a>),
 }
 
 impl PlanLine<'_> {
     fn cells(&self, context: &Context) -> [Cell; 4] {
         let (entry, addresses, due, reason) = match self {
+            Self::Unasked(addresses, reason) => {
+                return [NOTHING, &addresses.to_string(), "now", reason].map(show::cell);
+            }
             Self::Asked(key, addresses) => (key.entry, *addresses, "now".to_owned(), key.reason.to_string()),
             Self::Waiting(WaitingKey { entry, until: Some((until, reason)) }) => {
                 (*entry, 0, moment(*until, context.now()), reason.to_string())

@@ -3,6 +3,7 @@
 //!
 //! The database learns of a fleet by its changes, which `pull` carries out and `list` drops.
 
+mod loopback;
 mod sources;
 mod target_services;
 
@@ -16,12 +17,14 @@ use super::change::Change;
 use super::ids::{IdSource, KeyId, ServiceId};
 use super::key_entry::{KeyEntry, Listing, ServiceName};
 use super::records::{
-    AddressStates, AskedCenter, Key, KnownSource, ListedAddress, Lister, Replicas, ScheduleRow, StoredService,
+    AddressState, AddressStates, AskedCenter, Key, KnownSource, ListedAddress, Lister, Replicas, ScheduleRow,
+    StoredService,
 };
 use super::services::{Fleet, SilentCenter, UnaskedCenter};
 use super::targets::{ProgramName, ServiceFields};
 use crate::names::Naming;
 
+pub(crate) use loopback::join_loopback;
 pub(crate) use sources::SourceAnswer;
 
 /// The answer of one center.
@@ -64,6 +67,12 @@ pub(crate) struct StoredFleet {
 }
 
 impl StoredFleet {
+    /// Returns the key of targets that have no service yet, where one is stored.
+    pub(crate) fn unplaced_key(&self) -> Option<KeyId> {
+        let unplaced = Some(Key::of_unplaced());
+        self.keys.iter().find(|(_, key)| *key == unplaced).map(|(id, _)| *id)
+    }
+
     /// Tells whether a name was registered before.
     pub(crate) fn knows(&self, name: &str) -> bool {
         self.services.binary_search_by(|service| service.name.as_str().cmp(name)).is_ok()
@@ -92,11 +101,12 @@ impl Fleet {
     #[must_use]
     pub(crate) fn assemble(
         known: StoredFleet,
-        answers: Answers,
+        mut answers: Answers,
         naming: &Naming,
         ids: &IdSource,
         now: DateTime<Utc>,
     ) -> Self {
+        answers.join_loopback(&known);
         let StoredFleet {
             keys,
             services,
@@ -106,7 +116,7 @@ impl Fleet {
             sources,
             schedules,
             replicas,
-            states,
+            mut states,
             coverport,
         } = known;
         let (mut key_ids, mut unreadable) = (HashMap::with_capacity(keys.len()), HashSet::new());
@@ -116,6 +126,7 @@ impl Fleet {
                 None => drop(unreadable.insert(id)),
             }
         }
+        let unplaced = key_ids.get(&Key::of_unplaced()).and_then(|id| states.remove(id)).unwrap_or_default();
         let mut assembly = Assembly {
             naming,
             ids,
@@ -125,6 +136,7 @@ impl Fleet {
             members: BTreeMap::new(),
             with_fields: HashSet::new(),
             coverport,
+            unplaced,
             app_programs: HashMap::new(),
             changes: Vec::new(),
             silent: Vec::new(),
@@ -187,6 +199,8 @@ struct Assembly<'a> {
     /// Members whose stored names hold fields.
     with_fields: HashSet<ServiceId>,
     coverport: HashSet<String>,
+    /// The states of targets that had no service when they were asked, sorted by address.
+    unplaced: Vec<(String, AddressState)>,
     /// Programs by environment, region and the app that stands for them.
     app_programs: HashMap<[String; 3], ProgramName>,
     changes: Vec<Change>,

@@ -50,6 +50,7 @@ type ChosenApps = HashMap<(String, String, ProgramName), ChosenApp>;
 impl Assembly<'_> {
     /// Decides the service of each target of a list, which loses those that have none.
     pub(super) fn place(&mut self, list: &mut TargetList, before: &[ListedAddress]) -> PlacedTargets {
+        list.join_vague(self.naming);
         let targets = std::mem::take(&mut list.targets);
         let known = self.listed_before(&targets, before);
         let apps = self.choose_apps(&targets);
@@ -59,6 +60,9 @@ impl Assembly<'_> {
             named_by_program: HashSet::new(),
         };
         for mut target in targets {
+            if target.program == ProgramAnswer::Unasked && (target.lacks_app() || target.lacks_commit()) {
+                target.program = self.earlier_silence(&target.address);
+            }
             if target.lacks_app() {
                 placed.named_by_program.insert(target.address.clone());
             }
@@ -67,6 +71,9 @@ impl Assembly<'_> {
                 Ok(Place::AsBefore(name)) => drop(placed.as_before.insert(target.address.clone(), name)),
                 Ok(Place::As(fields)) => target.service = TargetService::Fields(fields),
                 Err(reason) => {
+                    if target.may_tell() && target.program == ProgramAnswer::Unasked {
+                        list.unasked.push(target.address.clone());
+                    }
                     list.reject(&target.address, reason);
                     continue;
                 }
@@ -214,6 +221,15 @@ impl Assembly<'_> {
             }
         }
         chosen
+    }
+
+    /// Returns what is known of a target that this run does not ask: it failed before it had a service, or nothing.
+    fn earlier_silence(&self, address: &str) -> ProgramAnswer {
+        let found = self.unplaced.binary_search_by(|(known, _)| known.as_str().cmp(address));
+        match found.map(|at| &self.unplaced[at].1) {
+            Ok(state) if state.retry.failures > 0 => ProgramAnswer::Silent(state.last_error.clone()),
+            _ => ProgramAnswer::Unasked,
+        }
     }
 
     /// Tells whether an agent of Go's binary data is known at a target.

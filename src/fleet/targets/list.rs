@@ -23,6 +23,8 @@ pub(crate) struct TargetList {
     pub(crate) bad: Vec<BadTarget>,
     /// Number of all entries that cannot be asked.
     pub(crate) bad_count: usize,
+    /// Addresses of those that are left out only because their processes were not asked, which a pull does.
+    pub(crate) unasked: Vec<String>,
     /// Targets whose labels or names do not say what counts, as sentences; not all of very many.
     pub(crate) notes: Vec<String>,
     /// Commits that are none, each with the number of targets that have it; not all of very many.

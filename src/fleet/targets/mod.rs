@@ -15,6 +15,7 @@ mod program;
 mod question;
 mod reading;
 mod template;
+mod twice;
 
 use std::fmt;
 
@@ -200,6 +201,18 @@ pub(crate) struct TargetFacts {
 }
 
 impl TargetFacts {
+    /// Returns these facts, and for those that are not told the ones of `other`.
+    pub(crate) fn or(self, other: Self) -> Self {
+        let Self { agent, pod, uid, restarts, started_at } = self;
+        Self {
+            agent: agent.or(other.agent),
+            pod: pod.or(other.pod),
+            uid: uid.or(other.uid),
+            restarts: restarts.or(other.restarts),
+            started_at: started_at.or(other.started_at),
+        }
+    }
+
     /// Tells whether both are of pods, and of different ones.
     pub(crate) fn is_other_pod(&self, other: &Self) -> bool {
         self.uid.as_ref().zip(other.uid.as_ref()).is_some_and(|(uid, other)| uid != other)

@@ -16,7 +16,7 @@ pub(crate) enum ProgramAnswer {
     Told(Box<ToldProgram>),
     /// Something answered, such as an agent of goc or a proxy, and told nothing of a program.
     Mute,
-    /// The process did not answer, for this reason; `None` where it was not asked again after a failure.
+    /// The process did not answer, now or when it was asked last, for this reason; `None` where the run ended before.
     Silent(Option<String>),
 }
 

@@ -1,12 +1,14 @@
 //! Health of addresses: their states, suspicions and tombstones, and the number of replicas of a key that answered.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
+use chrono::{DateTime, Utc};
 use rusqlite::{Row, params};
 
 use super::damage::ValueOwner;
 use super::reading::{key_owner, maybe_time, time, unknown};
 use super::{Store, StoreError, Writer};
+use crate::address::normal_form;
 use crate::fleet::ids::KeyId;
 use crate::fleet::liveness::{Finding, ProbeFinding, Streak, Suspicion};
 use crate::fleet::records::{AddressState, AddressStates, Replicas};
@@ -119,6 +121,31 @@ impl Writer<'_> {
                 other_build.as_ref().map(Fingerprint::as_bytes),
             ],
         )
+    }
+
+    /// Deletes the states of addresses that nothing lists, and that were not asked since.
+    pub(super) fn delete_address_states(&self, before: DateTime<Utc>) -> rusqlite::Result<()> {
+        let connection = &self.store.connection;
+        // A center's list has the spellings that were registered.
+        let sql = "SELECT service.key_id, listing.address FROM listing JOIN service ON service.id = listing.service_id
+                   UNION SELECT service.key_id, target.address FROM target JOIN service ON service.id = target.service_id";
+        let mut listed: HashSet<(KeyId, String)> = HashSet::new();
+        let mut statement = connection.prepare_cached(sql)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            listed.insert((row.get(0)?, normal_form(&row.get::<_, String>(1)?)));
+        }
+        let sql = "SELECT key_id, address FROM address
+                   WHERE coalesce(last_answer_at, '') < ?1 AND coalesce(next_try_at, '') < ?1";
+        let mut statement = connection.prepare_cached(sql)?;
+        let old = statement.query_map([iso(before)], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        for state in old.collect::<rusqlite::Result<Vec<(KeyId, String)>>>()? {
+            if !listed.contains(&state) {
+                let (key, address) = state;
+                self.run("DELETE FROM address WHERE key_id = ?1 AND address = ?2", params![key, address])?;
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn set_replicas(&self, key: KeyId, replicas: &Replicas) -> rusqlite::Result<()> {

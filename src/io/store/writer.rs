@@ -73,7 +73,8 @@ impl<'a> Writer<'a> {
             Change::SnapshotWaits { identity, since } => self.insert_waiting_snapshot(identity, *since),
             Change::UnlistedForgotten(before) => {
                 self.delete_listings(*before)?;
-                self.delete_targets(*before)
+                self.delete_targets(*before)?;
+                self.delete_address_states(*before)
             }
             Change::SnapshotsForgotten { files, processes } => self.delete_snapshots(*files, *processes),
             Change::Key(id, key) => self.insert_key(*id, key),

@@ -1,0 +1,79 @@
+//! The names of this machine: `localhost`, `127.0.0.1` and `::1` with one port are one process.
+//!
+//! A process mostly listens at all of them, and text answers do not tell whether it is the same one. Two processes at one
+//! port, each at another of these names, have to be listed by another address of the machine.
+
+use std::collections::HashMap;
+
+use super::{Answers, SourceAnswer, StoredFleet};
+use crate::address::{LoopbackHost, loopback, normal_form};
+
+/// The address by which each process of this machine is known, by its address at `127.0.0.1`.
+#[derive(Default)]
+struct LoopbackAddresses(HashMap<String, (LoopbackRank, String)>);
+
+/// The lowest one is chosen. An address that was listed before stays, or the counts of its process would count again.
+type LoopbackRank = (LoopbackOrigin, LoopbackHost);
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum LoopbackOrigin {
+    ListedBefore,
+    Center,
+    Source,
+}
+
+impl LoopbackAddresses {
+    fn add(&mut self, address: &str, origin: LoopbackOrigin) {
+        let Some((host, process)) = loopback(address) else { return };
+        let rank = (origin, host);
+        let known = self.0.entry(process).or_insert_with(|| (rank, address.to_owned()));
+        if rank < known.0 {
+            *known = (rank, address.to_owned());
+        }
+    }
+
+    fn known_as(&self, address: &str) -> Option<&String> {
+        let (_, process) = loopback(address)?;
+        self.0.get(&process).map(|(_, known)| known)
+    }
+}
+
+/// Gives all targets at names of this machine that have one port the same address.
+pub(crate) fn join_loopback(sources: &mut [SourceAnswer], known: &StoredFleet) {
+    join(sources, known, LoopbackAddresses::default());
+}
+
+impl Answers {
+    pub(super) fn join_loopback(&mut self, known: &StoredFleet) {
+        let mut addresses = LoopbackAddresses::default();
+        let lists = self.centers.iter().filter_map(|center| center.answer.as_ref()?.as_ref().ok());
+        for address in lists.flat_map(|list| &list.services).flat_map(|service| &service.addresses) {
+            addresses.add(&normal_form(address), LoopbackOrigin::Center);
+        }
+        join(&mut self.sources, known, addresses);
+    }
+}
+
+fn join(sources: &mut [SourceAnswer], known: &StoredFleet, mut addresses: LoopbackAddresses) {
+    let targets = |source: &'_ SourceAnswer| -> Vec<String> {
+        let list = source.answer.as_ref().and_then(|answer| answer.as_ref().ok());
+        let addresses = list.into_iter().flat_map(|list| &list.targets).map(|target| &target.address);
+        addresses.filter(|address| loopback(address).is_some()).cloned().collect()
+    };
+    let listed: Vec<String> = sources.iter().flat_map(targets).collect();
+    if listed.is_empty() {
+        return;
+    }
+    for address in &listed {
+        addresses.add(address, LoopbackOrigin::Source);
+    }
+    for listing in &known.listings {
+        addresses.add(&normal_form(&listing.address), LoopbackOrigin::ListedBefore);
+    }
+    let lists = sources.iter_mut().filter_map(|source| source.answer.as_mut()?.as_mut().ok());
+    for target in lists.flat_map(|list| &mut list.targets) {
+        if let Some(address) = addresses.known_as(&target.address) {
+            target.address.clone_from(address);
+        }
+    }
+}
