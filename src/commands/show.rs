@@ -5,12 +5,14 @@ pub(crate) use crate::time::{iso, minute, span};
 
 use std::io::{self, BufWriter, Write};
 
-use anstyle::AnsiColor;
+use comfy_table::{Cell, Color};
 use serde::Serialize;
 
 use crate::commands::Context;
-use crate::commands::table::{self, Cell, Column, Screen};
+use crate::commands::table::{self, Column, Screen};
 use crate::json;
+use crate::names::{printable, shortened};
+use crate::phrases::NOTHING;
 
 /// Prints a table that fits the terminal.
 pub(crate) fn print_table<T, const N: usize>(
@@ -37,15 +39,18 @@ pub(crate) fn write_table<T, const N: usize>(
     table::write(columns, rows, cells, Screen { width, has_styles: context.has_color }, out)
 }
 
-/// Returns a cell with text from outside.
+/// Returns a cell with text from outside. The middle of a very long text is left out.
 pub(crate) fn cell(text: &str) -> Cell {
-    Cell::new(text)
+    const END: usize = 60;
+    match text {
+        "" => Cell::new(NOTHING),
+        _ => Cell::new(shortened(&printable(text), END)),
+    }
 }
 
 /// Returns a cell in a colour, if colours are allowed.
-pub(crate) fn colored(context: &Context, text: &str, color: AnsiColor) -> Cell {
-    let cell = Cell::new(text);
-    if context.has_color { cell.colored(color) } else { cell }
+pub(crate) fn colored(context: &Context, text: &str, color: Color) -> Cell {
+    if context.has_color { cell(text).fg(color) } else { cell(text) }
 }
 
 /// Prints one object as a line of JSON.

@@ -7,14 +7,17 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-use anstyle::{AnsiColor, Style};
+use comfy_table::{Attribute, Cell, ColumnConstraint, ContentArrangement, Table, Width, presets};
 use unicode_width::UnicodeWidthStr;
 
-use crate::names::{printable, shortened};
+use crate::names::shortened;
 use crate::phrases::NOTHING;
 
 /// Empty columns after each column of a table.
-const GAP: usize = 2;
+const GAP: u16 = 2;
+
+/// Number of rows that are laid out at the same time. A row of ten cells takes about 3 KB until it is written.
+const BLOCK: usize = 512;
 
 /// Indent of the cells below a name that has a line of its own.
 const INDENT: usize = 4;
@@ -106,27 +109,6 @@ pub(crate) struct Screen {
     pub(crate) has_styles: bool,
 }
 
-/// A cell of a table.
-#[derive(Clone, Debug)]
-pub(crate) struct Cell {
-    text: String,
-    style: Style,
-}
-
-impl Cell {
-    /// Returns a cell with text from outside. The middle of a very long text is left out.
-    pub(crate) fn new(text: &str) -> Self {
-        const END: usize = 60;
-        let text = if text.is_empty() { NOTHING } else { text };
-        Self { text: shortened(&printable(text), END).into_owned(), style: Style::new() }
-    }
-
-    /// Returns the cell in a colour.
-    pub(crate) fn colored(self, color: AnsiColor) -> Self {
-        Self { style: color.on_default(), ..self }
-    }
-}
-
 /// The longest texts of a column.
 #[derive(Clone, Copy, Debug, Default)]
 struct Widths {
@@ -137,6 +119,10 @@ struct Widths {
 }
 
 impl Widths {
+    fn of_header(header: &str) -> Self {
+        Self { text: header.width(), word: header.width(), is_used: false }
+    }
+
     fn add(&mut self, text: &str) {
         self.text = self.text.max(text.width());
         self.word = self.word.max(text.split(' ').map(UnicodeWidthStr::width).max().unwrap_or_default());
@@ -155,42 +141,39 @@ pub(crate) fn write<T, const N: usize>(
     screen: Screen,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let mut widths = [Widths::default(); N];
+    let mut widths = columns.map(|column| Widths::of_header(column.header));
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(cells(row)) {
-            width.add(&cell.text);
+            width.add(&cell.content());
         }
     }
-    for (width, column) in widths.iter_mut().zip(columns) {
-        width.text = width.text.max(column.header.width());
-        width.word = width.word.max(column.header.width());
-    }
-    let layout = Layout::new(columns, &widths, screen.width);
-    let style = if screen.has_styles { Style::new().bold() } else { Style::new() };
-    let header = columns.map(|column| Cell { text: column.header.to_owned(), style });
-    layout.write(&header, true, out)?;
-    let mut before: Option<[Cell; N]> = None;
+    let layout = Layout::new(columns, &widths, screen);
+    let header = columns.map(|column| Cell::new(column.header));
+    let header =
+        if screen.has_styles { header.map(|cell| cell.add_attribute(Attribute::Bold)) } else { header };
+    layout.write(&[header], out)?;
+    let mut block: Vec<[Cell; N]> = Vec::new();
     for row in rows {
         let row = cells(row);
-        let is_same =
-            |column: &usize| before.as_ref().is_some_and(|before| before[*column].text == row[*column].text);
-        // Rows below one name follow each other.
-        let has_name = !layout.above.iter().all(is_same);
-        layout.write(&row, has_name, out)?;
-        before = Some(row);
+        let has_other_name =
+            |last: &[Cell; N]| layout.above.iter().any(|column| last[*column] != row[*column]);
+        if block.len() == BLOCK || block.last().is_some_and(has_other_name) {
+            layout.write(&block, out)?;
+            block.clear();
+        }
+        block.push(row);
     }
-    Ok(())
+    layout.write(&block, out)
 }
 
 /// Where the cells of a row stand.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 struct Layout {
     /// Columns with a line of their own.
     above: Vec<usize>,
     /// The other columns.
     beside: Vec<Place>,
-    /// Columns of the terminal.
-    width: usize,
+    screen: Screen,
 }
 
 /// A column with its width.
@@ -202,8 +185,8 @@ struct Place {
 }
 
 impl Layout {
-    fn new(columns: &[Column], widths: &[Widths], width: Option<usize>) -> Self {
-        let width = width.unwrap_or(usize::MAX);
+    fn new(columns: &[Column], widths: &[Widths], screen: Screen) -> Self {
+        let width = screen.width.unwrap_or(usize::MAX);
         let arranged = |above: &[usize], room: usize, prose: usize| {
             let has_whole_name = above.iter().any(|index| columns[*index].fit == Fit::WholeName);
             let is_beside = |index: &usize| match columns[*index].fit {
@@ -230,40 +213,42 @@ impl Layout {
             above.push(names[above.len()]);
             (beside, is_fitting) = arranged(&above, width.saturating_sub(INDENT), prose(above.len()));
         }
-        Self { above, beside, width }
+        Self { above, beside, screen }
     }
 
-    /// Writes the cells of a row; `has_names`: with those that have lines of their own.
-    fn write(&self, cells: &[Cell], has_names: bool, out: &mut dyn Write) -> io::Result<()> {
-        for cell in self.above.iter().filter(|_| has_names).map(|index| &cells[*index]) {
-            for line in wrap(&cell.text, self.width) {
-                writeln!(out, "{style}{line}{style:#}", style = cell.style)?;
-            }
+    /// Writes rows that have the same name, with the name once where it has a line of its own.
+    fn write<const N: usize>(&self, rows: &[[Cell; N]], out: &mut dyn Write) -> io::Result<()> {
+        let Some(first) = rows.first() else { return Ok(()) };
+        for column in &self.above {
+            // A name is not wrapped: a person may copy it.
+            writeln!(out, "{}", first[*column].content())?;
         }
-        let lines: Vec<Vec<Cow<'_, str>>> = self.beside.iter().map(|place| place.lines(cells)).collect();
-        let height = lines.iter().map(Vec::len).max().unwrap_or_default();
-        for number in 0..height {
-            let mut blanks = if self.above.is_empty() { 0 } else { INDENT };
-            for (place, lines) in self.beside.iter().zip(&lines) {
-                let text = lines.get(number).map_or("", |line| line.as_ref());
-                if !text.is_empty() {
-                    write!(out, "{:blanks$}{style}{text}{style:#}", "", style = cells[place.index].style)?;
-                    blanks = 0;
-                }
-                blanks += place.width.saturating_sub(text.width()) + GAP;
-            }
-            writeln!(out)?;
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+        if self.screen.has_styles {
+            table.enforce_styling();
+        } else {
+            table.force_no_tty();
+        }
+        table.add_rows(rows.iter().map(|row| self.beside.iter().map(|place| place.cell(row))));
+        for (column, place) in table.column_iter_mut().zip(&self.beside) {
+            let width = u16::try_from(place.width).unwrap_or(u16::MAX).saturating_add(GAP);
+            column.set_padding((0, GAP)).set_constraint(ColumnConstraint::Absolute(Width::Fixed(width)));
+        }
+        let indent = if self.above.is_empty() { 0 } else { INDENT };
+        for line in table.lines() {
+            writeln!(out, "{:indent$}{}", "", line.trim_end())?;
         }
         Ok(())
     }
 }
 
 impl Place {
-    fn lines<'a>(&self, cells: &'a [Cell]) -> Vec<Cow<'a, str>> {
-        let text = &*cells[self.index].text;
+    fn cell<const N: usize>(&self, row: &[Cell; N]) -> Cell {
+        let cell = &row[self.index];
         match self.is_shortened {
-            true => vec![without_middle(text, self.width)],
-            false => wrap(text, self.width).into_iter().map(Cow::Borrowed).collect(),
+            true => Cell::new(without_middle(&cell.content(), self.width)),
+            false => cell.clone(),
         }
     }
 }
@@ -281,7 +266,7 @@ fn arrange(
     let place = |index: usize| Place { index, width: widths[index].text, is_shortened: false };
     let mut places: Vec<Place> = shown.into_iter().map(place).collect();
     let excess = |places: &[Place]| {
-        let gaps = GAP * places.len().saturating_sub(1);
+        let gaps = usize::from(GAP) * places.len().saturating_sub(1);
         (places.iter().map(|place| place.width).sum::<usize>() + gaps).saturating_sub(room)
     };
     let rank = |place: &Place| match columns[place.index].fit {
@@ -309,25 +294,6 @@ fn arrange(
     (places, is_fitting)
 }
 
-/// Splits a text between words into lines of at most this width. A longer word is a line of its own.
-fn wrap(text: &str, width: usize) -> Vec<&str> {
-    if text.width() <= width {
-        return vec![text];
-    }
-    let mut lines = Vec::new();
-    let (mut start, mut end, mut next) = (0, 0, 0);
-    for word in text.split(' ') {
-        let stop = next + word.len();
-        if start < end && text[start..stop].width() > width {
-            lines.push(text[start..end].trim_end());
-            start = next;
-        }
-        (end, next) = (stop, stop + 1);
-    }
-    lines.push(text[start..].trim_end());
-    lines
-}
-
 /// Returns the text with `…` for its middle, so that it is at most this wide.
 fn without_middle(text: &str, width: usize) -> Cow<'_, str> {
     if text.width() <= width {
@@ -344,6 +310,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::commands::show;
 
     /// The columns of `list`.
     const LIST: [Column; 10] = [
@@ -379,7 +346,7 @@ mod tests {
 
     fn written<const N: usize>(columns: &[Column; N], rows: &[[String; N]], width: Option<usize>) -> String {
         let mut out = Vec::new();
-        let cells = |row: &[String; N]| std::array::from_fn(|index| Cell::new(&row[index]));
+        let cells = |row: &[String; N]| std::array::from_fn(|index| show::cell(&row[index]));
         write(columns, rows, cells, Screen { width, has_styles: false }, &mut out).unwrap();
         String::from_utf8(out).unwrap()
     }

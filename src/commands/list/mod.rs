@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use anstyle::AnsiColor;
 use anyhow::{Context as _, Result, anyhow, bail};
 use clap::{Args, ValueEnum};
+use comfy_table::Color;
 use serde_json::json;
 
 use crate::address::{base_url, shown_url};
@@ -461,11 +461,11 @@ fn object(line: &ServiceLine<'_>, context: &Context) -> serde_json::Value {
 }
 
 /// Returns the color of a state.
-fn color(state: ServiceState) -> AnsiColor {
+fn color(state: ServiceState) -> Color {
     match state {
-        ServiceState::Ok => AnsiColor::Green,
-        ServiceState::Partial | ServiceState::OtherBuild | ServiceState::StaleName => AnsiColor::Yellow,
-        ServiceState::Unreachable => AnsiColor::Red,
-        ServiceState::Offline | ServiceState::NeverPulled => AnsiColor::BrightBlack,
+        ServiceState::Ok => Color::Green,
+        ServiceState::Partial | ServiceState::OtherBuild | ServiceState::StaleName => Color::Yellow,
+        ServiceState::Unreachable => Color::Red,
+        ServiceState::Offline | ServiceState::NeverPulled => Color::Grey,
     }
 }

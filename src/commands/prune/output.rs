@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
-use anstyle::AnsiColor;
 use anyhow::Result;
+use comfy_table::Color;
 use indicatif::HumanBytes;
 use serde_json::json;
 
@@ -43,11 +43,11 @@ fn object(line: &AddressLine) -> serde_json::Value {
     })
 }
 
-fn color(line: &AddressLine) -> AnsiColor {
+fn color(line: &AddressLine) -> Color {
     match line.word() {
-        "restored" | "renamed" | "spared" | "alive" | "restore" => AnsiColor::Green,
-        "removed" | "remove" | "failed" | "held back" => AnsiColor::Red,
-        _ => AnsiColor::Yellow,
+        "restored" | "renamed" | "spared" | "alive" | "restore" => Color::Green,
+        "removed" | "remove" | "failed" | "held back" => Color::Red,
+        _ => Color::Yellow,
     }
 }
 
@@ -296,7 +296,7 @@ fn drop_table(retention: &RetentionRun, is_dry_run: bool, context: &Context) -> 
     }
     let word = if is_dry_run { "drop" } else { "dropped" };
     let cells = |(why, what): &(String, String)| {
-        [show::colored(context, word, AnsiColor::Yellow), show::cell(why), show::cell(what)]
+        [show::colored(context, word, Color::Yellow), show::cell(why), show::cell(what)]
     };
     Ok(show::print_table(context, &COLUMNS, &drops, cells)?)
 }

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 use std::time::Duration;
 
-use anstyle::AnsiColor;
 use anyhow::Result;
 use chrono::{DateTime, Utc};
+use comfy_table::{Cell, Color};
 use indicatif::HumanBytes;
 use serde::Serialize;
 use serde_json::json;
@@ -17,7 +17,7 @@ use crate::collect::inbox::{SnapshotOutcome, SnapshotResult};
 use crate::collect::outcome::{KeyOutcome, KeyResult, WhyQuarantined};
 use crate::collect::pull::PullOutcome;
 use crate::collect::store_thread::StopReason;
-use crate::commands::table::{Cell, Column};
+use crate::commands::table::Column;
 use crate::commands::targets::unlisted;
 use crate::commands::{Context, show};
 use crate::coverage::Coverage;
@@ -100,12 +100,10 @@ fn table(rows: &[(&KeyEntry, &KeyResult)], context: &Context) -> Result<()> {
     let cells = |(entry, pulled): &(&KeyEntry, &KeyResult)| {
         let replicas = format!("{} of {}", pulled.answered, pulled.known);
         let result = match pulled.outcome {
-            KeyOutcome::Changed => show::colored(context, "changed", AnsiColor::Green),
+            KeyOutcome::Changed => show::colored(context, "changed", Color::Green),
             KeyOutcome::Unchanged | KeyOutcome::NotDue => show::cell("unchanged"),
-            KeyOutcome::NothingAnswered => show::colored(context, "nothing answered", AnsiColor::Red),
-            KeyOutcome::NotStored | KeyOutcome::Refused => {
-                show::colored(context, "not stored", AnsiColor::Red)
-            }
+            KeyOutcome::NothingAnswered => show::colored(context, "nothing answered", Color::Red),
+            KeyOutcome::NotStored | KeyOutcome::Refused => show::colored(context, "not stored", Color::Red),
         };
         [
             show::cell(&names(entry).collect::<Vec<_>>().join(" ")),
