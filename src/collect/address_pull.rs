@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard};
 
+use chrono::{DateTime, Utc};
+
 use crate::collect::open_key::OpenKey;
 use crate::collect::run::PullRun;
 use crate::fleet::key_entry::KeyEntry;
@@ -58,10 +60,10 @@ impl<'g> AddressPull<'g> {
         self.keys.iter().any(|key| key.entry.state(self.address).is_of_goc())
     }
 
-    /// Returns the facts of the pod and the container, where a source of targets tells them now.
-    pub(crate) fn container(&self) -> Option<&TargetFacts> {
+    /// Returns the facts of the pod and the container with its start, where a source of targets tells them now.
+    pub(crate) fn container(&self) -> Option<(&TargetFacts, Option<DateTime<Utc>>)> {
         let mut facts = self.keys.iter().flat_map(|key| key.entry.new_facts_of(self.address));
-        facts.find(|facts| facts.uid.is_some() || facts.restarts.is_some())
+        facts.find(|(facts, _)| facts.uid.is_some() || facts.restarts.is_some())
     }
 
     /// Returns the pods of the address, where sources of targets tell them.

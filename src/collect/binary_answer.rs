@@ -300,7 +300,9 @@ pub(crate) fn hits(file: &CounterFile<'_>) -> Result<String, HttpError> {
 fn of_answer(pull: &AddressPull<'_>, coverage: &CoverageAnswer, meta: Fingerprint) -> Process {
     let AgentHeaders { pid, .. } = coverage.headers;
     let read_at = pull.run.believed(coverage.read_at);
-    let TargetFacts { uid, restarts, started_at, .. } = pull.container().cloned().unwrap_or_default();
+    let (facts, started_at) = pull.container().unzip();
+    let TargetFacts { uid, restarts, .. } = facts.cloned().unwrap_or_default();
+    let started_at = started_at.flatten();
     let pods = pull.pods().map(str::to_owned).collect();
     Process { meta, pid, uid, restarts, pods, is_shared: false, read_at, started_at }
         .without_later_container()

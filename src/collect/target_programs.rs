@@ -272,7 +272,7 @@ fn note_taken(targets: &mut [Target], asking: &ProgramAsking<'_>) -> Result<(), 
     let mut programs: BTreeMap<[String; 3], Option<ProgramName>> = BTreeMap::new();
     for target in targets {
         let (TargetService::Fields(fields), ProgramAnswer::Told(told)) =
-            (&target.service, &mut target.program)
+            (&*target.service, &mut target.program)
         else {
             continue;
         };

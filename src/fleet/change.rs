@@ -70,10 +70,10 @@ pub(crate) enum Change {
     SourceListed { name: String, at: DateTime<Utc> },
     /// A source of targets lists an address for a service, which it did not before, or with other facts.
     TargetListed {
-        source: String,
+        source: Arc<str>,
         service: ServiceId,
         /// In its normal form.
-        address: String,
+        address: Arc<str>,
         facts: Arc<TargetFacts>,
         /// Place in the list.
         position: usize,

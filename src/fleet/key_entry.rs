@@ -21,6 +21,8 @@ pub(crate) struct Listing {
     pub lister: Lister,
     /// The description of the process by a source of targets; `None`: a center lists the address.
     pub facts: Option<Arc<TargetFacts>>,
+    /// Start of the container, where a list that was read in this run tells it.
+    pub started_at: Option<DateTime<Utc>>,
     /// The time at which it was first seen there, or seen again.
     pub listed_at: DateTime<Utc>,
     /// The lister did not answer, or left the address out of a cut list; it was listed in an earlier answer.
@@ -33,9 +35,18 @@ impl Listing {
     pub(crate) fn new(spelling: Arc<str>, lister: &Lister, listed_at: DateTime<Utc>) -> Self {
         let normal = normal_form(&spelling);
         let address = if *normal == *spelling { Arc::clone(&spelling) } else { normal.into() };
-        let (lister, facts) = (lister.clone(), None);
+        let (lister, facts, started_at) = (lister.clone(), None, None);
         let (assumed, is_named_by_program) = (false, false);
-        Self { address, listed_as: spelling, lister, facts, listed_at, assumed, is_named_by_program }
+        Self {
+            address,
+            listed_as: spelling,
+            lister,
+            facts,
+            started_at,
+            listed_at,
+            assumed,
+            is_named_by_program,
+        }
     }
 }
 
@@ -117,11 +128,14 @@ impl KeyEntry {
         self.places_of(address).filter_map(|listing| listing.facts.as_deref())
     }
 
-    /// Returns what sources of targets tell of the container at an address in lists that were read in this run. A last
-    /// list that stands in may be of the container before.
-    pub(crate) fn new_facts_of<'a>(&'a self, address: &'a str) -> impl Iterator<Item = &'a TargetFacts> {
+    /// Returns what sources of targets tell of the container at an address in lists that were read in this run, and its
+    /// start. A last list that stands in may be of the container before.
+    pub(crate) fn new_facts_of<'a>(
+        &'a self,
+        address: &'a str,
+    ) -> impl Iterator<Item = (&'a TargetFacts, Option<DateTime<Utc>>)> {
         let new = self.places_of(address).filter(|listing| !listing.assumed);
-        new.filter_map(|listing| listing.facts.as_deref())
+        new.filter_map(|listing| Some((listing.facts.as_deref()?, listing.started_at)))
     }
 
     /// Returns the kind of the agent at an address, where a source of targets tells it.

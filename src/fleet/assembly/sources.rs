@@ -10,7 +10,7 @@ use crate::fleet::ids::{KeyId, ServiceId};
 use crate::fleet::key_entry::Listing;
 use crate::fleet::records::{Key, KnownSource, ListedAddress, Lister};
 use crate::fleet::services::FailedSource;
-use crate::fleet::targets::{ServiceFields, Target, TargetFacts, TargetList, TargetService, known_commit};
+use crate::fleet::targets::{ServiceFields, Target, TargetList, TargetService, known_commit};
 
 /// The answer of one source of targets.
 #[derive(Debug)]
@@ -65,25 +65,28 @@ impl Assembly<'_> {
         self.changes.push(Change::SourceListed { name: source.clone(), at: now });
         let PlacedTargets { targets, as_before, named_by_program } = self.place(&mut list, before);
         let names = self.names_of(&targets, &as_before);
-        let mut stood: HashMap<(ServiceId, &str), &ListedAddress> =
-            before.iter().map(|listing| ((listing.service, &*listing.address), listing)).collect();
+        let mut stood: HashMap<(ServiceId, Arc<str>), &ListedAddress> =
+            before.iter().map(|listing| ((listing.service, Arc::clone(&listing.address)), listing)).collect();
         let mut seen = HashSet::new();
-        for (position, (Target { address, facts, .. }, name)) in targets.iter().zip(&names).enumerate() {
-            let service = self.service(name);
-            if !seen.insert((service, address)) {
+        let told_by: Arc<str> = source.as_str().into();
+        for (position, (target, name)) in targets.into_iter().zip(names).enumerate() {
+            let Target { address, facts, started_at, .. } = target;
+            let service = self.service(&name);
+            let is_named_by_program = named_by_program.contains(&address);
+            let address: Arc<str> = address.into();
+            if !seen.insert((service, Arc::clone(&address))) {
                 continue;
             }
-            let known = stood.remove(&(service, address.as_str())).filter(|listing| listing.listed);
+            let known = stood.remove(&(service, Arc::clone(&address))).filter(|listing| listing.listed);
             let listed_at = known.map_or(now, |listing| listing.listed_at);
-            let (facts, started_at) = (TargetFacts { started_at: None, ..facts.clone() }, facts.started_at);
             let facts = match known.and_then(|listing| listing.facts.as_ref()) {
                 Some(known) if **known == facts => Arc::clone(known),
                 _ => {
                     let facts = Arc::new(facts);
                     self.changes.push(Change::TargetListed {
-                        source: source.clone(),
+                        source: Arc::clone(&told_by),
                         service,
-                        address: address.clone(),
+                        address: Arc::clone(&address),
                         facts: Arc::clone(&facts),
                         position,
                         at: listed_at,
@@ -91,19 +94,14 @@ impl Assembly<'_> {
                     facts
                 }
             };
-            let facts = match started_at {
-                Some(_) => Arc::new(TargetFacts { started_at, ..(*facts).clone() }),
-                None => facts,
-            };
-            let listing = Listing::new(address.as_str().into(), lister, listed_at);
-            let (_, member) = self.members.get_mut(name).expect("made above");
-            let is_named_by_program = named_by_program.contains(address);
-            member.listings.push(Listing { facts: Some(facts), is_named_by_program, ..listing });
+            let listing = Listing::new(address, lister, listed_at);
+            let (_, member) = self.members.get_mut(&*name).expect("made above");
+            member.listings.push(Listing { facts: Some(facts), started_at, is_named_by_program, ..listing });
             member.last_seen = Some(now);
         }
         for ((service, address), listing) in stood {
             if listing.listed {
-                let (source, address) = (source.clone(), address.to_owned());
+                let (source, address) = (source.clone(), (*address).to_owned());
                 self.changes.push(Change::TargetUnlisted { source, service, address, at: now });
             }
         }
@@ -111,10 +109,10 @@ impl Assembly<'_> {
     }
 
     /// Returns the stored name of the service of each target; makes those known that are not.
-    fn names_of(&mut self, targets: &[Target], as_before: &HashMap<String, String>) -> Vec<String> {
+    fn names_of(&mut self, targets: &[Target], as_before: &HashMap<String, String>) -> Vec<Arc<str>> {
         let is_new = |target: &&Target| !as_before.contains_key(&target.address);
         let services: HashSet<&TargetService> =
-            targets.iter().filter(is_new).map(|target| &target.service).collect();
+            targets.iter().filter(is_new).map(|target| &*target.service).collect();
         let mut services: Vec<(ServiceFields, &TargetService)> = services
             .into_iter()
             .filter_map(|service| Some((service.fields(self.naming)?, service)))
@@ -122,7 +120,7 @@ impl Assembly<'_> {
         // The longest commit first: it is the one that shorter spellings of it in this list mean.
         services.sort_unstable_by(|(a, _), (b, _)| (b.commit.len(), a).cmp(&(a.commit.len(), b)));
         let mut commits = self.commits_of(services.iter().map(|(fields, _)| fields));
-        let mut names: HashMap<&TargetService, String> = HashMap::new();
+        let mut names: HashMap<&TargetService, Arc<str>> = HashMap::new();
         for (fields, service) in &services {
             let known = commits.entry(app_of(fields)).or_default();
             let meant = known_commit(&fields.commit, known).unwrap_or(&fields.commit).to_owned();
@@ -131,11 +129,12 @@ impl Assembly<'_> {
                 TargetService::Name(name) if meant == fields.commit => name.clone(),
                 _ => self.name_of_fields(&ServiceFields { commit: meant, ..fields.clone() }),
             };
-            names.insert(service, name);
+            names.insert(service, name.into());
         }
-        let name = |target: &Target| match (&target.service, names.get(&target.service)) {
-            _ if as_before.contains_key(&target.address) => as_before[&target.address].clone(),
-            (_, Some(name)) | (TargetService::Name(name), None) => name.clone(),
+        let name = |target: &Target| match (&*target.service, names.get(&*target.service)) {
+            _ if as_before.contains_key(&target.address) => as_before[&target.address].as_str().into(),
+            (_, Some(name)) => Arc::clone(name),
+            (TargetService::Name(name), None) => name.as_str().into(),
             (TargetService::Fields(_), None) => unreachable!("fields have a name"),
         };
         targets.iter().map(name).collect()
@@ -501,7 +500,7 @@ mod tests {
         let told: Vec<&Change> =
             fleet.changes.iter().filter(|change| matches!(change, Change::TargetListed { .. })).collect();
         let [Change::TargetListed { address, facts, at: since, .. }] = told[..] else { panic!("{told:?}") };
-        assert_eq!((address.as_str(), facts.pod.as_deref(), *since), ("http://a:1", Some("echo-0"), at(-10)));
+        assert_eq!((&**address, facts.pod.as_deref(), *since), ("http://a:1", Some("echo-0"), at(-10)));
     }
 
     #[test]

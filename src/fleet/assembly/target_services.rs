@@ -55,11 +55,12 @@ impl Assembly<'_> {
         let known = self.listed_before(&targets, before);
         let apps = self.choose_apps(&targets);
         let mut placed = PlacedTargets {
-            targets: Vec::with_capacity(targets.len()),
+            targets: Vec::new(),
             as_before: HashMap::new(),
             named_by_program: HashSet::new(),
         };
-        for mut target in targets {
+        // The list is changed in place: a second one of very many targets would take as much memory.
+        let place = |mut target: Target| {
             if target.program == ProgramAnswer::Unasked && (target.lacks_app() || target.lacks_commit()) {
                 target.program = self.earlier_silence(&target.address);
             }
@@ -69,18 +70,19 @@ impl Assembly<'_> {
             match self.place_of(&target, known.get(&target.address), &apps, list) {
                 Ok(Place::AsLabelled) => {}
                 Ok(Place::AsBefore(name)) => drop(placed.as_before.insert(target.address.clone(), name)),
-                Ok(Place::As(fields)) => target.service = TargetService::Fields(fields),
+                Ok(Place::As(fields)) => target.service = Arc::new(TargetService::Fields(fields)),
                 Err(reason) => {
                     if target.may_tell() && target.program == ProgramAnswer::Unasked {
                         list.unasked.push(target.address.clone());
                     }
                     list.reject(&target.address, reason);
-                    continue;
+                    return None;
                 }
             }
-            placed.targets.push(target);
-        }
-        placed
+            Some(target)
+        };
+        let targets = targets.into_iter().filter_map(place).collect();
+        PlacedTargets { targets, ..placed }
     }
 
     /// Decides the service of a target; fails with the reason why it has none.
@@ -119,7 +121,7 @@ impl Assembly<'_> {
             };
         };
         if !may_be_same(&label, &told.commit) {
-            let label_name = match target.service {
+            let label_name = match *target.service {
                 TargetService::Name(_) => "service names commit",
                 TargetService::Fields(_) => "commit is",
             };
@@ -198,7 +200,8 @@ impl Assembly<'_> {
     fn choose_apps(&mut self, targets: &[Target]) -> ChosenApps {
         let mut programs = BTreeSet::new();
         for target in targets.iter().filter(|target| target.lacks_app()) {
-            let (Some(told), TargetService::Fields(fields)) = (target.program.told(), &target.service) else {
+            let (Some(told), TargetService::Fields(fields)) = (target.program.told(), &*target.service)
+            else {
                 continue;
             };
             for (app, owner) in &told.taken {

@@ -1,6 +1,7 @@
 //! Form one: groups of Prometheus' `file_sd` JSON.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
@@ -84,15 +85,17 @@ impl<'de> Visitor<'de> for GroupVisitor<'_> {
         for _ in 0..others {
             refuse("one of its targets is no text such as \"host:port\"")?;
         }
-        let shared = facts_and_service(&labels);
-        if let (Ok((TargetService::Fields(_), _)), Some(commit)) = (&shared, &labels.commit) {
+        let shared = facts_and_service(&labels).map(|(service, facts)| (Arc::new(service), facts));
+        if let (Ok((service, _)), Some(commit)) = (&shared, &labels.commit)
+            && matches!(**service, TargetService::Fields(_))
+        {
             self.collected.note_commit(commit, texts.len());
         }
         for address in texts {
             let target = shared.clone().and_then(|(service, facts)| {
                 let address = target_url(&address, labels.scheme.as_deref(), DEFAULT_PORT);
                 let address = address.map_err(|error| error.fault.to_owned())?;
-                Ok(Target { address, service, facts, program: ProgramAnswer::default() })
+                Ok(Target { address, service, facts, started_at: None, program: ProgramAnswer::default() })
             });
             self.collected.add(&address, target).map_err(A::Error::custom)?;
         }
@@ -198,9 +201,9 @@ mod tests {
         }
     }
 
-    fn fields(env: &str, region: &str, app: &str, branch: &str, commit: &str) -> TargetService {
+    fn fields(env: &str, region: &str, app: &str, branch: &str, commit: &str) -> Arc<TargetService> {
         let [env, region, app, branch, commit] = [env, region, app, branch, commit].map(str::to_owned);
-        TargetService::Fields(ServiceFields { env, region, app, branch, commit })
+        Arc::new(TargetService::Fields(ServiceFields { env, region, app, branch, commit }))
     }
 
     #[test]
@@ -213,7 +216,7 @@ mod tests {
         let addresses: Vec<&str> = list.targets.iter().map(|target| target.address.as_str()).collect();
         assert_eq!(addresses, ["http://10.1.2.3:4", "http://[fd00::1]:53700", "https://echo:53700/base"]);
         let facts = TargetFacts { pod: Some("echo-0".to_owned()), ..TargetFacts::default() };
-        let service = TargetService::Name("a_b_c_d_1234567".to_owned());
+        let service = Arc::new(TargetService::Name("a_b_c_d_1234567".to_owned()));
         for target in &list.targets[..2] {
             assert_eq!((&target.service, &target.facts), (&service, &facts));
         }
@@ -225,14 +228,14 @@ mod tests {
         let given = json!({"env": "a_b", "region": "th", "app": "apa_goc", "branch": "feature/x_y", "commit": "845820727E"});
         let service = target(&given).unwrap().service;
         assert_eq!(service, fields("a_b", "th", "apa_goc", "feature/x_y", "845820727e"));
-        let TargetService::Fields(given) = service else { panic!("fields") };
+        let TargetService::Fields(given) = &*service else { panic!("fields") };
         assert_eq!(given.to_string(), "a_b_th_apa_goc_feature/x_y_845820727e");
         let service = target(&json!({"app": "echo", "region": "", "commit": "v1.2.3"})).unwrap().service;
         assert_eq!(service, fields("", "", "echo", "", ""));
         assert_eq!(ServiceFields { app: "echo".to_owned(), ..ServiceFields::default() }.to_string(), "echo");
         // A full name counts before fields.
         let both = target(&json!({"service": "x", "app": "echo"})).unwrap().service;
-        assert_eq!(both, TargetService::Name("x".to_owned()));
+        assert_eq!(*both, TargetService::Name("x".to_owned()));
         assert_eq!(
             target(&json!({"service": "", "app": "echo"})).unwrap().service,
             fields("", "", "echo", "", "")

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
+use std::sync::Arc;
 
-use super::Target;
+use super::{Target, TargetService};
 use crate::address::shown_url;
 use crate::names::{in_message, is_commit, shortened};
 
@@ -110,6 +111,8 @@ pub(super) struct Collected {
     list: TargetList,
     most: usize,
     has_pods: bool,
+    /// The services of its targets.
+    services: HashSet<Arc<TargetService>>,
     /// Kinds of objects that are no pods; not all of very many.
     other_kinds: BTreeSet<String>,
     /// Number of entries without the form of one.
@@ -118,8 +121,8 @@ pub(super) struct Collected {
 
 impl Collected {
     pub(super) fn new(most: usize) -> Self {
-        let list = TargetList::default();
-        Self { list, most, has_pods: false, other_kinds: BTreeSet::new(), unfit: 0 }
+        let (list, services) = (TargetList::default(), HashSet::new());
+        Self { list, most, has_pods: false, services, other_kinds: BTreeSet::new(), unfit: 0 }
     }
 
     /// Takes a target in, or the reason why an entry cannot be asked. Fails beyond the bound, with a message.
@@ -128,7 +131,13 @@ impl Collected {
             return Err(format!("more than {} targets ([pull] max_addresses)", self.most));
         }
         match target {
-            Ok(target) => self.list.targets.push(target),
+            Ok(mut target) => {
+                match self.services.get(&target.service) {
+                    Some(known) => target.service = Arc::clone(known),
+                    None => drop(self.services.insert(Arc::clone(&target.service))),
+                }
+                self.list.targets.push(target);
+            }
             Err(reason) => self.list.reject(name, reason),
         }
         Ok(())

@@ -18,6 +18,7 @@ mod template;
 mod twice;
 
 use std::fmt;
+use std::sync::Arc;
 
 pub(crate) use commit::{known_commit, may_be_same, tidy_commit};
 pub(crate) use list::TargetList;
@@ -39,20 +40,23 @@ pub(crate) const DEFAULT_PORT: u16 = 53_700;
 pub(crate) struct Target {
     /// In its normal form.
     pub(crate) address: String,
-    pub(crate) service: TargetService,
+    /// Targets of one list share it, because a list of very many has few services.
+    pub(crate) service: Arc<TargetService>,
     pub(crate) facts: TargetFacts,
+    /// Start of its container. Not stored.
+    pub(crate) started_at: Option<DateTime<Utc>>,
     pub(crate) program: ProgramAnswer,
 }
 
 impl Target {
     /// Tells whether no label names an app.
     pub(crate) fn lacks_app(&self) -> bool {
-        matches!(&self.service, TargetService::Fields(fields) if fields.app.is_empty())
+        matches!(&*self.service, TargetService::Fields(fields) if fields.app.is_empty())
     }
 
     /// Tells whether no label names a commit.
     pub(crate) fn lacks_commit(&self) -> bool {
-        matches!(&self.service, TargetService::Fields(fields) if fields.commit.is_empty())
+        matches!(&*self.service, TargetService::Fields(fields) if fields.commit.is_empty())
     }
 
     /// Tells whether a label names an agent that says of which program it is.
@@ -196,20 +200,17 @@ pub(crate) struct TargetFacts {
     pub(crate) uid: Option<String>,
     /// Restarts of the container that serves the address.
     pub(crate) restarts: Option<u64>,
-    /// Start of that container. Not stored.
-    pub(crate) started_at: Option<DateTime<Utc>>,
 }
 
 impl TargetFacts {
     /// Returns these facts, and for those that are not told the ones of `other`.
     pub(crate) fn or(self, other: Self) -> Self {
-        let Self { agent, pod, uid, restarts, started_at } = self;
+        let Self { agent, pod, uid, restarts } = self;
         Self {
             agent: agent.or(other.agent),
             pod: pod.or(other.pod),
             uid: uid.or(other.uid),
             restarts: restarts.or(other.restarts),
-            started_at: started_at.or(other.started_at),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::de::{
@@ -336,8 +337,9 @@ impl Pod {
         let (restarts, started_at) = status.map_or((None, None), |it| (it.restarts(), it.started_at()));
         let given = |text: &TextValue| Some(text.as_str().to_owned()).filter(|text| !text.is_empty());
         let (agent, pod, uid) = (labels.agent()?, given(name), given(uid));
-        let facts = TargetFacts { agent, pod, uid, restarts, started_at };
-        Ok(Target { address, service, facts, program: ProgramAnswer::default() })
+        let facts = TargetFacts { agent, pod, uid, restarts };
+        let (service, program) = (Arc::new(service), ProgramAnswer::default());
+        Ok(Target { address, service, facts, started_at, program })
     }
 
     /// Returns the text that stands for its commit, if that counts for its service.
@@ -469,13 +471,13 @@ mod tests {
         let [env, region, app, branch, commit] = fields;
         let expected = Target {
             address: "http://10.1.2.3:8080".to_owned(),
-            service: TargetService::Fields(ServiceFields { env, region, app, branch, commit }),
+            service: Arc::new(TargetService::Fields(ServiceFields { env, region, app, branch, commit })),
+            started_at: None,
             facts: TargetFacts {
                 agent: None,
                 pod: Some("echo-7f-x".to_owned()),
                 uid: Some("u-1".to_owned()),
                 restarts: Some(3),
-                started_at: None,
             },
             program: ProgramAnswer::Unasked,
         };
@@ -488,7 +490,7 @@ mod tests {
             let status = json!([{"name": "main", "restartCount": 3, "state": state}]);
             let target = target(&json!({"status": {"containerStatuses": status}})).unwrap();
             assert_eq!(target.facts.restarts, Some(3));
-            target.facts.started_at
+            target.started_at
         };
         let running = |at: Json| started_at(json!({"running": {"startedAt": at}}));
         let at = "2026-11-29T20:00:07Z".parse().unwrap();
@@ -540,10 +542,10 @@ mod tests {
     #[test]
     fn the_service_is_that_of_the_annotation_else_of_the_template() {
         let named = annotated(&json!({"goc-watchdog/service": "a_b_c_d_1234567"})).unwrap();
-        assert_eq!(named.service, TargetService::Name("a_b_c_d_1234567".to_owned()));
+        assert_eq!(*named.service, TargetService::Name("a_b_c_d_1234567".to_owned()));
         let plain = target(&json!({"metadata": {"labels": null, "annotations": null}})).unwrap();
         let env = "staging".to_owned();
-        assert_eq!(plain.service, TargetService::Fields(ServiceFields { env, ..ServiceFields::default() }));
+        assert_eq!(*plain.service, TargetService::Fields(ServiceFields { env, ..ServiceFields::default() }));
     }
 
     #[test]
@@ -682,7 +684,8 @@ mod tests {
             assert_eq!((facts(count.clone()).restarts, facts(count).uid), (restarts, None));
         }
         let numbers = json!({"metadata": {"labels": {"branch": 2.5}, "annotations": {"goc-watchdog/commit": 1_234_567}}});
-        let TargetService::Fields(fields) = target(&numbers).unwrap().service else { panic!("fields") };
+        let service = target(&numbers).unwrap().service;
+        let TargetService::Fields(fields) = &*service else { panic!("fields") };
         assert_eq!((fields.branch.as_str(), fields.commit.as_str()), ("2.5", "1234567"));
         assert_eq!(annotated(&json!({"goc-watchdog/port": 9000})).unwrap().address, "http://10.1.2.3:9000");
     }

@@ -71,8 +71,9 @@ mod tests {
     ) -> Option<Question> {
         let target = Target {
             address: "http://a:1".to_owned(),
-            service: TargetService::Fields(labels.clone()),
+            service: TargetService::Fields(labels.clone()).into(),
             facts: TargetFacts { agent, ..TargetFacts::default() },
+            started_at: None,
             program: ProgramAnswer::Unasked,
         };
         target.question(labels, history)

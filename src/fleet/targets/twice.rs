@@ -28,9 +28,10 @@ impl TargetList {
             let joined: Vec<(usize, usize)> =
                 (0..places.len()).filter_map(|less| Some((places[less], places[owner(less)?]))).collect();
             for &(less, more) in &joined {
-                let told = self.targets[less].facts.clone();
-                let facts = &mut self.targets[more].facts;
-                *facts = std::mem::take(facts).or(told);
+                let (told, started_at) = (self.targets[less].facts.clone(), self.targets[less].started_at);
+                let kept = &mut self.targets[more];
+                kept.facts = std::mem::take(&mut kept.facts).or(told);
+                kept.started_at = kept.started_at.or(started_at);
                 gone.insert(less);
             }
             if let Some((_, more)) = joined.first() {

@@ -73,7 +73,7 @@ fn facts(row: &Row<'_>) -> rusqlite::Result<TargetFacts> {
         Some(AgentKind::RAW) => Some(AgentKind::Raw { meta: row.get(6)?, counters: row.get(7)? }),
         Some(other) => return Err(unknown(5, other)),
     };
-    Ok(TargetFacts { agent, pod: row.get(8)?, uid: row.get(9)?, restarts: row.get(10)?, started_at: None })
+    Ok(TargetFacts { agent, pod: row.get(8)?, uid: row.get(9)?, restarts: row.get(10)? })
 }
 
 impl Writer<'_> {
@@ -106,7 +106,7 @@ impl Writer<'_> {
         position: usize,
         at: DateTime<Utc>,
     ) -> rusqlite::Result<()> {
-        let TargetFacts { agent, pod, uid, restarts, started_at: _ } = facts;
+        let TargetFacts { agent, pod, uid, restarts } = facts;
         // SQLite has no greater integer, and a count that a source made up must not end the run.
         let restarts = restarts.and_then(|restarts| i64::try_from(restarts).ok());
         let (meta, counters) = match agent {
