@@ -187,9 +187,26 @@ impl OpenKey {
                 send(vec![Change::Unfinished(key), moved]);
             }
         }
-        self.load_build_group(index, run, store)?;
+        self.load_builds(index, run, store)?;
         self.state.build_groups[index].take_in_answer(build_ref, build)?;
         Ok(index)
+    }
+
+    /// Adds all structures of a build group to its sum. They are not read where metas that were read have their builds.
+    fn load_builds(&mut self, index: usize, run: &PullRun<'_>, store: &Store) -> anyhow::Result<()> {
+        let Self { state, metas, .. } = self;
+        let build_group = &mut state.build_groups[index];
+        if build_group.sum.is_some() {
+            return Ok(());
+        }
+        let of_meta = |&(_, fingerprint): &BuildRef| {
+            metas.iter().map(KnownMeta::build).find(|build| build.fingerprint() == fingerprint)
+        };
+        let known: Option<Vec<&Arc<Build>>> = build_group.structures.iter().map(of_meta).collect();
+        match known {
+            Some(builds) => Ok(builds.into_iter().try_for_each(|build| build_group.take_in(build))?),
+            None => self.load_build_group(index, run, store).map(drop),
+        }
     }
 
     /// Removes files from the sum of a build group that no build of the group has any more.

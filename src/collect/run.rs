@@ -32,7 +32,7 @@ use crate::profile::{Build, Fingerprint, ParsedAnswer, PreviousAnswer, Profile, 
 /// Number of messages that may wait for the thread that writes. More would only fill memory.
 pub(crate) const WAITING_MESSAGES: usize = 64;
 /// Bytes of the metas, and of the structures, that are kept for further services. The last one is kept in any case.
-const KEPT_BYTES: u64 = 8 << 20;
+const KEPT_BYTES: u64 = 16 << 20;
 
 /// The topic of the message about agents whose counts grow with each pull.
 pub(crate) const GROWTH: &str = "growing counts";
