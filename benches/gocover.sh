@@ -23,7 +23,7 @@ cd -- "$1"
 cargo build --quiet --release --manifest-path "$project/Cargo.toml"
 watchdog=${CARGO_TARGET_DIR:-$project/target}/release/goc-watchdog
 bench=$(cargo bench --quiet --no-run --message-format=json --manifest-path "$project/Cargo.toml" --bench gocover |
-    sed -n 's/.*"executable":"\([^"]*\)".*/\1/p')
+    sed -n 's/.*"executable":"\([^"]*\/gocover-[^"]*\)".*/\1/p')
 
 if [ ! -d meta ]; then
     mkdir -p program made
