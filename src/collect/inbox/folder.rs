@@ -213,6 +213,10 @@ impl<'i> FolderReader<'_, 'i, '_, '_> {
     fn commit(&mut self, folder: &mut Folder<'_>, mut batch: Batch) -> Result<()> {
         self.store_process(folder, &mut batch)?;
         self.reader.writer.commit()?;
+        if batch.bytes >= BATCH_BYTES {
+            // Other threads decode the next files meanwhile. At the end of the run nothing else is left to do.
+            self.reader.writer.fold_log();
+        }
         for file in batch.stored {
             self.remove(folder, file);
         }
