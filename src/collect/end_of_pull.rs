@@ -10,6 +10,7 @@ use crate::collect::mending::written;
 use crate::collect::open_key::OpenKey;
 use crate::collect::outcome::{AddressFailure, KeyOutcome, KeyResult, QuarantinedAddress, WhyQuarantined};
 use crate::collect::run::PullRun;
+use crate::collect::settling::settle;
 use crate::collect::stored_sum::{self, EncodedLife, SumFailure};
 use crate::fleet::address_states::{PeekedFraction, address_states, answering};
 use crate::fleet::adoption::{self, Adoption};
@@ -64,6 +65,7 @@ impl EndOfPull<'_> {
     /// Decides the build and the row that the key shows, and its next pull.
     pub(crate) fn decide(mut self, changes: &mut Vec<Change>) -> anyhow::Result<KeyResult> {
         let BuildsShown { adopted, remembered: election, pending } = self.decide_build(changes)?;
+        self.settle_if_can(changes)?;
         let addresses = self.decide_addresses(changes);
         let latest = self.store.latest(&self.key.entry.key)?.and_then(|row| row.stats);
         let before = latest.as_ref().map(|stats| stats.coverage);
@@ -178,6 +180,18 @@ impl EndOfPull<'_> {
             changes.push(Change::Replicas(entry.id, Replicas { answered, listed, pulled_at: now }));
         }
         KeyAddresses { known, answered, states }
+    }
+
+    /// Settles what processes left with what was pulled. A failure that concerns only this key is noted.
+    fn settle_if_can(&mut self, changes: &mut Vec<Change>) -> anyhow::Result<()> {
+        let Self { key: PulledKey { entry, .. }, open, run, store, .. } = self;
+        match settle(open, entry, run, store) {
+            Err(error) if FaultScope::from_error(&error) == FaultScope::Service => {
+                open.state.faults.insert(format!("{error:#}"));
+            }
+            settled => changes.extend(settled?),
+        }
+        Ok(())
     }
 
     /// Decides about a row. A failure that concerns only this key is noted, and the result is `None`.

@@ -3,9 +3,7 @@
 use crate::collect::address_pull::AddressPull;
 use crate::collect::run::PulledAnswer;
 use crate::collect::taking_in::BuildAssignment;
-use crate::fleet::counters;
 use crate::fleet::ids::LifeId;
-use crate::fleet::left_process::{Kinship, LeftName, exit_owner};
 use crate::fleet::life::{self, KnownLives, StoredLife};
 use crate::fleet::named_answer::{NamedAnswer, NamedLife, NamedPlace};
 use crate::fleet::process::Process;
@@ -46,9 +44,7 @@ pub(crate) fn known_lives(
             NamedPlace::Shared { is_first } => {
                 shared_lives(pull, process, answer, assignment, (mixture, is_first))?
             }
-            place => {
-                KnownLives { mixture, ..known_by_name(pull, process, answer, assignment, (place, here))? }
-            }
+            place => KnownLives { mixture, ..known_by_name(place, &here) },
         };
         known.others.extend(joined_mixtures);
         return Ok(known);
@@ -80,14 +76,8 @@ pub(crate) fn known_lives(
         previous.as_ref().is_some_and(|previous| doubt.is_read_after(&of(previous), &of(mixture)))
     };
     let mixture = mixture.filter(|mixture| !is_read_after(mixture));
-    let begins = previous.as_ref().is_none_or(|known| !counters::continues(*mode, &known.counts, answered));
-    let left = match process {
-        Some(process) if begins => left_life(pull, process, answer, assignment)?,
-        _ => None,
-    };
-    let left = left.map(|(StoredLife { life, .. }, counts)| StoredLife { life, counts });
     let others = if mixture.is_some() { joined_mixtures } else { Vec::new() };
-    Ok(KnownLives { previous, others, mixture, left, ..KnownLives::default() })
+    Ok(KnownLives { previous, others, mixture, ..KnownLives::default() })
 }
 
 /// Reads the counters of a life; `None` for counters that are damaged or gone.
@@ -120,24 +110,15 @@ fn summed_mixtures<E>(
 }
 
 /// Returns the life that an answer goes on with by what its process tells: its place among these lives.
-fn known_by_name(
-    pull: &AddressPull<'_>,
-    process: &Process,
-    answer: &PulledAnswer,
-    assignment: &BuildAssignment<'_>,
-    (place, here): (NamedPlace, Vec<Life>),
-) -> anyhow::Result<KnownLives> {
+fn known_by_name(place: NamedPlace, here: &[Life]) -> KnownLives {
     let of = |index: usize, counts| Some(StoredLife { life: here[index].clone(), counts });
     let (previous, is_late) = match place {
         NamedPlace::Held(index, then) | NamedPlace::LateOf(index, then) => (of(index, then), true),
         NamedPlace::Resumes(index, then) => (of(index, then), false),
-        // A life that the process left in a folder before may hold the answer.
-        NamedPlace::LateAlone => {
-            (left_life(pull, process, answer, assignment)?.map(|(stored, _)| stored), true)
-        }
+        NamedPlace::LateAlone => (None, true),
         NamedPlace::Shared { .. } => (None, false),
     };
-    Ok(KnownLives { previous, is_late, ..KnownLives::default() })
+    KnownLives { previous, is_late, ..KnownLives::default() }
 }
 
 /// Finds the lives that concern an answer of an address with several processes, and tells it the first time. `mixture`
@@ -172,49 +153,7 @@ fn shared_lives(
     let times: Vec<LifeTimes> = lives.iter().map(|life| pull.run.life_times(life)).collect();
     let counts_of = |index: usize| readable_counts(pull.store, lives[index].id, counts.len());
     let place = shared_address::place(*mode, &times, counts, is_first, counts_of)?;
-    let left = match place.resumed {
-        Some(_) => None,
-        None => left_life(pull, process, answer, assignment)?,
-    };
-    let left = left.map(|(StoredLife { life, .. }, counts)| StoredLife { life, counts });
-    Ok(KnownLives { left, ..KnownLives::for_shared(place, &lives, mixture) })
-}
-
-/// Finds the life that a process left in a folder before it was first pulled, and the counters that both have together:
-/// of its pod, else with its process id. The life is noted as one that is counted with the answer, so that no other
-/// answer takes it.
-fn left_life(
-    pull: &AddressPull<'_>,
-    process: &Process,
-    answer: &PulledAnswer,
-    assignment: &BuildAssignment<'_>,
-) -> anyhow::Result<Option<(StoredLife, Vec<u64>)>> {
-    let Profile { mode, counts, .. } = &answer.profile;
-    let of_group = (assignment.build_group, assignment.structure, *mode);
-    let mut open = assignment.key.lock();
-    let (mut by_pod, mut by_id) = (Vec::new(), Vec::new());
-    for life in &open.state.lives {
-        let is_of_it = (life.build_group, life.structure, life.mode) == of_group && !life.is_mixture;
-        if !is_of_it || open.state.replaced.contains(&life.id) {
-            continue;
-        }
-        let left = life.address.as_deref().and_then(LeftName::parse);
-        match left.and_then(|left| left.kinship(process)) {
-            Some(Kinship::Pod) => by_pod.push(life.clone()),
-            Some(Kinship::Pid) => by_id.push(life.clone()),
-            None => {}
-        }
-    }
-    for lives in [by_pod, by_id] {
-        let counts_of = |index: usize| readable_counts(pull.store, lives[index].id, counts.len());
-        let Some(owner) = exit_owner(*mode, lives.len(), counts, counts_of)? else { continue };
-        let life = lives[owner.index].clone();
-        let Some(stored) = pull.store.counts(life.id, counts.len())? else { continue };
-        let joined = owner.counts.unwrap_or_else(|| stored.clone());
-        open.state.replaced.insert(life.id);
-        return Ok(Some((StoredLife { life, counts: stored }, joined)));
-    }
-    Ok(None)
+    Ok(KnownLives::for_shared(place, &lives, mixture))
 }
 
 /// Finds the place of an answer by what its process tells of itself, among the lives that are returned, too; `None` where

@@ -20,6 +20,7 @@ pub(crate) mod outcome;
 pub(crate) mod program_check;
 pub(crate) mod pull;
 pub(crate) mod run;
+mod settling;
 pub(crate) mod store_thread;
 pub(crate) mod stored_sum;
 pub(crate) mod taking_in;

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use crate::collect::fault::FaultScope;
 use crate::collect::known_meta::KnownMeta;
 use crate::collect::run::{PullRun, StoreMessage};
+use crate::collect::settling::MovedLives;
 use crate::fleet::assignment::Assignment;
 use crate::fleet::build_group::BuildGroupStatus;
 use crate::fleet::change::Change;
 use crate::fleet::ids::{KeyId, LifeId, StructureId};
 use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::key_state::{BuildRef, KeyState};
+use crate::fleet::left_process::LeftName;
 use crate::fleet::process::Process;
 use crate::io::store::Store;
 use crate::memory::Reservation;
@@ -34,6 +36,8 @@ pub(crate) struct OpenKey {
     read_metas: Vec<MetaHash>,
     /// Processes of lives as they were stored before this run; `None`: not read yet.
     processes: Option<HashMap<LifeId, Process>>,
+    /// Pulled lives that moved in this run, and may be of processes that left files.
+    pub(crate) moved: MovedLives,
 }
 
 impl OpenKey {
@@ -63,6 +67,12 @@ impl OpenKey {
     /// Notes the process of a life that was stored in this run.
     pub(crate) fn note_process(&mut self, life: LifeId, process: Process) {
         self.processes.get_or_insert_default().insert(life, process);
+    }
+
+    /// Tells whether a file that was left may be of a process.
+    pub(crate) fn has_left_by(&self, process: &Process) -> bool {
+        let mut left = self.state.lives.iter().filter_map(|life| LeftName::parse(life.address.as_deref()?));
+        left.any(|left| left.kinship(process).is_some())
     }
 
     /// Tells whether a life may be that of a process.

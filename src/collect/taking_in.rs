@@ -202,6 +202,8 @@ fn send(
     let decision = known.decide(mode, answered);
     let covers_more = decision.covers_more(known.previous.as_ref());
     let is_shared = known.is_shared;
+    let may_have_left = process.as_ref().is_some_and(|process| key.lock().has_left_by(process));
+    let before = known.previous.as_ref().filter(|_| may_have_left).map(|known| known.counts.clone());
     let rivals = &known.rivals(&decision);
     let closed = ended_lives(pull, &decision);
     let at = run.now;
@@ -226,6 +228,9 @@ fn send(
         is_shared: process.is_shared || is_shared,
         ..process
     });
+    if let Some(process) = process.as_ref().filter(|_| may_have_left) {
+        open.moved.note((life, process), (structure, mode), &decision, before, rivals);
+    }
     let to_store = process.filter(|process| match (&decision, open.process(life)) {
         (LifeDecision::Late { life: Some(_), .. }, _) => false,
         (_, Some(known)) => !known.is_told_as(process) || has_new_counts && known != process,

@@ -174,6 +174,14 @@ pub(crate) enum Change {
     LifeMixed(LifeId),
     /// A life was added to a sum and is deleted.
     LifeFolded(LifeId),
+    /// Pulled lives may have a part of the counters that a process left.
+    LeftCounts {
+        /// The life that has what is counted beside those.
+        life: LifeId,
+        /// The counters as they were left, as [`crate::profile::encode_counts`] writes them.
+        counts: Vec<u8>,
+        owners: Vec<LifeId>,
+    },
     /// A snapshot was taken in.
     SnapshotTaken {
         /// The text that distinguishes this snapshot from every other.

@@ -1,12 +1,11 @@
-//! Processes that left their counters in a folder: what tells them apart, and which pulled life an exit file goes on with.
+//! Processes that left their counters in a folder: what tells them apart, and which pulled processes may be the same.
 
 use sha2::{Digest, Sha256};
 
 use super::process::Process;
-use super::process_snapshots::{SnapshotOrder, more_hits, snapshot_order};
 use super::snapshot::hex;
+use crate::profile::Fingerprint;
 use crate::profile::gocover::DataFileName;
-use crate::profile::{Fingerprint, Mode};
 
 /// Start of the address of a life whose counters were left in a folder. No agent can be asked there.
 const SCHEME: &str = "gocoverdir:";
@@ -118,114 +117,13 @@ pub(crate) fn is_left(address: &str) -> bool {
     address.starts_with(SCHEME)
 }
 
-/// The pulled life that an exit file belongs to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ExitOwner {
-    /// Index of the life.
-    pub(crate) index: usize,
-    /// Counters that the life has then; `None` if it has all of them already.
-    pub(crate) counts: Option<Vec<u64>>,
-}
-
-/// Finds the pulled life that an exit file goes on with, or that goes on with it: of several the one with the most hits.
-///
-/// The file may be older than the last pull, so either may be the later one. The larger counts are kept, and nothing is
-/// added, so that a life that is still open stays as it is. `counts_of` returns the counters of the life with an index;
-/// one life at a time is held beside the best.
-pub(crate) fn exit_owner<C: AsRef<[u64]>, E>(
-    mode: Mode,
-    lives: usize,
-    counts: &[u64],
-    mut counts_of: impl FnMut(usize) -> Result<Option<C>, E>,
-) -> Result<Option<ExitOwner>, E> {
-    let mut best: Option<(usize, C, Vec<u64>)> = None;
-    for index in 0..lives {
-        let Some(then) = counts_of(index)? else { continue };
-        if best.as_ref().is_some_and(|(_, best, _)| !more_hits(then.as_ref(), best.as_ref())) {
-            continue;
-        }
-        match snapshot_order(mode, then.as_ref(), counts) {
-            SnapshotOrder::Apart => {}
-            SnapshotOrder::Continues(joined) | SnapshotOrder::Precedes(joined) => {
-                best = Some((index, then, joined));
-            }
-        }
-    }
-    Ok(best.map(|(index, then, mut joined)| {
-        let then = then.as_ref();
-        // A counter that fell a little between the two keeps its larger count.
-        let larger = then.iter().zip(counts).map(|(then, count)| *then.max(count));
-        joined.iter_mut().zip(larger).for_each(|(joined, larger)| *joined = larger.max(*joined));
-        ExitOwner { index, counts: (joined != then).then_some(joined) }
-    }))
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
-    use std::convert::Infallible;
 
     use super::*;
     use crate::address::host_and_port;
     use crate::fleet::fixtures::build;
-
-    fn owner(lives: &[&[u64]], counts: &[u64]) -> Option<(usize, Option<Vec<u64>>)> {
-        owner_in(Mode::Atomic, lives, counts)
-    }
-
-    fn owner_in(mode: Mode, lives: &[&[u64]], counts: &[u64]) -> Option<(usize, Option<Vec<u64>>)> {
-        let counts_of = |index: usize| Ok::<_, Infallible>(Some(lives[index].to_vec()));
-        let Ok(owner) = exit_owner(mode, lives.len(), counts, counts_of);
-        owner.map(|owner| (owner.index, owner.counts))
-    }
-
-    #[test]
-    fn an_exit_file_of_mode_set_joins_the_life_that_has_most_of_its_blocks() {
-        let owner = |lives: &[&[u64]], counts: &[u64]| owner_in(Mode::Set, lives, counts);
-        assert_eq!(owner(&[&[1, 0, 1, 0]], &[1, 1, 1, 0]), Some((0, Some(vec![1, 1, 1, 0]))));
-        assert_eq!(owner(&[&[1, 1, 1, 0]], &[1, 0, 1, 0]), Some((0, None)));
-        assert_eq!(owner(&[&[1, 0, 1, 0]], &[0, 1, 1, 0]), None);
-        let lives: [&[u64]; 3] = [&[1, 0, 0, 0], &[1, 0, 1, 0], &[0, 0, 0, 1]];
-        assert_eq!(owner(&lives, &[1, 1, 1, 0]), Some((1, Some(vec![1, 1, 1, 0]))));
-        // A sum of such a mode has larger counts, and says no more by them.
-        assert_eq!(owner(&[&[3, 2, 0, 0]], &[1, 1, 0, 0]), Some((0, None)));
-    }
-
-    #[test]
-    fn an_exit_file_joins_the_life_that_it_goes_on_with() {
-        assert_eq!(owner(&[&[3, 0, 2]], &[5, 1, 2]), Some((0, Some(vec![5, 1, 2]))));
-    }
-
-    #[test]
-    fn an_exit_file_that_is_older_than_the_last_pull_adds_nothing() {
-        assert_eq!(owner(&[&[5, 1, 2]], &[3, 0, 2]), Some((0, None)));
-        assert_eq!(owner(&[&[5, 1, 2]], &[5, 1, 2]), Some((0, None)));
-    }
-
-    #[test]
-    fn an_exit_file_of_another_life_joins_none() {
-        assert_eq!(owner(&[&[5, 0, 2]], &[0, 4, 1]), None);
-        assert_eq!(owner(&[], &[1, 1, 1]), None);
-    }
-
-    #[test]
-    fn of_several_lives_the_greatest_is_joined() {
-        let lives: [&[u64]; 4] = [&[1, 0, 0], &[4, 1, 0], &[2, 0, 9], &[3, 1, 0]];
-        assert_eq!(owner(&lives, &[6, 1, 0]), Some((1, Some(vec![6, 1, 0]))));
-        // The third goes on with this one, and has the most hits.
-        assert_eq!(owner(&lives, &[1, 0, 0]), Some((2, None)));
-    }
-
-    #[test]
-    fn a_counter_that_fell_a_little_keeps_the_larger_count() {
-        assert_eq!(owner(&[&[9, 3, 1]], &[8, 3, 2]), Some((0, Some(vec![9, 3, 2]))));
-    }
-
-    #[test]
-    fn a_life_that_is_gone_meanwhile_is_passed_over() {
-        let gone = |_| Ok::<_, Infallible>(None::<Vec<u64>>);
-        assert_eq!(exit_owner(Mode::Atomic, 3, &[1], gone), Ok(None));
-    }
 
     #[test]
     fn processes_differ_by_service_pod_pid_and_meta_and_have_no_address_to_ask() {

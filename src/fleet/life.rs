@@ -31,11 +31,7 @@ pub(crate) enum LifeDecision {
         is_as_answered: bool,
     },
     /// A life begins with the counters of the answer.
-    Begins {
-        counts: Vec<u64>,
-        /// The life of the same process that it left in a folder before, and that is gone then.
-        left: Option<LifeId>,
-    },
+    Begins { counts: Vec<u64> },
     /// The answer is older than the last one of its address, or has nothing that is not stored. No life ends.
     Late {
         /// The life to which it belongs; `None`: a life of its own, which is over.
@@ -54,14 +50,6 @@ impl LifeDecision {
             Self::Continues { counts, .. } | Self::Begins { counts, .. } | Self::Late { counts, .. } => {
                 counts
             }
-        }
-    }
-
-    /// Returns the life that a process left in a folder, and that is part of the one that begins.
-    pub(crate) fn left(&self) -> Option<LifeId> {
-        match self {
-            Self::Begins { left, .. } => *left,
-            _ => None,
         }
     }
 
@@ -105,7 +93,7 @@ pub(crate) fn decide_late(mode: Mode, life: Option<&StoredLife>, answered: Vec<u
 /// Decides whether an answer goes on with a stored life.
 pub(crate) fn decide_life(mode: Mode, previous: Option<&StoredLife>, answered: Vec<u64>) -> LifeDecision {
     let Some(StoredLife { life, counts: stored }) = previous else {
-        return LifeDecision::Begins { counts: answered, left: None };
+        return LifeDecision::Begins { counts: answered };
     };
     let (is_reopened, life) = (life.closed_at.is_some(), life.id);
     if counters::only_grew(stored, &answered) {
@@ -113,7 +101,7 @@ pub(crate) fn decide_life(mode: Mode, previous: Option<&StoredLife>, answered: V
         return LifeDecision::Continues { life, counts: answered, is_reopened, has_moved, is_as_answered };
     }
     match counters::judge(mode, stored, &answered) {
-        Verdict::Restarted => LifeDecision::Begins { counts: answered, left: None },
+        Verdict::Restarted => LifeDecision::Begins { counts: answered },
         Verdict::Continues(counts) => LifeDecision::Continues {
             life,
             is_reopened,
@@ -181,8 +169,6 @@ pub(crate) struct KnownLives {
     pub(crate) is_late: bool,
     /// The address answers for several processes with the same names.
     pub(crate) is_shared: bool,
-    /// The life that its process left in a folder before, with the counters that both have together.
-    pub(crate) left: Option<StoredLife>,
 }
 
 impl KnownLives {
@@ -212,19 +198,14 @@ impl KnownLives {
         if self.is_late {
             return decide_late(mode, self.previous.as_ref(), answered);
         }
-        match (decide_life(mode, self.previous.as_ref(), answered), &self.left) {
-            (LifeDecision::Begins { .. }, Some(StoredLife { life, counts })) => {
-                LifeDecision::Begins { counts: counts.clone(), left: Some(life.id) }
-            }
-            (decision, _) => decision,
-        }
+        decide_life(mode, self.previous.as_ref(), answered)
     }
 
     /// Returns the lives that change beside the one that the answer is of.
     ///
     /// The mixture may have counted before what the answer brings, so this is taken from it.
     pub(crate) fn rivals(self, decision: &LifeDecision) -> RivalLives {
-        let Self { previous, others, rest, least, mixture, is_late: _, is_shared: _, left: _ } = self;
+        let Self { previous, others, rest, least, mixture, is_late: _, is_shared: _ } = self;
         let Some(StoredLife { life, counts: then }) = mixture else {
             return RivalLives { lives: others, counts: rest };
         };
@@ -300,10 +281,8 @@ pub(crate) fn changes(
         LifeDecision::Begins { counts, .. } | LifeDecision::Late { life: None, counts, .. } => {
             let id = new_id();
             let counts = encode_counts(counts);
-            let left = decision.left();
             let closed_at = matches!(decision, LifeDecision::Late { .. }).then_some(at);
-            let is_remembered = left.is_none() && closed_at.is_none();
-            let (address, answer) = (Some(address.to_owned()), to_remember.filter(|_| is_remembered));
+            let (address, answer) = (Some(address.to_owned()), to_remember.filter(|_| closed_at.is_none()));
             changes.push(Change::LifeOpened {
                 id,
                 build_group,
@@ -315,7 +294,6 @@ pub(crate) fn changes(
                 counts,
                 answer,
             });
-            changes.extend(left.map(Change::LifeFolded));
             id
         }
     };
@@ -347,7 +325,7 @@ mod tests {
     }
 
     fn begins(counts: &[u64]) -> LifeDecision {
-        LifeDecision::Begins { counts: counts.to_vec(), left: None }
+        LifeDecision::Begins { counts: counts.to_vec() }
     }
 
     /// The life of an answer, its changes in words, and the remembered answer in words.
@@ -421,18 +399,6 @@ mod tests {
     fn a_life_that_begins_is_stored_under_a_new_id_and_its_answer_is_known_again() {
         let changes = vec!["opened 9 known".to_owned()];
         assert_eq!(changed(&begins(&[1, 0]), &RivalLives::default()), (9, changes, vec![]));
-    }
-
-    #[test]
-    fn a_life_that_begins_takes_in_what_its_process_left_in_a_folder_before() {
-        let left = StoredLife { life: life(5, 1, 1, "left"), counts: vec![3, 2] };
-        let known = |previous| KnownLives { previous, left: Some(left.clone()), ..KnownLives::default() };
-        let decision = known(None).decide(Mode::Atomic, vec![3, 1]);
-        assert_eq!(decision, LifeDecision::Begins { counts: vec![3, 2], left: Some(LifeId(5)) });
-        let changes = vec!["opened 9".to_owned(), "folded 5".to_owned()];
-        assert_eq!(changed(&decision, &RivalLives::default()), (9, changes, vec![]));
-        let goes_on = known(Some(stored(&[1, 1]))).decide(Mode::Atomic, vec![3, 1]);
-        assert_eq!(goes_on, continues(&[3, 1], true, true));
     }
 
     #[test]

@@ -19,6 +19,7 @@ pub(crate) mod fixtures;
 pub(crate) mod ids;
 pub(crate) mod key_entry;
 pub(crate) mod key_state;
+pub(crate) mod left_pool;
 pub(crate) mod left_process;
 pub(crate) mod life;
 pub(crate) mod liveness;

@@ -213,10 +213,11 @@ mod tests {
 
     use super::*;
     use crate::fleet::fixtures::{at, print};
-    use crate::fleet::left_process::exit_owner;
+    use crate::fleet::left_pool::{LeftCounts, LeftPool, PulledOwner, may_be_before, may_be_of};
     use crate::fleet::life::{KnownLives, LifeDecision, StoredLife};
+    use crate::fleet::process_snapshots::{SnapshotOrder, snapshot_order};
     use crate::fleet::records::Life;
-    use crate::fleet::snapshot::{ClockDoubt, LifeTimes, ResumedLife, larger, resumed};
+    use crate::fleet::snapshot::{ClockDoubt, LifeTimes, ResumedLife, beyond, larger, resumed};
 
     /// A process with this id that read its counters at this minute, if it tells it.
     fn process(pid: u32, minute: Option<i64>) -> Process {
@@ -421,15 +422,21 @@ mod tests {
         pulled: i64,
         closed: Option<i64>,
         counts: Vec<u64>,
-        /// The counters were left in a folder.
-        is_left: bool,
         is_mixture: bool,
+    }
+
+    /// Counters that a process left in a folder.
+    struct ModelLeft {
+        process: Process,
+        counts: LeftCounts,
+        taken_in: i64,
     }
 
     /// The lives of an address as pulls store them.
     #[derive(Default)]
     struct Model {
         lives: Vec<ModelLife>,
+        left: Vec<ModelLeft>,
         /// The total when the address was found to have several processes.
         shared_at: Option<Vec<u64>>,
     }
@@ -449,44 +456,79 @@ mod tests {
         }
 
         fn last_read_at(&self) -> Option<DateTime<Utc>> {
-            let at_address = self.lives.iter().filter(|life| !life.is_left);
-            at_address.filter_map(|life| life.process.read_at).max()
-        }
-
-        /// Finds the life of a process, left or pulled, that goes on with these counters or with which they go on.
-        fn owner(&self, is_left: bool, process: &Process, counts: &[u64]) -> Option<(usize, Vec<u64>)> {
-            let of_it = |index: &usize| {
-                let life = &self.lives[*index];
-                life.is_left == is_left && life.process.answers_as(process) && !life.counts.is_empty()
-            };
-            let lives: Vec<usize> = (0..self.lives.len()).filter(of_it).collect();
-            let counts_of = |index: usize| Ok::<_, Infallible>(Some(self.lives[lives[index]].counts.clone()));
-            let Ok(owner) = exit_owner(Mode::Atomic, lives.len(), counts, counts_of);
-            owner.map(|owner| {
-                let index = lives[owner.index];
-                (index, owner.counts.unwrap_or_else(|| self.lives[index].counts.clone()))
-            })
+            self.lives.iter().filter_map(|life| life.process.read_at).max()
         }
 
         /// Takes in counters that a process wrote into a folder. Each process here leaves them under its own id.
         fn take_in(&mut self, process: &Process, counts: &[u64], now: i64) {
-            let owner = self.owner(false, process, counts).or_else(|| self.owner(true, process, counts));
-            if let Some((index, counts)) = owner {
-                let life = &mut self.lives[index];
-                (life.counts, life.process.read_at) = (counts, life.process.read_at.max(process.read_at));
-                return;
+            let mut earlier = None;
+            for (index, left) in self.left.iter().enumerate() {
+                match snapshot_order(Mode::Atomic, &left.counts.counts, counts) {
+                    _ if !left.process.answers_as(process) => {}
+                    SnapshotOrder::Precedes(_) => return,
+                    SnapshotOrder::Continues(_) => earlier = Some(index),
+                    SnapshotOrder::Apart => {}
+                }
             }
-            let (process, counts) = (process.clone(), counts.to_vec());
-            let (opened, pulled, closed, is_left) = (now, now, Some(now), true);
-            self.lives.push(ModelLife {
-                process,
-                opened,
-                pulled,
-                closed,
-                counts,
-                is_left,
-                is_mixture: false,
+            let may_own = |index: &usize| {
+                let life = &self.lives[*index];
+                life.process.answers_as(process) && may_be_of(Mode::Atomic, counts, &life.counts)
+            };
+            let owners: BTreeSet<usize> = (0..self.lives.len()).filter(may_own).collect();
+            if let [Some(owner), None] = [owners.first(), owners.iter().nth(1)] {
+                let life = &mut self.lives[*owner];
+                life.process.read_at = life.process.read_at.max(process.read_at);
+            }
+            let surplus = earlier.map_or(vec![0; BLOCKS], |index| self.left[index].counts.surplus.clone());
+            let counts = LeftCounts { counts: counts.to_vec(), surplus, owners };
+            let left = ModelLeft { process: process.clone(), counts, taken_in: now };
+            match earlier {
+                Some(index) => self.left[index] = left,
+                None => self.left.push(left),
+            }
+            self.settle(None);
+        }
+
+        /// Settles what was left with the lives, of which one has grown.
+        fn settle(&mut self, grown: Option<&(usize, Vec<u64>)>) {
+            let pulled = self.lives.iter().enumerate().map(|(index, life)| PulledOwner {
+                counts: Some(life.counts.clone()),
+                grown: grown
+                    .filter(|(of, _)| *of == index)
+                    .map(|(_, grown)| grown.clone())
+                    .unwrap_or_default(),
             });
+            let left = self.left.iter().map(|left| left.counts.clone()).collect();
+            let pool = LeftPool { pulled: pulled.collect(), left, mixed: Vec::new() };
+            for (left, surplus) in self.left.iter_mut().zip(pool.surpluses()) {
+                left.counts.surplus = surplus;
+            }
+        }
+
+        /// Settles what was left with a life that an answer was of.
+        fn settle_with(
+            &mut self,
+            index: usize,
+            before: Option<&[u64]>,
+            read_at: Option<DateTime<Utc>>,
+            now: i64,
+        ) {
+            let life = &self.lives[index];
+            for left in self.left.iter_mut().filter(|left| left.process.answers_as(&life.process)) {
+                let counts = &mut left.counts;
+                let may_own =
+                    match left.taken_in < now && before.is_some() && read_at >= Some(at(left.taken_in)) {
+                        true => may_be_before(Mode::Atomic, &counts.counts, &life.counts),
+                        false => may_be_of(Mode::Atomic, &counts.counts, &life.counts),
+                    };
+                if !may_own {
+                    counts.owners.remove(&index);
+                } else if before.is_none() {
+                    counts.owners.insert(index);
+                }
+            }
+            let grown = before.map_or_else(|| life.counts.clone(), |before| beyond(&life.counts, before));
+            self.settle(Some(&(index, grown)));
         }
 
         /// Finds the lives as `collect::known_lives` does.
@@ -506,7 +548,7 @@ mod tests {
                 is_shared: self.shared_at.is_some(),
                 last_read_at: self.last_read_at(),
             };
-            let is_own = |life: &ModelLife| !life.is_left && !life.is_mixture && !life.counts.is_empty();
+            let is_own = |life: &ModelLife| !life.is_mixture && !life.counts.is_empty();
             let mut here: Vec<usize> = (0..self.lives.len())
                 .filter(|&index| {
                     is_own(&self.lives[index]) && named.may_be_of(Some(&self.lives[index].process))
@@ -532,9 +574,8 @@ mod tests {
                 }
                 Some(NamedPlace::Resumes(index, _)) => return known(here[index], false),
                 Some(NamedPlace::LateAlone) => {
-                    let previous = self.owner(true, process, counts).map(|(index, _)| self.stored(index));
                     let mixture = self.mixture();
-                    return KnownLives { previous, is_late: true, mixture, ..KnownLives::default() };
+                    return KnownLives { is_late: true, mixture, ..KnownLives::default() };
                 }
                 Some(NamedPlace::Shared { is_first }) => {
                     here.retain(|&index| self.lives[index].process.may_be(process));
@@ -568,9 +609,7 @@ mod tests {
                     return known(here[index], false);
                 }
             }
-            let left = (!goes_on).then(|| self.owner(true, process, counts)).flatten();
-            let left = left.map(|(index, counts)| StoredLife { counts, ..self.stored(index) });
-            KnownLives { previous: own.map(|index| self.stored(index)), left, ..KnownLives::default() }
+            KnownLives { previous: own.map(|index| self.stored(index)), ..KnownLives::default() }
         }
 
         fn mixture(&self) -> Option<StoredLife> {
@@ -620,16 +659,17 @@ mod tests {
             let own = |closed| {
                 let (process, counts) = (process.clone(), counts.to_vec());
                 let (opened, pulled) = (now, now);
-                ModelLife { process, opened, pulled, closed, counts, is_left: false, is_mixture: false }
+                ModelLife { process, opened, pulled, closed, counts, is_mixture: false }
             };
+            let goes_on = match &decision {
+                LifeDecision::Continues { life, .. } => Some(index(life.0)),
+                LifeDecision::Late { life, .. } => life.as_ref().map(|life| index(life.id.0)),
+                LifeDecision::Begins { .. } => None,
+            };
+            let is_late = matches!(decision, LifeDecision::Late { .. });
+            let before = goes_on.map(|index| self.lives[index].counts.clone());
             match decision {
-                LifeDecision::Begins { counts, left } => {
-                    if let Some(left) = left {
-                        // Its id is its index, so it stays as one that nothing finds.
-                        self.lives[index(left.0)].counts = Vec::new();
-                    }
-                    self.lives.push(ModelLife { counts, ..own(None) });
-                }
+                LifeDecision::Begins { counts } => self.lives.push(ModelLife { counts, ..own(None) }),
                 LifeDecision::Late { life: None, .. } => self.lives.push(own(Some(now))),
                 LifeDecision::Late { life: Some(life), counts, .. } => {
                     self.lives[index(life.id.0)].counts = counts;
@@ -647,11 +687,14 @@ mod tests {
                     }
                 }
             }
+            let index = goes_on.unwrap_or(self.lives.len() - 1);
+            self.settle_with(index, before.as_deref(), process.read_at.filter(|_| !is_late), now);
         }
 
         fn total(&self) -> Vec<u64> {
-            let of = |block: usize| self.lives.iter().filter_map(|life| life.counts.get(block)).sum();
-            (0..BLOCKS).map(of).collect()
+            let pulled = self.lives.iter().map(|life| &life.counts);
+            let all: Vec<_> = pulled.chain(self.left.iter().map(|left| &left.counts.surplus)).collect();
+            (0..BLOCKS).map(|block| all.iter().filter_map(|counts| counts.get(block)).sum()).collect()
         }
     }
 

@@ -89,11 +89,6 @@ fn by_hits(one: &[u64], other: &[u64]) -> Ordering {
     sum(one).cmp(&sum(other)).then_with(|| one.cmp(other))
 }
 
-/// Tells whether the first of two has more hits.
-pub(crate) fn more_hits(one: &[u64], other: &[u64]) -> bool {
-    by_hits(one, other) == Ordering::Greater
-}
-
 impl ProcessSnapshots {
     /// Starts without any snapshot.
     pub(crate) fn new(mode: Mode) -> Self {

@@ -41,13 +41,6 @@ impl KeptCounts {
         Ok(counts)
     }
 
-    /// Notes that a life has other counters now. They have as many blocks as before.
-    pub(super) fn moved(&mut self, life: LifeId, counts: &[u64]) {
-        if let Some(kept) = self.counts.get_mut(&life) {
-            *kept = Some(Arc::from(counts));
-        }
-    }
-
     /// Gives its memory back, and keeps nothing more. Tells whether there was any.
     pub(super) fn give_back(&mut self) -> bool {
         self.is_full = true;
@@ -99,14 +92,11 @@ mod tests {
     }
 
     #[test]
-    fn a_life_that_moved_has_its_new_counters_and_one_that_is_gone_stays_so() {
+    fn a_life_that_is_gone_stays_gone() {
         let mut kept = KeptCounts::new(&Memory::new(1000));
+        assert_eq!(kept.of(LifeId(2), || Ok::<_, Infallible>(None)), Ok(None));
         let read = || Ok::<_, Infallible>(Some(vec![1, 0]));
         assert_eq!(kept.of(LifeId(1), read).unwrap().as_deref(), Some(&[1, 0][..]));
-        kept.moved(LifeId(1), &[3, 0]);
-        kept.moved(LifeId(2), &[9, 9]);
-        assert_eq!(kept.of(LifeId(1), read).unwrap().as_deref(), Some(&[3, 0][..]));
-        assert_eq!(kept.of(LifeId(2), || Ok::<_, Infallible>(None)), Ok(None));
         assert_eq!(kept.of(LifeId(2), read), Ok(None));
     }
 }

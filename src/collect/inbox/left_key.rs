@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use super::kept_counts::KeptCounts;
 use crate::collect::open_key::OpenKey;
 use crate::fleet::ids::LifeId;
-use crate::fleet::left_process::{Kinship, LeftProcess, is_left, kinship};
+use crate::fleet::left_process::{LeftProcess, is_left, kinship};
 use crate::fleet::process::Process;
 use crate::fleet::records::Life;
 use crate::memory::Memory;
@@ -22,25 +22,19 @@ pub(super) struct LeftKey {
     pulled: HashMap<LifeId, Process>,
     /// The counters of pulled lives.
     pub(super) counts: KeptCounts,
-}
-
-/// Pulled lives that may be of a process.
-#[derive(Default)]
-pub(super) struct PulledLives {
-    /// Of its pod.
-    pub(super) of_pod: Vec<LifeId>,
-    /// With its process id, where the pod is not known on both sides.
-    pub(super) of_pid: Vec<LifeId>,
+    /// The pulled lives that may have a part of left lives.
+    pub(super) owners: HashMap<LifeId, Vec<LifeId>>,
 }
 
 impl LeftKey {
     pub(super) fn new(
         entry: usize,
         open_key: &OpenKey,
-        pulled: HashMap<LifeId, Process>,
+        (pulled, owners): (HashMap<LifeId, Process>, HashMap<LifeId, Vec<LifeId>>),
         memory: &Arc<Memory>,
     ) -> Self {
-        let mut key = Self { entry, lives: HashMap::new(), pulled, counts: KeptCounts::new(memory) };
+        let (lives, counts) = (HashMap::new(), KeptCounts::new(memory));
+        let mut key = Self { entry, lives, pulled, counts, owners };
         key.index_all(open_key);
         key
     }
@@ -87,26 +81,19 @@ impl LeftKey {
     }
 
     /// Returns the pulled lives among these that may be of a process: those of its pod, and those with its process id. A
-    /// life that is known to be of another pod is not.
+    /// life that is known to be of another pod is none of them.
     pub(super) fn pulled_lives<'l>(
         &self,
         lives: impl Iterator<Item = &'l Life>,
         process: &LeftProcess<'_>,
-    ) -> PulledLives {
-        let mut pulled = PulledLives::default();
+    ) -> Vec<LifeId> {
         if self.pulled.is_empty() {
-            return pulled;
+            return Vec::new();
         }
-        for life in lives.filter(|life| !life.is_mixture) {
-            let Some(known) = self.pulled.get(&life.id).filter(|known| known.meta == process.meta) else {
-                continue;
-            };
-            match kinship((process.pod, process.pid), known) {
-                Some(Kinship::Pod) => pulled.of_pod.push(life.id),
-                Some(Kinship::Pid) => pulled.of_pid.push(life.id),
-                None => {}
-            }
-        }
-        pulled
+        let is_kin = |life: &&Life| {
+            let known = self.pulled.get(&life.id).filter(|known| known.meta == process.meta);
+            known.is_some_and(|known| kinship((process.pod, process.pid), known).is_some())
+        };
+        lives.filter(|life| !life.is_mixture).filter(is_kin).map(|life| life.id).collect()
     }
 }

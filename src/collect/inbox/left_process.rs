@@ -1,8 +1,7 @@
 //! Stores what processes left in folders: snapshots of one process become its lives, and are never added.
 
-use std::collections::BTreeMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher as _;
-use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, Utc};
@@ -11,13 +10,15 @@ use foldhash::quality::FixedState;
 use super::SnapshotOutcome;
 use super::folder::{Folder, FolderReader, LeftCounters};
 use super::kept_counts::KeptCounts;
-use super::left_key::{LeftKey, PulledLives};
+use super::left_key::LeftKey;
+use super::pooled_lives::counts_of;
 use super::read_ahead::EncodedCounts;
 use super::reader::build_group_for;
 use crate::collect::open_key::OpenKey;
 use crate::fleet::change::Change;
+use crate::fleet::counters::fell;
 use crate::fleet::ids::{BuildGroupId, LifeId, StructureId};
-use crate::fleet::left_process::{LeftProcess, exit_owner};
+use crate::fleet::left_process::LeftProcess;
 use crate::fleet::process_snapshots::ProcessSnapshots;
 use crate::fleet::records::Life;
 use crate::fleet::snapshot::larger;
@@ -26,7 +27,7 @@ use crate::profile::{Fingerprint, Mode, encode_counts, mix};
 
 /// A process of which counter files are taken in.
 pub(super) struct OpenProcess {
-    entry: usize,
+    pub(super) entry: usize,
     pid: u64,
     meta: Fingerprint,
     build: Fingerprint,
@@ -36,18 +37,20 @@ pub(super) struct OpenProcess {
     identity: String,
     build_group: BuildGroupId,
     structure: StructureId,
-    mode: Mode,
-    snapshots: ProcessSnapshots,
+    pub(super) mode: Mode,
+    pub(super) snapshots: ProcessSnapshots,
     /// The stored lives, each with a hash of its counters.
-    stored: Vec<(LifeId, u64)>,
+    pub(super) stored: Vec<(LifeId, u64)>,
     /// The stored life with what is counted and in none of the others.
-    rest: Option<(LifeId, u64)>,
+    pub(super) rest: Option<(LifeId, u64)>,
     /// Lives of it were folded into the sum of their build.
     is_folded: bool,
     /// Pulled lives that may be of this process.
-    pulled: PulledLives,
-    /// Counters that such lives have now.
-    joined: BTreeMap<LifeId, Vec<u64>>,
+    pub(super) pulled: Vec<LifeId>,
+    /// Pulled lives that may have counters of other files.
+    claimed: HashSet<LifeId>,
+    /// Pulled lives may have a part of its stored lives.
+    pub(super) is_pooled: bool,
     files: Vec<LeftFile>,
     /// The counts of its only file as they are stored, where they were encoded ahead.
     encoded: Option<EncodedCounts>,
@@ -71,50 +74,46 @@ impl OpenProcess {
         self.files.iter().map(|file| &*file.name)
     }
 
-    /// Adds the counters of a file: to the pulled life that they go on with, else to the snapshots of the process.
-    /// `kept` are counters of pulled lives that were read before.
+    /// Adds the counters of a file to the snapshots of the process. `kept` are counters of pulled lives that were read
+    /// before.
     pub(super) fn add(
         &mut self,
         store: &Store,
-        mut kept: Option<&mut KeptCounts>,
+        kept: Option<&mut KeptCounts>,
         counters: LeftCounters,
     ) -> Result<()> {
         let LeftCounters { name, written_at, identity, profile, encoded, .. } = counters;
-        let counts = profile.counts;
-        let mut owner = None;
-        for lives in [&self.pulled.of_pod, &self.pulled.of_pid] {
-            let counts_of = |index: usize| {
-                let life = lives[index];
-                let read = || store.counts(life, counts.len());
-                match (self.joined.get(&life), &mut kept) {
-                    (Some(joined), _) => Ok(Some(Arc::from(joined.as_slice()))),
-                    (None, Some(kept)) => kept.of(life, read),
-                    (None, None) => Ok(read()?.map(Arc::<[u64]>::from)),
-                }
-            };
-            let found = exit_owner(self.mode, lives.len(), &counts, counts_of)?;
-            owner = owner.or(found.map(|found| (lives[found.index], found.counts)));
-            if owner.is_some() {
-                break;
-            }
-        }
-        let has_moved = match owner {
-            Some((life, counts)) => {
-                let has_moved = counts.is_some();
-                self.joined.extend(counts.map(|counts| (life, counts)));
-                has_moved
-            }
-            None => {
-                self.encoded = encoded;
-                self.snapshots.add(counts)
-            }
-        };
+        self.encoded = encoded;
+        let has_moved = self.snapshots.add(&profile.counts) && !self.is_held(store, kept, &profile.counts)?;
         self.files.push(LeftFile { name, identity, written_at, has_moved });
         Ok(())
     }
 
+    /// Tells whether a pulled life that has no other file has all of these counters.
+    fn is_held(&self, store: &Store, mut kept: Option<&mut KeptCounts>, counts: &[u64]) -> Result<bool> {
+        for life in self.pulled.iter().filter(|life| !self.claimed.contains(life)) {
+            let pulled = counts_of(store, kept.as_deref_mut(), *life, counts.len())?;
+            if pulled.is_some_and(|pulled| !fell(counts, &pulled)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Tells whether its files brought nothing that is not stored.
+    fn is_unchanged(&self) -> bool {
+        let is_stored = |counts: &Vec<u64>| {
+            let hash = hash(counts);
+            self.stored.iter().any(|(_, stored)| *stored == hash)
+        };
+        let lives = self.snapshots.lives();
+        lives.len() == self.stored.len()
+            && lives.iter().all(is_stored)
+            && self.snapshots.rest().map(|rest| hash(&rest)) == self.rest.map(|(_, stored)| stored)
+    }
+
     /// Returns the time at which the last of its files was written.
-    fn last_written_at(&self) -> Option<DateTime<Utc>> {
+    pub(super) fn last_written_at(&self) -> Option<DateTime<Utc>> {
         self.files.iter().map(|file| file.written_at).max()
     }
 }
@@ -134,10 +133,16 @@ impl StoredSnapshots {
         mode: Mode,
         blocks: usize,
         of_process: impl Iterator<Item = &'l Life>,
+        pooled: &HashMap<LifeId, Vec<LifeId>>,
     ) -> Result<Self> {
         let (mut lives, mut stored, mut rest) = (Vec::new(), Vec::new(), None);
         for life in of_process {
-            let counts = store.counts(life.id, blocks)?.context("the counters of a life are gone")?;
+            let left = match pooled.contains_key(&life.id) {
+                true => store.left_counts(life.id, blocks)?,
+                false => None,
+            };
+            let stored_counts = || store.counts(life.id, blocks)?.context("the counters of a life are gone");
+            let counts = left.map_or_else(stored_counts, Ok)?;
             if life.is_mixture {
                 rest = Some((life.id, hash(&counts), counts));
             } else {
@@ -173,7 +178,8 @@ impl FolderReader<'_, '_, '_, '_> {
         let key_entry = &self.reader.fleet.entries[entry];
         let build_group = build_group_for(key_entry, open_key, build, structure, run, store)?;
         if self.key.as_ref().is_none_or(|key| key.entry != entry) {
-            self.key = Some(LeftKey::new(entry, open_key, store.processes(key_entry.id)?, &run.memory));
+            let known = (store.processes(key_entry.id)?, store.left_owners(key_entry.id)?);
+            self.key = Some(LeftKey::new(entry, open_key, known, &run.memory));
         }
         let key = self.key.as_ref().expect("it was made");
         let (pid, pod) = (counters.pid, folder.names.pod.as_deref());
@@ -185,9 +191,14 @@ impl FolderReader<'_, '_, '_, '_> {
 
         let lives = key.lives_at(&address, open_key).filter(is_of_it);
         let StoredSnapshots { snapshots, stored, rest } =
-            StoredSnapshots::load(store, mode, build.blocks().len(), lives)?;
+            StoredSnapshots::load(store, mode, build.blocks().len(), lives, &key.owners)?;
         let is_folded = stored.is_empty() && store.is_taken(&identity)?;
-        let (joined, files) = (BTreeMap::new(), Vec::new());
+        let files = Vec::new();
+        let is_own = |life: &LifeId| stored.iter().any(|(id, _)| id == life);
+        let is_pooled = stored.iter().any(|(id, _)| key.owners.contains_key(id));
+        let others = key.owners.iter().filter(|(life, _)| !is_own(life));
+        let is_kin = |life: &&LifeId| !pulled.is_empty() && pulled.contains(life);
+        let claimed = others.flat_map(|(_, owners)| owners).filter(is_kin).copied().collect();
         let (meta, build) = (meta.known.sha256, build.fingerprint());
         self.reader.carry_out()?;
         Ok(OpenProcess {
@@ -205,7 +216,8 @@ impl FolderReader<'_, '_, '_, '_> {
             rest,
             is_folded,
             pulled,
-            joined,
+            claimed,
+            is_pooled,
             files,
             encoded: None,
         })
@@ -214,7 +226,7 @@ impl FolderReader<'_, '_, '_, '_> {
     /// Stores what the files of a process brought, with their identities; returns the outcome of each.
     pub(super) fn store(&mut self, process: &OpenProcess) -> Result<Vec<SnapshotOutcome>> {
         let now = self.reader.run.now;
-        let mut changes = self.joined_changes(process)?;
+        let mut changes = Vec::new();
         let sum = match process.is_folded {
             true => self.reader.store.folded(process.build_group, process.structure)?,
             false => None,
@@ -223,7 +235,7 @@ impl FolderReader<'_, '_, '_, '_> {
             Some(sum) => changes.extend(self.sum_changes(process, &sum)?),
             None => changes.extend(self.life_changes(process)?),
         }
-        let has_moved = !changes.is_empty();
+        let has_moved = process.files.iter().any(|file| file.has_moved);
         let entry = &mut self.reader.fleet.entries[process.entry];
         if has_moved {
             changes.push(Change::Unfinished(entry.id));
@@ -245,33 +257,6 @@ impl FolderReader<'_, '_, '_, '_> {
         Ok(outcomes.collect())
     }
 
-    /// Gives pulled lives the counters of files that go on with them. One that is over stays for as long as if it were
-    /// over now.
-    fn joined_changes(&mut self, process: &OpenProcess) -> Result<Vec<Change>> {
-        if process.joined.is_empty() {
-            return Ok(Vec::new());
-        }
-        let now = self.reader.run.now;
-        let at = process.last_written_at().unwrap_or(now);
-        let open_key = self.reader.open_key(process.entry, &mut self.cache.open)?;
-        let mut changes = Vec::new();
-        for life in &mut open_key.state.lives {
-            let Some(counts) = process.joined.get(&life.id) else { continue };
-            life.pulled_at = life.pulled_at.max(at);
-            life.closed_at = life.closed_at.map(|_| now);
-            if let Some(key) = &mut self.key {
-                key.counts.moved(life.id, counts);
-            }
-            let (id, mode, at, counts) = (life.id, life.mode, life.pulled_at, encode_counts(counts));
-            changes.push(Change::LifeMoved { id, mode, at, counts, answer: None });
-            changes.extend(life.closed_at.map(|at| Change::LifeClosed(id, at)));
-            let read_at = process.last_written_at();
-            let read_again = self.key.as_mut().zip(read_at).and_then(|(key, at)| key.read_again(id, at));
-            changes.extend(read_again.map(|process| Change::ProcessOf(id, process)));
-        }
-        Ok(changes)
-    }
-
     /// Adds counters of a process whose earlier lives were folded to the sum: the larger count of each block, because the
     /// sum may have them already.
     fn sum_changes(&self, process: &OpenProcess, sum: &Life) -> Result<Vec<Change>> {
@@ -291,6 +276,13 @@ impl FolderReader<'_, '_, '_, '_> {
     /// Makes the stored lives of a process those that its snapshots tell. Their sum never falls.
     fn life_changes(&mut self, process: &OpenProcess) -> Result<Vec<Change>> {
         let run = self.reader.run;
+        if process.is_unchanged() {
+            return Ok(Vec::new());
+        }
+        let owners = self.owners_of(process)?;
+        if process.is_pooled || owners.iter().any(|owners| !owners.is_empty()) {
+            return self.pooled_changes(process, owners);
+        }
         let at = process.last_written_at().unwrap_or(run.now);
         let open_key = self.reader.open_key(process.entry, &mut self.cache.open)?;
         let mut left = LeftLives { process, open_key, at, now: run.now, changes: Vec::new() };
@@ -315,13 +307,19 @@ impl FolderReader<'_, '_, '_, '_> {
             _ => {}
         }
         let changes = left.changes;
+        self.index(process, &changes)?;
+        Ok(changes)
+    }
+
+    /// Notes the lives of a process that changed.
+    pub(super) fn index(&mut self, process: &OpenProcess, changes: &[Change]) -> Result<()> {
         if !changes.is_empty() {
             let open_key = self.reader.open_key(process.entry, &mut self.cache.open)?;
             if let Some(key) = &mut self.key {
                 key.index(&process.address, open_key, changes.iter().any(is_removal));
             }
         }
-        Ok(changes)
+        Ok(())
     }
 }
 
@@ -330,16 +328,16 @@ fn is_removal(change: &Change) -> bool {
 }
 
 /// The lives of a process that are being changed.
-struct LeftLives<'l> {
-    process: &'l OpenProcess,
-    open_key: &'l mut OpenKey,
-    at: DateTime<Utc>,
-    now: DateTime<Utc>,
-    changes: Vec<Change>,
+pub(super) struct LeftLives<'l> {
+    pub(super) process: &'l OpenProcess,
+    pub(super) open_key: &'l mut OpenKey,
+    pub(super) at: DateTime<Utc>,
+    pub(super) now: DateTime<Utc>,
+    pub(super) changes: Vec<Change>,
 }
 
 impl LeftLives<'_> {
-    fn moved(&mut self, id: LifeId, counts: &[u64]) {
+    pub(super) fn moved(&mut self, id: LifeId, counts: &[u64]) {
         let (mode, counts) = (self.process.mode, encode_counts(counts));
         let mut at = self.at;
         if let Some(life) = self.open_key.state.lives.iter_mut().find(|life| life.id == id) {
@@ -352,7 +350,7 @@ impl LeftLives<'_> {
 
     /// Opens a life, which is over: no agent can be asked for it. It is closed now, so that it stays apart for as long as
     /// later snapshots of its process may come.
-    fn opened(&mut self, id: LifeId, counts: Vec<u8>, is_mixture: bool) {
+    pub(super) fn opened(&mut self, id: LifeId, counts: Vec<u8>, is_mixture: bool) {
         let &OpenProcess { build_group, structure, mode, .. } = self.process;
         let (address, at, closed_at) = (Some(self.process.address.clone()), self.at, Some(self.now));
         let answer = None;
@@ -384,7 +382,7 @@ impl LeftLives<'_> {
         }
     }
 
-    fn removed(&mut self, id: LifeId) {
+    pub(super) fn removed(&mut self, id: LifeId) {
         self.open_key.state.lives.retain(|life| life.id != id);
         self.changes.push(Change::LifeFolded(id));
     }

@@ -11,6 +11,7 @@ mod left_key;
 mod left_meta;
 mod left_process;
 mod origin;
+mod pooled_lives;
 mod read_ahead;
 mod reader;
 mod snapshot_service;

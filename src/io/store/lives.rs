@@ -38,7 +38,7 @@ impl Store {
     /// that lives that fold into one sum follow each other.
     ///
     /// A mixture is not folded while a life that may own some of its counts is not folded: each that was stored when the
-    /// mixture last grew.
+    /// mixture last grew. The same holds for all lives of a build that have counters of files, and for these files.
     pub(crate) fn closed_before(&self, until: DateTime<Utc>, limit: usize) -> Result<Vec<Life>, StoreError> {
         let sql =
             "SELECT id, edition_id, structure_id, address, mode, opened_at, pulled_at, closed_at, is_mixture
@@ -49,6 +49,12 @@ impl Store {
                              = (generation.edition_id, generation.structure_id, generation.mode, generation.address)
                          AND (life.id < generation.id OR life.opened_at <= generation.closed_at)
                          AND life.is_mixture = 0 AND (life.closed_at IS NULL OR life.closed_at >= ?1)))
+                   AND (NOT (EXISTS (SELECT 1 FROM left_owner WHERE left_id = generation.id)
+                             OR EXISTS (SELECT 1 FROM left_owner WHERE owner_id = generation.id))
+                        OR NOT EXISTS (
+                       SELECT 1 FROM left_owner JOIN generation AS life ON life.id IN (left_id, owner_id)
+                       WHERE (life.edition_id, life.structure_id) = (generation.edition_id, generation.structure_id)
+                         AND (life.closed_at IS NULL OR life.closed_at >= ?1)))
                    ORDER BY edition_id, structure_id, id LIMIT ?2";
         let owner = |row: &Row<'_>| row.get(1).map(ValueOwner::BuildGroup);
         let mut damaged = Vec::new();

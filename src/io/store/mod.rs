@@ -14,6 +14,7 @@ mod diff;
 mod error;
 mod ids;
 mod keys;
+mod left_counts;
 mod lives;
 mod numbers;
 mod reading;
@@ -79,6 +80,7 @@ const MIGRATIONS: &[Migration] = &[
     Sql(include_str!("migrations/0020_read_times.sql")),
     Sql(include_str!("migrations/0021_pods.sql")),
     Sql(include_str!("migrations/0022_shared_addresses.sql")),
+    Sql(include_str!("migrations/0023_left_counts.sql")),
 ];
 
 /// A connection to the database.

@@ -24,6 +24,7 @@ const CHANGES: &[(usize, &str)] = &[
     (20, "the times at which processes read their counters are remembered"),
     (21, "the pods of processes are remembered"),
     (22, "addresses that answer for several processes are remembered"),
+    (23, "the pulled processes that may have left a file are remembered"),
 ];
 
 /// The database of an earlier release.

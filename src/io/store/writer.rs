@@ -159,6 +159,7 @@ impl<'a> Writer<'a> {
             Change::LifeReopened(id) => self.reopen_life(*id),
             Change::LifeMixed(id) => self.mark_mixture(*id),
             Change::LifeFolded(id) => self.delete_life(*id),
+            Change::LeftCounts { life, counts, owners } => self.set_left_counts(*life, counts, owners),
             Change::Closed { service, address, at } => self.close_lives_at(service, address, *at),
         }
     }
