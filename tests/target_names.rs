@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::harness::{ECHO, Output, World, output_of};
-use crate::sim::{BinaryProgram, Coverport};
+use crate::sim::{Agent, BinaryProgram, Coverport, Program};
 
 const FILES: &str = "main.go:10.13,12.2 2\nhandlers/ping.go:8.40,10.2 1\n";
 
@@ -57,7 +57,7 @@ fn a_target_without_any_label_has_the_app_of_its_main_package_and_keeps_it_while
     let list = json!([{ "targets": [agent.url().trim_start_matches("http://")] }]);
     let listed = run(&world, &["list"], &list, 3);
     listed.assert_stderr_contains(
-        "it names neither a service nor an app, and no pull has asked its process yet",
+        "no pull has asked its process yet, so its app, which no label names, is not known; it is left out",
     );
     let output = pull(&world, &list, 0);
     assert_eq!(output.stderr, "");
@@ -87,25 +87,49 @@ fn a_target_without_a_service_is_tried_again_after_the_waits_of_failed_addresses
         group(&[&without_commit], &json!({"app": "shop"})),
     ]);
     agent.kill();
-    let said = "it does not answer (no connection: connection refused), and neither its labels nor an earlier answer tell \
-                its commit; it is left out";
+    let not_known = "(no connection: connection refused), so its commit, which no label names, is not known; it is left out";
+    let fails = format!("it does not answer {not_known}\n");
+    let waits =
+        format!("it was not asked in this run, because it failed in an earlier one {not_known}; next try ");
     let failures = || world.query::<String>("SELECT group_concat(failures) FROM address");
-    for (after, expected) in [(0, "1,1"), (0, "1,1"), (2, "2,2"), (2, "2,2"), (6, "3,3")] {
+    for (after, said, expected) in
+        [(0, &fails, "1,1"), (0, &waits, "1,1"), (2, &fails, "2,2"), (0, &waits, "2,2"), (6, &fails, "3,3")]
+    {
         if after > 0 {
             world.execute(&format!(
                 "UPDATE address SET next_try_at = strftime('%Y-%m-%dT%H:%M:%fZ', next_try_at, '-{after} minutes')"
             ));
         }
         let output = run(&world, &["pull"], &groups, 3);
-        output.assert_stderr_contains(said);
+        let output = output.assert_stderr_contains(said);
+        assert_eq!(
+            output.stderr.contains(" UTC, or at once with pull --force or pull SERVICE\n"),
+            *said == waits
+        );
         assert_eq!(failures(), expected);
     }
     // Who only lists them learns the cause, too, and a pull by force does not wait.
-    run(&world, &["list"], &groups, 3).assert_stderr_contains(said);
+    run(&world, &["list"], &groups, 3).assert_stderr_contains(&waits);
     run(&world, &["pull", "--force"], &groups, 3);
     assert_eq!(failures(), "4,4");
     assert_eq!(world.query::<i64>("SELECT count(*) FROM service"), 0);
     world.assert_consistent();
+}
+
+#[test]
+fn a_target_where_no_agent_answers_is_left_out_with_the_way_to_find_the_agent() {
+    let world = World::new();
+    let service = Agent::start(&Program::from_profile("mode: count\nexample.com/a/a.go:1.1,2.2 1 1\n"));
+    let place = service.url().trim_start_matches("http://").to_owned();
+    let find = "it is left out; the agent prints its port on stderr (\"coverage agent: listening on ...\"), 53700 by default";
+    let labelled = json!([{"targets": [place], "labels": {"agent": "coverport"}}]);
+    pull(&world, &labelled, 3)
+        .assert_stderr_contains("\": no agent answers there (answered 404")
+        .assert_stderr_contains(&format!("), so its app, which no label names, is not known; {find}\n"));
+    let said =
+        "no agent that tells its program answers there, so its app, which no label names, is not known";
+    pull(&world, &json!([{"targets": [place]}]), 3)
+        .assert_stderr_contains(&format!("{said}; {find}; an agent of goc needs labels\n"));
 }
 
 #[test]

@@ -280,11 +280,11 @@ fn one_bad_entry_costs_the_others_nothing() {
     let output = world.run_alone(&["pull", "--targets", "x=x.json"]).assert_code(3);
     for line in [
         "targets \"x\": \"b\\u{1b}[31m:0\": it holds white space or a control character; it is left out",
-        "targets \"x\": \"http://127.0.0.1:1\": it names neither a service nor an app, and its process does not answer \
-         (no connection: connection refused); it is left out",
+        "targets \"x\": \"http://127.0.0.1:1\": it does not answer (no connection: connection refused), so its app, which no \
+         label names, is not known; it is left out",
         "targets \"x\": \"http://169.254.169.254\": it does not answer (no connection: \
          169.254.169.254 is a link-local address, which cloud metadata services use; it may be allowed by [pull] \
-         allow_addresses), and neither its labels nor an earlier answer tell its commit; it is left out",
+         allow_addresses), so its commit, which no label names, is not known; it is left out",
         "targets \"x\": \"d:1\": an agent raw needs both labels, meta and counters; it is left out",
     ] {
         assert!(output.stderr.contains(line), "{line}\n{}", output.stderr);

@@ -20,7 +20,7 @@ use crate::fleet::records::{AddressState, Key, ListedAddress, Lister, StoredServ
 use crate::fleet::schedule::{Due, RetryWaits};
 use crate::fleet::targets::{
     AddressHistory, AgentKind, FoundAgent, NameAnswer, ProgramAnswer, ProgramName, Question, ServiceFields,
-    Target, TargetService, ToldProgram,
+    Silence, Target, TargetService, ToldProgram,
 };
 use crate::io::center::{Client, HttpError};
 use crate::io::store::{Store, StoreError};
@@ -69,7 +69,7 @@ pub(crate) fn ask_for_programs(
         let ask = |(at, question): &(usize, Question)| {
             let target = &list.targets[*at];
             match waiting(&target.address) {
-                Some(state) => ProgramAnswer::Silent(state.last_error.clone()),
+                Some(state) => ProgramAnswer::Silent(state.waiting()),
                 None => program_of(target, *question, client, memory),
             }
         };
@@ -93,7 +93,7 @@ pub(crate) fn ask_for_programs(
         }
         unplaced.states.extend(states);
         for ((at, _), told) in asked.into_iter().zip(told) {
-            list.targets[at].program = told.unwrap_or(ProgramAnswer::Silent(None));
+            list.targets[at].program = told.unwrap_or(ProgramAnswer::Silent(Silence::Cut));
         }
         note_taken(&mut list.targets, asking)?;
     }
@@ -141,11 +141,13 @@ fn state_after(
 ) -> Option<AddressState> {
     let before = before.cloned().unwrap_or_default();
     match told {
-        ProgramAnswer::Silent(Some(error)) => Some(before.after_failure(error, retry, now)),
+        ProgramAnswer::Silent(Silence::Failed(error) | Silence::NoAgent(error) | Silence::Refused(error)) => {
+            Some(before.after_failure(error, retry, now))
+        }
         ProgramAnswer::Told(_) | ProgramAnswer::Mute => {
             (before.retry.failures > 0).then(AddressState::default)
         }
-        ProgramAnswer::Unasked | ProgramAnswer::Silent(None) => None,
+        ProgramAnswer::Unasked | ProgramAnswer::Silent(Silence::Cut | Silence::Waiting { .. }) => None,
     }
 }
 
@@ -234,10 +236,10 @@ impl<'k> History<'k> {
 
 /// Asks a target.
 fn program_of(target: &Target, question: Question, client: &Client, memory: &Arc<Memory>) -> ProgramAnswer {
-    let silent = |error: &HttpError| ProgramAnswer::Silent(Some(error.to_string()));
+    let failed = |error: &HttpError| ProgramAnswer::Silent(Silence::Failed(error.to_string()));
     let headers = match client.agent_headers(&target.address) {
         Ok(headers) => headers,
-        Err(error) => return silent(&error),
+        Err(error) => return failed(&error),
     };
     let told = |name| ProgramAnswer::Told(Box::new(ToldProgram::new(headers.commit.as_deref(), name)));
     let kind = target.facts.agent.clone().or(headers.is_coverport.then_some(AgentKind::Coverport));
@@ -260,7 +262,12 @@ fn program_of(target: &Target, question: Question, client: &Client, memory: &Arc
         Ok(main) => main,
         // The pull gets the same answer, and says what is wrong with it.
         Err(HttpError::NoCounters { .. } | HttpError::Data(_) | HttpError::Contradiction(_)) => None,
-        Err(error) => return silent(&error),
+        Err(error) if error.is_of_another_kind() => {
+            let shows_agent = headers.is_coverport || matches!(kind, AgentKind::Raw { .. });
+            let silence = if shows_agent { Silence::Refused } else { Silence::NoAgent };
+            return ProgramAnswer::Silent(silence(error.to_string()));
+        }
+        Err(error) => return failed(&error),
     };
     let name = ProgramName::new(main.as_deref(), headers.binary.as_deref());
     told(name.map_or(NameAnswer::Nameless, NameAnswer::Named))

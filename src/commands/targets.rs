@@ -119,7 +119,8 @@ pub(crate) fn tell_sources(fleet: &Fleet, stands_in: &str, context: &Context) {
 fn tell_list(name: &str, list: &TargetList, context: &Context) {
     let name = in_message(name);
     for bad in &list.bad {
-        fail(format_args!("targets \"{name}\": {bad}; it is left out"));
+        let next_step = bad.next_step().map(|step| format!("; {step}")).unwrap_or_default();
+        fail(format_args!("targets \"{name}\": {bad}; it is left out{next_step}"));
     }
     let more = list.bad_count - list.bad.len();
     if more > 0 {

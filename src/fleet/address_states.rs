@@ -9,6 +9,7 @@ use super::key_entry::KeyEntry;
 use super::key_state::{AddressAnswer, KeyState};
 use super::records::AddressState;
 use super::schedule::RetryWaits;
+use super::targets::Silence;
 use crate::profile::Fingerprint;
 
 impl AddressState {
@@ -34,6 +35,11 @@ impl AddressState {
     pub(crate) fn after_failure(self, error: &str, retry: &RetryWaits, now: DateTime<Utc>) -> Self {
         let after = self.retry.after_failure(now, retry);
         Self { retry: after, last_error: Some(error.to_owned()), ..self }
+    }
+
+    /// Returns why a process told nothing in a run that does not ask it, because it failed before.
+    pub(crate) fn waiting(&self) -> Silence {
+        Silence::Waiting { cause: self.last_error.clone(), next_try: self.retry.next_try }
     }
 
     /// Returns the state for a key when the process at the address belongs to another key.

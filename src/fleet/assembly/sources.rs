@@ -216,7 +216,7 @@ mod tests {
     use crate::fleet::records::StoredService;
     use crate::fleet::services::Fleet;
     use crate::fleet::targets::{
-        NameAnswer, ProgramAnswer, ProgramName, ServiceTemplate, TargetLimits, ToldProgram, read,
+        NameAnswer, ProgramAnswer, ProgramName, ServiceTemplate, Silence, TargetLimits, ToldProgram, read,
     };
     use crate::names::Naming;
 
@@ -517,7 +517,7 @@ mod tests {
         let (name, list) = &fleet.sources[0];
         let bad: Vec<String> = list.bad.iter().map(ToString::to_string).collect();
         assert_eq!((name.as_str(), list.bad_count), ("x", 1));
-        let reason = "it names neither a service nor an app, and no pull has asked its process yet";
+        let reason = "no pull has asked its process yet, so its app, which no label names, is not known";
         assert_eq!(bad, [format!("\"http://a:1\": {reason}")]);
         assert!(fleet.is_partial());
     }
@@ -540,7 +540,8 @@ mod tests {
 
     /// The same with a target that lacks a commit, whose process told one, told none (`""`) or did not answer.
     fn lacking(app: &str, commit: Option<&str>) -> SourceAnswer {
-        let program = commit.map_or(ProgramAnswer::Silent(None), |commit| told(commit, NameAnswer::Unasked));
+        let program =
+            commit.map_or(ProgramAnswer::Silent(Silence::Cut), |commit| told(commit, NameAnswer::Unasked));
         answering(&[("app", app)], program)
     }
 
@@ -592,7 +593,8 @@ mod tests {
 
     #[test]
     fn where_a_label_lost_before_the_target_stays_what_its_agent_told() {
-        let silent = || answering(&[("app", "echo"), ("commit", "1234567")], ProgramAnswer::Silent(None));
+        let silent =
+            || answering(&[("app", "echo"), ("commit", "1234567")], ProgramAnswer::Silent(Silence::Cut));
         let with = |known: StoredFleet| {
             shown(&assemble(known, Answers { centers: Vec::new(), sources: vec![silent()] }))
         };
@@ -627,17 +629,17 @@ mod tests {
             named("staging_shop (staging||shop|)")
         );
         let left_out = |why: &str| {
-            let reason = format!("\"http://a:1\": it names neither a service nor an app, and {why}");
+            let reason = format!("\"http://a:1\": {why}, so its app, which no label names, is not known");
             (Vec::<String>::new(), Some(reason))
         };
         assert_eq!(
-            with(answering(&[], ProgramAnswer::Silent(None))),
-            left_out("its process does not answer")
+            with(answering(&[], ProgramAnswer::Silent(Silence::Cut))),
+            left_out("the run ended before it answered")
         );
-        let refused = ProgramAnswer::Silent(Some("no connection: connection refused".to_owned()));
+        let refused = ProgramAnswer::Silent(Silence::Failed("no connection: connection refused".to_owned()));
         assert_eq!(
             with(answering(&[], refused)),
-            left_out("its process does not answer (no connection: connection refused)")
+            left_out("it does not answer (no connection: connection refused)")
         );
         assert_eq!(
             with(answering(&[], ProgramAnswer::Unasked)),
@@ -645,11 +647,11 @@ mod tests {
         );
         assert_eq!(
             with(answering(&[], ProgramAnswer::Mute)),
-            left_out("its process does not tell its program")
+            left_out("no agent that tells its program answers there")
         );
         assert_eq!(
             with(answering(&[], told("", NameAnswer::Nameless))),
-            left_out("its process does not tell its program")
+            left_out("its agent does not tell its program")
         );
         let goc = answering(&[("agent", "goc")], ProgramAnswer::Unasked);
         assert_eq!(with(goc), left_out("an agent of goc does not tell its program"));
@@ -669,7 +671,7 @@ mod tests {
             (listed, fleet.entries[0].is_named_by_program("http://a:1"))
         };
         let same = (vec!["acme/cart_1234567 (||acme/cart|1234567): http://a:1".to_owned()], true);
-        assert_eq!(with(ProgramAnswer::Silent(None)), same);
+        assert_eq!(with(ProgramAnswer::Silent(Silence::Cut)), same);
         assert_eq!(with(ProgramAnswer::Unasked), same);
         assert_eq!(with(ProgramAnswer::Mute), same);
         assert_eq!(with(told("1234567", NameAnswer::Unasked)), same);
@@ -715,8 +717,8 @@ mod tests {
             let said = "\"http://a:1\": its program example.com/b/cart has the app b/cart, because cart is the app of \
                         example.com/a/cart there; a label app names it otherwise";
             assert_eq!(notes(&fleet), [said]);
-            let reason = "\"http://d:1\": it names neither a service nor an app, and the name of its binary, cart, is the \
-                          app of another program";
+            let reason = "\"http://d:1\": the name of its binary, cart, is the app of another program, so its app, which no \
+                          label names, is not known";
             assert_eq!(fleet.sources[0].1.bad[0].to_string(), reason);
         }
         // The program whose data is stored keeps its app.

@@ -9,7 +9,7 @@ use crate::fleet::key_entry::ServiceName;
 use crate::fleet::records::{Key, ListedAddress};
 use crate::fleet::targets::{
     NameAnswer, ProgramAnswer, ProgramName, ServiceFields, Target, TargetFacts, TargetList, TargetService,
-    may_be_same,
+    Unplaced, may_be_same, unknown,
 };
 
 /// The targets of a source whose services are known.
@@ -92,7 +92,7 @@ impl Assembly<'_> {
         before: Option<&ListedBefore>,
         apps: &ChosenApps,
         list: &mut TargetList,
-    ) -> Result<Place, String> {
+    ) -> Result<Place, Unplaced> {
         let Some(mut fields) = target.service.fields(self.naming) else { return Ok(Place::AsLabelled) };
         let is_nameless = fields.app.is_empty();
         let before =
@@ -112,9 +112,8 @@ impl Assembly<'_> {
                 {
                     Ok(Place::AsBefore(before.stored_name.clone()))
                 }
-                (None, ProgramAnswer::Silent(cause)) if label.is_empty() => {
-                    let silence = silence("it", cause.as_deref());
-                    Err(format!("{silence}, and neither its labels nor an earlier answer tell its commit"))
+                (None, ProgramAnswer::Silent(silence)) if label.is_empty() => {
+                    Err(silence.leaves_open("commit", self.now))
                 }
                 _ if is_nameless => Ok(Place::As(fields)),
                 _ => Ok(Place::AsLabelled),
@@ -152,9 +151,9 @@ impl Assembly<'_> {
         fields: &ServiceFields,
         apps: &ChosenApps,
         list: &mut TargetList,
-    ) -> Result<String, String> {
+    ) -> Result<String, Unplaced> {
         let known = before.map(|before| before.fields.app.clone());
-        let nameless = |why: &str| format!("it names neither a service nor an app, and {why}");
+        let nameless = |why: &str| Unplaced::from(format!("{why}, {}", unknown("app")));
         let name = match (&target.program, known) {
             _ if !target.may_tell() => return Err(nameless("an agent of goc does not tell its program")),
             (ProgramAnswer::Told(told), known) => match (&told.name, known) {
@@ -170,15 +169,13 @@ impl Assembly<'_> {
                     name
                 }
                 (NameAnswer::Nameless | NameAnswer::Unasked, _) => {
-                    return Err(nameless("its process does not tell its program"));
+                    return Err(nameless("its agent does not tell its program"));
                 }
             },
             (_, Some(known)) => return Ok(known),
-            (ProgramAnswer::Mute, None) => return Err(nameless("its process does not tell its program")),
+            (ProgramAnswer::Mute, None) => return Err(Unplaced::mute()),
             (ProgramAnswer::Unasked, None) => return Err(nameless("no pull has asked its process yet")),
-            (ProgramAnswer::Silent(cause), None) => {
-                return Err(nameless(&silence("its process", cause.as_deref())));
-            }
+            (ProgramAnswer::Silent(silence), None) => return Err(silence.leaves_open("app", self.now)),
         };
         let of_program = (fields.env.clone(), fields.region.clone(), name.clone());
         let Some(ChosenApp { app, instead_of }) = apps.get(&of_program) else {
@@ -230,7 +227,7 @@ impl Assembly<'_> {
     fn earlier_silence(&self, address: &str) -> ProgramAnswer {
         let found = self.unplaced.binary_search_by(|(known, _)| known.as_str().cmp(address));
         match found.map(|at| &self.unplaced[at].1) {
-            Ok(state) if state.retry.failures > 0 => ProgramAnswer::Silent(state.last_error.clone()),
+            Ok(state) if state.retry.failures > 0 => ProgramAnswer::Silent(state.waiting()),
             _ => ProgramAnswer::Unasked,
         }
     }
@@ -261,14 +258,6 @@ impl Assembly<'_> {
         };
         let is_open = |listing: &&ListedAddress| listing.listed && open.contains(&*listing.address);
         before.iter().filter(is_open).filter_map(listed).collect()
-    }
-}
-
-/// Returns a clause about a process that does not answer.
-fn silence(process: &str, cause: Option<&str>) -> String {
-    match cause {
-        Some(cause) => format!("{process} does not answer ({cause})"),
-        None => format!("{process} does not answer"),
     }
 }
 

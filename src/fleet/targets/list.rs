@@ -1,10 +1,11 @@
 //! The targets of a source, and the entries that are none.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Target, TargetService};
+use super::{Target, TargetService, Unplaced};
 use crate::address::shown_url;
 use crate::names::{in_message, is_commit, shortened};
 
@@ -43,6 +44,15 @@ pub(crate) struct BadTarget {
     name: String,
     /// A clause.
     reason: String,
+    /// A clause about what to do; mostly empty.
+    next_step: String,
+}
+
+impl BadTarget {
+    /// Returns what to do, as a clause, where there is more to say than the reason does.
+    pub(crate) fn next_step(&self) -> Option<Cow<'_, str>> {
+        (!self.next_step.is_empty()).then(|| in_message(&self.next_step))
+    }
 }
 
 impl fmt::Display for BadTarget {
@@ -73,9 +83,10 @@ impl TargetList {
     }
 
     /// Counts an entry that cannot be asked; the reason is a clause.
-    pub(crate) fn reject(&mut self, name: &str, reason: String) {
+    pub(crate) fn reject(&mut self, name: &str, reason: impl Into<Unplaced>) {
         if self.bad.len() < NAMED_BAD {
-            self.bad.push(BadTarget { name: shown_url(name), reason });
+            let Unplaced { reason, next_step } = reason.into();
+            self.bad.push(BadTarget { name: shown_url(name), reason, next_step });
         }
         self.bad_count += 1;
     }

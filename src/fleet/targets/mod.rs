@@ -14,6 +14,7 @@ mod pods;
 mod program;
 mod question;
 mod reading;
+mod silence;
 mod template;
 mod twice;
 
@@ -25,6 +26,7 @@ pub(crate) use list::TargetList;
 pub(crate) use program::{NameAnswer, ProgramAnswer, ProgramName, ToldProgram};
 pub(crate) use question::{AddressHistory, FoundAgent, Question};
 pub(crate) use reading::{TargetLimits, TargetsError, read};
+pub(crate) use silence::{Silence, Unplaced, unknown};
 pub(crate) use template::ServiceTemplate;
 
 use chrono::{DateTime, Utc};

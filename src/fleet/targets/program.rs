@@ -2,6 +2,7 @@
 
 use super::commit::tidy_commit;
 use super::lenient::MAX_VALUE_BYTES;
+use super::silence::Silence;
 
 /// The import path that Go gives to a program which was built from a list of files.
 const FROM_FILES: &str = "command-line-arguments";
@@ -16,8 +17,8 @@ pub(crate) enum ProgramAnswer {
     Told(Box<ToldProgram>),
     /// Something answered, such as an agent of goc or a proxy, and told nothing of a program.
     Mute,
-    /// The process did not answer, now or when it was asked last, for this reason; `None` where the run ended before.
-    Silent(Option<String>),
+    /// No agent told anything, now or when the process was asked last.
+    Silent(Silence),
 }
 
 impl ProgramAnswer {
