@@ -132,6 +132,19 @@ fn files_of_agents_that_are_left_out_of_a_folder_are_named_once() {
 }
 
 #[test]
+fn folders_whose_names_fit_no_pattern_are_said_once() {
+    let world = World::new();
+    copy(&data("count", ""), &world.folder(ODD_SERVICE));
+    let first = world.run_pull(0).stderr;
+    let said = "\"checkout\" fits no pattern of service names, so the whole name is an app without a commit; if it has a \
+                commit, set pattern of [naming] in goc-watchdog.toml (this is said once)";
+    assert!(first.contains(said), "{first}");
+    copy(&data("count", ""), &world.folder(ODD_SERVICE));
+    let second = world.run_pull(0).stderr;
+    assert!(!second.contains("pattern"), "{second}");
+}
+
+#[test]
 fn the_data_of_processes_that_ended_is_what_go_tool_covdata_says() {
     for (fixture, mode) in [("count", "count"), ("set", "set"), ("atomic", "atomic"), ("cgo", "set")] {
         let world = World::new();

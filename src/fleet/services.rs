@@ -20,7 +20,7 @@ pub(crate) struct Fleet {
     pub changes: Vec<Change>,
     /// Centers that did not answer, or suddenly list nothing, each with a message.
     pub silent: Vec<SilentCenter>,
-    /// Names that are new and fit no pattern.
+    /// Names that are new and fit no pattern, of centers and of inboxes.
     pub new_unparsed: Vec<String>,
     /// Centers that list more than was taken, each with a message.
     pub cut: Vec<(String, String)>,
@@ -104,7 +104,7 @@ impl Fleet {
         .collect()
     }
 
-    /// Adds a name that no center lists and nobody knew, with no address; returns the index of its entry, and what
+    /// Adds a name that no center lists and nobody knew, with no address, and notes one that fits no pattern; returns the index of its entry, and what
     /// the database should learn.
     pub(crate) fn add_service(
         &mut self,
@@ -112,6 +112,9 @@ impl Fleet {
         ids: &IdSource,
         now: DateTime<Utc>,
     ) -> (usize, Vec<Change>) {
+        if !parsed.is_parsed() {
+            self.new_unparsed.push(parsed.name.clone());
+        }
         let key = Key::from_parsed(&parsed);
         let ParsedName { name, branch, .. } = parsed;
         let new = NewService { key, stored: name.clone(), name, branch, has_fields: false };

@@ -86,7 +86,6 @@ fn misplaced_line(MisplacedFiles { folder, files, level }: &MisplacedFiles) -> S
 /// it, unless the run can go on.
 pub(super) fn tell_silence(fleet: &Fleet, can_go_on: bool, context: &Context) -> Result<()> {
     tell_cut_lists(fleet);
-    tell_unparsed_names(fleet, context);
     tell_sources(fleet, "pulling the addresses it listed", context);
     for silent in &fleet.silent {
         let known = can_go_on || fleet.entries.iter().any(|entry| !entry.addresses().is_empty());
@@ -109,7 +108,7 @@ pub(super) fn tell_silence(fleet: &Fleet, can_go_on: bool, context: &Context) ->
 }
 
 /// Prints the new names that fit no pattern. The database knows them after this run, so they are told once.
-fn tell_unparsed_names(fleet: &Fleet, context: &Context) {
+pub(super) fn tell_unparsed_names(fleet: &Fleet, context: &Context) {
     const NAMED: usize = 3;
     let new = &fleet.new_unparsed;
     let shown: Vec<String> = new.iter().take(NAMED).map(|name| format!("\"{}\"", in_message(name))).collect();
