@@ -448,7 +448,10 @@ fn a_hook_that_fails_names_the_reason_and_stops_no_pod_unless_it_is_strict() {
         .assert_stderr_contains("cannot write into")
         .assert_stderr_contains("No such file or directory");
     assert!(!missing.exists(), "a volume that is not mounted is not made up for");
-    into(Path::new("/proc")).assert_code(0).assert_stderr_contains("cannot write \"/proc/");
+    into(Path::new("/proc"))
+        .assert_code(0)
+        .assert_stderr_contains("cannot write ")
+        .assert_stderr_contains("\"/proc");
     into(Path::new("/dev/full")).assert_code(0).assert_stderr_contains("Not a directory");
     assert!(snapshots(Path::new(inbox)).is_empty());
     for options in [["--force", "-q"], ["--raw", "-q"], ["name", "-q"]] {
@@ -699,6 +702,19 @@ fn two_roots_that_race_for_one_inbox_take_each_file_and_neither_fails() {
         let files: BTreeSet<&str> = files.iter().map(|name| name.as_str()).collect();
         assert_eq!(reasons, files, "a reason is beside each file, and nowhere else");
     }
+}
+
+#[test]
+fn a_folder_that_no_snapshot_can_be_left_in_is_named_before_the_process_is_asked() {
+    let world = World::new();
+    let agent = Agent::start(&echo());
+    agent.behave(Behaviour::Hang);
+    let folder = world.home().join("missing");
+    let output = world.run_hook(&folder, &agent.url(), ECHO, &[]).assert_code(0);
+    output.assert_stderr_contains(&format!(
+        "the last data of the process was not saved: cannot write into {folder:?}: No such file or directory (os error 2); \
+         let --to-inbox be a folder that exists and that this user can write\n"
+    ));
 }
 
 #[test]

@@ -14,7 +14,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, Utc};
-use rustix::fs::{AtFlags, Dir, Mode, OFlags, fsync, mkdirat, openat, renameat, statat, unlinkat};
+use rustix::fs::{
+    Access, AtFlags, Dir, Mode, OFlags, accessat, fsync, mkdirat, openat, renameat, statat, unlinkat,
+};
 use rustix::io::Errno;
 
 use super::durable::UNFINISHED;
@@ -38,6 +40,13 @@ pub(crate) struct InboxFile {
     folder: PathBuf,
     /// Name of the file, which may not be UTF-8.
     name: OsString,
+}
+
+/// Fails where a file cannot be left in a folder, before anything else is done for it.
+pub(crate) fn check(folder: &Path) -> Result<(), WorkdirError> {
+    let opened = open_folder(folder).map_err(io_error("cannot write into", folder))?;
+    let may_write = accessat(&opened, c".", Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS);
+    may_write.map_err(|error| io_error("cannot write into", folder)(error.into()))
 }
 
 /// Writes a file into a folder of another user, whole or not at all; it survives a power cut, and all may read it.
