@@ -42,9 +42,9 @@ Register-ArgumentCompleter -Native -CommandName 'goc-watchdog' -ScriptBlock {
             break
         }
         'goc-watchdog;pull' {
-            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Choose only among services of this environment')
-            [CompletionResult]::new('--region', '--region', [CompletionResultType]::ParameterName, 'Choose only among services of this region')
-            [CompletionResult]::new('--branch', '--branch', [CompletionResultType]::ParameterName, 'Choose only among services of this branch')
+            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Choose only among services of this environment; '''' means none')
+            [CompletionResult]::new('--region', '--region', [CompletionResultType]::ParameterName, 'Choose only among services of this region; '''' means none')
+            [CompletionResult]::new('--branch', '--branch', [CompletionResultType]::ParameterName, 'Choose only among services of this branch; '''' means none')
             [CompletionResult]::new('--commit', '--commit', [CompletionResultType]::ParameterName, 'Pull only the commit that begins with this')
             [CompletionResult]::new('--targets', '--targets', [CompletionResultType]::ParameterName, 'Ask the processes that FILE lists, a Prometheus `file_sd` list or what `kubectl get pods -o json` prints; - is standard input; may be given several times')
             [CompletionResult]::new('--address', '--address', [CompletionResultType]::ParameterName, 'Pull only this address and store its data under SERVICE, even if it is not listed there; with --to-inbox, save its data')
@@ -122,9 +122,9 @@ Register-ArgumentCompleter -Native -CommandName 'goc-watchdog' -ScriptBlock {
             break
         }
         'goc-watchdog;report' {
-            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Choose only among services of this environment')
-            [CompletionResult]::new('--region', '--region', [CompletionResultType]::ParameterName, 'Choose only among services of this region')
-            [CompletionResult]::new('--branch', '--branch', [CompletionResultType]::ParameterName, 'Choose only among services of this branch')
+            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Choose only among services of this environment; '''' means none')
+            [CompletionResult]::new('--region', '--region', [CompletionResultType]::ParameterName, 'Choose only among services of this region; '''' means none')
+            [CompletionResult]::new('--branch', '--branch', [CompletionResultType]::ParameterName, 'Choose only among services of this branch; '''' means none')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Form of the report, and the file to write it to; may be given several times [default: func]')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'File for the form without FILE, in place of stdout; with --format site, the folder')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'File for the form without FILE, in place of stdout; with --format site, the folder')
@@ -161,9 +161,9 @@ Register-ArgumentCompleter -Native -CommandName 'goc-watchdog' -ScriptBlock {
             break
         }
         'goc-watchdog;list' {
-            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Choose only among services of this environment')
-            [CompletionResult]::new('--region', '--region', [CompletionResultType]::ParameterName, 'Choose only among services of this region')
-            [CompletionResult]::new('--branch', '--branch', [CompletionResultType]::ParameterName, 'Choose only among services of this branch')
+            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Choose only among services of this environment; '''' means none')
+            [CompletionResult]::new('--region', '--region', [CompletionResultType]::ParameterName, 'Choose only among services of this region; '''' means none')
+            [CompletionResult]::new('--branch', '--branch', [CompletionResultType]::ParameterName, 'Choose only among services of this branch; '''' means none')
             [CompletionResult]::new('--commit', '--commit', [CompletionResultType]::ParameterName, 'Show only services of the commit that begins with this')
             [CompletionResult]::new('--targets', '--targets', [CompletionResultType]::ParameterName, 'Ask the processes that FILE lists, a Prometheus `file_sd` list or what `kubectl get pods -o json` prints; - is standard input; may be given several times')
             [CompletionResult]::new('--explain', '--explain', [CompletionResultType]::ParameterName, 'Show all details of one service: its schedule with the reason, its addresses, builds and generations')
@@ -186,9 +186,9 @@ Register-ArgumentCompleter -Native -CommandName 'goc-watchdog' -ScriptBlock {
             break
         }
         'goc-watchdog;total' {
-            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Choose only among services of this environment')
-            [CompletionResult]::new('--region', '--region', [CompletionResultType]::ParameterName, 'Choose only among services of this region')
-            [CompletionResult]::new('--branch', '--branch', [CompletionResultType]::ParameterName, 'Choose only among services of this branch')
+            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Choose only among services of this environment; '''' means none')
+            [CompletionResult]::new('--region', '--region', [CompletionResultType]::ParameterName, 'Choose only among services of this region; '''' means none')
+            [CompletionResult]::new('--branch', '--branch', [CompletionResultType]::ParameterName, 'Choose only among services of this branch; '''' means none')
             [CompletionResult]::new('--commit', '--commit', [CompletionResultType]::ParameterName, 'Choose the commit that begins with this')
             [CompletionResult]::new('--fail-under', '--fail-under', [CompletionResultType]::ParameterName, 'Fail if the percentage of all statements is lower; the exact value counts, not the rounded one')
             [CompletionResult]::new('--max-age', '--max-age', [CompletionResultType]::ParameterName, 'Fail if the last pull with an answer is longer ago')
@@ -209,9 +209,9 @@ Register-ArgumentCompleter -Native -CommandName 'goc-watchdog' -ScriptBlock {
             break
         }
         'goc-watchdog;history' {
-            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Choose only among services of this environment')
-            [CompletionResult]::new('--region', '--region', [CompletionResultType]::ParameterName, 'Choose only among services of this region')
-            [CompletionResult]::new('--branch', '--branch', [CompletionResultType]::ParameterName, 'Choose only among services of this branch')
+            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Choose only among services of this environment; '''' means none')
+            [CompletionResult]::new('--region', '--region', [CompletionResultType]::ParameterName, 'Choose only among services of this region; '''' means none')
+            [CompletionResult]::new('--branch', '--branch', [CompletionResultType]::ParameterName, 'Choose only among services of this branch; '''' means none')
             [CompletionResult]::new('--commit', '--commit', [CompletionResultType]::ParameterName, 'Show only rows of commits that begin with this')
             [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'Show only the newest N rows')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Form of the output')

@@ -38,9 +38,9 @@ set edit:completion:arg-completer[goc-watchdog] = {|@words|
             cand history 'Show the coverage of a service over time, row by row'
         }
         &'goc-watchdog;pull'= {
-            cand --env 'Choose only among services of this environment'
-            cand --region 'Choose only among services of this region'
-            cand --branch 'Choose only among services of this branch'
+            cand --env 'Choose only among services of this environment; '''' means none'
+            cand --region 'Choose only among services of this region; '''' means none'
+            cand --branch 'Choose only among services of this branch; '''' means none'
             cand --commit 'Pull only the commit that begins with this'
             cand --targets 'Ask the processes that FILE lists, a Prometheus `file_sd` list or what `kubectl get pods -o json` prints; - is standard input; may be given several times'
             cand --address 'Pull only this address and store its data under SERVICE, even if it is not listed there; with --to-inbox, save its data'
@@ -116,9 +116,9 @@ set edit:completion:arg-completer[goc-watchdog] = {|@words|
             cand --version 'Print version'
         }
         &'goc-watchdog;report'= {
-            cand --env 'Choose only among services of this environment'
-            cand --region 'Choose only among services of this region'
-            cand --branch 'Choose only among services of this branch'
+            cand --env 'Choose only among services of this environment; '''' means none'
+            cand --region 'Choose only among services of this region; '''' means none'
+            cand --branch 'Choose only among services of this branch; '''' means none'
             cand --format 'Form of the report, and the file to write it to; may be given several times [default: func]'
             cand -o 'File for the form without FILE, in place of stdout; with --format site, the folder'
             cand --output 'File for the form without FILE, in place of stdout; with --format site, the folder'
@@ -154,9 +154,9 @@ set edit:completion:arg-completer[goc-watchdog] = {|@words|
             cand --version 'Print version'
         }
         &'goc-watchdog;list'= {
-            cand --env 'Choose only among services of this environment'
-            cand --region 'Choose only among services of this region'
-            cand --branch 'Choose only among services of this branch'
+            cand --env 'Choose only among services of this environment; '''' means none'
+            cand --region 'Choose only among services of this region; '''' means none'
+            cand --branch 'Choose only among services of this branch; '''' means none'
             cand --commit 'Show only services of the commit that begins with this'
             cand --targets 'Ask the processes that FILE lists, a Prometheus `file_sd` list or what `kubectl get pods -o json` prints; - is standard input; may be given several times'
             cand --explain 'Show all details of one service: its schedule with the reason, its addresses, builds and generations'
@@ -178,9 +178,9 @@ set edit:completion:arg-completer[goc-watchdog] = {|@words|
             cand --version 'Print version'
         }
         &'goc-watchdog;total'= {
-            cand --env 'Choose only among services of this environment'
-            cand --region 'Choose only among services of this region'
-            cand --branch 'Choose only among services of this branch'
+            cand --env 'Choose only among services of this environment; '''' means none'
+            cand --region 'Choose only among services of this region; '''' means none'
+            cand --branch 'Choose only among services of this branch; '''' means none'
             cand --commit 'Choose the commit that begins with this'
             cand --fail-under 'Fail if the percentage of all statements is lower; the exact value counts, not the rounded one'
             cand --max-age 'Fail if the last pull with an answer is longer ago'
@@ -200,9 +200,9 @@ set edit:completion:arg-completer[goc-watchdog] = {|@words|
             cand --version 'Print version'
         }
         &'goc-watchdog;history'= {
-            cand --env 'Choose only among services of this environment'
-            cand --region 'Choose only among services of this region'
-            cand --branch 'Choose only among services of this branch'
+            cand --env 'Choose only among services of this environment; '''' means none'
+            cand --region 'Choose only among services of this region; '''' means none'
+            cand --branch 'Choose only among services of this branch; '''' means none'
             cand --commit 'Show only rows of commits that begin with this'
             cand --limit 'Show only the newest N rows'
             cand --format 'Form of the output'

@@ -40,9 +40,9 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_needs_command" -f -a "report" -
 complete -c goc-watchdog -n "__fish_goc_watchdog_needs_command" -f -a "list" -d 'List the services with their coverage, their state and the age of their data'
 complete -c goc-watchdog -n "__fish_goc_watchdog_needs_command" -f -a "total" -d 'Print the coverage of a service as one number'
 complete -c goc-watchdog -n "__fish_goc_watchdog_needs_command" -f -a "history" -d 'Show the coverage of a service over time, row by row'
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l env -d 'Choose only among services of this environment' -r
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l region -d 'Choose only among services of this region' -r
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l branch -d 'Choose only among services of this branch' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l env -d 'Choose only among services of this environment; \'\' means none' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l region -d 'Choose only among services of this region; \'\' means none' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l branch -d 'Choose only among services of this branch; \'\' means none' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l commit -d 'Pull only the commit that begins with this' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l targets -d 'Ask the processes that FILE lists, a Prometheus `file_sd` list or what `kubectl get pods -o json` prints; - is standard input; may be given several times' -r -F
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l address -d 'Pull only this address and store its data under SERVICE, even if it is not listed there; with --to-inbox, save its data' -r
@@ -108,9 +108,9 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -s q -l
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -s v -l verbose -d 'Print more, such as the reason why each service was or was not pulled'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -s V -l version -d 'Print version'
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l env -d 'Choose only among services of this environment' -r
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l region -d 'Choose only among services of this region' -r
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l branch -d 'Choose only among services of this branch' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l env -d 'Choose only among services of this environment; \'\' means none' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l region -d 'Choose only among services of this region; \'\' means none' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l branch -d 'Choose only among services of this branch; \'\' means none' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l format -d 'Form of the report, and the file to write it to; may be given several times [default: func]' -r -f -a "func\t'Byte for byte the table of `go tool cover -func`'
 text\t'Packages and files for people, with the lines that are not covered'
 json\t'Totals, packages, files, functions and uncovered ranges, for scripts'
@@ -156,9 +156,9 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -s q -
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -s v -l verbose -d 'Print more, such as the reason why each service was or was not pulled'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -s V -l version -d 'Print version'
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l env -d 'Choose only among services of this environment' -r
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l region -d 'Choose only among services of this region' -r
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l branch -d 'Choose only among services of this branch' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l env -d 'Choose only among services of this environment; \'\' means none' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l region -d 'Choose only among services of this region; \'\' means none' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l branch -d 'Choose only among services of this branch; \'\' means none' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l commit -d 'Show only services of the commit that begins with this' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l targets -d 'Ask the processes that FILE lists, a Prometheus `file_sd` list or what `kubectl get pods -o json` prints; - is standard input; may be given several times' -r -F
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l explain -d 'Show all details of one service: its schedule with the reason, its addresses, builds and generations' -r
@@ -177,9 +177,9 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -s q -l 
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -s v -l verbose -d 'Print more, such as the reason why each service was or was not pulled'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -s V -l version -d 'Print version'
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l env -d 'Choose only among services of this environment' -r
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l region -d 'Choose only among services of this region' -r
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l branch -d 'Choose only among services of this branch' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l env -d 'Choose only among services of this environment; \'\' means none' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l region -d 'Choose only among services of this region; \'\' means none' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l branch -d 'Choose only among services of this branch; \'\' means none' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l commit -d 'Choose the commit that begins with this' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l fail-under -d 'Fail if the percentage of all statements is lower; the exact value counts, not the rounded one' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l max-age -d 'Fail if the last pull with an answer is longer ago' -r
@@ -196,9 +196,9 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -s q -l
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -s v -l verbose -d 'Print more, such as the reason why each service was or was not pulled'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -s V -l version -d 'Print version'
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand history" -l env -d 'Choose only among services of this environment' -r
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand history" -l region -d 'Choose only among services of this region' -r
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand history" -l branch -d 'Choose only among services of this branch' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand history" -l env -d 'Choose only among services of this environment; \'\' means none' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand history" -l region -d 'Choose only among services of this region; \'\' means none' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand history" -l branch -d 'Choose only among services of this branch; \'\' means none' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand history" -l commit -d 'Show only rows of commits that begin with this' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand history" -l limit -d 'Show only the newest N rows' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand history" -l format -d 'Form of the output' -r -f -a "text\t'Text for people'

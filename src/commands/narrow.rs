@@ -7,15 +7,15 @@ use crate::fleet::pick::ServiceQuery;
 /// Fields that a service must have besides its name.
 #[derive(Args, Debug)]
 pub(crate) struct NarrowArgs {
-    /// Choose only among services of this environment.
+    /// Choose only among services of this environment; '' means none.
     #[arg(long, value_name = "ENV")]
     env: Option<String>,
 
-    /// Choose only among services of this region.
+    /// Choose only among services of this region; '' means none.
     #[arg(long, value_name = "REGION")]
     region: Option<String>,
 
-    /// Choose only among services of this branch.
+    /// Choose only among services of this branch; '' means none.
     #[arg(long, value_name = "BRANCH")]
     branch: Option<String>,
 }

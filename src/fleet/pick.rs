@@ -1,5 +1,6 @@
 //! The search for the services that a person named.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -8,20 +9,21 @@ use chrono::{DateTime, Utc};
 use super::ids::{KeyId, ServiceId};
 use super::key_entry::{KeyEntry, ServiceName};
 use super::records::Key;
-use super::targets::may_be_same;
+use super::targets::{ServiceFields, may_be_same};
 use crate::names::{CommitChoice, Fit, fit, nearest, printable};
 
 /// Number of candidates in the message about an ambiguous query.
 const SHOWN_CANDIDATES: usize = 10;
 
-/// The name of a service, or a part of one, as a person typed it, and the fields that it must have besides.
+/// The name of a service, or a part of one, as a person typed it, and the fields that it must have besides. An empty
+/// field is one that the service does not have.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct ServiceQuery<'a> {
     pub(crate) text: &'a str,
     pub(crate) env: Option<&'a str>,
     pub(crate) region: Option<&'a str>,
     pub(crate) branch: Option<&'a str>,
-    /// The first digits of a commit, at least four, or more digits than the name has.
+    /// The first digits of a commit, at least four, or more digits than the name has; `""` for none.
     pub(crate) commit: Option<&'a str>,
 }
 
@@ -40,7 +42,10 @@ impl<'a> ServiceQuery<'a> {
         self.env.is_none_or(|env| env == key.env)
             && self.region.is_none_or(|region| region == key.region)
             && self.branch.is_none_or(|wanted| wanted == branch)
-            && self.commit.is_none_or(|commit| is_same_commit(commit, &key.commit))
+            && self.commit.is_none_or(|commit| match commit {
+                "" => key.commit.is_empty(),
+                commit => is_same_commit(commit, &key.commit),
+            })
     }
 }
 
@@ -50,8 +55,11 @@ pub(crate) enum PickError {
     /// The query fits services that differ in more than the commit.
     Ambiguous {
         query: String,
-        /// The names that fit, one of each environment, region, app and branch; those that run stand first.
+        /// The names that fit, one of each environment, region, app and branch; those that run stand first. Services
+        /// with the same name have the fields in which they differ behind it.
         candidates: Vec<String>,
+        /// Some of the services have the same name.
+        has_same_names: bool,
     },
     /// The query fits no service.
     NotFound {
@@ -78,13 +86,13 @@ impl std::error::Error for PickError {}
 impl fmt::Display for PickError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Ambiguous { query, candidates } => {
-                write!(
-                    f,
-                    "\"{}\" fits {} services; give more of the name, or --env, --region or --branch:",
-                    printable(query),
-                    candidates.len()
-                )?;
+            Self::Ambiguous { query, candidates, has_same_names } => {
+                let remedy = match has_same_names {
+                    true => "narrow them with --env, --region, --branch or --commit, where '' means none",
+                    false => "give more of the name, or --env, --region or --branch",
+                };
+                let count = candidates.len();
+                write!(f, "\"{}\" fits {count} services; {remedy}:", printable(query))?;
                 for candidate in candidates.iter().take(SHOWN_CANDIDATES) {
                     write!(f, "\n  {}", printable(candidate))?;
                 }
@@ -244,8 +252,15 @@ impl<'a> Fitting<'a> {
             .filter_map(|names| names.into_iter().max_by_key(|(entry, _)| age(entry)))
             .collect();
         candidates.sort_by_key(|(entry, _)| std::cmp::Reverse(age(entry)));
-        let candidates = candidates.into_iter().map(|(_, member)| member.name.clone()).collect();
-        PickError::Ambiguous { query: query.text.to_owned(), candidates }
+        let differing: Vec<Option<String>> =
+            candidates.iter().map(|candidate| differences(candidate, &candidates)).collect();
+        let has_same_names = differing.iter().any(Option::is_some);
+        let shown = |((_, member), differing): (&(_, &ServiceName), Option<String>)| match differing {
+            Some(fields) => format!("{} ({fields})", member.name),
+            None => member.name.clone(),
+        };
+        let candidates = candidates.iter().zip(differing).map(shown).collect();
+        PickError::Ambiguous { query: query.text.to_owned(), candidates, has_same_names }
     }
 }
 
@@ -258,9 +273,40 @@ impl ServiceQuery<'_> {
             ("--commit", self.commit),
         ];
         let given =
-            options.into_iter().filter_map(|(name, value)| Some(format!("{name} {}", printable(value?))));
+            options.into_iter().filter_map(|(name, value)| Some(format!("{name} {}", option_value(value?))));
         given.collect::<Vec<String>>().join(" and ")
     }
+}
+
+/// Returns the value of an option as it is typed.
+fn option_value(value: &str) -> Cow<'_, str> {
+    if value.is_empty() { "''".into() } else { printable(value) }
+}
+
+/// Returns the fields in which a service differs from others with the same name; `None` where no other one has it.
+fn differences(
+    (entry, member): &(&KeyEntry, &ServiceName),
+    candidates: &[(&KeyEntry, &ServiceName)],
+) -> Option<String> {
+    let fields = |entry: &KeyEntry, branch: &str| ServiceFields::from_key(&entry.key, branch).to_list();
+    let own = fields(entry, &member.branch);
+    let same: Vec<[String; 5]> = candidates
+        .iter()
+        .filter(|(_, other)| other.name == member.name)
+        .map(|(entry, other)| fields(entry, &other.branch))
+        .collect();
+    if same.len() < 2 {
+        return None;
+    }
+    let named = ["env", "region", "app", "branch", "commit"].into_iter().zip(&own).enumerate();
+    let differing = named.filter(|(at, (_, value))| same.iter().any(|other| other[*at] != **value));
+    let shown: Vec<String> = differing
+        .map(|(_, (name, value))| match value.as_str() {
+            "" => format!("no {name}"),
+            value => format!("{name} {value}"),
+        })
+        .collect();
+    Some(shown.join(", "))
 }
 
 fn newest<'a>(entries: &[&'a KeyEntry]) -> &'a KeyEntry {
@@ -369,6 +415,34 @@ mod tests {
         );
         assert_eq!(error("pya"), "no service fits \"pya\", did you mean \"staging_th_pay_fix_aaaaaa3\"?");
         assert_eq!(error(""), "no service fits \"\", `goc-watchdog list` shows them all");
+    }
+
+    #[test]
+    fn services_with_the_same_name_are_told_apart_by_their_fields() {
+        let name = "staging_shopd_740e1a2";
+        let mut labelled = entry(1, name, true, 1);
+        labelled.key = Key {
+            env: "staging".to_owned(),
+            region: String::new(),
+            app: "shopd".to_owned(),
+            commit: "740e1a2".to_owned(),
+        };
+        let entries = [labelled, entry(2, name, true, 2)];
+        let query = ServiceQuery::from_text(name);
+        assert_eq!(
+            pick(&query, &entries).unwrap_err().to_string(),
+            "\"staging_shopd_740e1a2\" fits 2 services; narrow them with --env, --region, --branch or --commit, where '' \
+             means none:\n  \
+             staging_shopd_740e1a2 (no env, app staging_shopd_740e1a2, no commit)\n  \
+             staging_shopd_740e1a2 (env staging, app shopd, commit 740e1a2)"
+        );
+        let picked = |query| pick(&query, &entries).unwrap().entry.id.0;
+        assert_eq!(picked(ServiceQuery { env: Some("staging"), ..query }), 1);
+        assert_eq!(picked(ServiceQuery { env: Some(""), ..query }), 2);
+        assert_eq!(picked(ServiceQuery { commit: Some("740e1a2"), ..query }), 1);
+        assert_eq!(picked(ServiceQuery { commit: Some(""), ..query }), 2);
+        let none = ServiceQuery { env: Some(""), commit: Some("740e"), ..query };
+        assert!(pick(&none, &entries).unwrap_err().to_string().contains("has --env '' and --commit 740e, "));
     }
 
     #[test]
