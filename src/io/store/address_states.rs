@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use chrono::{DateTime, Utc};
 use rusqlite::{Row, params};
 
-use super::damage::ValueOwner;
+use super::damage::{ValueOwner, is_of_value};
 use super::reading::{key_owner, maybe_time, time, unknown};
 use super::{Store, StoreError, Writer};
 use crate::address::normal_form;
@@ -97,6 +97,14 @@ impl Store {
     }
 }
 
+/// Reads a key and an address; `None` for damaged values.
+fn readable_state(row: &Row<'_>) -> rusqlite::Result<Option<(KeyId, String)>> {
+    match row.get(0).and_then(|key| Ok((key, row.get(1)?))) {
+        Err(error) if is_of_value(&error) => Ok(None),
+        state => state.map(Some),
+    }
+}
+
 impl Writer<'_> {
     pub(super) fn set_address_state(
         &self,
@@ -133,13 +141,16 @@ impl Writer<'_> {
         let mut statement = connection.prepare_cached(sql)?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
-            listed.insert((row.get(0)?, normal_form(&row.get::<_, String>(1)?)));
+            // A damaged address is no address of a state.
+            if let Some((key, address)) = readable_state(row)? {
+                listed.insert((key, normal_form(&address)));
+            }
         }
         let sql = "SELECT key_id, address FROM address
                    WHERE coalesce(last_answer_at, '') < ?1 AND coalesce(next_try_at, '') < ?1";
         let mut statement = connection.prepare_cached(sql)?;
-        let old = statement.query_map([iso(before)], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        for state in old.collect::<rusqlite::Result<Vec<(KeyId, String)>>>()? {
+        let old = statement.query_map([iso(before)], readable_state)?;
+        for state in old.collect::<rusqlite::Result<Vec<_>>>()?.into_iter().flatten() {
             if !listed.contains(&state) {
                 let (key, address) = state;
                 self.run("DELETE FROM address WHERE key_id = ?1 AND address = ?2", params![key, address])?;
