@@ -58,8 +58,7 @@ pub(crate) enum PickError {
         /// The names that fit, one of each environment, region, app and branch; those that run stand first. Services
         /// with the same name have the fields in which they differ behind it.
         candidates: Vec<String>,
-        /// Some of the services have the same name.
-        has_same_names: bool,
+        narrowing: Narrowing,
     },
     /// The query fits no service.
     NotFound {
@@ -81,16 +80,44 @@ pub(crate) enum PickError {
     },
 }
 
+/// The options that tell services apart, the one that reaches furthest last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Narrowing {
+    /// Each service has a name of its own.
+    Name,
+    /// Some have the same name, and another environment, region or branch.
+    Place,
+    /// Some have the same name, environment, region and branch.
+    Commit,
+}
+
+impl Narrowing {
+    /// Returns the options that tell services with the same name apart.
+    fn among(same: &[ServiceFields]) -> Self {
+        let places: BTreeSet<_> = same.iter().map(|it| (&it.env, &it.region, &it.branch)).collect();
+        match same.len() {
+            1 => Self::Name,
+            services if services == places.len() => Self::Place,
+            _ => Self::Commit,
+        }
+    }
+
+    fn advice(self) -> &'static str {
+        match self {
+            Self::Name => "give more of the name, or --env, --region or --branch",
+            Self::Place => "narrow them with --env, --region or --branch, where '' means none",
+            Self::Commit => "narrow them with --env, --region, --branch or --commit, where '' means none",
+        }
+    }
+}
+
 impl std::error::Error for PickError {}
 
 impl fmt::Display for PickError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Ambiguous { query, candidates, has_same_names } => {
-                let remedy = match has_same_names {
-                    true => "narrow them with --env, --region, --branch or --commit, where '' means none",
-                    false => "give more of the name, or --env, --region or --branch",
-                };
+            Self::Ambiguous { query, candidates, narrowing } => {
+                let remedy = narrowing.advice();
                 let count = candidates.len();
                 write!(f, "\"{}\" fits {count} services; {remedy}:", printable(query))?;
                 for candidate in candidates.iter().take(SHOWN_CANDIDATES) {
@@ -252,15 +279,8 @@ impl<'a> Fitting<'a> {
             .filter_map(|names| names.into_iter().max_by_key(|(entry, _)| age(entry)))
             .collect();
         candidates.sort_by_key(|(entry, _)| std::cmp::Reverse(age(entry)));
-        let differing: Vec<Option<String>> =
-            candidates.iter().map(|candidate| differences(candidate, &candidates)).collect();
-        let has_same_names = differing.iter().any(Option::is_some);
-        let shown = |((_, member), differing): (&(_, &ServiceName), Option<String>)| match differing {
-            Some(fields) => format!("{} ({fields})", member.name),
-            None => member.name.clone(),
-        };
-        let candidates = candidates.iter().zip(differing).map(shown).collect();
-        PickError::Ambiguous { query: query.text.to_owned(), candidates, has_same_names }
+        let (candidates, narrowing) = shown_names(&candidates);
+        PickError::Ambiguous { query: query.text.to_owned(), candidates, narrowing }
     }
 }
 
@@ -283,30 +303,34 @@ fn option_value(value: &str) -> Cow<'_, str> {
     if value.is_empty() { "''".into() } else { printable(value) }
 }
 
-/// Returns the fields in which a service differs from others with the same name; `None` where no other one has it.
-fn differences(
-    (entry, member): &(&KeyEntry, &ServiceName),
-    candidates: &[(&KeyEntry, &ServiceName)],
-) -> Option<String> {
-    let fields = |entry: &KeyEntry, branch: &str| ServiceFields::from_key(&entry.key, branch).to_list();
-    let own = fields(entry, &member.branch);
-    let same: Vec<[String; 5]> = candidates
-        .iter()
-        .filter(|(_, other)| other.name == member.name)
-        .map(|(entry, other)| fields(entry, &other.branch))
-        .collect();
-    if same.len() < 2 {
-        return None;
+/// Returns the names of services, each with the fields in which it differs from others of the same name, and the options
+/// that tell all of them apart.
+fn shown_names(services: &[(&KeyEntry, &ServiceName)]) -> (Vec<String>, Narrowing) {
+    let fields = |entry: &KeyEntry, member: &ServiceName| ServiceFields::from_key(&entry.key, &member.branch);
+    let mut by_name: BTreeMap<&str, Vec<ServiceFields>> = BTreeMap::new();
+    for (entry, member) in services {
+        by_name.entry(&member.name).or_default().push(fields(entry, member));
     }
-    let named = ["env", "region", "app", "branch", "commit"].into_iter().zip(&own).enumerate();
-    let differing = named.filter(|(at, (_, value))| same.iter().any(|other| other[*at] != **value));
+    let shown = services.iter().map(|(entry, member)| match &by_name[&*member.name][..] {
+        [_] => member.name.clone(),
+        same => format!("{} ({})", member.name, differences(&fields(entry, member), same)),
+    });
+    let narrowing = by_name.values().map(|same| Narrowing::among(same)).max().unwrap_or(Narrowing::Name);
+    (shown.collect(), narrowing)
+}
+
+/// Returns the fields of a service in which others differ from it.
+fn differences(own: &ServiceFields, others: &[ServiceFields]) -> String {
+    let others: Vec<[String; 5]> = others.iter().map(ServiceFields::to_list).collect();
+    let named = ["env", "region", "app", "branch", "commit"].into_iter().zip(own.to_list()).enumerate();
+    let differing = named.filter(|(at, (_, value))| others.iter().any(|other| other[*at] != *value));
     let shown: Vec<String> = differing
         .map(|(_, (name, value))| match value.as_str() {
             "" => format!("no {name}"),
             value => format!("{name} {value}"),
         })
         .collect();
-    Some(shown.join(", "))
+    shown.join(", ")
 }
 
 fn newest<'a>(entries: &[&'a KeyEntry]) -> &'a KeyEntry {
@@ -427,12 +451,23 @@ mod tests {
             app: "shopd".to_owned(),
             commit: "740e1a2".to_owned(),
         };
+        let mut without_env = labelled.clone();
+        (without_env.key.env, without_env.key.app) = (String::new(), "staging_shopd".to_owned());
+        let error =
+            pick(&ServiceQuery::from_text(name), &[without_env, entry(2, name, true, 2)]).unwrap_err();
+        let error = error.to_string();
+        assert!(
+            error.contains(
+                "2 services; narrow them with --env, --region, --branch or --commit, where '' means none:"
+            ),
+            "{error}"
+        );
         let entries = [labelled, entry(2, name, true, 2)];
         let query = ServiceQuery::from_text(name);
         assert_eq!(
             pick(&query, &entries).unwrap_err().to_string(),
-            "\"staging_shopd_740e1a2\" fits 2 services; narrow them with --env, --region, --branch or --commit, where '' \
-             means none:\n  \
+            "\"staging_shopd_740e1a2\" fits 2 services; narrow them with --env, --region or --branch, where '' means \
+             none:\n  \
              staging_shopd_740e1a2 (no env, app staging_shopd_740e1a2, no commit)\n  \
              staging_shopd_740e1a2 (env staging, app shopd, commit 740e1a2)"
         );
