@@ -539,7 +539,7 @@ _goc_watchdog_with_services() {
     local services
     if [[ $2 != -* ]]; then
         # Each service is one word without special characters.
-        services=($("$1" list --complete "${COMP_WORDS[@]:0:COMP_CWORD+1}" 2>/dev/null))
+        services=($("${1/#\~\//$HOME/}" list --complete "${COMP_WORDS[@]:0:COMP_CWORD+1}" 2>/dev/null))
         [[ ${#services[@]} -eq 0 ]] || COMPREPLY=("${services[@]}")
     fi
 }

@@ -217,7 +217,8 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand history" -s V 
 # Prints the services that may stand at the cursor, from the database.
 function __fish_goc_watchdog_services
     set -l line (commandline -opc) (commandline -ct)
-    command $line[1] list --complete $line 2>/dev/null
+    set -l program (string replace --regex '^~(?=/)' $HOME -- $line[1])
+    command --search --quiet $program; and command $program list --complete $line 2>/dev/null
 end
 
 complete -c goc-watchdog -n "not __fish_goc_watchdog_needs_command" -f -a "(__fish_goc_watchdog_services)"

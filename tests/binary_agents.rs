@@ -107,6 +107,17 @@ fn the_meta_comes_once_and_counters_alone_after_it() {
 }
 
 #[test]
+fn an_agent_that_refuses_the_query_for_counters_alone_is_asked_for_everything() {
+    let (world, agents) = world_with(1);
+    agents[0].behave(Behaviour::RefuseQueries);
+    for hits in 1..=2 {
+        agents[0].hit(&[0, 2], 1);
+        world.run(&["pull", "--force", "--change", "counts"]).assert_code(0);
+        assert_eq!(world.echo_counts(), [0, 0, 0, hits, hits, 0]);
+    }
+}
+
+#[test]
 fn the_kind_is_found_out_remembered_and_asked_anew() {
     let (world, agents) = world_with(1);
     agents[0].hit(&[0], 1);

@@ -231,9 +231,11 @@ impl Layout {
             table.force_no_tty();
         }
         table.add_rows(rows.iter().map(|row| self.beside.iter().map(|place| place.cell(row))));
-        for (column, place) in table.column_iter_mut().zip(&self.beside) {
-            let width = u16::try_from(place.width).unwrap_or(u16::MAX).saturating_add(GAP);
-            column.set_padding((0, GAP)).set_constraint(ColumnConstraint::Absolute(Width::Fixed(width)));
+        for (number, (column, place)) in table.column_iter_mut().zip(&self.beside).enumerate() {
+            // Blanks with a style stay at the end of a line.
+            let gap = if number + 1 < self.beside.len() { GAP } else { 0 };
+            let width = u16::try_from(place.width).unwrap_or(u16::MAX).saturating_add(gap);
+            column.set_padding((0, gap)).set_constraint(ColumnConstraint::Absolute(Width::Fixed(width)));
         }
         let indent = if self.above.is_empty() { 0 } else { INDENT };
         for line in table.lines() {
@@ -311,6 +313,7 @@ mod tests {
 
     use super::*;
     use crate::commands::show;
+    use comfy_table::Color;
 
     /// The columns of `list`.
     const LIST: [Column; 10] = [
@@ -450,6 +453,24 @@ http://10.2.3.4:49970
             assert_readable(&LIST, &rows);
         }
         assert_readable(&PRUNE, &[address(1), address(49970)]);
+    }
+
+    #[test]
+    fn lines_with_styles_are_no_longer_than_the_terminal() {
+        let rows =
+            [service("cart", SHORT_COMMIT, "compose", "ok"), service("pay", SHORT_COMMIT, "", "partial")];
+        let cells = |row: &[String; 10]| std::array::from_fn(|at| show::cell(&row[at]).fg(Color::Green));
+        for width in 40..=130 {
+            let mut out = Vec::new();
+            write(&LIST, &rows, cells, Screen { width: Some(width), has_styles: true }, &mut out).unwrap();
+            for line in String::from_utf8(out).unwrap().lines() {
+                let mut parts = line.split("\u{1b}[");
+                let plain = parts.next().unwrap_or_default().to_owned();
+                let plain =
+                    parts.fold(plain, |plain, part| plain + part.split_once('m').unwrap_or_default().1);
+                assert!(plain.width() <= width || plain.split_whitespace().count() == 1, "{width}: {line:?}");
+            }
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::access::Caller;
 use crate::cli::{Cli, GlobalOptions};
 use crate::exit::ExitCode;
 use crate::fleet::completion::completions;
-use crate::io::store::Store;
+use crate::io::store::{self, Store};
 use crate::io::workdir::Workdir;
 
 /// Prints the services that may stand at the end of a command line, one in a line. Nothing is printed where there is no
@@ -19,6 +19,7 @@ pub(crate) fn run(line: &[String], global: &GlobalOptions, caller: Caller) -> Re
     let mut command = Cli::command();
     command.build();
     let Some(wanted) = WantedService::from_line(&command, line) else { return Ok(ExitCode::Done) };
+    store::never_wait();
     let root = wanted.root.map_or_else(|| global.root.clone(), below_home);
     let known =
         Workdir::new(&root, caller, global.trust_root || wanted.trusts_root).ok().and_then(|workdir| {
@@ -55,6 +56,7 @@ impl<'l> WantedService<'l> {
     /// of a service.
     fn from_line(program: &Command, line: &'l [String]) -> Option<Self> {
         let (word, before) = line.split_last()?;
+        let word = word.as_str();
         let mut command = program;
         let (mut root, mut trusts_root) = (None, false);
         // The option whose value comes next.
@@ -86,6 +88,12 @@ impl<'l> WantedService<'l> {
                 places += 1;
             }
         }
+        let value = word.split_once('=').filter(|_| option.is_none() && !options_end);
+        let named = value.and_then(|(name, value)| {
+            let name = name.strip_prefix("--")?;
+            Some((command.get_arguments().find(|argument| argument.get_long() == Some(name))?, value))
+        });
+        let (option, word) = named.map_or((option, word), |(named, value)| (Some(named), value));
         let argument = match option {
             Some(option) => Some(option),
             None => command.get_positionals().nth(places).or_else(|| {
@@ -96,8 +104,8 @@ impl<'l> WantedService<'l> {
             }),
         };
         let is_service = |argument: &Arg| {
-            let names = argument.get_value_names().unwrap_or_default();
-            names.iter().any(|name| name.split('|').any(|name| name == "SERVICE"))
+            let values = argument.get_value_names().unwrap_or_default();
+            values.iter().any(|name| name.split('|').any(|name| name == "SERVICE"))
         };
         // bash makes a word of the sign in `--explain=cart`.
         let word = if word == "=" && option.is_some() { "" } else { word };
@@ -130,6 +138,8 @@ mod tests {
             ("goc-watchdog list --explain ca", word("ca")),
             ("goc-watchdog list --explain = ca", word("ca")),
             ("goc-watchdog list --explain =", word("")),
+            ("goc-watchdog list --explain=ca", word("ca")),
+            ("goc-watchdog list --format=ca", None),
             ("goc-watchdog report cart --against ca", word("ca")),
             ("goc-watchdog total --fail-under 80 ca", word("ca")),
             ("goc-watchdog total --fail-under=80 ca", word("ca")),

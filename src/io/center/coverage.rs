@@ -74,8 +74,15 @@ impl Client {
         reservation: Option<&mut Reservation>,
     ) -> Result<CoverageAnswer, HttpError> {
         let base = base_url(address)?;
-        let query = if with_meta { "" } else { "?nometa=1" };
-        let (mut headers, response) = self.get_from_agent(&format!("{base}/coverage{query}"))?;
+        let all = || self.get_from_agent(&format!("{base}/coverage"));
+        let (mut headers, response) = match with_meta {
+            true => all(),
+            // An agent that knows no such query may take it for a mistake.
+            false => match self.get_from_agent(&format!("{base}/coverage?nometa=1")) {
+                Err(HttpError::Status { status: 400 | 422, .. }) => all(),
+                answer => answer,
+            },
+        }?;
         let max_bytes = self.options.limits.max_bytes;
         let body = response.into_body().into_reader();
         let (json, bytes) = coverage_json::read(body, max_bytes, reservation).map_err(HttpError::from)?;

@@ -28,7 +28,7 @@ mod waiting;
 mod writer;
 
 pub(crate) use upgrade::{Outdated, Upgrade};
-pub(crate) use waiting::tell_waits;
+pub(crate) use waiting::{never_wait, tell_waits};
 
 pub(crate) use damage::Damage;
 pub(crate) use error::StoreError;

@@ -20,6 +20,14 @@ pub(crate) fn tell_waits(notice: fn(&Path)) {
     let _ = NOTICE.set(notice);
 }
 
+/// The mark that this run does not wait.
+static IS_HASTY: AtomicBool = AtomicBool::new(false);
+
+/// Has each wait of this run fail at once: a person who types a command line waits for nothing.
+pub(crate) fn never_wait() {
+    IS_HASTY.store(true, Ordering::Relaxed);
+}
+
 /// The next step of a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum WaitStep {
@@ -42,7 +50,7 @@ impl WaitStep {
 /// Waits a moment; tells whether to try again.
 pub(super) fn wait(attempt: i32, path: &Path) -> bool {
     let step = WaitStep::after(u32::try_from(attempt).unwrap_or(u32::MAX));
-    if step == WaitStep::GiveUp {
+    if step == WaitStep::GiveUp || IS_HASTY.load(Ordering::Relaxed) {
         return false;
     }
     // Several threads may wait for the same lock, each with its own connection; one notice is enough.
