@@ -254,6 +254,24 @@ fn a_file_joins_the_process_of_its_pod_that_is_pulled_later() {
 }
 
 #[test]
+fn a_file_is_not_of_another_process_of_its_pod_with_another_id() {
+    let world = World::new();
+    world.configure("[pull]\nchange = \"counts\"\n");
+    let agents = [1, 2].map(|_| Coverport::start(&program()));
+    let targets = agents.each_ref().map(|agent| agent.url().replace("http://", ""));
+    let file = world.home().join("targets.json");
+    let list = json!([{"targets": targets, "labels": {"service": ECHO, "pod": "pod-0"}}]);
+    fs::write(&file, list.to_string()).unwrap();
+    agents[0].switch_to(7, &[1, 2, 1]);
+    agents[1].switch_to(8, &[4, 4, 4]);
+    world.run(&["pull", "--force", "--targets", file.to_str().unwrap()]).assert_code(0);
+    assert_eq!(world.echo_counts(), [5, 6, 5]);
+    leave_file(&world, &format!("{ECHO}/pod-0"), 7, 1, [3, 3, 3]);
+    world.run(&["pull", "--force", "--targets", file.to_str().unwrap()]).assert_code(0);
+    assert_eq!(world.echo_counts(), [7, 7, 7]);
+}
+
+#[test]
 fn files_of_several_folders_are_those_of_several_processes_of_which_one_may_be_the_pulled_one() {
     let (world, agent) = world();
     pull(&world, &agent, 1, [1, 0, 1]);

@@ -68,7 +68,7 @@ fn has_nanosecond(name: &str) -> bool {
 /// The evidence that a process of a folder and one that was pulled over HTTP are the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kinship {
-    /// The process was pulled as that of its pod.
+    /// The process was pulled as that of its pod, and no other process id is known of it.
     Pod,
     /// The process id is the same, and the pod is not known on both sides.
     Pid,
@@ -102,11 +102,14 @@ impl<'a> LeftName<'a> {
 /// Returns the evidence that a process of the same program with this pod and process id is the one that was pulled.
 ///
 /// The pods are those with which it was pulled, because another pod may have its address now. A process that is known to
-/// be of another pod is another process.
+/// be of another pod is another process, and so is one with another id: its agent and its file tell the same id.
 pub(crate) fn kinship((pod, pid): (Option<&str>, u64), pulled: &Process) -> Option<Kinship> {
+    if pulled.pid.is_some_and(|pulled| u64::from(pulled) != pid) {
+        return None;
+    }
     match pod.filter(|_| !pulled.pods.is_empty()).map(|pod| pulled.pods.contains(pod)) {
         Some(true) => Some(Kinship::Pod),
-        None if pulled.pid.is_some_and(|pulled| u64::from(pulled) == pid) => Some(Kinship::Pid),
+        None if pulled.pid.is_some() => Some(Kinship::Pid),
         _ => None,
     }
 }
@@ -143,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_that_is_pulled_is_that_of_a_folder_by_its_pod_else_by_its_id() {
+    fn a_process_that_is_pulled_is_that_of_a_folder_by_its_pod_and_id_or_by_its_id() {
         let meta = build("lib").fingerprint();
         let answered = |pid, pods: &[&str]| {
             let pods: BTreeSet<String> = pods.iter().map(|&pod| pod.to_owned()).collect();
@@ -163,7 +166,9 @@ mod tests {
             LeftName::parse(address).unwrap().kinship(&answered(pid, pods))
         };
         let (of_pod, of_none) = (left(Some("pod-1"), 1), left(None, 1));
-        assert_eq!(kinship(&of_pod, Some(7), &["pod-0", "pod-1"]), Some(Kinship::Pod));
+        assert_eq!(kinship(&of_pod, Some(1), &["pod-0", "pod-1"]), Some(Kinship::Pod));
+        assert_eq!(kinship(&of_pod, None, &["pod-0", "pod-1"]), Some(Kinship::Pod));
+        assert_eq!(kinship(&of_pod, Some(7), &["pod-0", "pod-1"]), None);
         assert_eq!(kinship(&of_pod, Some(1), &["pod-0"]), None);
         assert_eq!(kinship(&of_pod, Some(1), &[]), Some(Kinship::Pid));
         assert_eq!(kinship(&of_none, Some(1), &["pod-0"]), Some(Kinship::Pid));
