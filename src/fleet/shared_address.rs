@@ -185,4 +185,18 @@ mod tests {
         assert!(!is_evidence(Mode::Atomic, &[0, 0], &[4, 0]), "a life without hits");
         assert!(!is_evidence(Mode::Set, &[1, 0], &[1, 1]), "counts of this mode are not added");
     }
+
+    #[test]
+    fn no_count_is_lost_where_an_answer_fits_a_greater_life_by_noise() {
+        // The answer goes on with the second life, and with the first one but for one block.
+        let mut one = vec![1_000_000, 50];
+        one.resize(11, 1);
+        let mut other = vec![6, 6];
+        other.resize(11, 21);
+        let answered: Vec<u64> = [6, 60].into_iter().chain([22; 9]).collect();
+        let resumed = placed(&[&one, &other], &answered, false).resumed.unwrap();
+        assert_eq!((resumed.index, &*resumed.others), (1, &[0][..]));
+        let total: Vec<u64> = answered.iter().zip(&resumed.rest).map(|(now, rest)| now + rest).collect();
+        assert_eq!(total[..3], [1_000_006, 66, 23]);
+    }
 }

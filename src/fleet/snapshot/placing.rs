@@ -216,7 +216,8 @@ pub(crate) struct ResumedLife {
 /// `lives` are all lives of its address; `counts_of` returns counters only for those of its build. A closed life is
 /// possible unless another process was seen at the address after it. Of several possible lives the one to which the
 /// answer adds least is taken. Several are possible only after a clock went back; then the other lives together keep
-/// only their counts beyond the largest of all, so that nothing is counted twice whichever life goes on.
+/// only their counts beyond the largest of all, so that nothing is counted twice whichever life goes on, and nothing that
+/// was counted is lost.
 pub(crate) fn resumed<E>(
     mode: Mode,
     lives: &[LifeTimes],
@@ -230,7 +231,7 @@ pub(crate) fn resumed<E>(
                 !other.is_mixture && other.pulled_at > life.pulled_at && !doubt.concerns_life(other)
             })
     };
-    let mut best: Option<(u128, ResumedLife)> = None;
+    let mut best: Option<(u128, Vec<u64>, ResumedLife)> = None;
     let (mut sum, mut largest) = (vec![0_u64; answered.len()], vec![0_u64; answered.len()]);
     let mut smallest = answered.to_vec();
     for (index, life) in lives.iter().enumerate() {
@@ -245,19 +246,23 @@ pub(crate) fn resumed<E>(
         let added = counts.iter().zip(&then).map(|(now, then)| u128::from(now - then)).sum();
         let mut next = ResumedLife { index, then, others: Vec::new(), rest: Vec::new(), least: Vec::new() };
         best = Some(match best {
-            None => (added, next),
-            Some((least, mut best)) if least <= added => {
+            None => (added, counts, next),
+            Some((least, now, mut best)) if least <= added => {
                 best.others.push(index);
-                (least, best)
+                (least, now, best)
             }
-            Some((_, best)) => {
+            Some((.., best)) => {
                 next.others = best.others;
                 next.others.push(best.index);
-                (added, next)
+                (added, counts, next)
             }
         });
     }
-    Ok(best.map(|(_, best)| ResumedLife { rest: beyond(&sum, &largest), least: smallest, ..best }))
+    Ok(best.map(|(_, now, best)| {
+        // A life that the answer fits only because a fall is noise may have more than the life that goes on has now.
+        let counted: Vec<u64> = now.iter().zip(&largest).map(|(&now, &largest)| now.min(largest)).collect();
+        ResumedLife { rest: beyond(&sum, &counted), least: smallest, ..best }
+    }))
 }
 
 /// Finds the place where no time can be trusted. A life that the snapshot goes on with by its counters may be that of
