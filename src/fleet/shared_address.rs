@@ -26,9 +26,22 @@ pub(crate) struct SharedPlace {
 }
 
 /// Tells whether an answer that fell against the open life shows that this ended life goes on, so that the address has
-/// several processes. A life without hits tells nothing.
+/// several processes.
+///
+/// A process that started again soon passes each count of an early life that ended after a few hits, and has executed
+/// more blocks. So the ended life has to be near: it has three quarters of the hits and nearly all blocks of the answer,
+/// as a process of some age has them when it is pulled again. A life without hits tells nothing.
 pub(crate) fn is_evidence(mode: Mode, ended: &[u64], answered: &[u64]) -> bool {
-    mode != Mode::Set && ended.iter().any(|count| *count > 0) && continues(mode, ended, answered)
+    let hits = |counts: &[u64]| counts.iter().map(|&count| u128::from(count)).sum::<u128>();
+    let is_near = || hits(ended) * 4 >= hits(answered) * 3 && covers_nearly(ended, answered);
+    mode != Mode::Set && ended.iter().any(|count| *count > 0) && continues(mode, ended, answered) && is_near()
+}
+
+/// Tells whether an answer covers at most 1 % more blocks than a life did, or two.
+fn covers_nearly(ended: &[u64], answered: &[u64]) -> bool {
+    let covered = ended.iter().filter(|count| **count > 0).count();
+    let new = ended.iter().zip(answered).filter(|(ended, now)| **ended == 0 && **now > 0).count();
+    new <= 2 || new * 100 <= covered
 }
 
 /// Finds the place of an answer among these lives of its address, the oldest first. A mixture is none of them.
@@ -184,6 +197,18 @@ mod tests {
         assert!(!is_evidence(Mode::Atomic, &[5, 1], &[4, 0]));
         assert!(!is_evidence(Mode::Atomic, &[0, 0], &[4, 0]), "a life without hits");
         assert!(!is_evidence(Mode::Set, &[1, 0], &[1, 1]), "counts of this mode are not added");
+    }
+
+    #[test]
+    fn a_process_that_passes_a_short_life_after_its_start_is_no_evidence() {
+        assert!(is_evidence(Mode::Atomic, &[900; 20], &[1200; 20]));
+        assert!(!is_evidence(Mode::Atomic, &[3; 20], &[50; 20]));
+        assert!(!is_evidence(Mode::Atomic, &[899; 20], &[1200; 20]));
+        let ended: Vec<u64> = (0..400).map(|block| u64::from(block < 300) * 10).collect();
+        let answered =
+            |new: usize| (0..400).map(|block| u64::from(block < 300 + new) * 10).collect::<Vec<_>>();
+        assert!(is_evidence(Mode::Atomic, &ended, &answered(3)));
+        assert!(!is_evidence(Mode::Atomic, &ended, &answered(4)), "new blocks");
     }
 
     #[test]
