@@ -114,7 +114,8 @@ impl NamedAnswer<'_> {
         mut counts_of: impl FnMut(usize) -> Result<Option<Vec<u64>>, E>,
     ) -> Result<NamedPlace, E> {
         // A life that was read later would have all counts of the answer, and so the last one before it goes on. Where
-        // there is none, the open life goes on: counts that have grown in no time are those of a clock that went back.
+        // there is none, the open life goes on: counts that have grown in no time are those of a clock that went back. A
+        // life of the same process is later where it has joined a file, whose counts are stored beside it.
         let mut last_before: Option<(Option<DateTime<Utc>>, usize, Vec<u64>)> = None;
         let mut open = None;
         for (index, life) in lives.iter().enumerate().take(MOST_COMPARED) {
@@ -126,7 +127,10 @@ impl NamedAnswer<'_> {
             let is_before = read_at.is_some() && read_at < self.process.read_at;
             if is_before && last_before.as_ref().is_none_or(|(last, ..)| *last < read_at) {
                 last_before = Some((read_at, index, then));
-            } else if life.is_open && continues(mode, &then, self.counts) {
+            } else if open.is_none()
+                && (life.is_open || !is_before && life.process.is_some_and(|known| self.is_told_of(known)))
+                && continues(mode, &then, self.counts)
+            {
                 open = Some((index, then));
             }
         }
@@ -169,6 +173,11 @@ impl NamedAnswer<'_> {
         }
         let resumes = nearest.best.map(|(_, index, then)| NamedPlace::Resumes(index, then));
         Ok(resumes.or(is_shared.then_some(NamedPlace::Shared { is_first: true })))
+    }
+
+    /// Tells whether the process id or the container say that the answer is of this process.
+    fn is_told_of(&self, known: &Process) -> bool {
+        known.shares_telling_pid(self.process) || known.is_of_container(self.process)
     }
 
     /// Tells whether the answer is certainly later than all others of its address, so that no proxy has kept it.
@@ -285,6 +294,11 @@ mod tests {
         let between = |counts: &[u64]| placed((&process(1, Some(15)), counts), Some(lives[0]), &lives[1..]);
         assert_eq!(between(&[6, 1, 9]), Some(LateOf(1, s3.to_vec())));
         assert_eq!(between(&[1, 2, 3]), Some(LateOf(0, vec![1, 1, 1])));
+        // A life joined a file that is later than the answer.
+        let (kept, joined) = (process(7, Some(5)), process(7, Some(10)));
+        let other = process(8, Some(20));
+        let beside = placed((&kept, &[6, 0, 9]), Some((&other, &[1, 1, 1])), &[(&joined, s3)]);
+        assert_eq!(beside, Some(LateOf(0, s3.to_vec())));
         // The process id of no container's first process.
         let (seven, other) = (process(7, None), process(8, None));
         assert_eq!(placed((&seven, &[1, 0, 2]), Some((&seven, s3)), &[]), held(s3));
