@@ -272,6 +272,27 @@ fn a_file_is_not_of_another_process_of_its_pod_with_another_id() {
 }
 
 #[test]
+fn a_file_counts_once_where_its_pod_took_over_the_address_and_the_life_of_another() {
+    let (world, agent) = world();
+    let file = world.home().join("targets.json");
+    let pull_as = |pod: &str, counts: [u64; 3]| {
+        let target = agent.url().replace("http://", "");
+        let list = json!([{"targets": [target], "labels": {"service": ECHO, "pod": pod}}]);
+        fs::write(&file, list.to_string()).unwrap();
+        agent.switch_to(1, &counts);
+        world.run(&["pull", "--force", "--targets", file.to_str().unwrap()]).assert_code(0);
+    };
+    pull_as("pod-0", [0, 1, 0]);
+    // The counters of the new pod look as if those of the other one went on.
+    leave_file(&world, &format!("{ECHO}/pod-1"), 1, 1, [1, 1, 2]);
+    pull_as("pod-1", [1, 1, 2]);
+    assert_eq!(world.echo_counts(), [1, 2, 2]);
+    pull_as("pod-1", [3, 1, 2]);
+    assert_eq!(world.echo_counts(), [3, 2, 2]);
+    world.assert_consistent();
+}
+
+#[test]
 fn files_of_several_folders_are_those_of_several_processes_of_which_one_may_be_the_pulled_one() {
     let (world, agent) = world();
     pull(&world, &agent, 1, [1, 0, 1]);

@@ -33,6 +33,8 @@ pub(crate) struct MovedLives {
 /// A pulled life whose counters moved.
 struct MovedLife {
     process: Process,
+    /// Its process as it was known before.
+    known: Option<Process>,
     structure: StructureId,
     mode: Mode,
     /// `None`: the life is new.
@@ -43,10 +45,11 @@ struct MovedLife {
 }
 
 impl MovedLives {
-    /// Notes an answer. `before` are the counters of its life before it, if the life is not new.
+    /// Notes an answer. `known` and `before` are the process and the counters of its life before it, if the life is not
+    /// new.
     pub(crate) fn note(
         &mut self,
-        (life, process): (LifeId, &Process),
+        (life, process, known): (LifeId, &Process, Option<Process>),
         (structure, mode): (StructureId, Mode),
         decision: &LifeDecision,
         before: Option<Vec<u64>>,
@@ -58,7 +61,7 @@ impl MovedLives {
         };
         let is_late = matches!(decision, LifeDecision::Late { .. });
         let (process, now) = (process.clone(), decision.counts().to_vec());
-        self.lives.insert(life, MovedLife { process, structure, mode, before, now, is_late });
+        self.lives.insert(life, MovedLife { process, known, structure, mode, before, now, is_late });
         if let Some((mixture, gone)) = rivals.lives.split_first() {
             self.mixed.insert(mixture.id, (structure, rivals.counts.clone()));
             self.gone.extend(gone.iter().map(|life| life.id).chain([mixture.id]));
@@ -92,8 +95,10 @@ impl LeftLife<'_> {
             true => may_be_before(moved.mode, &self.left, &moved.now),
             false => may_be_of(moved.mode, &self.left, &moved.now),
         };
+        // A life that goes on under the name of another pod was none of its files before.
+        let was_kin = || moved.known.as_ref().is_some_and(|known| self.name.kinship(known).is_some());
         match may_own {
-            true if is_new => _ = self.owners.insert(id),
+            true if is_new || !was_kin() => _ = self.owners.insert(id),
             true => {}
             false => _ = self.owners.remove(&id),
         }

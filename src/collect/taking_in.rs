@@ -229,7 +229,8 @@ fn send(
         ..process
     });
     if let Some(process) = process.as_ref().filter(|_| may_have_left) {
-        open.moved.note((life, process), (structure, mode), &decision, before, rivals);
+        let known = open.process(life).cloned();
+        open.moved.note((life, process, known), (structure, mode), &decision, before, rivals);
     }
     let to_store = process.filter(|process| match (&decision, open.process(life)) {
         (LifeDecision::Late { life: Some(_), .. }, _) => false,
