@@ -34,7 +34,8 @@ impl TargetList {
                 kept.started_at = kept.started_at.or(started_at);
                 gone.insert(less);
             }
-            if let Some((_, more)) = joined.first() {
+            // Entries that contradict each other do not count, whatever was joined to them.
+            if let Some((_, more)) = joined.first().filter(|_| joined.len() + 1 == places.len()) {
                 let name = shown(&self.targets[*more].service);
                 self.note(&address, &format!("it is listed several times, and counts once, as {name}"));
             }
@@ -108,6 +109,11 @@ mod tests {
             (vec![full.clone(), json!({"service": name, "pod": "x"})], vec![format!("{name} x")], 1),
             (vec![json!({"service": "odd"}), json!({})], vec!["odd -".to_owned()], 1),
             // Entries that contradict each other stay.
+            (
+                vec![json!({}), full.clone(), json!({"app": "other"})],
+                vec![format!("{name} -"), "other -".to_owned()],
+                0,
+            ),
             (vec![full.clone(), json!({"app": "other"})], vec![format!("{name} -"), "other -".to_owned()], 0),
             (
                 vec![json!({"service": "odd"}), json!({"service": "even"})],
