@@ -122,7 +122,7 @@ fn names_that_fit_no_pattern_are_said_at_their_first_pull() {
     let world = World::new();
     let _agents = ["echo", "cart.v2"].map(|name| world.start(name, &echo()));
     let first = world.pull(0).stderr;
-    let said = "2 names fit no pattern of service names (\"cart.v2\", \"echo\"), so each whole name is an app without a \
+    let said = "2 names (\"cart.v2\", \"echo\") fit no pattern of service names, so each whole name is an app without a \
                 commit; if it has a commit, set pattern of [naming] in goc-watchdog.toml (this is said once)";
     assert!(first.contains(said), "{first}");
     let _new = world.start("pay", &echo());

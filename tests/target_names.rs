@@ -50,6 +50,20 @@ fn services(world: &World, list: &Value) -> Vec<String> {
 }
 
 #[test]
+fn services_without_a_commit_are_said_once() {
+    let world = World::new();
+    let (cart, pay) = (process("example.com/acme/cart"), process("example.com/acme/pay"));
+    pay.tell_commit("845820727e");
+    let address = |agent: &Coverport| agent.url().trim_start_matches("http://").to_owned();
+    let list = json!([{ "targets": [address(&cart), address(&pay)], "labels": {"env": "staging"} }]);
+    let first = pull(&world, &list, 0).stderr;
+    let said = "\"staging_cart\" has no commit, so builds are not told apart; build with -buildvcs=true where git finds \
+                the commit, or set SOURCE_GIT_COMMIT for the process or the label commit (this is said once)";
+    assert!(first.contains(said), "{first}");
+    assert_eq!(pull(&world, &list, 0).stderr, "");
+}
+
+#[test]
 fn a_target_without_any_label_has_the_app_of_its_main_package_and_keeps_it_while_it_is_down() {
     let world = World::new();
     let agent = process("example.com/acme/cart/v2");

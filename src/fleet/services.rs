@@ -22,6 +22,8 @@ pub(crate) struct Fleet {
     pub silent: Vec<SilentCenter>,
     /// Names that are new and fit no pattern, of centers and of inboxes.
     pub new_unparsed: Vec<String>,
+    /// Names that are new, of targets whose labels and agents tell no commit.
+    pub new_without_commit: Vec<String>,
     /// Centers that list more than was taken, each with a message.
     pub cut: Vec<(String, String)>,
     /// Sources of targets that gave no list.

@@ -107,26 +107,41 @@ pub(super) fn tell_silence(fleet: &Fleet, can_go_on: bool, context: &Context) ->
     Ok(())
 }
 
-/// Prints the new names that fit no pattern. The database knows them after this run, so they are told once.
-pub(super) fn tell_unparsed_names(fleet: &Fleet, context: &Context) {
+/// Prints the new names that fit no pattern, and those without a commit. The database knows them after this run, so they
+/// are told once.
+pub(super) fn tell_new_names(fleet: &Fleet, context: &Context) {
+    if let Some((names, are_several)) = shown_few(&fleet.new_unparsed) {
+        let fit = if are_several {
+            "fit no pattern of service names, so each"
+        } else {
+            "fits no pattern of service names, so the"
+        };
+        context.tell(format_args!(
+            "{names} {fit} whole name is an app without a commit; if it has a commit, set pattern of [naming] in \
+             {CONFIGURATION} (this is said once)"
+        ));
+    }
+    if let Some((names, are_several)) = shown_few(&fleet.new_without_commit) {
+        let have = if are_several { "have" } else { "has" };
+        context.tell(format_args!(
+            "{names} {have} no commit, so builds are not told apart; build with -buildvcs=true where git finds the commit, \
+             or set SOURCE_GIT_COMMIT for the process or the label commit (this is said once)"
+        ));
+    }
+}
+
+/// Returns the first of these names as the subject of a sentence, and whether there are several.
+fn shown_few(names: &[String]) -> Option<(String, bool)> {
     const NAMED: usize = 3;
-    let new = &fleet.new_unparsed;
-    let shown: Vec<String> = new.iter().take(NAMED).map(|name| format!("\"{}\"", in_message(name))).collect();
+    let shown: Vec<String> =
+        names.iter().take(NAMED).map(|name| format!("\"{}\"", in_message(name))).collect();
     let shown = shown.join(", ");
-    let fit = match new.len() {
-        0 => return,
-        1 => format!("{shown} fits no pattern of service names, so the whole name"),
-        count @ ..=NAMED => {
-            format!("{count} names fit no pattern of service names ({shown}), so each whole name")
-        }
-        count => {
-            format!("{count} names fit no pattern of service names (such as {shown}), so each whole name")
-        }
-    };
-    context.tell(format_args!(
-        "{fit} is an app without a commit; if it has a commit, set pattern of [naming] in {CONFIGURATION} (this is said \
-         once)"
-    ));
+    match names.len() {
+        0 => None,
+        1 => Some((shown, false)),
+        count @ ..=NAMED => Some((format!("{count} names ({shown})"), true)),
+        count => Some((format!("{count} names (such as {shown})"), true)),
+    }
 }
 
 /// Prints the files of the inboxes that were taken in and could not be removed.

@@ -348,7 +348,7 @@ fn pull(
         messages::tell_silence(&sources.fleet, is_by_hand, context)?;
     }
     let started_pull = collect::pull::take_in(inputs, request, &mut sources)?;
-    messages::tell_unparsed_names(started_pull.fleet, context);
+    messages::tell_new_names(started_pull.fleet, context);
     messages::tell_not_removed(&started_pull.inbox);
     if may_take_in {
         let can_go_on = is_by_hand || started_pull.inbox.took_in_any();
@@ -427,7 +427,7 @@ fn fleet_to_read(args: &PullArgs, context: &Context, client: &Client) -> Result<
     if let Some(signal) = signals.received() {
         bail!(EarlyEnd::Signal(signal));
     }
-    messages::tell_unparsed_names(&fleet, context);
+    messages::tell_new_names(&fleet, context);
     messages::tell_silence(&fleet, false, context)?;
     Ok(fleet)
 }

@@ -141,6 +141,7 @@ impl Fleet {
             changes: Vec::new(),
             silent: Vec::new(),
             new_unparsed: Vec::new(),
+            new_without_commit: Vec::new(),
             cut: Vec::new(),
         };
         for service in services {
@@ -206,6 +207,7 @@ struct Assembly<'a> {
     changes: Vec<Change>,
     silent: Vec<SilentCenter>,
     new_unparsed: Vec<String>,
+    new_without_commit: Vec<String>,
     cut: Vec<(String, String)>,
 }
 
@@ -456,7 +458,7 @@ impl Assembly<'_> {
             entry.members.sort_by(|a, b| a.name.cmp(&b.name));
         }
         entries.sort_unstable_by(|a, b| a.key.cmp(&b.key));
-        let Self { changes, silent, new_unparsed, cut, .. } = self;
-        Fleet { entries, changes, silent, new_unparsed, cut, ..Fleet::default() }
+        let Self { changes, silent, new_unparsed, new_without_commit, cut, .. } = self;
+        Fleet { entries, changes, silent, new_unparsed, new_without_commit, cut, ..Fleet::default() }
     }
 }

@@ -164,6 +164,9 @@ impl Assembly<'_> {
         let known = self.members.get(&stored).map(|(_, member)| member.id);
         let id = known.unwrap_or_else(|| self.ids.service());
         if self.with_fields.insert(id) {
+            if fields.commit.is_empty() {
+                self.new_without_commit.push(shown);
+            }
             self.add_member(id, &stored, &key, fields.branch.clone(), true);
         }
         stored
