@@ -16,7 +16,7 @@ example.com/app/main.go:7.21,8.11 1
 example.com/app/main.go:8.11,10.3 1
 example.com/app/main.go:11.2,11.10 1
 ";
-/// What the reports say of it where the block in `if` was not executed.
+/// The reports of it if the block in `if` was not executed.
 const REPORT: &str = "example.com/app/main.go:3:\tmain\t\t100.0%\n\
     example.com/app/main.go:7:\trun\t\t66.7%\n\
     total:\t\t\t\t(statements)\t75.0%\n";

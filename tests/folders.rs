@@ -64,13 +64,6 @@ const fn hours(hours: u64) -> Duration {
 }
 
 impl World {
-    /// Makes a folder below the inbox.
-    fn folder(&self, path: &str) -> PathBuf {
-        let folder = self.inbox().join(path);
-        fs::create_dir_all(&folder).unwrap();
-        folder
-    }
-
     /// Pulls services that are due, and returns the lines about files of the inbox with their results.
     #[track_caller]
     fn pull_folders(&self, code: i32) -> Vec<(String, Value)> {
@@ -115,10 +108,8 @@ fn files_of_agents_that_are_left_out_of_a_folder_are_named_once() {
     let blocks =
         "example.com/calc/main.go:1.1,2.2 1\nexample.com/calc/coverage/coverage_server.go:1.1,2.2 1\n";
     let program = BinaryProgram::from_profile(blocks);
-    let folder = world.folder(SERVICE);
     let pull = |counts: &[u64], time: u32| {
-        fs::write(folder.join("covmeta.a"), program.meta()).unwrap();
-        fs::write(folder.join(format!("covcounters.a.7.{time}")), program.counters(counts)).unwrap();
+        world.leave_file(SERVICE, &program, &format!("7.{time}"), counts);
         world.run(&["pull", "--no-peek", "-v"]).assert_code(0).stderr
     };
     let said = format!(
@@ -479,7 +470,7 @@ fn a_meta_stays_for_a_process_that_ends_after_months() {
     // The folder was quiet for a day, and more than 90 days have passed.
     fs::remove_file(folder.join(COUNT_META)).unwrap();
     world.execute("UPDATE left_meta SET seen_at = '2026-01-02T00:00:00.000Z'");
-    // The last ones of many metas stay that were left under a name without a commit.
+    // A name without a commit may have many metas, and the last ones stay.
     world.execute(
         "INSERT INTO left_meta (key_id, sha256, seen_at)
          WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 40)
@@ -821,9 +812,7 @@ fn a_folder_with_a_shorter_commit_belongs_to_the_service_of_the_longer_one() {
     agent.hit(&[0], 3);
     world.pull(0);
     agent.kill();
-    let folder = world.folder(&format!("{SERVICE}/pod-0"));
-    fs::write(folder.join("covmeta.a"), program.meta()).unwrap();
-    fs::write(folder.join("covcounters.a.1.1"), program.counters(&[5, 1, 0])).unwrap();
+    world.leave_file(&format!("{SERVICE}/pod-0"), &program, "1.1", &[5, 1, 0]);
     assert_eq!(results(&world.pull_folders(3))[..1], ["merged"]);
     assert_eq!(world.query::<i64>("SELECT count(*) FROM cover_key"), 1);
     assert_eq!(world.stored(APP).counts, [5, 1, 0]);
@@ -878,9 +867,7 @@ fn an_exit_file_joins_the_life_of_its_pod_before_a_greater_one_of_another_pod() 
         ("pod-2", [20, 1, 0], [39, 1, 0]),
         ("pod-1", [9, 0, 3], [39, 1, 3]),
     ] {
-        let folder = world.folder(&format!("{SERVICE}/{pod}"));
-        fs::write(folder.join("covmeta.a"), program.meta()).unwrap();
-        fs::write(folder.join("covcounters.a.1.1"), program.counters(&counts)).unwrap();
+        world.leave_file(&format!("{SERVICE}/{pod}"), &program, "1.1", &counts);
         world.run(&pull).assert_code(3);
         assert_eq!(world.stored(APP).counts, sum, "{pod}");
     }
@@ -914,16 +901,12 @@ fn an_exit_file_joins_the_life_of_its_pod_though_another_pod_has_its_address_now
         };
         agent.switch_to(1, &[5, 0, 1]);
         pull("pod-x", 0);
-        let folder = world.folder(&format!("{SERVICE}/pod-x"));
-        fs::write(folder.join("covmeta.a"), program.meta()).unwrap();
-        fs::write(folder.join("covcounters.a.1.1"), program.counters(&[6, 0, 1])).unwrap();
+        world.leave_file(&format!("{SERVICE}/pod-x"), &program, "1.1", &[6, 0, 1]);
         agent.switch_to(1, &[0, 2, 0]);
         pull("pod-y", 0);
         assert_eq!(world.stored(APP).counts, [6, 2, 1], "{tells_uid}");
         // The first pod leaves nothing more, and the second one its own file.
-        let folder = world.folder(&format!("{SERVICE}/pod-y"));
-        fs::write(folder.join("covmeta.a"), program.meta()).unwrap();
-        fs::write(folder.join("covcounters.a.1.1"), program.counters(&[7, 3, 1])).unwrap();
+        world.leave_file(&format!("{SERVICE}/pod-y"), &program, "1.1", &[7, 3, 1]);
         agent.kill();
         pull("pod-y", 3);
         assert_eq!(world.stored(APP).counts, [13, 3, 2], "{tells_uid}");
@@ -948,9 +931,7 @@ fn a_process_whose_pod_gets_another_name_in_the_list_is_counted_once() {
         assert_eq!(world.stored(APP).counts, counts, "{pod}");
     }
     // A folder has the name that the pod had when the process started.
-    let folder = world.folder(&format!("{SERVICE}/b"));
-    fs::write(folder.join("covmeta.a"), program.meta()).unwrap();
-    fs::write(folder.join("covcounters.a.1.1"), program.counters(&[8, 0, 1])).unwrap();
+    world.leave_file(&format!("{SERVICE}/b"), &program, "1.1", &[8, 0, 1]);
     agent.kill();
     world.run(&["pull", "--force", "--targets", file.to_str().unwrap()]).assert_code(3);
     assert_eq!(world.stored(APP).counts, [8, 0, 1]);
@@ -977,10 +958,8 @@ impl Unnamed {
 
     /// Writes a file of a pod, as if it was the one with this number.
     fn write(&self, pod: &str, number: u32, count: u64) {
-        let folder = self.world.folder(&format!("{SERVICE}/{pod}"));
-        fs::write(folder.join("covmeta.a"), self.program.meta()).unwrap();
-        let name = format!("covcounters.a.1.{number}");
-        fs::write(folder.join(name), self.program.counters(&[count, 0, count])).unwrap();
+        let (folder, process) = (format!("{SERVICE}/{pod}"), format!("1.{number}"));
+        self.world.leave_file(&folder, &self.program, &process, &[count, 0, count]);
     }
 
     /// Pulls with these counters of the processes, and returns what is stored.
@@ -990,6 +969,14 @@ impl Unnamed {
             agent.switch_to(1, &[count, 0, count]);
         }
         self.world.pull(0);
+        self.stored()
+    }
+
+    /// Ends the processes, pulls, and returns what is stored.
+    #[track_caller]
+    fn end(&self) -> u64 {
+        self.agents.iter().for_each(Coverport::kill);
+        self.world.pull(3);
         self.stored()
     }
 
@@ -1029,9 +1016,7 @@ fn exit_files_of_pods_that_are_replaced_are_those_of_several_processes() {
     assert_eq!(pods.pull([40, 50]), 150);
     pods.write("pod-c", 1, 41);
     pods.write("pod-d", 1, 52);
-    pods.agents.iter().for_each(Coverport::kill);
-    pods.world.pull(3);
-    assert_eq!(pods.stored(), 153);
+    assert_eq!(pods.end(), 153);
 }
 
 #[test]
@@ -1049,10 +1034,8 @@ fn left_files_and_the_lives_they_may_be_of_are_folded_together() {
     assert_eq!(pods.world.query::<i64>("SELECT count(*) FROM generation WHERE address IS NULL"), 0);
     pods.world.execute(&format!("UPDATE generation SET {old}"));
     pods.world.execute("UPDATE generation SET pulled_at = '2026-01-01T00:00:00Z'");
-    pods.agents.iter().for_each(Coverport::kill);
-    pods.world.pull(3);
+    assert_eq!(pods.end(), 37);
     assert_eq!(pods.world.query::<i64>("SELECT count(*) FROM generation"), 1);
-    assert_eq!(pods.stored(), 37);
 }
 
 #[test]

@@ -189,11 +189,7 @@ fn counters_that_were_cleared_and_come_back_count_once() {
 
 /// Writes a counter file of the process of [`world`] into its folder, as if it was written at this time.
 fn leave_file(world: &World, folder: &str, pid: u32, nanoseconds: u64, counts: [u64; 3]) {
-    let folder = world.inbox().join(folder);
-    fs::create_dir_all(&folder).unwrap();
-    fs::write(folder.join("covmeta.a"), program().meta()).unwrap();
-    let name = format!("covcounters.a.{pid}.{nanoseconds}");
-    fs::write(folder.join(name), program().counters(&counts)).unwrap();
+    world.leave_file(folder, &program(), &format!("{pid}.{nanoseconds}"), &counts);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{Output, World};
+use crate::sim::BinaryProgram;
 
 /// More time than the five seconds that a hook has by default, for a machine that runs all tests at once.
 pub(crate) const LONG_DEADLINE: &[&str] = &["--deadline", "60s"];
@@ -14,6 +15,21 @@ impl World {
         let inbox = self.root().join("inbox");
         fs::create_dir_all(&inbox).unwrap();
         inbox
+    }
+
+    /// Makes a folder below the inbox.
+    pub(crate) fn folder(&self, path: &str) -> PathBuf {
+        let folder = self.inbox().join(path);
+        fs::create_dir_all(&folder).unwrap();
+        folder
+    }
+
+    /// Writes the counters of a process into a folder below the inbox, with the meta of its program. `process` are its id
+    /// and the time in the name of the file.
+    pub(crate) fn leave_file(&self, folder: &str, program: &BinaryProgram, process: &str, counts: &[u64]) {
+        let folder = self.folder(folder);
+        fs::write(folder.join("covmeta.a"), program.meta()).unwrap();
+        fs::write(folder.join(format!("covcounters.a.{process}")), program.counters(counts)).unwrap();
     }
 
     /// Runs the hook of a pod, which saves the counters of the agent at a URL to a folder.
