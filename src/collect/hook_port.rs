@@ -110,8 +110,8 @@ fn found_ports(client: &Client, first: u16, last: u16) -> Vec<FoundPort> {
     found.into_iter().filter(is_agent).collect()
 }
 
-/// Chooses the port of a service among the processes that do not have the name of another service. Preferred are, in
-/// this order: the name of the service, the user and container of the hook, the commit of the service, the port `told`
+/// Chooses the port of a service among the processes that do not have the name of another service. The order of
+/// preference is: the name of the service, the user and container of the hook, the commit of the service, the port `told`
 /// in the environment of the hook, and no other commit. The port `told` may only be the first one that the agent tried.
 fn choose(found: &[FoundPort], service: Option<&str>, told: Option<u16>) -> Result<u16, NotChosen> {
     let is_of_other = |found: &&FoundPort| is_of_other(found.listener.as_ref(), service);

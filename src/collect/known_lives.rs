@@ -109,7 +109,7 @@ fn summed_mixtures<E>(
     Ok((first, others))
 }
 
-/// Returns the life that an answer goes on with by what its process tells: its place among these lives.
+/// Returns the life at the place of an answer among these lives.
 fn known_by_name(place: NamedPlace, here: &[Life]) -> KnownLives {
     let of = |index: usize, counts| Some(StoredLife { life: here[index].clone(), counts });
     let (previous, is_late) = match place {
@@ -156,8 +156,8 @@ fn shared_lives(
     Ok(KnownLives::for_shared(place, &lives, mixture))
 }
 
-/// Finds the place of an answer by what its process tells of itself, among the lives that are returned, too; `None` where
-/// its counters decide.
+/// Finds the place of an answer by what its process tells of itself; `None` if its counters decide. An index in the place
+/// is that of a life beside it.
 fn named_place(
     pull: &AddressPull<'_>,
     process: &Process,

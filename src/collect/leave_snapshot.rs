@@ -61,7 +61,8 @@ pub(crate) fn leave_within(deadline: Duration, request: SnapshotRequest) -> Resu
 }
 
 fn leave(request: &SnapshotRequest) -> Result<LeftSnapshot> {
-    // Nobody has to be asked to know this, and a process that answers slowly would hide it behind the deadline.
+    // The folder is checked before the process is asked. Otherwise a slow process would hide the fault of the folder
+    // behind the deadline.
     workdir::inbox::check(&request.folder).map_err(|error| {
         anyhow!("{:#}; let --to-inbox be a folder that exists and that this user can write", anyhow!(error))
     })?;

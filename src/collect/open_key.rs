@@ -72,7 +72,7 @@ impl OpenKey {
     /// Tells whether a file that was left may be of a process.
     pub(crate) fn has_left_by(&self, process: &Process) -> bool {
         let mut left = self.state.lives.iter().filter_map(|life| LeftName::parse(life.address.as_deref()?));
-        left.any(|left| left.kinship(process).is_some())
+        left.any(|left| left.may_be(process))
     }
 
     /// Tells whether a life may be that of a process.
@@ -202,7 +202,8 @@ impl OpenKey {
         Ok(index)
     }
 
-    /// Adds all structures of a build group to its sum. They are not read where metas that were read have their builds.
+    /// Adds all structures of a build group to its sum. The structures are not read from the store if
+    /// the metas that were read have all of their builds.
     fn load_builds(&mut self, index: usize, run: &PullRun<'_>, store: &Store) -> anyhow::Result<()> {
         let Self { state, metas, .. } = self;
         let build_group = &mut state.build_groups[index];

@@ -18,7 +18,7 @@ use crate::fleet::records::Life;
 use crate::fleet::row_decision::Moved;
 use crate::fleet::snapshot::beyond;
 use crate::io::store::Store;
-use crate::profile::{Mode, encode_counts};
+use crate::profile::{Mode, add_all, encode_counts};
 
 /// The changes of this run to pulled lives that may be of processes that left files.
 #[derive(Default)]
@@ -75,7 +75,7 @@ struct LeftLife<'l> {
     name: LeftName<'l>,
     /// The counters as they were left.
     left: Vec<u64>,
-    /// The counters of the life; empty: they are those.
+    /// The counters of the life, which are the same until it has possible owners.
     surplus: Vec<u64>,
     owners: BTreeSet<LifeId>,
     had_owners: BTreeSet<LifeId>,
@@ -85,7 +85,7 @@ impl LeftLife<'_> {
     /// Judges whether the file may be of a life after its answer.
     fn judge(&mut self, id: LifeId, moved: &MovedLife, is_from_earlier_run: bool) {
         let of_build = (self.life.structure, self.life.mode) == (moved.structure, moved.mode);
-        if !of_build || self.name.kinship(&moved.process).is_none() {
+        if !of_build || !self.name.may_be(&moved.process) {
             return;
         }
         let is_new = moved.before.is_none();
@@ -95,10 +95,10 @@ impl LeftLife<'_> {
             true => may_be_before(moved.mode, &self.left, &moved.now),
             false => may_be_of(moved.mode, &self.left, &moved.now),
         };
-        // A life that goes on under the name of another pod was none of its files before.
-        let was_kin = || moved.known.as_ref().is_some_and(|known| self.name.kinship(known).is_some());
+        // A life that goes on under the name of another pod was never compared with the files of that pod.
+        let was_possible = || moved.known.as_ref().is_some_and(|known| self.name.may_be(known));
         match may_own {
-            true if is_new || !was_kin() => _ = self.owners.insert(id),
+            true if is_new || !was_possible() => _ = self.owners.insert(id),
             true => {}
             false => _ = self.owners.remove(&id),
         }
@@ -160,24 +160,21 @@ fn left_life<'l>(
     (moved, run): (&MovedLives, &PullRun<'_>),
     store: &Store,
 ) -> Result<Option<LeftLife<'l>>> {
-    let had_owners = known.get(&life.id);
-    if had_owners.is_none() && moved.lives.values().all(|moved| name.kinship(&moved.process).is_none()) {
+    let stored_owners = known.get(&life.id);
+    if stored_owners.is_none() && !moved.lives.values().any(|moved| name.may_be(&moved.process)) {
         return Ok(None);
     }
     let blocks = run.template(store, life.structure)?.build().blocks().len();
     let Some(counts) = store.counts(life.id, blocks)? else { return Ok(None) };
-    let left = had_owners.map(|_| store.left_counts(life.id, blocks)).transpose()?.flatten();
-    let (left, surplus) = match left {
-        Some(left) => (left, counts),
-        None => (counts, Vec::new()),
-    };
-    let had_owners: BTreeSet<LifeId> = had_owners.into_iter().flatten().copied().collect();
+    let left = stored_owners.map(|_| store.left_counts(life.id, blocks)).transpose()?.flatten();
+    let left = left.unwrap_or_else(|| counts.clone());
+    let had_owners: BTreeSet<LifeId> = stored_owners.into_iter().flatten().copied().collect();
     let owners = had_owners.clone();
-    let mut left = LeftLife { life, name, left, surplus, owners, had_owners };
+    let mut left = LeftLife { life, name, left, surplus: counts, owners, had_owners };
     // Stored times have milliseconds.
     let is_from_earlier_run = life.closed_at.is_some_and(|at| at <= run.now - TimeDelta::milliseconds(1));
     moved.lives.iter().for_each(|(id, moved)| left.judge(*id, moved, is_from_earlier_run));
-    let is_pooled = known.contains_key(&life.id) || !left.owners.is_empty();
+    let is_pooled = stored_owners.is_some() || !left.owners.is_empty();
     Ok(is_pooled.then_some(left))
 }
 
@@ -204,14 +201,10 @@ fn pool(lives: &[Life], left: &mut [LeftLife<'_>], moved: &MovedLives, store: &S
     let place = |id: &LifeId| ids.iter().position(|known| known == id).expect("it is one of them");
     let files = left.iter_mut().map(|left| {
         let (counts, surplus) = (std::mem::take(&mut left.left), std::mem::take(&mut left.surplus));
-        let surplus = if surplus.is_empty() { counts.clone() } else { surplus };
         LeftCounts { counts, surplus, owners: left.owners.iter().map(place).collect() }
     });
     let files: Vec<LeftCounts> = files.collect();
     let mut mixed = vec![0_u64; blocks];
-    let mut mix = |counts: &[u64]| {
-        mixed.iter_mut().zip(counts).for_each(|(mixed, count)| *mixed = mixed.saturating_add(*count));
-    };
     let is_of_it = |life: &&Life| {
         life.is_mixture
             && life.structure == structure
@@ -219,9 +212,13 @@ fn pool(lives: &[Life], left: &mut [LeftLife<'_>], moved: &MovedLives, store: &S
             && !moved.gone.contains(&life.id)
     };
     for life in lives.iter().filter(is_of_it) {
-        mix(&store.counts(life.id, blocks)?.unwrap_or_default());
+        add_all(&mut mixed, &store.counts(life.id, blocks)?.unwrap_or_default());
     }
-    moved.mixed.values().filter(|(of, _)| *of == structure).for_each(|(_, counts)| mix(counts));
+    moved
+        .mixed
+        .values()
+        .filter(|(of, _)| *of == structure)
+        .for_each(|(_, counts)| add_all(&mut mixed, counts));
     Ok(LeftPool { pulled, left: files, mixed })
 }
 

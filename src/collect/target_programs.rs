@@ -81,19 +81,15 @@ pub(crate) fn ask_for_programs(
             }
         };
         let told = in_parallel(&asked, asking.concurrency, ask, is_over, break_off);
-        let mut states = Vec::new();
-        for ((at, _), told) in asked.iter().zip(&told) {
-            let target = &list.targets[*at];
-            let (address, is_open) = (&*target.address, target.lacks_app() || target.lacks_commit());
-            if is_open && !listed.contains_key(address) && waiting(address).is_none() {
-                let after =
-                    told.as_ref().and_then(|told| state_after(told, state_of(address), asking.retry, now));
-                states.extend(after.map(|after| (address.to_owned(), after)));
-            }
-        }
-        unplaced.states.extend(states);
         for ((at, _), told) in asked.into_iter().zip(told) {
-            list.targets[at].program = told.unwrap_or(ProgramAnswer::Silent(Silence::Cut));
+            let target = &mut list.targets[at];
+            let told = told.unwrap_or(ProgramAnswer::Silent(Silence::Cut));
+            let (address, is_open) = (&*target.address, target.lacks_app() || target.lacks_commit());
+            if is_open && !listed.contains_key(address) {
+                let after = state_after(&told, state_of(address), asking.retry, now);
+                unplaced.states.extend(after.map(|after| (address.to_owned(), after)));
+            }
+            target.program = told;
         }
         note_taken(&mut list.targets, asking)?;
     }

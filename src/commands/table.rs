@@ -166,7 +166,7 @@ pub(crate) fn write<T, const N: usize>(
     layout.write(&block, out)
 }
 
-/// Where the cells of a row stand.
+/// The places of the cells of a row.
 #[derive(Debug)]
 struct Layout {
     /// Columns with a line of their own.

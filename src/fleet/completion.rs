@@ -22,7 +22,7 @@ pub(crate) struct KnownName {
 
 /// Returns the apps and the full names that begin with `word`, without those that a shell would not take as one word.
 ///
-/// Of the commits of one environment, region, app and branch, the names of those that run are offered, or of the newest.
+/// Each environment, region, app and branch has the names of its commits that run, or else that of its newest commit.
 /// A word with digits of an older commit has the names that begin with it. The empty word has apps alone.
 pub(crate) fn completions<'a>(word: &str, known: &'a [KnownName]) -> BTreeSet<&'a str> {
     let fits = |text: &str| text.starts_with(word) && is_one_word(text);

@@ -30,10 +30,10 @@ fn any_fell(stored: &[u64], answered: &[u64]) -> bool {
 }
 
 /// Tells whether no counter fell and none had wrapped before, so that a life goes on with the counters of the answer.
-/// `false` says nothing.
+/// `false` decides nothing.
 ///
-/// Nearly all answers are such, and most blocks of a large program were never executed. So counters are compared several
-/// at a time, and those that were zero are passed over.
+/// The counters of most answers only grew, and most blocks of a large program were never executed. So counters are
+/// compared several at a time, and those that were zero are passed over.
 #[must_use]
 pub(crate) fn only_grew(stored: &[u64], answered: &[u64]) -> bool {
     let grew = |before: &[u64], now: &[u64]| {
@@ -108,9 +108,7 @@ fn judge_each(mode: Mode, stored: &[u64], answered: &[u64]) -> Verdict {
 /// Tells whether an answer goes on with the counters that are stored of the same build.
 #[must_use]
 pub(crate) fn continues(mode: Mode, stored: &[u64], answered: &[u64]) -> bool {
-    only_grew(stored, answered)
-        || !any_fell(stored, answered)
-        || judge_each(mode, stored, answered) != Verdict::Restarted
+    !fell(stored, answered) || judge_each(mode, stored, answered) != Verdict::Restarted
 }
 
 const LOW: u64 = u32::MAX as u64;

@@ -1,5 +1,6 @@
 //! Builders of keys and records that the tests of decisions share.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use super::change::Change;
 use super::ids::{BuildGroupId, HighestIds, IdSource, KeyId, LifeId, ServiceId, StructureId};
 use super::key_entry::{KeyEntry, Listing, ServiceName};
 use super::key_state::{AddressAnswer, BuildRef, KeyState};
+use super::process::Process;
 use super::pull_rules::{ChangeRule, PullRules};
 use super::pulled_key::PulledKey;
 use super::records::Life;
@@ -33,6 +35,20 @@ pub(crate) fn rules() -> PullRules {
         retry: RetryWaits::default(),
         agent_files: crate::agent_files::AgentFiles::default(),
         row_at_least_every: Duration::from_secs(24 * 3600),
+    }
+}
+
+/// A process of which an agent tells this program and process id, and nothing else is told.
+pub(crate) fn process(meta: Fingerprint, pid: Option<u32>) -> Process {
+    Process {
+        meta,
+        pid,
+        uid: None,
+        restarts: None,
+        pods: BTreeSet::new(),
+        is_shared: false,
+        read_at: None,
+        started_at: None,
     }
 }
 

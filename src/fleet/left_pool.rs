@@ -2,16 +2,16 @@
 //!
 //! In containers each process has the id 1, and without the name of its pod a file may be of each pulled life that it
 //! goes on with, or that goes on with it. One life is of one process, and so are the counters that a process left. The
-//! files of a pool and its lives are therefore taken for pairs in the way in which most counts are the same: of each
-//! block, the largest count of a file belongs to the largest count of a life, and so on. The sum is never above the
-//! true one, whoever the owners are, and exact where each file has one possible owner.
+//! files and the lives of a pool are therefore paired such that most counts are the same: in each block, the largest
+//! count of a file belongs to the largest count of a life, the second one to the second one, and so on. The sum is never
+//! above the true one, whoever the owners are, and exact where each file has one possible owner.
 
 use std::collections::BTreeSet;
 
 use super::counters::continues;
 use super::process_snapshots::{SnapshotOrder, snapshot_order};
 use super::snapshot::{beyond, larger};
-use crate::profile::{MAX_COUNT, Mode};
+use crate::profile::{MAX_COUNT, Mode, add_all};
 
 /// Bytes of sorted counts that are held at a time. Further files count as one process.
 const MOST_BYTES: usize = 32 << 20;
@@ -56,21 +56,21 @@ pub(crate) struct LeftPool {
 }
 
 impl LeftPool {
-    /// Returns the part of each file's counters that is counted beside the lives. Together with the lives they never
-    /// become less.
+    /// Returns the part of each file's counters that is counted beside the lives. The sum of these parts and of the lives
+    /// never falls.
     pub(crate) fn surpluses(&self) -> Vec<Vec<u64>> {
         let blocks = self.left.iter().map(|left| left.counts.len()).max().unwrap_or(0);
         let mut surpluses = vec![vec![0; blocks]; self.left.len()];
         let (mut before, mut now) = (vec![0; blocks], vec![0; blocks]);
         for part in self.parts() {
             surpluses[part[0]] = self.surplus_of(&part);
-            add(&mut now, &surpluses[part[0]]);
+            add_all(&mut now, &surpluses[part[0]]);
         }
-        self.left.iter().for_each(|left| add(&mut before, &left.surplus));
+        self.left.iter().for_each(|left| add_all(&mut before, &left.surplus));
         let mut grown = vec![0; blocks];
-        self.pulled.iter().for_each(|owner| add(&mut grown, &owner.grown));
+        self.pulled.iter().for_each(|owner| add_all(&mut grown, &owner.grown));
         if let Some(first) = surpluses.first_mut() {
-            add(first, &beyond(&beyond(&before, &grown), &now));
+            add_all(first, &beyond(&beyond(&before, &grown), &now));
         }
         surpluses
     }
@@ -107,7 +107,7 @@ impl LeftPool {
             // Counts of a life that is gone are in a mixture, where nothing tells how many processes they are of.
             let mut held = self.mixed.clone();
             held.resize(blocks, 0);
-            owners.iter().filter_map(counts).for_each(|counts| add(&mut held, counts));
+            owners.iter().filter_map(counts).for_each(|counts| add_all(&mut held, counts));
             let largest =
                 files.iter().fold(vec![0; blocks], |all, &file| larger(&all, &self.left[file].counts));
             return beyond(&largest, &held);
@@ -144,7 +144,7 @@ impl Ranks {
         }
     }
 
-    /// Returns the sum of what each count is beyond the other of its rank.
+    /// Returns for each block the sum of the differences by which its counts exceed those of the same rank.
     fn beyond(&self, others: &Self) -> Vec<u64> {
         let blocks = self.counts.chunks_exact(self.ranks).zip(others.counts.chunks_exact(self.ranks));
         let sum = |(own, others): (&[u64], &[u64])| {
@@ -154,12 +154,6 @@ impl Ranks {
                 .min(MAX_COUNT)
         };
         blocks.map(sum).collect()
-    }
-}
-
-fn add(sums: &mut [u64], counts: &[u64]) {
-    for (sum, &count) in sums.iter_mut().zip(counts) {
-        *sum = sum.saturating_add(count).min(MAX_COUNT);
     }
 }
 
@@ -315,7 +309,7 @@ mod tests {
             let now = self.running[pod].clone();
             let before = self.pulled[pod].replace(now.clone());
             let is_new = before.is_none();
-            add(&mut self.grown[pod], &beyond(&now, &before.unwrap_or_else(|| vec![0; now.len()])));
+            add_all(&mut self.grown[pod], &beyond(&now, &before.unwrap_or_else(|| vec![0; now.len()])));
             for (folder, left) in self.left.iter_mut().enumerate() {
                 let Some((left, taken_in)) = left.as_mut().filter(|_| told != Told::Pod || folder == pod)
                 else {
@@ -352,8 +346,8 @@ mod tests {
 
         fn total(&self) -> Vec<u64> {
             let mut total = vec![0; self.running[0].len()];
-            self.pulled.iter().flatten().for_each(|counts| add(&mut total, counts));
-            self.left.iter().flatten().for_each(|(left, _)| add(&mut total, &left.surplus));
+            self.pulled.iter().flatten().for_each(|counts| add_all(&mut total, counts));
+            self.left.iter().flatten().for_each(|(left, _)| add_all(&mut total, &left.surplus));
             total
         }
     }
@@ -405,7 +399,7 @@ mod tests {
                 seen.into_iter().flatten().fold(vec![0; total.len()], |all, counts| larger(&all, &counts))
             };
             let mut truth = vec![0; total.len()];
-            (0..model.running.len()).for_each(|pod| add(&mut truth, &shown(pod)));
+            (0..model.running.len()).for_each(|pod| add_all(&mut truth, &shown(pod)));
             for block in 0..total.len() {
                 prop_assert!(total[block] <= truth[block], "{:?} above {:?}", total, truth);
                 prop_assert_eq!(total[block] > 0, truth[block] > 0);

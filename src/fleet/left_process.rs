@@ -40,8 +40,8 @@ impl LeftProcess<'_> {
 
     /// Returns the identity of one of its files: by its name and its content.
     ///
-    /// Where the name has the nanosecond of its writing, files of one name and content in several folders of a service
-    /// are copies, or one volume that is mounted in several places.
+    /// Files of one name and content in several folders of a service are copies, or one volume that is mounted in several
+    /// places, if the name has the nanosecond of their writing. So their identity does not depend on the pod.
     #[must_use]
     pub(crate) fn file_identity((service, pod): (&str, Option<&str>), name: &str, content: &[u8]) -> String {
         let content = hex(&Sha256::digest(content));
@@ -65,15 +65,6 @@ fn has_nanosecond(name: &str) -> bool {
     matches!(DataFileName::parse(name), Some(DataFileName::Counters { written_at, .. }) if written_at >= OF_2001)
 }
 
-/// The evidence that a process of a folder and one that was pulled over HTTP are the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kinship {
-    /// The process was pulled as that of its pod, and no other process id is known of it.
-    Pod,
-    /// The process id is the same, and the pod is not known on both sides.
-    Pid,
-}
-
 /// A process as the text in place of an address names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LeftName<'a> {
@@ -90,27 +81,24 @@ impl<'a> LeftName<'a> {
         Some(Self { pod: Some(pod).filter(|pod| !pod.is_empty()), pid, meta })
     }
 
-    /// Returns the evidence that this is the process that answers at an address; `None` if there is none.
-    pub(crate) fn kinship(&self, answered: &Process) -> Option<Kinship> {
-        match self.meta == hex(answered.meta.as_bytes()) {
-            true => kinship((self.pod, self.pid), answered),
-            false => None,
-        }
+    /// Tells whether this may be the process that answers at an address.
+    pub(crate) fn may_be(&self, answered: &Process) -> bool {
+        may_be_pulled((self.pod, self.pid), answered) && self.meta == hex(answered.meta.as_bytes())
     }
 }
 
-/// Returns the evidence that a process of the same program with this pod and process id is the one that was pulled.
+/// Tells whether a process of the same program with this pod and process id may be the one that was pulled: its pod is
+/// the same, or its process id if a pod is not known on both sides.
 ///
 /// The pods are those with which it was pulled, because another pod may have its address now. A process that is known to
 /// be of another pod is another process, and so is one with another id: its agent and its file tell the same id.
-pub(crate) fn kinship((pod, pid): (Option<&str>, u64), pulled: &Process) -> Option<Kinship> {
+pub(crate) fn may_be_pulled((pod, pid): (Option<&str>, u64), pulled: &Process) -> bool {
     if pulled.pid.is_some_and(|pulled| u64::from(pulled) != pid) {
-        return None;
+        return false;
     }
-    match pod.filter(|_| !pulled.pods.is_empty()).map(|pod| pulled.pods.contains(pod)) {
-        Some(true) => Some(Kinship::Pod),
-        None if pulled.pid.is_some() => Some(Kinship::Pid),
-        _ => None,
+    match pod.filter(|_| !pulled.pods.is_empty()) {
+        Some(pod) => pulled.pods.contains(pod),
+        None => pulled.pid.is_some(),
     }
 }
 
@@ -122,11 +110,9 @@ pub(crate) fn is_left(address: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
     use crate::address::host_and_port;
-    use crate::fleet::fixtures::build;
+    use crate::fleet::fixtures::{build, process};
 
     #[test]
     fn processes_differ_by_service_pod_pid_and_meta_and_have_no_address_to_ask() {
@@ -149,33 +135,24 @@ mod tests {
     fn a_process_that_is_pulled_is_that_of_a_folder_by_its_pod_and_id_or_by_its_id() {
         let meta = build("lib").fingerprint();
         let answered = |pid, pods: &[&str]| {
-            let pods: BTreeSet<String> = pods.iter().map(|&pod| pod.to_owned()).collect();
-            Process {
-                meta,
-                pid,
-                uid: None,
-                restarts: None,
-                pods,
-                is_shared: false,
-                read_at: None,
-                started_at: None,
-            }
+            let pods = pods.iter().map(|&pod| pod.to_owned()).collect();
+            Process { pods, ..process(meta, pid) }
         };
         let left = |pod, pid| LeftProcess { service: "svc", pod, pid, meta }.address();
-        let kinship = |address: &str, pid, pods: &[&str]| {
-            LeftName::parse(address).unwrap().kinship(&answered(pid, pods))
+        let may_be = |address: &str, pid, pods: &[&str]| {
+            LeftName::parse(address).unwrap().may_be(&answered(pid, pods))
         };
         let (of_pod, of_none) = (left(Some("pod-1"), 1), left(None, 1));
-        assert_eq!(kinship(&of_pod, Some(1), &["pod-0", "pod-1"]), Some(Kinship::Pod));
-        assert_eq!(kinship(&of_pod, None, &["pod-0", "pod-1"]), Some(Kinship::Pod));
-        assert_eq!(kinship(&of_pod, Some(7), &["pod-0", "pod-1"]), None);
-        assert_eq!(kinship(&of_pod, Some(1), &["pod-0"]), None);
-        assert_eq!(kinship(&of_pod, Some(1), &[]), Some(Kinship::Pid));
-        assert_eq!(kinship(&of_none, Some(1), &["pod-0"]), Some(Kinship::Pid));
-        assert_eq!(kinship(&of_none, Some(2), &[]), None);
-        assert_eq!(kinship(&of_none, None, &[]), None);
+        assert!(may_be(&of_pod, Some(1), &["pod-0", "pod-1"]));
+        assert!(may_be(&of_pod, None, &["pod-0", "pod-1"]));
+        assert!(!may_be(&of_pod, Some(7), &["pod-0", "pod-1"]));
+        assert!(!may_be(&of_pod, Some(1), &["pod-0"]));
+        assert!(may_be(&of_pod, Some(1), &[]));
+        assert!(may_be(&of_none, Some(1), &["pod-0"]));
+        assert!(!may_be(&of_none, Some(2), &[]));
+        assert!(!may_be(&of_none, None, &[]));
         let other = LeftProcess { service: "svc", pod: None, pid: 1, meta: build("lib'").fingerprint() };
-        assert_eq!(kinship(&other.address(), Some(1), &[]), None);
+        assert!(!may_be(&other.address(), Some(1), &[]));
         assert_eq!(LeftName::parse("http://10.0.0.1:53700"), None);
     }
 

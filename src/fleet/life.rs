@@ -6,7 +6,7 @@ use super::ids::{BuildGroupId, LifeId, StructureId};
 use super::records::{LastAnswer, Life};
 use super::shared_address::SharedPlace;
 use super::snapshot::{ClockDoubt, LifeTimes, ResumedLife, beyond, larger};
-use crate::profile::{Mode, encode_counts};
+use crate::profile::{Mode, add_all, encode_counts};
 use chrono::{DateTime, Utc};
 
 /// A stored life with its counters.
@@ -47,9 +47,7 @@ impl LifeDecision {
     /// Returns the counters of the life after the answer.
     pub(crate) fn counts(&self) -> &[u64] {
         match self {
-            Self::Continues { counts, .. } | Self::Begins { counts, .. } | Self::Late { counts, .. } => {
-                counts
-            }
+            Self::Continues { counts, .. } | Self::Begins { counts } | Self::Late { counts, .. } => counts,
         }
     }
 
@@ -179,7 +177,7 @@ impl KnownLives {
         let mut others: Vec<Life> = given_up.iter().map(|&index| lives[index].clone()).collect();
         let mixture = match mixture {
             Some(StoredLife { life, mut counts }) => {
-                counts.iter_mut().zip(mixed).for_each(|(count, mixed)| *count = count.saturating_add(mixed));
+                add_all(&mut counts, &mixed);
                 Some(StoredLife { life, counts })
             }
             None if others.is_empty() => None,
@@ -278,7 +276,7 @@ pub(crate) fn changes(
             changes.extend(is_over.then_some(Change::LifeClosed(id, at)));
             id
         }
-        LifeDecision::Begins { counts, .. } | LifeDecision::Late { life: None, counts, .. } => {
+        LifeDecision::Begins { counts } | LifeDecision::Late { life: None, counts, .. } => {
             let id = new_id();
             let counts = encode_counts(counts);
             let closed_at = matches!(decision, LifeDecision::Late { .. }).then_some(at);

@@ -115,7 +115,7 @@ impl NamedAnswer<'_> {
     ) -> Result<NamedPlace, E> {
         // A life that was read later would have all counts of the answer, and so the last one before it goes on. Where
         // there is none, the open life goes on: counts that have grown in no time are those of a clock that went back. A
-        // life of the same process is later where it has joined a file, whose counts are stored beside it.
+        // life of the same process is later, too, if it has joined a file, whose counts are stored beside it.
         let mut last_before: Option<(Option<DateTime<Utc>>, usize, Vec<u64>)> = None;
         let mut open = None;
         for (index, life) in lives.iter().enumerate().take(MOST_COMPARED) {
@@ -221,7 +221,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::fleet::fixtures::{at, print};
+    use crate::fleet::fixtures::{self, at, print};
     use crate::fleet::left_pool::{LeftCounts, LeftPool, PulledOwner, may_be_before, may_be_of};
     use crate::fleet::life::{KnownLives, LifeDecision, StoredLife};
     use crate::fleet::process_snapshots::{SnapshotOrder, snapshot_order};
@@ -230,18 +230,7 @@ mod tests {
 
     /// A process with this id that read its counters at this minute, if it tells it.
     fn process(pid: u32, minute: Option<i64>) -> Process {
-        let read_at = minute.map(at);
-        let (pods, started_at) = (BTreeSet::new(), None);
-        Process {
-            meta: print(1),
-            pid: Some(pid),
-            uid: None,
-            restarts: None,
-            pods,
-            is_shared: false,
-            read_at,
-            started_at,
-        }
+        Process { read_at: minute.map(at), ..fixtures::process(print(1), Some(pid)) }
     }
 
     /// The place of an answer beside an open life and closed ones.
@@ -446,6 +435,11 @@ mod tests {
         taken_in: i64,
     }
 
+    fn times_of(life: &Life) -> LifeTimes {
+        let &Life { opened_at, pulled_at, closed_at, .. } = life;
+        LifeTimes { opened_at, pulled_at, closed_at, is_from_before_jump: false, is_mixture: false }
+    }
+
     /// The lives of an address as pulls store them.
     #[derive(Default)]
     struct Model {
@@ -603,19 +597,8 @@ mod tests {
                 here.retain(|&index| self.lives[index].process.may_be(process));
                 let counts_of =
                     |index: usize| Ok::<_, Infallible>(Some(self.lives[here[index]].counts.clone()));
-                let times: Vec<LifeTimes> = here
-                    .iter()
-                    .map(|&index| {
-                        let Life { opened_at, pulled_at, closed_at, .. } = self.stored(index).life;
-                        LifeTimes {
-                            opened_at,
-                            pulled_at,
-                            closed_at,
-                            is_from_before_jump: false,
-                            is_mixture: false,
-                        }
-                    })
-                    .collect();
+                let times: Vec<LifeTimes> =
+                    here.iter().map(|&index| times_of(&self.stored(index).life)).collect();
                 let doubt = ClockDoubt::new(at(now), Vec::new());
                 let Ok(resumed) = resumed(Mode::Atomic, &times, counts, &doubt, counts_of);
                 if let Some(ResumedLife { index, others, .. }) = resumed {
@@ -633,16 +616,7 @@ mod tests {
 
         fn shared(&self, here: &[usize], counts: &[u64], is_first: bool) -> KnownLives {
             let lives: Vec<Life> = here.iter().map(|&index| self.stored(index).life).collect();
-            let times: Vec<LifeTimes> = lives
-                .iter()
-                .map(|&Life { opened_at, pulled_at, closed_at, .. }| LifeTimes {
-                    opened_at,
-                    pulled_at,
-                    closed_at,
-                    is_from_before_jump: false,
-                    is_mixture: false,
-                })
-                .collect();
+            let times: Vec<LifeTimes> = lives.iter().map(times_of).collect();
             let counts_of = |index: usize| Ok::<_, Infallible>(Some(self.lives[here[index]].counts.clone()));
             let Ok(place) = shared_address::place(Mode::Atomic, &times, counts, is_first, counts_of);
             KnownLives::for_shared(place, &lives, self.mixture())

@@ -117,22 +117,13 @@ fn differ<T: PartialEq>(one: Option<&T>, other: Option<&T>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fleet::fixtures::{at, build};
+    use crate::fleet::fixtures::{at, build, process};
 
     #[test]
     fn another_pid_meta_pod_or_restart_is_another_process_and_what_is_not_told_tells_nothing() {
         let meta = build("lib").fingerprint();
         let uid = Some("a-1".to_owned());
-        let process = Process {
-            meta,
-            pid: Some(1),
-            uid,
-            restarts: Some(0),
-            pods: BTreeSet::new(),
-            is_shared: false,
-            read_at: None,
-            started_at: None,
-        };
+        let process = Process { uid, restarts: Some(0), ..process(meta, Some(1)) };
         assert!(process.may_be(&process.clone()));
         assert!(process.may_be(&Process { pid: None, uid: None, restarts: None, ..process.clone() }));
         for other in [
@@ -149,17 +140,7 @@ mod tests {
     fn what_tells_a_process_decides_how_certain_it_is() {
         let meta = build("lib").fingerprint();
         let (uid, read_at) = (Some("a-1".to_owned()), Some(at(1)));
-        let pods = BTreeSet::new();
-        let process = Process {
-            meta,
-            pid: Some(1),
-            uid,
-            restarts: Some(0),
-            pods,
-            is_shared: false,
-            read_at,
-            started_at: None,
-        };
+        let process = Process { uid, restarts: Some(0), read_at, ..process(meta, Some(1)) };
         let later = Process { read_at: Some(at(2)), ..process.clone() };
         assert!(process.is_told_as(&later) && process.is_of_container(&later) && process.answers_as(&later));
         let restarted = Process { restarts: Some(1), ..later.clone() };
@@ -181,16 +162,8 @@ mod tests {
     fn counters_that_were_read_after_the_start_of_a_container_are_of_that_one() {
         let meta = build("lib").fingerprint();
         let (uid, pid) = (Some("a-1".to_owned()), Some(1));
-        let known = Process {
-            meta,
-            pid,
-            uid: uid.clone(),
-            restarts: Some(3),
-            pods: BTreeSet::new(),
-            is_shared: false,
-            read_at: Some(at(10)),
-            started_at: None,
-        };
+        let (restarts, read_at) = (Some(3), Some(at(10)));
+        let known = Process { uid: uid.clone(), restarts, read_at, ..process(meta, pid) };
         let answers = |started_at, restarts| Process {
             restarts: Some(restarts),
             read_at: Some(at(20)),
@@ -218,14 +191,11 @@ mod tests {
         let meta = build("lib").fingerprint();
         let (uid, pid) = (Some("a-1".to_owned()), Some(1));
         let at_time = |read_at, started_at| Process {
-            meta,
-            pid,
             uid: uid.clone(),
             restarts: Some(3),
-            pods: BTreeSet::new(),
-            is_shared: false,
             read_at: Some(at(read_at)),
             started_at: Some(at(started_at)),
+            ..process(meta, pid)
         };
         let of_it = at_time(11, 10);
         assert_eq!(of_it.clone().without_later_container(), of_it);

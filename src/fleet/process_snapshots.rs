@@ -9,7 +9,7 @@ use std::cmp::Ordering;
 
 use super::counters::{Verdict, fell, judge, lift};
 use super::snapshot::larger;
-use crate::profile::{MAX_COUNT, Mode};
+use crate::profile::{Mode, add_all};
 
 /// Most lives that are held apart. Counts of further ones are kept, and no longer added to each other.
 const MOST_LIVES: usize = 64;
@@ -103,7 +103,7 @@ impl ProcessSnapshots {
         let mut total = rest.unwrap_or_default();
         for life in &lives {
             total.resize(life.len(), 0);
-            add_counts(&mut total, life);
+            add_all(&mut total, life);
         }
         Self { lives, total, ..Self::new(mode) }
     }
@@ -132,7 +132,7 @@ impl ProcessSnapshots {
         for life in std::mem::take(&mut self.lives) {
             match snapshot_order(self.mode, &life, counts) {
                 SnapshotOrder::Apart => {
-                    add_counts(&mut counted, &life);
+                    add_all(&mut counted, &life);
                     self.lives.push(life);
                 }
                 SnapshotOrder::Continues(lifted) => keep_larger(&mut newest, &lifted),
@@ -144,10 +144,10 @@ impl ProcessSnapshots {
         }
         // Lives that are apart from the snapshot are not of its life, so that it is added to them.
         if let Some(follower) = followers.into_iter().max_by(|one, other| by_hits(one, other)) {
-            add_counts(&mut counted, &larger(&newest, &follower));
+            add_all(&mut counted, &larger(&newest, &follower));
             self.lives.push(follower);
         } else {
-            add_counts(&mut counted, &newest);
+            add_all(&mut counted, &newest);
             self.lives.push(newest);
             has_moved = true;
         }
@@ -195,12 +195,6 @@ impl ProcessSnapshots {
             }
         }
         rest.iter().any(|&count| count > 0).then_some(rest)
-    }
-}
-
-fn add_counts(sums: &mut [u64], counts: &[u64]) {
-    for (sum, &count) in sums.iter_mut().zip(counts) {
-        *sum = sum.saturating_add(count).min(MAX_COUNT);
     }
 }
 
@@ -336,7 +330,7 @@ mod tests {
         prop::collection::vec(step, 1..6).prop_map(|steps| {
             let mut counts = vec![0; BLOCKS];
             let mut grown = |step: Vec<u64>| {
-                add_counts(&mut counts, &step);
+                add_all(&mut counts, &step);
                 counts.clone()
             };
             steps.into_iter().map(&mut grown).collect()
@@ -403,14 +397,14 @@ mod tests {
         let (last, all) = (&shown(mode, last), &shown(mode, all));
         let mut really = vec![0; BLOCKS];
         for life in last {
-            add_counts(&mut really, life);
+            add_all(&mut really, life);
         }
         let mut taken = ProcessSnapshots { most_lives, ..ProcessSnapshots::new(mode) };
         let mut before = vec![0; BLOCKS];
         let mut seen = vec![0; BLOCKS];
         for counts in all {
             taken.add(counts);
-            add_counts(&mut seen, counts);
+            add_all(&mut seen, counts);
             let shown = || format!("{counts:?} of {all:?}: {taken:?}");
             assert!(taken.lives().len() <= last.len().min(most_lives), "{}", shown());
             assert_eq!(covered(taken.total()), covered(&seen), "{}", shown());
@@ -418,7 +412,7 @@ mod tests {
             assert!(really.iter().zip(taken.total()).all(|(really, now)| really >= now), "{}", shown());
             let mut whole = taken.rest().unwrap_or_else(|| vec![0; BLOCKS]);
             for life in taken.lives() {
-                add_counts(&mut whole, life);
+                add_all(&mut whole, life);
             }
             assert_eq!(whole, taken.total(), "{}", shown());
             before = taken.total().to_vec();

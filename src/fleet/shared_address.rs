@@ -8,7 +8,7 @@
 use super::counters::continues;
 use super::process_snapshots::{SnapshotOrder, snapshot_order};
 use super::snapshot::{ClockDoubt, LifeTimes, ResumedLife, larger, resumed};
-use crate::profile::{MAX_COUNT, Mode};
+use crate::profile::{Mode, add_all};
 
 /// Most lives of an address that are compared with an answer after the evidence was found.
 const MOST_LIVES: usize = 16;
@@ -46,8 +46,8 @@ fn covers_nearly(ended: &[u64], answered: &[u64]) -> bool {
 
 /// Finds the place of an answer among these lives of its address, the oldest first. A mixture is none of them.
 ///
-/// With the first evidence (`is_first`) earlier lives are judged anew: two of which one goes on with the other may be of
-/// one process. `counts_of` returns the counters of the life with an index.
+/// The first evidence (`is_first`) has the earlier lives judged anew: two of them may be of one process if one goes on
+/// with the other. `counts_of` returns the counters of the life with an index.
 pub(crate) fn place<E>(
     mode: Mode,
     lives: &[LifeTimes],
@@ -55,22 +55,20 @@ pub(crate) fn place<E>(
     is_first: bool,
     mut counts_of: impl FnMut(usize) -> Result<Option<Vec<u64>>, E>,
 ) -> Result<SharedPlace, E> {
-    let distinct = match is_first {
-        true => DistinctLives::new(mode, lives.len(), &mut counts_of)?,
-        false => DistinctLives {
-            kept: (0..lives.len()).map(|index| (index, Vec::new())).collect(),
-            ..DistinctLives::default()
-        },
+    let (kept, given_up, mixed): (Vec<usize>, _, _) = if is_first {
+        let DistinctLives { kept, given_up, mixed } = DistinctLives::new(mode, lives.len(), &mut counts_of)?;
+        (kept.into_iter().map(|(index, _)| index).collect(), given_up, mixed)
+    } else {
+        ((0..lives.len()).collect(), Vec::new(), Vec::new())
     };
-    let DistinctLives { kept, given_up, mixed } = distinct;
     // No time tells which of the processes answers.
     let times: Vec<LifeTimes> =
-        kept.iter().map(|&(index, _)| LifeTimes { is_from_before_jump: true, ..lives[index] }).collect();
+        kept.iter().map(|&index| LifeTimes { is_from_before_jump: true, ..lives[index] }).collect();
     let doubt = ClockDoubt::new(chrono::DateTime::UNIX_EPOCH, Vec::new());
-    let resumed = resumed(mode, &times, answered, &doubt, |index| counts_of(kept[index].0))?;
+    let resumed = resumed(mode, &times, answered, &doubt, |index| counts_of(kept[index]))?;
     let resumed = match resumed {
         Some(ResumedLife { index, then, others, rest, .. }) => {
-            let (index, others): (_, Vec<_>) = (kept[index].0, others.iter().map(|&at| kept[at].0).collect());
+            let (index, others): (_, Vec<_>) = (kept[index], others.iter().map(|&at| kept[at]).collect());
             // Only counts beyond the largest are new, or the sum of all would fall.
             let mut largest = then.clone();
             for &other in &others {
@@ -129,9 +127,7 @@ impl DistinctLives {
     fn give_up(&mut self, index: usize, counts: &[u64]) {
         self.given_up.push(index);
         self.mixed.resize(counts.len(), 0);
-        for (mixed, count) in self.mixed.iter_mut().zip(counts) {
-            *mixed = mixed.saturating_add(*count).min(MAX_COUNT);
-        }
+        add_all(&mut self.mixed, counts);
     }
 }
 

@@ -171,8 +171,9 @@ impl Build {
     }
 }
 
-/// Adds counts, several at a time, since most of a large program are zero.
-fn add_all(sums: &mut [u64], counts: &[u64]) {
+/// Adds counts to sums, which saturate at [`MAX_COUNT`]. Most counts of a large program are zero, so they are passed over
+/// several at a time.
+pub(crate) fn add_all(sums: &mut [u64], counts: &[u64]) {
     for (sums, counts) in sums.chunks_mut(8).zip(counts.chunks(8)) {
         if counts.iter().fold(0, |all, count| all | count) == 0 {
             continue;

@@ -24,7 +24,7 @@ pub(crate) use answer_digest::AnswerDigest;
 pub(crate) use codec::{CodecError, decode_build, decode_counts, encode_build, encode_counts};
 pub use limits::{Limits, ParseError, ReadError};
 pub use merge::{BuildConflict, ProfileSum};
-pub(crate) use merge::{StoredSumError, mix};
+pub(crate) use merge::{StoredSumError, add_all, mix};
 pub(crate) use part::PartOfBuild;
 pub(crate) use reader::{AnswerReader, ParsedAnswer, PreviousAnswer};
 pub use reader::{parse, read};

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use super::kept_counts::KeptCounts;
 use crate::collect::open_key::OpenKey;
 use crate::fleet::ids::LifeId;
-use crate::fleet::left_process::{LeftProcess, is_left, kinship};
+use crate::fleet::left_process::{LeftProcess, is_left, may_be_pulled};
 use crate::fleet::process::Process;
 use crate::fleet::records::Life;
 use crate::memory::Memory;
@@ -92,7 +92,7 @@ impl LeftKey {
         }
         let is_kin = |life: &&Life| {
             let known = self.pulled.get(&life.id).filter(|known| known.meta == process.meta);
-            known.is_some_and(|known| kinship((process.pod, process.pid), known).is_some())
+            known.is_some_and(|known| may_be_pulled((process.pod, process.pid), known))
         };
         lives.filter(|life| !life.is_mixture).filter(is_kin).map(|life| life.id).collect()
     }

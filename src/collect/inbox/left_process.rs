@@ -17,7 +17,7 @@ use super::reader::build_group_for;
 use crate::collect::open_key::OpenKey;
 use crate::fleet::change::Change;
 use crate::fleet::counters::fell;
-use crate::fleet::ids::{BuildGroupId, LifeId, StructureId};
+use crate::fleet::ids::{BuildGroupId, IdSource, LifeId, StructureId};
 use crate::fleet::left_process::LeftProcess;
 use crate::fleet::process_snapshots::ProcessSnapshots;
 use crate::fleet::records::Life;
@@ -197,8 +197,8 @@ impl FolderReader<'_, '_, '_, '_> {
         let is_own = |life: &LifeId| stored.iter().any(|(id, _)| id == life);
         let is_pooled = stored.iter().any(|(id, _)| key.owners.contains_key(id));
         let others = key.owners.iter().filter(|(life, _)| !is_own(life));
-        let is_kin = |life: &&LifeId| !pulled.is_empty() && pulled.contains(life);
-        let claimed = others.flat_map(|(_, owners)| owners).filter(is_kin).copied().collect();
+        let claimed =
+            others.flat_map(|(_, owners)| owners).filter(|life| pulled.contains(life)).copied().collect();
         let (meta, build) = (meta.known.sha256, build.fingerprint());
         self.reader.carry_out()?;
         Ok(OpenProcess {
@@ -279,9 +279,11 @@ impl FolderReader<'_, '_, '_, '_> {
         if process.is_unchanged() {
             return Ok(Vec::new());
         }
-        let owners = self.owners_of(process)?;
-        if process.is_pooled || owners.iter().any(|owners| !owners.is_empty()) {
-            return self.pooled_changes(process, owners);
+        if process.is_pooled || !process.pulled.is_empty() {
+            let owners = self.owners_of(process)?;
+            if process.is_pooled || owners.iter().any(|owners| !owners.is_empty()) {
+                return self.pooled_changes(process, owners);
+            }
         }
         let at = process.last_written_at().unwrap_or(run.now);
         let open_key = self.reader.open_key(process.entry, &mut self.cache.open)?;
@@ -300,12 +302,7 @@ impl FolderReader<'_, '_, '_, '_> {
             }
         }
         gone.for_each(|&(id, _)| left.removed(id));
-        match (process.snapshots.rest(), process.rest) {
-            (Some(rest), Some((id, stored))) if hash(&rest) != stored => left.moved(id, &rest),
-            (Some(rest), None) => left.opened(run.ids.life(), encode_counts(&rest), true),
-            (None, Some((id, _))) => left.removed(id),
-            _ => {}
-        }
+        left.rest_is(process.snapshots.rest(), run.ids);
         let changes = left.changes;
         self.index(process, &changes)?;
         Ok(changes)
@@ -379,6 +376,16 @@ impl LeftLives<'_> {
         });
         if is_mixture {
             self.changes.push(Change::LifeMixed(id));
+        }
+    }
+
+    /// Makes the stored life with the rest what the snapshots tell.
+    pub(super) fn rest_is(&mut self, rest: Option<Vec<u64>>, ids: &IdSource) {
+        match (rest, self.process.rest) {
+            (Some(rest), Some((id, stored))) if hash(&rest) != stored => self.moved(id, &rest),
+            (Some(rest), None) => self.opened(ids.life(), encode_counts(&rest), true),
+            (None, Some((id, _))) => self.removed(id),
+            _ => {}
         }
     }
 

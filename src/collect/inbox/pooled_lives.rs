@@ -12,7 +12,7 @@ use crate::fleet::ids::LifeId;
 use crate::fleet::left_pool::may_be_of;
 use crate::fleet::snapshot::beyond;
 use crate::io::store::Store;
-use crate::profile::encode_counts;
+use crate::profile::{add_all, encode_counts};
 
 /// Reads the counters of a pulled life, unless they are kept.
 pub(super) fn counts_of(
@@ -54,7 +54,7 @@ impl FolderReader<'_, '_, '_, '_> {
     }
 
     /// Stores the lives of a process beside those of pulled ones. The end of the pull decides how much of their counters is
-    /// counted beside these; until then it is what was.
+    /// counted beside these. The part that was counted before stays until then.
     pub(super) fn pooled_changes(
         &mut self,
         process: &OpenProcess,
@@ -64,8 +64,7 @@ impl FolderReader<'_, '_, '_, '_> {
         let blocks = process.snapshots.total().len();
         let mut counted = vec![0_u64; blocks];
         for (id, _) in &process.stored {
-            let surplus = store.counts(*id, blocks)?.unwrap_or_default();
-            counted.iter_mut().zip(surplus).for_each(|(all, count)| *all = all.saturating_add(count));
+            add_all(&mut counted, &store.counts(*id, blocks)?.unwrap_or_default());
         }
         let rest = process.snapshots.rest();
         let rest_before = match process.rest {
@@ -97,12 +96,7 @@ impl FolderReader<'_, '_, '_, '_> {
             new_owners.push((id, owners));
         }
         ids.for_each(|id| left.removed(id));
-        match (rest, process.rest) {
-            (Some(rest), Some((id, stored))) if hash(&rest) != stored => left.moved(id, &rest),
-            (Some(rest), None) => left.opened(run.ids.life(), encode_counts(&rest), true),
-            (None, Some((id, _))) => left.removed(id),
-            _ => {}
-        }
+        left.rest_is(rest, run.ids);
         let mut changes = left.changes;
         // A file that only one process can have written is later than the answers that it has seen.
         if let (Some(key), [(_, owners)]) = (&mut self.key, &*new_owners)

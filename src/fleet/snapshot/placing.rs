@@ -924,7 +924,7 @@ mod tests {
         }
     }
 
-    /// What happened at an address, and how its clocks and runs were.
+    /// The events at an address, with its clocks and runs.
     struct History<'a> {
         events: &'a [Event],
         ahead: Option<Ahead>,

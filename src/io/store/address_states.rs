@@ -131,7 +131,7 @@ impl Writer<'_> {
         )
     }
 
-    /// Deletes the states of addresses that nothing lists, and that were not asked since.
+    /// Deletes the states of addresses that nothing lists, and that were last asked before a time.
     pub(super) fn delete_address_states(&self, before: DateTime<Utc>) -> rusqlite::Result<()> {
         let connection = &self.store.connection;
         // A center's list has the spellings that were registered.

@@ -24,7 +24,7 @@ impl Store {
         Ok(owners)
     }
 
-    /// Returns the counters of a left life as they were left; `None` where those of the life are.
+    /// Returns the counters of a left life as they were left; `None` if the life has all of them.
     pub(crate) fn left_counts(&self, life: LifeId, blocks: usize) -> Result<Option<Vec<u64>>, StoreError> {
         let sql = "SELECT counts FROM left_counts WHERE generation_id = ?1";
         let stored: Option<Vec<u8>> = self.query_all("left_counts", sql, [life], |row| row.get(0))?.pop();
