@@ -24,10 +24,7 @@ pub(crate) fn known_lives(
     let (run, store) = (pull.run, pull.store);
     let PulledAnswer { profile: Profile { mode, counts: answered, .. }, process, .. } = answer;
     let doubt = &run.doubt;
-    let is_of_it = |known: &Life| {
-        (known.build_group, known.structure, known.mode)
-            == (assignment.build_group, assignment.structure, *mode)
-    };
+    let is_of_it = |known: &Life| assignment.is_of(known, *mode);
     let counts_of = |known: &Life| readable_counts(store, known.id, answered.len());
     let (may_be_of_another, mixtures) = {
         let open = assignment.key.lock();
@@ -131,7 +128,6 @@ fn shared_lives(
     (mixture, is_first): (Option<StoredLife>, bool),
 ) -> anyhow::Result<KnownLives> {
     let Profile { mode, counts, .. } = &answer.profile;
-    let of_group = (assignment.build_group, assignment.structure, *mode);
     let lives: Vec<Life> = {
         let mut open = assignment.key.lock();
         if is_first {
@@ -142,9 +138,7 @@ fn shared_lives(
             ));
         }
         let of_process = |life: &&Life| {
-            (life.build_group, life.structure, life.mode) == of_group
-                && !life.is_mixture
-                && open.may_be_of(life.id, Some(process))
+            assignment.is_of(life, *mode) && !life.is_mixture && open.may_be_of(life.id, Some(process))
         };
         let mut lives: Vec<Life> = open.state.at(pull.address).filter(of_process).cloned().collect();
         lives.sort_by_key(|life| life.id);
@@ -166,7 +160,6 @@ fn named_place(
     open_counts: Option<&[u64]>,
 ) -> anyhow::Result<(Option<NamedPlace>, Vec<Life>)> {
     let Profile { mode, counts, .. } = &answer.profile;
-    let of_group = (assignment.build_group, assignment.structure, *mode);
     let (mut is_beside_another, mut is_shared, mut last_read_at) = (false, false, None);
     for key in &pull.keys {
         let mut open = key.lock();
@@ -182,8 +175,7 @@ fn named_place(
         NamedAnswer { process, counts, open: open_counts, is_beside_another, is_shared, last_read_at };
     let here: Vec<(Life, Option<Process>)> = {
         let open = assignment.key.lock();
-        let of_build =
-            |life: &&Life| (life.build_group, life.structure, life.mode) == of_group && !life.is_mixture;
+        let of_build = |life: &&Life| assignment.is_of(life, *mode) && !life.is_mixture;
         let here = open.state.at(pull.address).filter(of_build);
         let mut here: Vec<_> = here
             .map(|life| (life.clone(), open.process(life.id).cloned()))

@@ -18,7 +18,7 @@ use crate::fleet::process::Process;
 use crate::fleet::records::{LastAnswer, Life};
 use crate::fleet::row_decision::Moved;
 use crate::memory::Reservation;
-use crate::profile::{Build, Profile, Template, hit_fraction};
+use crate::profile::{Build, Mode, Profile, Template, hit_fraction};
 
 /// The stored counters of an open life.
 pub(crate) struct StoredCounts {
@@ -37,6 +37,13 @@ pub(crate) struct BuildAssignment<'g> {
     pub(crate) structure: StructureId,
     /// The open life of the address in this group.
     pub(crate) open: Option<Life>,
+}
+
+impl BuildAssignment<'_> {
+    /// Tells whether a life is of the build and the mode of the answer.
+    pub(crate) fn is_of(&self, life: &Life, mode: Mode) -> bool {
+        (life.build_group, life.structure, life.mode) == (self.build_group, self.structure, mode)
+    }
 }
 
 /// An answer with its build group and the stored counters of its open life.
