@@ -6,27 +6,13 @@ use super::{ServiceFields, Target, TargetList, TargetService};
 use crate::names::Naming;
 
 impl TargetList {
-    /// Joins entries of one address of which one says no more than another: the one with more labels counts, and takes
-    /// facts of its process that only the other one tells. Two services of one process would be asked for in turn, and
-    /// none would have its data for certain.
+    /// Joins two entries of one address if one says no more than the other: the entry with more labels counts, and takes
+    /// the facts of the process that only the other entry tells. Two services of one process would be asked for in turn,
+    /// and neither would have its data for certain.
     pub(crate) fn join_vague(&mut self, naming: &Naming) {
         let mut gone = HashSet::new();
         for (address, places) in several_times(&self.targets) {
-            let fields: Vec<_> = places.iter().map(|&at| self.targets[at].service.fields(naming)).collect();
-            let says_less = |less: usize, more: usize| match (&fields[less], &fields[more]) {
-                (Some(one), Some(other)) => is_part(one, other) && (one != other || less > more),
-                (Some(one), None) => *one == ServiceFields::default(),
-                (None, None) => {
-                    less > more && self.targets[places[less]].service == self.targets[places[more]].service
-                }
-                (None, Some(_)) => false,
-            };
-            let owner = |less: usize| {
-                let more = (0..places.len()).filter(|more| *more != less && says_less(less, *more));
-                more.max_by_key(|more| (0..places.len()).filter(|other| says_less(*other, *more)).count())
-            };
-            let joined: Vec<(usize, usize)> =
-                (0..places.len()).filter_map(|less| Some((places[less], places[owner(less)?]))).collect();
+            let joined = self.joined(&places, naming);
             for &(less, more) in &joined {
                 let (told, started_at) = (self.targets[less].facts.clone(), self.targets[less].started_at);
                 let kept = &mut self.targets[more];
@@ -45,6 +31,37 @@ impl TargetList {
             self.targets.retain(|_| at.next().is_none_or(|at| !gone.contains(&at)));
         }
     }
+
+    /// Returns those of the places of one address whose entries say no more than another one, each with the place that
+    /// counts for it, sorted.
+    fn joined(&self, places: &[usize], naming: &Naming) -> Vec<(usize, usize)> {
+        // Entries are compared by their services, because one address may have very many entries of few services.
+        let mut by_service: HashMap<TargetService, Vec<usize>> = HashMap::new();
+        for &at in places {
+            let service = &self.targets[at].service;
+            let said = service.fields(naming).map_or_else(|| (**service).clone(), TargetService::Fields);
+            by_service.entry(said).or_default().push(at);
+        }
+        let services: Vec<(TargetService, Vec<usize>)> = by_service.into_iter().collect();
+        let said_by = |more: &TargetService| -> usize {
+            let less = services.iter().filter(|(less, _)| says_no_more(less, more));
+            less.map(|(_, places)| places.len()).sum()
+        };
+        // The service that the most entries mean counts, at its first place.
+        let ranks: Vec<(usize, usize)> =
+            services.iter().map(|(service, places)| (said_by(service), places[0])).collect();
+        let owner = |less: &TargetService| {
+            let owners = services.iter().zip(&ranks).filter(|((more, _), _)| says_no_more(less, more));
+            owners.map(|(_, rank)| *rank).max().expect("a service says no more than itself").1
+        };
+        let mut joined = Vec::new();
+        for (service, places) in &services {
+            let owner = owner(service);
+            joined.extend(places.iter().filter(|at| **at != owner).map(|at| (*at, owner)));
+        }
+        joined.sort_unstable();
+        joined
+    }
 }
 
 /// Returns the places of targets that are listed several times, by address.
@@ -58,6 +75,15 @@ fn several_times(targets: &[Target]) -> BTreeMap<String, Vec<usize>> {
         }
     }
     several
+}
+
+/// Tells whether the second of two services says all that the first one does.
+fn says_no_more(one: &TargetService, other: &TargetService) -> bool {
+    match (one, other) {
+        (TargetService::Fields(one), TargetService::Fields(other)) => is_part(one, other),
+        (TargetService::Fields(one), TargetService::Name(_)) => *one == ServiceFields::default(),
+        (TargetService::Name(_), _) => one == other,
+    }
 }
 
 /// Tells whether the first of two services has no field that the second one has not.
@@ -87,7 +113,7 @@ mod tests {
         let groups: Vec<_> =
             labels.iter().map(|labels| serde_json::json!({"targets": ["a:1"], "labels": labels})).collect();
         let text = serde_json::json!(groups).to_string();
-        let limits = TargetLimits { max_bytes: 1 << 20, max_targets: 100 };
+        let limits = TargetLimits { max_bytes: 1 << 22, max_targets: 20_000 };
         let mut list = read(text.as_bytes(), &ServiceTemplate::default(), limits).unwrap();
         list.join_vague(&Naming::default());
         let line = |target: &Target| {
@@ -123,5 +149,13 @@ mod tests {
         ] {
             assert_eq!(joined(&labels), (expected, notes), "{labels:?}");
         }
+    }
+
+    #[test]
+    fn very_many_entries_of_one_address_are_joined_by_their_few_services() {
+        // Entries that are all compared with each other take minutes.
+        let pod = |number| serde_json::json!({"app": "echo", "pod": format!("echo-{number}")});
+        let entries: Vec<_> = (0..20_000).map(pod).collect();
+        assert_eq!(joined(&entries), (vec!["echo echo-0".to_owned()], 1));
     }
 }
