@@ -73,11 +73,7 @@ impl FirstHour {
         assert!(row.starts_with("staging  th      app  master  ") && row.ends_with("ok"), "{row}");
         assert!(rest.starts_with(&format!("75.0\n{REPORT}")), "{rest:?}");
         let page = fs::read_to_string(self.world.home().join("coverage.html")).unwrap();
-        assert!(
-            page.starts_with("<!doctype html>") || page.starts_with("<!DOCTYPE html>"),
-            "{}",
-            &page[..80]
-        );
+        assert!(page.starts_with("<!DOCTYPE html>"), "{}", &page[..80]);
     }
 }
 

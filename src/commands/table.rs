@@ -22,10 +22,10 @@ const BLOCK: usize = 512;
 /// Indent of the cells below a name that has a line of its own.
 const INDENT: usize = 4;
 
-/// Width below which a text is not wrapped beside a name.
+/// Least width of a wrapped text, as long as a name beside it may still get a line of its own.
 const PROSE: usize = 24;
 
-/// Width to which an app is shortened at most.
+/// Least width of a shortened app.
 const SHORT: usize = 12;
 
 /// A column of a table.
@@ -36,7 +36,7 @@ pub(crate) struct Column {
     is_optional: bool,
 }
 
-/// How a column gives way on a narrow terminal.
+/// The behaviour of a column on a narrow terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fit {
     /// The column stays.
@@ -49,7 +49,7 @@ enum Fit {
     Above,
     /// The column is left out where the whole name has a line of its own.
     Part,
-    /// As `Part`, and before that the middle of long texts is left out.
+    /// The column is a `Part`, and before it is left out, the middle of its long texts is.
     ShortenedPart,
     /// The column has the name that the parts make. It is shown only on a line of its own.
     WholeName,
@@ -114,7 +114,7 @@ pub(crate) struct Screen {
 struct Widths {
     text: usize,
     word: usize,
-    /// A cell is not empty.
+    /// At least one cell is not empty.
     is_used: bool,
 }
 
@@ -366,6 +366,19 @@ staging  cart                64c8138b597865b650797c142a928739a82bc9a3  2/2      
         assert_eq!(written(&LIST, &rows, Some(119)), whole);
         let with_targets = written(&LIST, &[service("cart", COMMIT, "pods x.json", "ok")], None);
         assert!(with_targets.contains("  TARGETS      CHANGED  "), "{with_targets}");
+    }
+
+    #[test]
+    fn columns_are_as_wide_in_the_first_block_of_rows_as_in_the_last_one() {
+        let app = |row| if row == 2 * BLOCK { "apa_goc_echoserver" } else { "cart" };
+        let rows: Vec<_> = (0..=2 * BLOCK).map(|row| service(app(row), COMMIT, "", "ok")).collect();
+        let ends = [&rows[0], &rows[2 * BLOCK]].map(Clone::clone);
+        let at_ends = written(&LIST, &ends, None);
+        let [header, first, last] = at_ends.lines().collect::<Vec<_>>()[..] else { panic!("{at_ends}") };
+        let mut expected = vec![header];
+        expected.resize(1 + 2 * BLOCK, first);
+        expected.push(last);
+        assert_eq!(written(&LIST, &rows, None).lines().collect::<Vec<_>>(), expected);
     }
 
     #[test]

@@ -107,6 +107,14 @@ mod tests {
     }
 
     #[test]
+    fn long_texts_keep_their_ends() {
+        assert_eq!(shortened("日本語", 60), "日本語");
+        let long = format!("{}{}{}", "é".repeat(60), "x".repeat(9000), "z".repeat(60));
+        assert_eq!(shortened(&long, 60), format!("{}…{}", "é".repeat(60), "z".repeat(60)));
+        assert_eq!(shortened(&"a".repeat(120), 60), "a".repeat(120));
+    }
+
+    #[test]
     fn a_message_shows_text_up_to_a_bound() {
         let long = format!("a{}b", "x\u{1b}".repeat(50_000));
         let shown = in_message(&long);
