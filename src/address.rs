@@ -57,7 +57,7 @@ impl<'a> AddressParts<'a> {
             _ => (authority, None),
         };
         let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-        // A dot at the end only says that no search list is used.
+        // A dot at the end of a host only says that no search list is used.
         let host =
             host.strip_suffix('.').filter(|name| !name.is_empty() && !name.ends_with('.')).unwrap_or(host);
         if host.is_empty() {
@@ -189,8 +189,8 @@ pub(crate) fn loopback(address: &str) -> Option<(LoopbackHost, String)> {
 
 /// Returns an address that somebody typed: `host:port` is one of http. Any other text stays as it is.
 pub(crate) fn typed_address(text: &str) -> String {
-    let url = || target_url(text, None, 0).ok();
-    if text.contains("://") { None } else { url() }.unwrap_or_else(|| text.to_owned())
+    let url = if text.contains("://") { None } else { target_url(text, None, 0).ok() };
+    url.unwrap_or_else(|| text.to_owned())
 }
 
 /// Returns host and port of an address. An IPv6 host has no brackets.
@@ -337,7 +337,7 @@ mod tests {
             ("Pod.svc:53700/base/", "http://pod.svc:53700/base"),
             ("[fd00::1]:53700", "http://[fd00::1]:53700"),
             ("https://h", "https://h"),
-            // Texts that tell no host and port stay for the message about them.
+            // Texts without a host and a port stay as they are, so that the message shows them.
             ("nowhere", "nowhere"),
             ("::1:53700", "::1:53700"),
             ("user:secret@h:1", "user:secret@h:1"),

@@ -50,7 +50,8 @@ pub(crate) fn cell(text: &str) -> Cell {
 
 /// Returns a cell in a colour, if colours are allowed.
 pub(crate) fn colored(context: &Context, text: &str, color: Color) -> Cell {
-    if context.has_color { cell(text).fg(color) } else { cell(text) }
+    let cell = cell(text);
+    if context.has_color { cell.fg(color) } else { cell }
 }
 
 /// Prints one object as a line of JSON.

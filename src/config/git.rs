@@ -72,7 +72,7 @@ fn parse_repo(text: &str) -> Result<String, String> {
     }
 }
 
-/// Returns the URL of a repository with a path below a folder, where it is a relative path.
+/// Returns the URL of a repository. A relative path becomes one below `folder`.
 pub(super) fn repo_below(url: String, folder: &Path) -> String {
     // A colon before the first slash ends the host of ssh's short form, or the name of a helper program.
     let has_host = url.split('/').next().is_some_and(|start| start.contains(':'));

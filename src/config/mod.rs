@@ -154,11 +154,9 @@ impl Config {
             tls: file.tls.0,
         })
     }
-}
 
-impl Config {
-    /// Returns the configuration with the files and programs of its sources of targets, and its repositories, below the
-    /// folder of its file, where their paths are relative: a timer and a terminal begin in different folders.
+    /// Returns the configuration with the relative paths of files, programs and repositories below the folder of its
+    /// file. A timer and a terminal begin in different folders.
     pub(crate) fn below(mut self, folder: &Path) -> Self {
         self.targets = self.targets.into_iter().map(|source| source.below(folder)).collect();
         for app in self.apps.values_mut() {

@@ -82,7 +82,7 @@ impl TargetSource {
         Self { input, ..self }
     }
 
-    /// Returns the file of a source that is known by its path as it was given.
+    /// Returns the file of a source that was given without a name, and has its path for one.
     pub(crate) fn unnamed_file(&self) -> Option<&Path> {
         match &self.input {
             SourceInput::File(path) if path.as_os_str() == &*self.name => Some(path),

@@ -106,8 +106,8 @@ impl Fleet {
         .collect()
     }
 
-    /// Adds a name that no center lists and nobody knew, with no address, and notes one that fits no pattern; returns the index of its entry, and what
-    /// the database should learn.
+    /// Adds a name that no center lists and nobody knew, with no address, and notes a name that fits no pattern. Returns
+    /// the index of its entry, and what the database should learn.
     pub(crate) fn add_service(
         &mut self,
         parsed: ParsedName,

@@ -13,8 +13,8 @@ use crate::fleet::completion::completions;
 use crate::io::store::{self, Store};
 use crate::io::workdir::Workdir;
 
-/// Prints the services that may stand at the end of a command line, one in a line. Nothing is printed where there is no
-/// database, or where one cannot be read: a person who types a command line waits for no message.
+/// Prints the services that may stand at the end of a command line, one in a line. Without a database that can be read,
+/// nothing is printed: a person who types a command line waits for no message.
 pub(crate) fn run(line: &[String], global: &GlobalOptions, caller: Caller) -> Result<ExitCode> {
     let mut command = Cli::command();
     command.build();
@@ -52,8 +52,8 @@ struct WantedService<'l> {
 }
 
 impl<'l> WantedService<'l> {
-    /// Reads a line, of which the first word is the program and the last one is being typed; `None` if that is no place
-    /// of a service.
+    /// Reads a line, whose first word is the program and whose last word is being typed; `None` if no service belongs
+    /// there.
     fn from_line(program: &Command, line: &'l [String]) -> Option<Self> {
         let (word, before) = line.split_last()?;
         let word = word.as_str();
@@ -71,38 +71,26 @@ impl<'l> WantedService<'l> {
                 }
             } else if typed == "--" {
                 options_end = true;
-            } else if let Some(typed) = typed.strip_prefix('-').filter(|_| !options_end) {
-                let (name, value) = typed.split_once('=').unzip();
-                let name = name.unwrap_or(typed);
-                let named = command.get_arguments().find(|argument| match name.strip_prefix('-') {
-                    Some(name) => argument.get_long() == Some(name),
-                    None => argument.get_short() == name.chars().last(),
-                });
-                let is_root = named.is_some_and(|named| named.get_id() == "root");
-                root = value.filter(|_| is_root).or(root);
-                trusts_root |= named.is_some_and(|named| named.get_id() == "trust_root");
-                option = named.filter(|named| named.get_action().takes_values() && value.is_none());
+            } else if typed.starts_with('-') && !options_end {
+                let Some((named, value)) = named_option(command, typed) else { continue };
+                root = value.filter(|_| named.get_id() == "root").or(root);
+                trusts_root |= named.get_id() == "trust_root";
+                option = (named.get_action().takes_values() && value.is_none()).then_some(named);
             } else if let Some(found) = command.find_subcommand(typed) {
                 command = found;
             } else {
                 places += 1;
             }
         }
-        let value = word.split_once('=').filter(|_| option.is_none() && !options_end);
-        let named = value.and_then(|(name, value)| {
-            let name = name.strip_prefix("--")?;
-            Some((command.get_arguments().find(|argument| argument.get_long() == Some(name))?, value))
-        });
-        let (option, word) = named.map_or((option, word), |(named, value)| (Some(named), value));
-        let argument = match option {
-            Some(option) => Some(option),
-            None => command.get_positionals().nth(places).or_else(|| {
-                command
-                    .get_positionals()
-                    .last()
-                    .filter(|last| last.get_num_args().is_some_and(|n| n.max_values() > 1))
-            }),
+        let in_word = if option.is_none() && !options_end { named_option(command, word) } else { None };
+        let (option, word) = match in_word {
+            Some((named, Some(value))) => (Some(named), value),
+            _ => (option, word),
         };
+        let argument = option.or_else(|| command.get_positionals().nth(places)).or_else(|| {
+            let last = command.get_positionals().last();
+            last.filter(|last| last.get_num_args().is_some_and(|n| n.max_values() > 1))
+        });
         let is_service = |argument: &Arg| {
             let values = argument.get_value_names().unwrap_or_default();
             values.iter().any(|name| name.split('|').any(|name| name == "SERVICE"))
@@ -111,6 +99,17 @@ impl<'l> WantedService<'l> {
         let word = if word == "=" && option.is_some() { "" } else { word };
         argument.is_some_and(is_service).then_some(Self { word, root, trusts_root })
     }
+}
+
+/// Returns the option that a word names, and the value that the word has behind `=`.
+fn named_option<'c, 'l>(command: &'c Command, word: &'l str) -> Option<(&'c Arg, Option<&'l str>)> {
+    let word = word.strip_prefix('-')?;
+    let (name, value) = word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value)));
+    let named = command.get_arguments().find(|argument| match name.strip_prefix('-') {
+        Some(name) => argument.get_long() == Some(name),
+        None => name.chars().last().is_some_and(|short| argument.get_short() == Some(short)),
+    });
+    Some((named?, value))
 }
 
 #[cfg(test)]

@@ -107,8 +107,7 @@ pub(super) fn tell_silence(fleet: &Fleet, can_go_on: bool, context: &Context) ->
     Ok(())
 }
 
-/// Prints the new names that fit no pattern, and those without a commit. The database knows them after this run, so they
-/// are told once.
+/// Prints the new names that fit no pattern, and those without a commit. A pull stores them, so that they are told once.
 pub(super) fn tell_new_names(fleet: &Fleet, context: &Context) {
     if let Some((names, are_several)) = shown_few(&fleet.new_unparsed) {
         let fit = if are_several {

@@ -6,12 +6,11 @@ mod raw;
 pub(crate) mod to_inbox;
 
 use std::collections::BTreeSet;
-use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use clap::builder::PossibleValue;
+use clap::builder::{PossibleValue, StringValueParser, TypedValueParser as _};
 use clap::{Args, ValueEnum};
 
 use crate::address::{base_url, typed_address};
@@ -74,7 +73,8 @@ pub struct PullArgs {
 
     /// Pull only this address and store its data under SERVICE, even if it is not listed there; with --to-inbox, save
     /// its data.
-    #[arg(long, value_name = "URL|HOST:PORT", value_parser = typed)]
+    #[arg(long, value_name = "URL|HOST:PORT",
+        value_parser = StringValueParser::new().map(|address| typed_address(&address)))]
     address: Option<String>,
 
     /// Print the unchanged profile of one process; nothing is stored.
@@ -165,11 +165,6 @@ pub struct PullArgs {
     /// Form of the output.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "the form of a parser of clap")]
-fn typed(address: &str) -> Result<String, Infallible> {
-    Ok(typed_address(address))
 }
 
 impl ValueEnum for ChangeRule {
@@ -394,14 +389,7 @@ fn dry_run(
 ) -> Result<ExitCode> {
     let fleet = fleet_to_read(args, context, client)?;
     let plan = collect::pull::plan_only(&args.request(context, options), &fleet, context.now())?;
-    let unasked: Vec<String> = fleet
-        .sources
-        .iter()
-        .flat_map(|(_, list)| &list.unasked)
-        .cloned()
-        .collect::<BTreeSet<_>>()
-        .into_iter()
-        .collect();
+    let unasked: BTreeSet<&String> = fleet.sources.iter().flat_map(|(_, list)| &list.unasked).collect();
     output::print_plan(&plan, &unasked, args.format, context)?;
     Ok(if fleet.is_partial() { ExitCode::Partly } else { ExitCode::Done })
 }

@@ -1,6 +1,6 @@
 //! The output of a pull on stdout: a line for each service on a terminal or with `--verbose`, and one line under cron.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -40,6 +40,9 @@ const COLUMNS: [Column; 5] = [
 /// Columns of the table of a dry run.
 const PLAN_COLUMNS: [Column; 4] =
     [Column::above("SERVICE"), Column::new("ADDRESSES"), Column::new("DUE"), Column::wrapped("REASON")];
+
+/// The reason for which addresses of a dry run have no service.
+const ASKED_FIRST: &str = "its process is asked for its service first";
 
 /// Prints the result of a run on stdout in the requested form.
 pub(crate) fn print(
@@ -304,11 +307,10 @@ fn objects((entry, pulled): &(&KeyEntry, &KeyResult), damages: &[Damage]) -> Vec
 /// `unasked` are addresses whose services a pull would find out by asking their processes.
 pub(crate) fn print_plan(
     plan: &PullPlan<'_>,
-    unasked: &[String],
+    unasked: &BTreeSet<&String>,
     format: Format,
     context: &Context,
 ) -> Result<()> {
-    const ASKED_FIRST: &str = "its process is asked for its service first";
     let pulls = plan.pulls.iter().flat_map(|group| {
         group.keys.iter().enumerate().map(move |(index, key)| (key, group.asked_for(index)))
     });
@@ -345,7 +347,7 @@ pub(crate) fn print_plan(
         }
         Format::Text => {
             let pulls = pulls.map(|(key, addresses)| PlanLine::Asked(key, addresses.len()));
-            let unasked = (!unasked.is_empty()).then_some(PlanLine::Unasked(unasked.len(), ASKED_FIRST));
+            let unasked = (!unasked.is_empty()).then_some(PlanLine::Unasked(unasked.len()));
             let rows: Vec<_> =
                 pulls.chain(unasked).chain(plan.waiting.iter().map(PlanLine::Waiting)).collect();
             Ok(show::print_table(context, &PLAN_COLUMNS, &rows, |row| row.cells(context))?)
@@ -357,16 +359,16 @@ pub(crate) fn print_plan(
 enum PlanLine<'a> {
     /// The key would be pulled from this number of addresses.
     Asked(&'a GroupKey<'a>, usize),
-    /// The services of this number of addresses are not known yet, for this reason.
-    Unasked(usize, &'static str),
+    /// The services of this number of addresses are not known before their processes are asked.
+    Unasked(usize),
     Waiting(&'a WaitingKey<'a>),
 }
 
 impl PlanLine<'_> {
     fn cells(&self, context: &Context) -> [Cell; 4] {
         let (entry, addresses, due, reason) = match self {
-            Self::Unasked(addresses, reason) => {
-                return [NOTHING, &addresses.to_string(), "now", reason].map(show::cell);
+            Self::Unasked(addresses) => {
+                return [NOTHING, &addresses.to_string(), "now", ASKED_FIRST].map(show::cell);
             }
             Self::Asked(key, addresses) => (key.entry, *addresses, "now".to_owned(), key.reason.to_string()),
             Self::Waiting(WaitingKey { entry, until: Some((until, reason)) }) => {

@@ -12,7 +12,8 @@ use crate::address::{LoopbackHost, loopback, normal_form};
 #[derive(Default)]
 struct LoopbackAddresses(HashMap<String, (LoopbackRank, String)>);
 
-/// The lowest one is chosen. An address that was listed before stays, or the counts of its process would count again.
+/// The address with the lowest rank is chosen. An address that was listed before stays, or the counts of its process
+/// would count again.
 type LoopbackRank = (LoopbackOrigin, LoopbackHost);
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,13 +24,15 @@ enum LoopbackOrigin {
 }
 
 impl LoopbackAddresses {
-    fn add(&mut self, address: &str, origin: LoopbackOrigin) {
-        let Some((host, process)) = loopback(address) else { return };
+    /// Adds an address; tells whether it is one of this machine.
+    fn add(&mut self, address: &str, origin: LoopbackOrigin) -> bool {
+        let Some((host, process)) = loopback(address) else { return false };
         let rank = (origin, host);
         let known = self.0.entry(process).or_insert_with(|| (rank, address.to_owned()));
         if rank < known.0 {
             *known = (rank, address.to_owned());
         }
+        true
     }
 
     fn known_as(&self, address: &str) -> Option<&String> {
@@ -55,17 +58,13 @@ impl Answers {
 }
 
 fn join(sources: &mut [SourceAnswer], known: &StoredFleet, mut addresses: LoopbackAddresses) {
-    let targets = |source: &'_ SourceAnswer| -> Vec<String> {
-        let list = source.answer.as_ref().and_then(|answer| answer.as_ref().ok());
-        let addresses = list.into_iter().flat_map(|list| &list.targets).map(|target| &target.address);
-        addresses.filter(|address| loopback(address).is_some()).cloned().collect()
-    };
-    let listed: Vec<String> = sources.iter().flat_map(targets).collect();
-    if listed.is_empty() {
-        return;
+    let lists = sources.iter().filter_map(|source| source.answer.as_ref()?.as_ref().ok());
+    let mut has_loopback = false;
+    for target in lists.flat_map(|list| &list.targets) {
+        has_loopback |= addresses.add(&target.address, LoopbackOrigin::Source);
     }
-    for address in &listed {
-        addresses.add(address, LoopbackOrigin::Source);
+    if !has_loopback {
+        return;
     }
     for listing in &known.listings {
         addresses.add(&normal_form(&listing.address), LoopbackOrigin::ListedBefore);

@@ -50,6 +50,7 @@ type ChosenApps = HashMap<(String, String, ProgramName), ChosenApp>;
 impl Assembly<'_> {
     /// Decides the service of each target of a list, which loses those that have none.
     pub(super) fn place(&mut self, list: &mut TargetList, before: &[ListedAddress]) -> PlacedTargets {
+        // A run that asks no processes, such as `list`, has not joined the entries yet.
         list.join_vague(self.naming);
         let targets = std::mem::take(&mut list.targets);
         let known = self.listed_before(&targets, before);

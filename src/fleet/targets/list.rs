@@ -25,11 +25,11 @@ pub(crate) struct TargetList {
     pub(crate) bad: Vec<BadTarget>,
     /// Number of all entries that cannot be asked.
     pub(crate) bad_count: usize,
-    /// Addresses of those that are left out only because their processes were not asked, which a pull does.
+    /// Addresses that are left out only because this run does not ask their processes; a pull asks them.
     pub(crate) unasked: Vec<String>,
     /// Targets whose labels or names do not say what counts, as sentences; not all of very many.
     pub(crate) notes: Vec<String>,
-    /// Commits that are none, each with the number of targets that have it; not all of very many.
+    /// Texts in place of commits, each with the number of targets that have it; not all of very many.
     pub(crate) odd_commits: BTreeMap<String, usize>,
     /// Number of pods that are no targets, by reason.
     pub(crate) passed_over: BTreeMap<PodReason, usize>,
@@ -49,7 +49,7 @@ pub(crate) struct BadTarget {
 }
 
 impl BadTarget {
-    /// Returns what to do, as a clause, where there is more to say than the reason does.
+    /// Returns the next step as a clause; `None` where the reason says enough.
     pub(crate) fn next_step(&self) -> Option<Cow<'_, str>> {
         (!self.next_step.is_empty()).then(|| in_message(&self.next_step))
     }
@@ -69,7 +69,7 @@ impl TargetList {
         }
     }
 
-    /// Notes that targets have a text in place of a commit, if it is none.
+    /// Notes the text that this number of targets have in place of a commit. A text that is a commit needs no note.
     pub(crate) fn note_commit(&mut self, text: &str, targets: usize) {
         if text.is_empty() || targets == 0 || is_commit(text) {
             return;

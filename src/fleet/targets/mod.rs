@@ -71,8 +71,8 @@ impl Target {
         self.facts.agent != Some(AgentKind::Goc)
     }
 
-    /// Tells whether this target, whose service has these labels, may still be of the service under which its source
-    /// listed it before, with these facts.
+    /// Tells whether the target may still be of the service `before`, under which its source listed it with these facts.
+    /// `labels` are the fields of its labels.
     pub(crate) fn may_still_be(
         &self,
         labels: &ServiceFields,
@@ -205,7 +205,7 @@ pub(crate) struct TargetFacts {
 }
 
 impl TargetFacts {
-    /// Returns these facts, and for those that are not told the ones of `other`.
+    /// Returns these facts; a missing one is taken from `other`.
     pub(crate) fn or(self, other: Self) -> Self {
         let Self { agent, pod, uid, restarts } = self;
         Self {

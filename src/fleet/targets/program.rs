@@ -36,7 +36,7 @@ impl ProgramAnswer {
 pub(crate) struct ToldProgram {
     /// The commit in lower case; empty where the agent tells none.
     pub(crate) commit: String,
-    /// The text that the agent tells in place of a commit, and that is none; mostly empty.
+    /// The text that the agent tells in place of a commit; empty where it tells a commit or nothing.
     pub(crate) odd_commit: String,
     pub(crate) name: NameAnswer,
     /// Apps of the name under which data of another program is stored, each with that program.

@@ -73,7 +73,7 @@ pub(crate) fn list(source: &TargetSource, bounds: SourceBounds<'_>) -> Result<Ta
         )),
         SourceInput::File(path) => from_file(path, template, &time_limit, bounds.limits()),
         SourceInput::Command { command, folder } => {
-            from_command((command, folder), template, &time_limit, bounds.limits())
+            from_command(command, folder, template, &time_limit, bounds.limits())
         }
     }
 }
@@ -95,7 +95,8 @@ fn open(path: &Path) -> io::Result<File> {
 }
 
 fn from_command(
-    (command, folder): (&[String], &Path),
+    command: &[String],
+    folder: &Path,
     template: &ServiceTemplate,
     time_limit: &TimeLimit<'_>,
     limits: TargetLimits,

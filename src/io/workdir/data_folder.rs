@@ -19,7 +19,7 @@ use super::inbox::{self, BAD};
 
 /// Folder that some file systems have at their top, for their repairs alone.
 const LOST_AND_FOUND: &str = "lost+found";
-/// How a folder is opened that no link may stand for.
+/// Flags that open a folder, and fail at a link.
 pub(super) const AS_FOLDER: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 /// A folder of a service below an inbox, or of one of its pods below that.

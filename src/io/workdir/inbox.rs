@@ -42,7 +42,7 @@ pub(crate) struct InboxFile {
     name: OsString,
 }
 
-/// Fails where a file cannot be left in a folder, before anything else is done for it.
+/// Fails if no file can be left in a folder, so that nothing is done for a file that cannot be written.
 pub(crate) fn check(folder: &Path) -> Result<(), WorkdirError> {
     let opened = open_folder(folder).map_err(io_error("cannot write into", folder))?;
     let may_write = accessat(&opened, c".", Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS);

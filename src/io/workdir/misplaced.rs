@@ -36,8 +36,8 @@ pub(crate) enum WrongLevel {
     BelowPod,
 }
 
-/// Returns the coverage files in an inbox itself, and in folders below those of its pods. Whatever cannot be read has
-/// none.
+/// Returns the coverage files in an inbox itself, and in folders below those of its pods. A folder that cannot be read
+/// counts as empty.
 pub(crate) fn misplaced_files(inbox: &Path, folders: &[DataFolder]) -> Vec<MisplacedFiles> {
     let mut search = Search { found: Vec::new(), folders_left: MOST_FOLDERS };
     if let Ok(opened) = inbox::open_folder(inbox) {

@@ -19,7 +19,7 @@ pub(crate) fn read_outside(path: &Path) -> Result<Vec<u8>, WorkdirError> {
     read.map(|_| text).map_err(io_error("cannot read", path))
 }
 
-/// Returns the path that names a file from each folder. Links stay, except before a step to a parent folder.
+/// Returns the absolute path of a file. Links stay, except before a step to a parent folder.
 #[must_use]
 pub(crate) fn absolute_path(path: &Path) -> PathBuf {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
