@@ -36,10 +36,10 @@ use crate::names::in_message;
 
 /// List the services with their coverage, their state and the age of their data.
 ///
-/// The list has every name that a center lists or the database has. The states are: ok; partial (some replicas fail);
-/// unreachable (all replicas fail); offline (no center lists the service); other build (a replica serves another build
-/// than the one shown); stale name (a replica serves the build of another name, under which it is listed, too); never
-/// pulled. The number of replicas that `prune` found suspect or dead follows the state.
+/// The list has every name that a center or a source of targets lists, or that the database has. The states are: ok;
+/// partial (some replicas fail); unreachable (all replicas fail); offline (nothing lists the service); other build (a
+/// replica serves another build than the one shown); stale name (a replica serves the build of another name, under
+/// which it is listed, too); never pulled. The number of replicas that `prune` found suspect or dead follows the state.
 ///
 /// The exit code is 3 if a center does not answer or a source of targets gives no list. If no center has a valid URL,
 /// the table is refused (exit code 1), and the other forms show the stored data (exit code 3).
