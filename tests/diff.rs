@@ -451,7 +451,7 @@ fn total_and_history_carry_the_changed_lines_of_a_row_once_computed() {
 
     let short = &master[..8];
     let lines: Vec<String> = table().lines().map(str::to_owned).collect();
-    assert!(lines[0].ends_with("CHANGE  CHANGED LINES"), "{lines:?}");
+    assert!(lines[0].ends_with("CHANGE      CHANGED LINES"), "{lines:?}");
     assert!(lines[1].ends_with(&format!("  50.0% of 8 since {short}")), "{lines:?}");
     let total = world.run(&["total", "app", "-v"]).assert_code(0);
     assert_eq!(total.stdout, world.run(&["total", "app"]).stdout, "one number");

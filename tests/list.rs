@@ -5,10 +5,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use chrono::DateTime;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::harness::{ECHO, World, echo, has_program, output_of};
-use crate::sim::Center;
+use crate::harness::{ECHO, NEXT_ECHO, World, echo, has_program, output_of};
+use crate::sim::{Agent, Center};
 
 #[test]
 fn list_shows_each_state() {
@@ -152,6 +152,16 @@ fn an_ambiguous_name_lists_the_candidates_and_an_unknown_one_the_nearest() {
     drop(agents);
 }
 
+/// Returns the last two columns of the table of `history`.
+fn totals_and_changes(table: &str) -> Vec<String> {
+    let ends = table.lines().skip(1).filter_map(|line| line.rsplit_once('%'));
+    ends.map(|(start, change)| {
+        let total = start.rsplit(' ').next().unwrap_or_default();
+        format!("{total}% {}", change.trim())
+    })
+    .collect()
+}
+
 #[test]
 fn history_shows_each_row_and_its_change() {
     let (world, agents) = World::with_echo(1);
@@ -160,13 +170,7 @@ fn history_shows_each_row_and_its_change() {
         world.pull(0);
     }
     let output = world.run(&["history", "echoserver"]).assert_code(0);
-    let ends: Vec<String> = output
-        .stdout
-        .lines()
-        .skip(1)
-        .map(|line| line.split_whitespace().rev().take(2).collect::<Vec<_>>().join(" "))
-        .collect();
-    assert_eq!(ends, ["- 20.0%", "+10.0 30.0%", "+20.0 50.0%"]);
+    assert_eq!(totals_and_changes(&output.stdout), ["20.0% new commit", "30.0% +10.0", "50.0% +20.0"]);
     let json =
         world.run(&["history", "echoserver", "--limit", "1", "--format", "json"]).assert_code(0).json();
     assert_eq!(json[0].as_array().unwrap().len(), 1);
@@ -174,6 +178,38 @@ fn history_shows_each_row_and_its_change() {
     assert_eq!(json[0][0]["is_latest"], true);
     let none = world.run(&["history", "echoserver", "--commit", "0000000"]);
     assert!(none.code != 0 || none.stdout.is_empty(), "{none:?}");
+}
+
+/// Returns a world with two commits of the echo service, the older one with 50 % and the newer one with 10 %.
+fn world_of_two_commits() -> (World, [Agent; 2]) {
+    let world = World::new();
+    let old = world.start(ECHO, &echo());
+    old.hit(&[0, 4], 1);
+    world.pull(0);
+    let new = world.start(NEXT_ECHO, &echo());
+    new.hit(&[5], 1);
+    world.pull(0);
+    (world, [old, new])
+}
+
+#[test]
+fn history_compares_a_row_with_its_own_commit_and_tells_where_a_commit_began() {
+    let (world, [old, new]) = world_of_two_commits();
+    new.hit(&[2], 1);
+    world.pull(0);
+    old.hit(&[3], 1);
+    world.pull(0);
+    let output = world.run(&["history", "echoserver"]).assert_code(0);
+    assert_eq!(
+        totals_and_changes(&output.stdout),
+        ["50.0% new commit", "10.0% new commit", "20.0% +10.0", "70.0% +20.0"]
+    );
+    let rows = world.run(&["history", "echoserver", "--format", "json"]).assert_code(0).json().remove(0);
+    let figures =
+        |name: &str| rows.as_array().unwrap().iter().map(|row| row[name].clone()).collect::<Vec<_>>();
+    assert_eq!(figures("delta"), [json!(null), json!(-40.0), json!(10.0), json!(50.0)]);
+    assert_eq!(figures("commit_delta"), [json!(null), json!(null), json!(10.0), json!(20.0)]);
+    assert_eq!(figures("new_commit"), [json!(true), json!(true), json!(false), json!(false)]);
 }
 
 #[test]

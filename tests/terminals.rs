@@ -8,7 +8,7 @@ use std::process::Stdio;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
-use crate::harness::{World, echo};
+use crate::harness::{NEXT_ECHO, World, echo};
 
 const COMMIT: &str = "64c8138b597865b650797c142a928739a82bc9a3";
 const SERVICE: &str = "staging_th_apa_goc_echoserver_master_64c8138b597865b650797c142a928739a82bc9a3";
@@ -93,6 +93,38 @@ fn a_list_of_short_names_loses_columns_by_rank_at_a_narrow_terminal() {
     assert_eq!(header(100), whole.replace("SEEN    ", ""));
     assert_eq!(header(80), whole.replace("CHANGED  SEEN    NEXT PULL  ", ""));
     drop(agents);
+}
+
+#[test]
+fn the_bars_of_a_long_history_fit_the_terminal_and_mark_where_a_commit_began() {
+    let (world, agents) = World::with_echo(1);
+    for block in [0, 2] {
+        agents[0].hit(&[block], 1);
+        world.pull(0);
+    }
+    let next = world.start(NEXT_ECHO, &echo());
+    next.hit(&[4], 1);
+    world.pull(0);
+    world.execute(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 90)
+         INSERT INTO goc_o_staging_service_cover (created_at, updated_at, env, region, app_name, addresses,
+             git_branch, git_commit, is_latest, cov_file_path, cover_total)
+         SELECT created_at, updated_at, env, region, app_name, '', git_branch, git_commit, 'n', 'x' || i, 40.0
+         FROM goc_o_staging_service_cover, n WHERE id = 1",
+    );
+    for columns in [60, 80, 100] {
+        let (_, history) = run_at(&world, columns, &["history", "echoserver"]);
+        assert_fits(&history, columns);
+        let bars = columns - 29;
+        let end = format!(
+            "\nlowest 40.0% {} highest 40.0%\nthe newest {bars} of 93 rows\n",
+            "▁".repeat(bars.into())
+        );
+        assert!(history.ends_with(&end), "{history}");
+    }
+    let (_, history) = run_at(&world, 160, &["history", "echoserver"]);
+    let end = format!("\nlowest 20.0% ▁▅│▅{} highest 40.0%\n│ a new commit\n", "█".repeat(90));
+    assert!(history.ends_with(&end), "{history}");
 }
 
 #[test]

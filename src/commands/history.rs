@@ -1,5 +1,6 @@
 //! `history`: the coverage of a service over time.
 
+use std::collections::HashMap;
 use std::io::{self, Write};
 
 use anyhow::{Result, bail};
@@ -51,40 +52,59 @@ pub(crate) fn run(args: &HistoryArgs, context: &Context) -> Result<ExitCode> {
     let app = pick_app(&query, &fleet.entries)?;
     let commit = args.commit.as_deref().unwrap_or_default().to_ascii_lowercase();
     let mut rows = store.rows(&RowFilter { with_dropped: true, ..RowFilter::default() })?;
-    rows.retain(|row| {
-        is_same_app(&row.key, &app)
-            && row.key.commit.starts_with(&commit)
-            && query.branch.is_none_or(|branch| branch == row.branch)
-    });
-    let first = rows.len().saturating_sub(args.limit.unwrap_or(usize::MAX));
-    let lines = (first..rows.len()).map(|index| {
-        let row = &rows[index];
-        let before = index.checked_sub(1).map(|before| &rows[before]);
-        Ok(HistoryLine { row, before, diff: store.diff(row.id)? })
-    });
-    let shown = &lines.collect::<Result<Vec<HistoryLine>>>()?;
+    rows.retain(|row| is_same_app(&row.key, &app));
+    let is_asked_for = |row: &Row| {
+        row.key.commit.starts_with(&commit) && query.branch.is_none_or(|branch| branch == row.branch)
+    };
+    let mut shown = lines(&rows, is_asked_for, args.limit.unwrap_or(usize::MAX));
+    for line in &mut shown {
+        line.diff = store.diff(line.row.id)?;
+    }
     super::tell_damages(&store);
-    if rows.is_empty() && !commit.is_empty() {
+    if !commit.is_empty() && !rows.iter().any(is_asked_for) {
         bail!("no data is stored for {} at commit \"{}\"", in_message(&app.app), in_message(&commit));
     }
     match args.format {
         Format::Json => show::print_json(&shown.iter().map(HistoryLine::object).collect::<Vec<_>>())?,
-        Format::Text => print(shown, context)?,
+        Format::Text => print(&shown, context)?,
     }
     Ok(ExitCode::Done)
 }
 
-/// A row with the one before it.
+/// A row with the ones before it.
 struct HistoryLine<'a> {
     row: &'a Row,
+    /// The row before it in the output, of any commit.
     before: Option<&'a Row>,
+    /// The row before it of the same commit, whether it is in the output or not.
+    before_of_commit: Option<&'a Row>,
     /// The coverage of its changed lines, if it was computed.
     diff: Option<ChangedLines>,
 }
 
+/// Returns the newest `most` of the wanted rows, each with the ones before it. `rows` are those of one app.
+fn lines(rows: &[Row], is_wanted: impl Fn(&Row) -> bool, most: usize) -> Vec<HistoryLine<'_>> {
+    let mut last_of_commit = HashMap::new();
+    let mut before = None;
+    let mut lines = Vec::new();
+    for row in rows {
+        let before_of_commit = last_of_commit.insert(row.key.commit.as_str(), row);
+        if is_wanted(row) {
+            lines.push(HistoryLine { row, before: before.replace(row), before_of_commit, diff: None });
+        }
+    }
+    lines.split_off(lines.len().saturating_sub(most))
+}
+
 impl HistoryLine<'_> {
-    fn delta(&self) -> Option<f64> {
-        self.before.map(|before| self.row.cover_total - before.cover_total)
+    /// Returns the change since a row in percentage points.
+    fn delta(&self, since: Option<&Row>) -> Option<f64> {
+        since.map(|before| self.row.cover_total - before.cover_total)
+    }
+
+    /// Tells whether its commit began with this row.
+    fn begins_commit(&self) -> bool {
+        self.before_of_commit.is_none() && !self.row.key.commit.is_empty()
     }
 
     fn object(&self) -> serde_json::Value {
@@ -100,7 +120,9 @@ impl HistoryLine<'_> {
             "branch": branch,
             "commit": key.commit,
             "percent": cover_total,
-            "delta": self.delta(),
+            "delta": self.delta(self.before),
+            "commit_delta": self.delta(self.before_of_commit),
+            "new_commit": self.begins_commit(),
             "covered": stats.as_ref().map(|stats| stats.coverage.covered),
             "total": stats.as_ref().map(|stats| stats.coverage.total),
             "replicas": {
@@ -114,11 +136,13 @@ impl HistoryLine<'_> {
         })
     }
 
-    fn delta_text(&self) -> String {
+    /// Returns the change since the row before of the same commit.
+    fn change(&self) -> String {
         let facts = |row: &Row| row.stats.as_ref().map(|stats| stats.coverage);
-        match (facts(self.row), self.before.and_then(facts)) {
+        match (facts(self.row), self.before_of_commit.and_then(facts)) {
+            _ if self.begins_commit() => "new commit".to_owned(),
             (Some(now), Some(before)) => now.since(before).to_string(),
-            _ => self.delta().map(|delta| format!("{delta:+.1}")).unwrap_or_default(),
+            _ => self.delta(self.before_of_commit).map(|delta| format!("{delta:+.1}")).unwrap_or_default(),
         }
     }
 }
@@ -143,40 +167,142 @@ fn print(lines: &[HistoryLine<'_>], context: &Context) -> Result<()> {
             show::cell(&line.row.branch),
             show::cell(&replicas.unwrap_or_default()),
             show::cell(&format!("{:.1}%", line.row.cover_total)),
-            show::cell(&line.delta_text()),
+            show::cell(&line.change()),
             show::cell(&line.diff.as_ref().map(show::changed_lines).unwrap_or_default()),
         ]
     };
     show::print_table(context, &COLUMNS, lines, cells)?;
     if context.environment.stdout_is_terminal && lines.len() > 1 {
-        let totals: Vec<f64> = lines.iter().map(|line| line.row.cover_total).collect();
-        writeln!(io::stdout(), "\n{}", sparkline(&totals))?;
+        let points: Vec<_> = lines.iter().map(|line| (line.row.cover_total, line.begins_commit())).collect();
+        let width = context.environment.stdout_width.unwrap_or(usize::MAX);
+        writeln!(io::stdout(), "\n{}", sparkline(&points, width))?;
     }
     Ok(())
 }
 
-/// Returns totals as bars between the smallest and the largest of them.
-fn sparkline(totals: &[f64]) -> String {
+/// Returns totals as bars between the smallest and the largest of them, the newest ones that fit the width. A mark
+/// stands before the first total of a commit, which `true` tells.
+fn sparkline(points: &[(f64, bool)], width: usize) -> String {
     const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-    let lowest = totals.iter().copied().fold(f64::INFINITY, f64::min);
-    let highest = totals.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    const MARK: char = '│';
+    const LABELS: usize = "lowest 100.0%  highest 100.0%".len();
+    let mut room = width.saturating_sub(LABELS).max(1);
+    let cells = |(_, begins): &&(f64, bool)| 1 + usize::from(*begins);
+    let fitting = points.iter().rev().take_while(|point| {
+        let fits = cells(point) <= room;
+        room = room.saturating_sub(cells(point));
+        fits
+    });
+    let shown = &points[points.len() - fitting.count().max(1)..];
+    let totals = || shown.iter().map(|(total, _)| *total);
+    let lowest = totals().fold(f64::INFINITY, f64::min);
+    let highest = totals().fold(f64::NEG_INFINITY, f64::max);
     let span = (highest - lowest).max(f64::MIN_POSITIVE);
-    let bar = |total: &f64| {
+    let bar = |total: f64| {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 7")]
         let height = ((total - lowest) / span * 7.0).round() as usize;
         BARS[height.min(7)]
     };
-    let bars: String = totals.iter().map(bar).collect();
-    format!("{lowest:.1}% {bars} {highest:.1}%")
+    let mut bars = String::new();
+    for (index, (total, begins)) in shown.iter().enumerate() {
+        bars.extend((*begins && index > 0).then_some(MARK));
+        bars.push(bar(*total));
+    }
+    let is_cut = shown.len() < points.len();
+    let cut = is_cut.then(|| format!("the newest {} of {} rows", shown.len(), points.len()));
+    let legend = bars.contains(MARK).then(|| format!("{MARK} a new commit"));
+    let notes: Vec<String> = cut.into_iter().chain(legend).collect();
+    let end = if notes.is_empty() { String::new() } else { format!("\n{}", notes.join("; ")) };
+    format!("lowest {lowest:.1}% {bars} highest {highest:.1}%{end}")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fleet::fixtures::at;
+    use crate::fleet::ids::RowId;
+    use crate::fleet::records::Key;
+
+    fn row(id: i64, commit: &str, percent: f64) -> Row {
+        let [env, region, app, commit] = ["staging", "th", "cart", commit].map(str::to_owned);
+        Row {
+            id: RowId(id),
+            created_at: at(id),
+            key: Key { env, region, app, commit },
+            addresses: Vec::new(),
+            branch: "main".to_owned(),
+            is_latest: false,
+            cov_file_path: String::new(),
+            cover_total: percent,
+            stats: None,
+            deleted_at: None,
+        }
+    }
 
     #[test]
-    fn a_sparkline_spans_from_the_lowest_to_the_highest() {
-        assert_eq!(sparkline(&[10.0, 50.0, 80.0]), "10.0% ▁▅█ 80.0%");
-        assert_eq!(sparkline(&[50.0, 50.0]), "50.0% ▁▁ 50.0%");
+    fn a_row_is_compared_with_the_one_before_of_its_commit() {
+        let rows = [
+            row(1, "aaaa", 50.0),
+            row(2, "aaaa", 60.0),
+            row(3, "bbbb", 10.0),
+            row(4, "aaaa", 61.0),
+            row(5, "bbbb", 12.5),
+        ];
+        let shown = |is_wanted: fn(&Row) -> bool, most| {
+            let lines = lines(&rows, is_wanted, most);
+            lines
+                .iter()
+                .map(|line| format!("{} {} {:?}", line.row.id.0, line.change(), line.delta(line.before)))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            shown(|_| true, 9),
+            [
+                "1 new commit None",
+                "2 +10.0 Some(10.0)",
+                "3 new commit Some(-50.0)",
+                "4 +1.0 Some(51.0)",
+                "5 +2.5 Some(-48.5)",
+            ]
+        );
+        assert_eq!(shown(|_| true, 2), ["4 +1.0 Some(51.0)", "5 +2.5 Some(-48.5)"]);
+        assert_eq!(shown(|row| row.id.0 >= 4, 9), ["4 +1.0 None", "5 +2.5 Some(-48.5)"]);
+    }
+
+    #[test]
+    fn a_service_without_commits_begins_none() {
+        let rows = [row(1, "", 50.0), row(2, "", 60.0)];
+        let changes: Vec<String> = lines(&rows, |_| true, 9).iter().map(HistoryLine::change).collect();
+        assert_eq!(changes, ["", "+10.0"]);
+    }
+
+    /// Returns the bars of totals; `new` marks the first one of a commit.
+    fn bars(points: &[(f64, &str)], width: usize) -> String {
+        let points: Vec<_> = points.iter().map(|(total, mark)| (*total, *mark == "new")).collect();
+        sparkline(&points, width)
+    }
+
+    #[test]
+    fn a_sparkline_spans_from_the_lowest_to_the_highest_and_marks_new_commits() {
+        assert_eq!(
+            bars(&[(80.0, "new"), (50.0, ""), (10.0, "")], 80),
+            "lowest 10.0% █▅▁ highest 80.0%",
+            "the first total has nothing before it"
+        );
+        assert_eq!(bars(&[(50.0, ""), (50.0, "")], 80), "lowest 50.0% ▁▁ highest 50.0%");
+        assert_eq!(
+            bars(&[(10.0, "new"), (80.0, ""), (10.0, "new"), (50.0, "")], 80),
+            "lowest 10.0% ▁█│▁▅ highest 80.0%\n│ a new commit"
+        );
+    }
+
+    #[test]
+    fn a_sparkline_has_the_newest_totals_that_fit() {
+        let points = [(0.0, "new"), (80.0, ""), (40.0, "new"), (50.0, ""), (60.0, "")];
+        assert_eq!(
+            bars(&points, 34),
+            "lowest 40.0% █│▁▃▅ highest 80.0%\nthe newest 4 of 5 rows; │ a new commit"
+        );
+        assert_eq!(bars(&points, 0), "lowest 60.0% ▁ highest 60.0%\nthe newest 1 of 5 rows");
     }
 }
