@@ -53,7 +53,8 @@ impl Coverage {
     /// Returns the percentage as Go computes it: `100 * covered / total`, in this order, and 0 without statements
     /// (`percent` in Go's cmd/cover/func.go).
     ///
-    /// The order matters: printed with `{:.1}` the figures agree with Go's to the digit.
+    /// The order matters: printed with `{:.1}` the figures agree with Go's to the digit. People read them as
+    /// [`shown_percent`] writes them.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "Go converts the same counts to float64")]
     pub fn percent(self) -> f64 {
@@ -108,10 +109,21 @@ impl std::iter::Sum for Coverage {
     }
 }
 
-/// Prints the percentage with one digit, `56.4%`, as `go tool cover -func` does.
+/// Prints the percentage for people, `56.4%`.
 impl fmt::Display for Coverage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&format!("{:.1}%", self.percent()))
+        f.pad(&format!("{}%", shown_percent(self.percent())))
+    }
+}
+
+/// Returns a percentage with one digit after the point, as people read it: 100.0 only if everything is covered, and 0.0
+/// only if nothing is. `report --format func` rounds as Go's tool does.
+pub(crate) fn shown_percent(percent: f64) -> String {
+    let rounded = format!("{percent:.1}");
+    match rounded.as_str() {
+        "100.0" if percent < 100.0 => "99.9".to_owned(),
+        "0.0" if percent > 0.0 => "0.1".to_owned(),
+        _ => rounded,
     }
 }
 
@@ -136,6 +148,14 @@ pub struct Threshold {
 )]
 pub struct ThresholdError {
     text: String,
+}
+
+impl Threshold {
+    /// Returns the percentage that a number above 0 and below 1 stands for if it was meant as a share: 80 for 0.8.
+    pub(crate) fn as_share(self) -> Option<Self> {
+        let is_share = self.scaled_percent > 0 && u128::from(self.scaled_percent) < SCALE;
+        is_share.then_some(Self { scaled_percent: self.scaled_percent.saturating_mul(100) })
+    }
 }
 
 impl FromStr for Threshold {
@@ -219,19 +239,25 @@ mod tests {
     }
 
     #[test]
-    fn percentages_print_as_go_prints_them() {
-        let printed = [
-            pair(0, 0),
-            pair(0, 7),
-            pair(35, 62),
-            pair(1, 3),
-            pair(2, 3),
-            pair(7, 7),
-            pair(1, 16),
-            pair(9995, 10000),
-        ]
-        .map(|coverage| coverage.to_string());
-        assert_eq!(printed, ["0.0%", "0.0%", "56.5%", "33.3%", "66.7%", "100.0%", "6.2%", "100.0%"]);
+    fn percentages_print_rounded_but_never_as_all_or_nothing_that_they_are_not() {
+        for (covered, total, expected) in [
+            (0, 0, "0.0%"),
+            (0, 7, "0.0%"),
+            (35, 62, "56.5%"),
+            (1, 3, "33.3%"),
+            (2, 3, "66.7%"),
+            (7, 7, "100.0%"),
+            (1, 16, "6.2%"),
+            (2999, 3000, "99.9%"),
+            (9995, 10000, "99.9%"),
+            (9994, 10000, "99.9%"),
+            (1, 3000, "0.1%"),
+            (5, 10000, "0.1%"),
+            (14, 10000, "0.1%"),
+            (16, 10000, "0.2%"),
+        ] {
+            assert_eq!(pair(covered, total).to_string(), expected, "{covered} of {total}");
+        }
         assert_eq!(format!("{:>7}", pair(1, 2)), "  50.0%");
     }
 
@@ -257,6 +283,16 @@ mod tests {
         let printed = ["0", "80", "80%", "080.50", "79.95", "100", "100.000", "0.000000000000001"]
             .map(|text| threshold(text).to_string());
         assert_eq!(printed, ["0%", "80%", "80%", "80.5%", "79.95%", "100%", "100%", "0.000000000000001%"]);
+    }
+
+    #[test]
+    fn a_number_below_one_percent_may_be_a_share() {
+        let meant = |text: &str| threshold(text).as_share().map(|share| share.to_string());
+        assert_eq!(
+            ["0.8", "0.7995", "0.005"].map(meant),
+            ["80%", "79.95%", "0.5%"].map(|it| Some(it.to_owned()))
+        );
+        assert_eq!(["0", "1", "1.5", "80"].map(meant), [None, None, None, None]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use humantime::format_duration;
 
-use crate::coverage::{Coverage, Threshold};
+use crate::coverage::{Coverage, Threshold, shown_percent};
 use crate::time::span;
 
 /// The requirements; `None` requires nothing.
@@ -63,18 +63,26 @@ impl Gate {
 
 /// Returns the part by which data is below a threshold, as a clause; `None` for data that meets it.
 pub(crate) fn below(data: &GateData, threshold: Threshold) -> Option<String> {
-    let percent = data.percent;
     match data.coverage {
         Some(coverage) if coverage.meets(threshold) => None,
         Some(coverage) => {
             let missing = coverage.missing_for(threshold);
             Some(format!(
-                "{percent:.1}% ({} of {} statements) is below {threshold}, {} more to cover",
+                "{coverage} ({} of {} statements) is below {threshold}, {} more to cover",
                 coverage.covered, coverage.total, missing
             ))
         }
-        None => Some(format!("{percent:.1}% is below {threshold}")),
+        None => Some(format!("{}% is below {threshold}", shown_percent(data.percent))),
     }
+}
+
+/// Returns a warning about a threshold that was probably meant as a share, such as 0.8 for 80 %.
+pub(crate) fn doubt(setting: &str, threshold: Threshold) -> Option<String> {
+    threshold.as_share().map(|share| {
+        let meant = share.to_string();
+        let meant = meant.trim_end_matches('%');
+        format!("{setting} {threshold} is less than one percent; write {meant} for {meant} percent")
+    })
 }
 
 #[cfg(test)]
@@ -118,6 +126,11 @@ mod tests {
             (fail_under("50"), data(1, 2), ""),
             (fail_under("50.1"), data(1, 2), "50.0% (1 of 2 statements) is below 50.1%, 1 more to cover"),
             (fail_under("0"), data(0, 0), ""),
+            (
+                fail_under("100"),
+                data(2999, 3000),
+                "99.9% (2999 of 3000 statements) is below 100%, 1 more to cover",
+            ),
             (fail_under("60"), by_another_program, "50.0% is below 60%"),
             (max_age(30), data(1, 2), ""),
             (max_age(29), data(1, 2), "last pulled 30m ago, longer than 29m"),

@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use chrono::DateTime;
 use serde_json::{Value, json};
 
-use crate::harness::{ECHO, NEXT_ECHO, World, echo, has_program, output_of};
+use crate::harness::{ECHO, NEXT_ECHO, Output, World, echo, has_program, output_of};
 use crate::sim::{Agent, Center};
 
 #[test]
@@ -129,6 +129,11 @@ fn total_is_one_number_and_a_gate() {
         .run(&["total", "echoserver", "--min-replicas", "3"])
         .assert_code(5)
         .assert_stderr_contains("2 of 2 replicas answered, fewer than 3");
+    let share = world.run(&["total", "echoserver", "--fail-under", "0.8"]).assert_code(0);
+    assert_eq!(
+        share.stderr,
+        "goc-watchdog: warning: --fail-under 0.8% is less than one percent; write 80 for 80 percent\n"
+    );
     world.execute("UPDATE schedule SET last_pull_at = '2020-01-01T00:00:00.000Z'");
     world
         .run(&["total", "echoserver", "--max-age", "1h"])
@@ -193,6 +198,44 @@ fn world_of_two_commits() -> (World, [Agent; 2]) {
 }
 
 #[test]
+fn nearly_all_and_hardly_anything_read_as_such_everywhere() {
+    for (covered, shown, go) in [(2999, "99.9", "100.0"), (1, "0.1", "0.0")] {
+        let world = World::new();
+        let missed = 3000 - covered;
+        let text = format!(
+            "example.com/app/main.go:3.13,4.2 {covered} 1\nexample.com/app/main.go:4.2,5.2 {missed} 0\n"
+        );
+        let agent = world.start_counted("staging_th_app_master_0123456789", &text);
+        world.pull(0);
+        assert_eq!(world.run(&["total", "app"]).assert_code(0).stdout, format!("{shown}\n"));
+        let percent =
+            world.run(&["total", "app", "--format", "json"]).assert_code(0).json()[0]["percent"].clone();
+        let unrounded = 100.0 * f64::from(covered) / 3000.0;
+        assert!((percent.as_f64().unwrap() - unrounded).abs() < 1e-9, "{percent}");
+        for arguments in [
+            &["list"][..],
+            &["list", "--explain", "app"],
+            &["history", "app"],
+            &["report", "app", "--format", "text"],
+            &["report", "app", "--format", "markdown"],
+            &["report", "app", "--format", "badge"],
+            &["report", "app", "--format", "html"],
+            &["total", "app", "--fail-under", "100"],
+        ] {
+            let Output { stdout, stderr, .. } = world.run(arguments);
+            let all = stdout + &stderr;
+            assert!(all.contains(shown) && !all.contains(&format!("{go}%")), "{arguments:?}: {all}");
+        }
+        world.run(&["report", "--all", "--format", "site", "-o", "site"]);
+        for page in ["site/index.html", "site/app/index.html", "site/app/staging/th/badge.svg"] {
+            let page = fs::read_to_string(world.home().join(page)).unwrap();
+            assert!(page.contains(&format!("{shown}%")) && !page.contains(&format!("{go}%")), "{page}");
+        }
+        drop(agent);
+    }
+}
+
+#[test]
 fn history_compares_a_row_with_its_own_commit_and_tells_where_a_commit_began() {
     let (world, [old, new]) = world_of_two_commits();
     new.hit(&[2], 1);
@@ -227,6 +270,17 @@ fn a_wrong_command_line_ends_with_2() {
     world.run(&["total"]).assert_code(2);
     world.run(&["pull", "--timeout", "soon"]).assert_code(2).assert_stderr_contains("soon");
     world.run(&["total", "x", "--fail-under", "101"]).assert_code(2);
+    for arguments in [
+        &["pull", "--timeout", "15M"][..],
+        &["pull", "--wait", "15M"],
+        &["prune", "--confirm-over", "15M"],
+        &["total", "x", "--max-age", "15M"],
+    ] {
+        world.run(arguments).assert_code(2).assert_stderr_contains("M is a month; write \"15m\" for minutes");
+    }
+    world.run(&["report", "x", "--max-age", "1y"]).assert_code(2).assert_stderr_contains("has years");
+    world.configure("[pull]\nsteps = [\"15M\"]\n");
+    world.run(&["list"]).assert_code(1).assert_stderr_contains("M is a month");
 }
 
 #[test]

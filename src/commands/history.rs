@@ -12,7 +12,7 @@ use crate::collect::fleet::stored_fleet;
 use crate::commands::narrow::NarrowArgs;
 use crate::commands::table::Column;
 use crate::commands::{Context, show};
-use crate::coverage::ChangedLines;
+use crate::coverage::{ChangedLines, shown_percent};
 use crate::exit::ExitCode;
 use crate::fleet::pick::{is_same_app, pick_app};
 use crate::fleet::row::{Row, RowFilter};
@@ -166,7 +166,7 @@ fn print(lines: &[HistoryLine<'_>], context: &Context) -> Result<()> {
             show::cell(&line.row.key.commit),
             show::cell(&line.row.branch),
             show::cell(&replicas.unwrap_or_default()),
-            show::cell(&format!("{:.1}%", line.row.cover_total)),
+            show::cell(&format!("{}%", shown_percent(line.row.cover_total))),
             show::cell(&line.change()),
             show::cell(&line.diff.as_ref().map(show::changed_lines).unwrap_or_default()),
         ]
@@ -213,7 +213,8 @@ fn sparkline(points: &[(f64, bool)], width: usize) -> String {
     let legend = bars.contains(MARK).then(|| format!("{MARK} a new commit"));
     let notes: Vec<String> = cut.into_iter().chain(legend).collect();
     let end = if notes.is_empty() { String::new() } else { format!("\n{}", notes.join("; ")) };
-    format!("lowest {lowest:.1}% {bars} highest {highest:.1}%{end}")
+    let [lowest, highest] = [lowest, highest].map(shown_percent);
+    format!("lowest {lowest}% {bars} highest {highest}%{end}")
 }
 
 #[cfg(test)]

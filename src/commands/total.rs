@@ -11,7 +11,7 @@ use crate::collect::fleet::stored_fleet;
 use crate::commands::gate::GateArgs;
 use crate::commands::narrow::NarrowArgs;
 use crate::commands::{Context, show};
-use crate::coverage::ChangedLines;
+use crate::coverage::{ChangedLines, shown_percent};
 use crate::exit::ExitCode;
 use crate::fleet::pick::{Picked, pick};
 use crate::fleet::row::Row;
@@ -64,7 +64,7 @@ pub(crate) fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
     })?;
     match args.format {
         Format::Text => {
-            writeln!(io::stdout(), "{:.1}", row.cover_total)?;
+            writeln!(io::stdout(), "{}", shown_percent(row.cover_total))?;
             if let Some(diff) = &diff
                 && context.has_spectator()
             {
@@ -80,6 +80,7 @@ pub(crate) fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
         last_pull: entry.schedule.schedule.last_pull,
         replicas: entry.replicas_now(&row),
     };
+    args.gate.tell_doubts();
     let unmet = args.gate.gate().unmet(&data, context.now());
     for message in &unmet {
         super::fail(format_args!("{name}: {message}"));

@@ -67,6 +67,7 @@ fn row(
     match (coverage.covered, coverage.total) {
         (0, _) => out.write_all(b"0.0%\n"),
         (covered, total) if covered == total => out.write_all(b"100.0%\n"),
+        // Go's tool rounds to 100.0 and 0.0, too.
         _ => writeln!(out, "{:.1}%", coverage.percent()),
     }
 }

@@ -6,7 +6,7 @@ use super::Report;
 use super::diff::{DiffReport, LineCategory};
 use crate::coverage::{Coverage, Threshold};
 use crate::filter::Glob;
-use crate::gate::{Gate, GateData, below};
+use crate::gate::{Gate, GateData, below, doubt};
 use crate::names::in_message;
 use crate::phrases::count;
 
@@ -67,8 +67,22 @@ impl Requirements<'_> {
         fitting.max_by_key(|(glob, _)| glob.as_str().len()).map(|(_, threshold)| *threshold)
     }
 
+    /// Returns warnings about the thresholds of the configuration: those that were probably meant as shares, and those
+    /// whose globs match no package.
+    pub(crate) fn warnings(&self, report: &Report<'_>) -> Vec<String> {
+        let of_packages = self.packages.iter().map(|(glob, threshold)| {
+            let setting = format!("the threshold of \"{}\" in the configuration:", in_message(glob.as_str()));
+            (setting, *threshold)
+        });
+        let of_app =
+            self.fail_under.map(|threshold| ("fail_under in the configuration:".to_owned(), threshold));
+        let all = of_app.into_iter().chain(of_packages);
+        let doubts = all.filter_map(|(setting, threshold)| doubt(&setting, threshold));
+        doubts.chain(self.idle_globs(report)).collect()
+    }
+
     /// Returns a warning for each glob that matches no package of an unfiltered report.
-    pub(crate) fn idle_globs(&self, report: &Report<'_>) -> Vec<String> {
+    fn idle_globs(&self, report: &Report<'_>) -> Vec<String> {
         if !report.head.filters.is_empty() {
             return Vec::new();
         }
@@ -164,9 +178,25 @@ mod tests {
         let requirements = Requirements { packages: &packages, ..Requirements::default() };
         with_report(PROFILE, &SOURCES, |mut report| {
             let warning = "\"x\" matches no package, so no package has to reach 2%";
-            assert_eq!(requirements.idle_globs(&report), [warning]);
+            assert_eq!(requirements.warnings(&report), [warning]);
             report.head.filters = vec!["include m/api".to_owned()];
-            assert_eq!(requirements.idle_globs(&report), [""; 0]);
+            assert_eq!(requirements.warnings(&report), [""; 0]);
+        });
+    }
+
+    #[test]
+    fn a_threshold_that_looks_like_a_share_is_doubted() {
+        let packages = packages(&[("m/api", "0.5"), ("m/app", "50")]);
+        let fail_under = Some(percent("0.8"));
+        let requirements = Requirements { fail_under, packages: &packages, ..Requirements::default() };
+        with_report(PROFILE, &SOURCES, |report| {
+            assert_eq!(
+                requirements.warnings(&report),
+                [
+                    "fail_under in the configuration: 0.8% is less than one percent; write 80 for 80 percent",
+                    "the threshold of \"m/api\" in the configuration: 0.5% is less than one percent; write 50 for 50 percent",
+                ]
+            );
         });
     }
 

@@ -25,7 +25,7 @@ test('an index gives each file its whole name, its figures and its place in a st
 });
 
 test('a percentage has one decimal place, and a file without statements has none covered', () => {
-  const rows = [[0, 0, '0.0%'], [0, 3, '0.0%'], [2, 3, '66.7%'], [3, 3, '100.0%'], [9999, 10000, '100.0%']];
+  const rows = [[0, 0, '0.0%'], [0, 3, '0.0%'], [2, 3, '66.7%'], [3, 3, '100.0%'], [2999, 3000, '99.9%'], [1, 3000, '0.1%']];
   for (const [covered, total, wanted] of rows) assert.strictEqual(percent(covered, total), wanted);
 });
 

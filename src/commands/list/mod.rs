@@ -20,6 +20,7 @@ use crate::commands::notices::tell_cut_lists;
 use crate::commands::table::Column;
 use crate::commands::targets::{TargetArgs, tell_sources};
 use crate::commands::{Context, show};
+use crate::coverage::shown_percent;
 use crate::exit::{EarlyEnd, ExitCode};
 use crate::fleet::assembly::Answers;
 use crate::fleet::key_entry::{KeyEntry, Listing, ServiceName};
@@ -387,7 +388,7 @@ fn table(lines: &[ServiceLine<'_>], context: &Context, out: &mut dyn Write) -> i
             Some(at) => format!("in {}", show::span(at - now)),
             None => String::new(),
         };
-        let total = stored.map(|stored| format!("{:.1}%", stored.cover_total));
+        let total = stored.map(|stored| format!("{}%", shown_percent(stored.cover_total)));
         [
             show::cell(&member.name),
             show::cell(&entry.key.env),

@@ -337,8 +337,9 @@ impl ReportRun<'_> {
             packages: app.map_or(&[], |app| &app.packages),
         };
         let FinishedReport { report, diff, .. } = finished;
+        self.args.gate.tell_doubts();
         if diff.is_none() {
-            requirements.idle_globs(report).into_iter().for_each(commands::warn);
+            requirements.warnings(report).into_iter().for_each(commands::warn);
         }
         let unmet = requirements.unmet(report, diff.as_ref(), subject.last_pull(), self.context.now());
         for message in &unmet {

@@ -26,7 +26,7 @@ use sha2::{Digest, Sha256};
 
 use super::diff::{Changes, DiffReport};
 use super::{FileReport, NoSource, Report, TrendPoint, text};
-use crate::coverage::Coverage;
+use crate::coverage::{Coverage, shown_percent};
 use crate::names::printable;
 use crate::time::{iso, minute, span};
 
@@ -269,6 +269,7 @@ impl TrendChart {
             true => height - edge - (height - 2.0 * edge) * (percent - lowest) / range,
             false => height / 2.0,
         };
+        let shown = |percent: f64| format!("{}%", shown_percent(percent));
         let points: Vec<ChartPoint> = percents
             .iter()
             .zip(trend)
@@ -276,14 +277,18 @@ impl TrendChart {
             .map(|(index, (&percent, point))| ChartPoint {
                 x: format!("{:.1}", x(index)),
                 y: format!("{:.1}", y(percent)),
-                title: format!("{percent:.1}% {}, {}", printable(&point.commit), minute(point.stored_at)),
+                title: format!(
+                    "{} {}, {}",
+                    shown(percent),
+                    printable(&point.commit),
+                    minute(point.stored_at)
+                ),
             })
             .collect();
         let mut line = String::new();
         for point in &points {
             let _ = write!(line, "{},{} ", point.x, point.y);
         }
-        let shown = |percent: f64| format!("{percent:.1}%");
         Some(Self {
             width,
             height,

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use chrono::{DateTime, Utc};
 
+use crate::coverage::shown_percent;
 use crate::names::printable;
 use crate::time::minute;
 
@@ -184,7 +185,7 @@ fn extent<'a>(points: impl Iterator<Item = &'a DatedTotal>) -> (f64, f64) {
 }
 
 pub(super) fn shown(percent: f64) -> String {
-    format!("{percent:.1}%")
+    format!("{}%", shown_percent(percent))
 }
 
 #[cfg(test)]

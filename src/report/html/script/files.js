@@ -4,7 +4,12 @@ page.files = (() => {
   const { toFragment } = page.address;
   const { hasWords, sortFrom, sortText } = page.rows;
 
-  const percent = (covered, total) => `${(100 * covered / Math.max(total, 1)).toFixed(1)}%`;
+  /** Returns a percentage as Rust's `coverage::shown_percent` writes it. */
+  const percent = (covered, total) => {
+    const rounded = (100 * covered / Math.max(total, 1)).toFixed(1);
+    if (rounded === '100.0' && covered < total) return '99.9%';
+    return rounded === '0.0' && covered > 0 ? '0.1%' : `${rounded}%`;
+  };
 
   /** Returns the class that colours a percentage; Rust's `html::grade` has the same limits. */
   const grade = (covered, total) => {
