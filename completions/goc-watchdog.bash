@@ -390,7 +390,7 @@ _goc_watchdog() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "func text json lcov cobertura codecov markdown badge html site diff diff-json diff-markdown diff-github" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "func text json lcov cobertura codecov profile markdown badge html site diff diff-json diff-markdown diff-github diff-gitlab diff-rdjson" -- "${cur}"))
                     return 0
                     ;;
                 --output)

@@ -117,6 +117,7 @@ json\t'Totals, packages, files, functions and uncovered ranges, for scripts'
 lcov\t'Tracefile of lcov, which genhtml and editors read'
 cobertura\t'XML that Jenkins, GitLab, Azure and diff-cover read'
 codecov\t'JSON that Codecov reads'
+profile\t'Go coverage profile, for editors, Sonar and Go\'s tools'
 markdown\t'Summary for a pull request or a CI job'
 badge\t'SVG of the percentage'
 html\t'One self-contained page: files, functions, the source with its coverage, and the changed lines'
@@ -124,7 +125,9 @@ site\t'With --all: a folder of static pages of all stored data, with reports, ba
 diff\t'Lines that changed since --base, and whether they were executed, for people'
 diff-json\t'Changed lines as JSON, for scripts'
 diff-markdown\t'Changed lines as a comment for a pull request'
-diff-github\t'Changed lines as annotations of a GitHub workflow'"
+diff-github\t'Changed lines as annotations of a GitHub workflow'
+diff-gitlab\t'Changed lines as a Code Quality report of GitLab'
+diff-rdjson\t'Changed lines as diagnostics for reviewdog'"
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -s o -l output -d 'File for the form without FILE, in place of stdout; with --format site, the folder' -r -F
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l id -d 'Report this row of the history instead of the latest' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l commit -d 'Report the newest row of this commit; for a service whose name has no commit, the revision of its source' -r

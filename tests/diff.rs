@@ -785,7 +785,11 @@ fn annotations_and_comments_name_the_places() {
         lines[3]
     );
     let markdown = service.report(&["--format", "diff-markdown"]).assert_code(0).stdout;
-    assert!(markdown.starts_with("### Coverage of changed lines: 50.0%\n"), "{markdown}");
+    let (marker, text) = markdown.split_once('\n').unwrap();
+    let key = service.source.service_name();
+    let fields: Vec<&str> = key.split('_').collect();
+    assert_eq!(marker, format!("<!-- goc-watchdog diff-markdown: {} -->", fields[..3].join(" ")));
+    assert!(text.starts_with("### Coverage of changed lines: 50.0%\n"), "{markdown}");
     assert!(markdown.contains("| <code>main.go</code> | 4 of 7 | 57.1% | 11, 21-22 |\n"), "{markdown}");
 }
 
@@ -916,6 +920,37 @@ fn diff_json_fits_its_published_schema() {
     let file = service.source.folder.path().join("diff.json");
     service.report(&["--format", &format!("diff-json={}", file.display())]).assert_code(0);
     service.source.assert_fits_schema("man/goc-watchdog-report-diff.schema.json", "diff.json");
+}
+
+#[test]
+fn findings_fit_the_schemas_of_gitlab_and_reviewdog() {
+    if !has_program(&["python3", "-c", "import jsonschema"]) {
+        return;
+    }
+    let service = changed_service();
+    let written = |form: &str| -> Value {
+        let name = format!("{form}.json");
+        let file = service.source.folder.path().join(&name);
+        service.report(&["--format", &format!("{form}={}", file.display())]).assert_code(0);
+        service.source.assert_fits_schema(&format!("tests/fixtures/schemas/{name}"), &name);
+        serde_json::from_slice(&fs::read(file).unwrap()).unwrap()
+    };
+    let places = |findings: &Value, path: &str, first: &str, last: &str| -> Vec<(String, Value, Value)> {
+        let at = |finding: &Value, pointer: &str| finding.pointer(pointer).unwrap().clone();
+        let each = findings.as_array().unwrap().iter();
+        each.map(|finding| {
+            let path = at(finding, path).as_str().unwrap().to_owned();
+            (path, at(finding, first), at(finding, last))
+        })
+        .collect()
+    };
+    let wanted = [("main.go", 11, 11), ("main.go", 21, 22), ("kept/moved.go", 4, 4)];
+    let wanted = wanted.map(|(path, first, last)| (path.to_owned(), json!(first), json!(last)));
+    let gitlab = written("diff-gitlab");
+    assert_eq!(places(&gitlab, "/location/path", "/location/lines/begin", "/location/lines/end"), wanted);
+    let rdjson = &written("diff-rdjson")["diagnostics"];
+    let [first, last] = ["/location/range/start/line", "/location/range/end/line"];
+    assert_eq!(places(rdjson, "/location/path", first, last), wanted);
 }
 
 /// Returns the folder of a version of a module, from the module proxy.

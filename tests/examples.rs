@@ -4,11 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::ops::RangeInclusive;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
+use std::sync::{Arc, Mutex};
 
 use clap::CommandFactory;
 use goc_watchdog::cli::Cli;
@@ -21,7 +23,7 @@ use crate::harness::source::{Source, project_path};
 use crate::harness::units::unit_values;
 use crate::harness::users::{NOBODY, SERVICE_USER};
 use crate::harness::{ECHO, MAIN_BLOCK, Output, World, echo, has_program, make_script, output_of};
-use crate::sim::{Agent, Program};
+use crate::sim::{AfterAnswer, Agent, Program, Request, Server, sized};
 
 /// The examples that a person adapts; [`each_example_says_what_to_change`] compares the list with the folder.
 const EXAMPLES: [&str; 17] = [
@@ -999,87 +1001,183 @@ fn variables(of: &Value) -> impl Iterator<Item = (&str, &str)> {
     .filter(|(name, _)| !name.starts_with("GOC_"))
 }
 
-/// Runs the steps of the workflow as GitHub does, up to the first that fails. Returns the output of the last one and
-/// the summary of the job.
-fn run_github_job(service: &Service) -> (Output, String) {
+/// The comments of a pull or merge request, behind the routes of the APIs of GitHub and GitLab that the jobs use.
+struct Comments {
+    server: Server,
+    bodies: Arc<Mutex<Vec<String>>>,
+}
+
+impl Comments {
+    /// Starts with a comment of a person.
+    fn start() -> Self {
+        let bodies = Arc::new(Mutex::new(vec!["Looks good to me".to_owned()]));
+        let known = Arc::clone(&bodies);
+        let handler = move |request: &Request, stream: &mut TcpStream| {
+            let answer = Self::answer(request, &mut known.lock().unwrap());
+            let headers = "Content-Type: application/json\r\n";
+            let (status, answer) = match answer {
+                Some(answer) => ("200 OK", answer.to_string()),
+                None => ("404 Not Found", "{}".to_owned()),
+            };
+            stream.write_all(&sized(status, headers, answer.as_bytes()))?;
+            Ok(AfterAnswer::KeepAlive)
+        };
+        let server = Server::start(SocketAddr::from(([127, 0, 0, 1], 0)), Arc::new(handler)).unwrap();
+        Self { server, bodies }
+    }
+
+    /// Answers a request; `None` for one that the APIs do not know. The id of a comment is its position.
+    fn answer(request: &Request, bodies: &mut Vec<String>) -> Option<Value> {
+        const LIST_OF_GITHUB: &str = "/repos/team/app/issues/7/comments";
+        const LIST_OF_GITLAB: &str = "/projects/5/merge_requests/7/notes";
+        let (path, _) = request.path.split_once('?').unwrap_or((&request.path, ""));
+        let body = || {
+            let sent: Value = serde_json::from_slice(&request.body).unwrap();
+            sent["body"].as_str().unwrap().to_owned()
+        };
+        match (&*request.method, path) {
+            ("GET", LIST_OF_GITHUB | LIST_OF_GITLAB) => {
+                let all =
+                    bodies.iter().enumerate().map(|(id, body)| serde_json::json!({"id": id, "body": body}));
+                return Some(all.collect());
+            }
+            ("POST", LIST_OF_GITHUB | LIST_OF_GITLAB) => bodies.push(body()),
+            ("PATCH", path) => {
+                let id = path.strip_prefix("/repos/team/app/issues/comments/")?;
+                bodies[id.parse::<usize>().ok()?] = body();
+            }
+            ("PUT", path) => {
+                let id = path.strip_prefix(LIST_OF_GITLAB)?.strip_prefix('/')?;
+                bodies[id.parse::<usize>().ok()?] = body();
+            }
+            _ => return None,
+        }
+        Some(serde_json::json!({}))
+    }
+
+    fn url(&self) -> String {
+        format!("http://{}", self.server.address())
+    }
+
+    /// Fails unless there is one comment beside that of the person, with this percentage.
+    fn assert_one_says(&self, percentage: &str) {
+        let bodies = self.bodies.lock().unwrap();
+        let [person, ours] = &bodies[..] else { panic!("two comments wanted: {bodies:?}") };
+        assert_eq!(person, "Looks good to me");
+        assert!(ours.contains(&format!("changed lines: {percentage}\n")), "{ours}");
+    }
+}
+
+/// Runs the steps of the workflow as GitHub does: after one that fails only those with the condition `!cancelled()`.
+/// Returns the output of the step that fails, or else of the gate, and the summary of the job.
+fn run_github_job(service: &Service, comments: &Comments) -> (Output, String) {
     let [workflow] = yaml("ci/github-actions.yml").try_into().expect("one document");
     let job = &workflow["jobs"]["coverage"];
     let [environment, summary] = ["environment", "summary"].map(|name| service.world.home().join(name));
     fs::write(&environment, "").unwrap();
     fs::write(&summary, "").unwrap();
-    let steps = list(&job["steps"]);
-    for (number, step) in steps.iter().enumerate() {
+    let mut gate: Option<Output> = None;
+    for step in list(&job["steps"]) {
         let script = step["run"].as_str().expect("a step that runs something");
         assert!(!script.contains("${{"), "what others name must not become a part of a script: {script}");
+        let goes_on = step["if"] == "${{ !cancelled() }}";
+        if gate.as_ref().is_some_and(|output| output.code != 0) && !goes_on {
+            continue;
+        }
         let mut shell = shell(&service.world, &["bash", "-e", "-c", script]);
         shell.env("GITHUB_ENV", &environment).env("GITHUB_STEP_SUMMARY", &summary);
-        for (name, value) in variables(&job["env"]) {
-            shell.env(
-                name,
-                match value {
-                    "${{ github.base_ref }}" => "master",
-                    "${{ github.event.pull_request.head.sha }}" => &service.source.commit,
-                    _ => panic!("{name}: {value} is nothing that is known here"),
-                },
-            );
+        shell.env("RUNNER_TEMP", service.world.home());
+        for (name, value) in variables(&job["env"]).chain(step.get("env").into_iter().flat_map(variables)) {
+            let value = value
+                .replace("${{ github.base_ref }}", "master")
+                .replace("${{ github.event.pull_request.head.sha }}", &service.source.commit)
+                .replace("${{ github.event.pull_request.number }}", "7")
+                .replace("${{ github.token }}", "secret")
+                .replace("${{ github.api_url }}", &comments.url())
+                .replace("${{ github.repository }}", "team/app");
+            assert!(!value.contains("${{"), "{name}: {value} is nothing that is known here");
+            shell.env(name, value);
         }
         let set = fs::read_to_string(&environment).unwrap();
         shell.envs(set.lines().map(|line| line.split_once('=').expect("NAME=VALUE")));
         let output = output_of(&mut shell);
-        if number + 1 == steps.len() || output.code != 0 {
-            assert_eq!(number + 1, steps.len(), "{script}: {output:?}");
-            return (output, fs::read_to_string(summary).unwrap());
+        match goes_on {
+            true => drop(output.assert_code(0)),
+            false => gate = Some(output),
         }
     }
-    panic!("a job without steps");
+    (gate.expect("a step that gates"), fs::read_to_string(summary).unwrap())
 }
 
 #[test]
-fn the_github_workflow_gates_on_the_lines_that_changed() {
-    let service = changed_service();
-    let (output, summary) = run_github_job(&service);
+fn the_github_workflow_gates_on_the_lines_that_changed_and_comments_once() {
+    if !has_program(&["jq", "--version"]) || !has_program(&["curl", "--version"]) {
+        return;
+    }
+    let (service, comments) = (changed_service(), Comments::start());
+    let (output, summary) = run_github_job(&service, &comments);
     let output = output.assert_code(ExitCode::BelowThreshold.number().into());
     assert!(output.stdout.contains("file=main.go,line=9"), "{}", output.stdout);
     assert!(summary.contains("66.7"), "{summary}");
+    comments.assert_one_says("66.7%");
     service.agent.hit(&[2], 1);
-    let (output, summary) = run_github_job(&service);
+    let (output, summary) = run_github_job(&service, &comments);
     output.assert_code(0);
     assert!(summary.contains("100"), "{summary}");
+    comments.assert_one_says("100.0%");
 }
 
-/// Runs the script of the job as GitLab does. Returns its output and the coverage that GitLab reads from it.
-fn run_gitlab_job(service: &Service) -> (Output, Option<String>) {
+/// Runs the script of the job as GitLab does, and then what follows it in a shell of its own. Returns the output of the
+/// script and the coverage that GitLab reads from it.
+fn run_gitlab_job(service: &Service, comments: &Comments) -> (Output, Option<String>) {
     let [file] = yaml("ci/gitlab-ci.yml").try_into().expect("one document");
     let job = &file["coverage"];
-    let mut shell =
-        shell(&service.world, &["bash", "-eo", "pipefail", "-c", &words(&job["script"]).join("\n")]);
-    shell
-        .envs(variables(&job["variables"]))
-        .env("CI_COMMIT_SHA", "0123456789012345678901234567890123456789")
-        .env("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA", &service.source.commit)
-        .env("CI_MERGE_REQUEST_TARGET_BRANCH_NAME", "master");
-    let output = output_of(&mut shell);
+    let run = |part: &str| {
+        let script = words(&job[part]).join("\n");
+        let mut shell = shell(&service.world, &["bash", "-eo", "pipefail", "-c", &script]);
+        shell
+            .envs(variables(&job["variables"]))
+            .env("CI_API_V4_URL", comments.url())
+            .env("CI_PROJECT_ID", "5")
+            .env("CI_MERGE_REQUEST_IID", "7")
+            .env("COVERAGE_TOKEN", "secret")
+            .env("CI_COMMIT_SHA", "0123456789012345678901234567890123456789")
+            .env("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA", &service.source.commit)
+            .env("CI_MERGE_REQUEST_TARGET_BRANCH_NAME", "master");
+        output_of(&mut shell)
+    };
+    let output = run("script");
+    run("after_script").assert_code(0);
     let pattern = job["coverage"].as_str().unwrap();
     let pattern = pattern.strip_prefix('/').and_then(|it| it.strip_suffix('/')).expect("between slashes");
     let pattern = regex::Regex::new(&format!("(?m){pattern}")).unwrap();
     let coverage = pattern.captures(&output.stdout).map(|found| found[1].to_owned());
-    let report = job["artifacts"]["reports"]["coverage_report"]["path"].as_str().unwrap();
-    let report = fs::read_to_string(service.world.home().join(report)).unwrap();
-    assert!(report.contains("filename=\"main.go\""), "{report}");
+    let reports = &job["artifacts"]["reports"];
+    let report =
+        |path: &Value| fs::read_to_string(service.world.home().join(path.as_str().unwrap())).unwrap();
+    let cobertura = report(&reports["coverage_report"]["path"]);
+    assert!(cobertura.contains("filename=\"main.go\""), "{cobertura}");
+    let quality = report(&reports["codequality"]);
+    assert_eq!(quality.contains("\"path\":\"main.go\""), output.code != 0, "{quality}");
     (output, coverage)
 }
 
 #[test]
-fn the_gitlab_job_gates_on_the_lines_that_changed() {
-    let service = changed_service();
-    let (output, coverage) = run_gitlab_job(&service);
+fn the_gitlab_job_gates_on_the_lines_that_changed_and_comments_once() {
+    if !has_program(&["jq", "--version"]) || !has_program(&["curl", "--version"]) {
+        return;
+    }
+    let (service, comments) = (changed_service(), Comments::start());
+    let (output, coverage) = run_gitlab_job(&service, &comments);
     let output = output.assert_code(ExitCode::BelowThreshold.number().into());
     assert!(output.stdout.contains("66.7%"), "{}", output.stdout);
     assert_eq!(coverage.as_deref(), Some("75.0"));
+    comments.assert_one_says("66.7%");
     service.agent.hit(&[2], 1);
-    let (output, coverage) = run_gitlab_job(&service);
+    let (output, coverage) = run_gitlab_job(&service, &comments);
     output.assert_code(0);
     assert_eq!(coverage.as_deref(), Some("100.0"));
+    comments.assert_one_says("100.0%");
 }
 
 #[test]

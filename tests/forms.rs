@@ -136,6 +136,25 @@ fn json_fits_its_published_schema_field_by_field() {
 }
 
 #[test]
+fn the_profile_is_the_stored_one_and_go_reads_what_filters_leave() {
+    let service = changed_service();
+    let stored = service.world.latest_text("app");
+    // The control and bidirectional characters of the hostile names are escaped.
+    let whole = service.report(&["-q", "--format", "profile"]).assert_code(0).stdout;
+    assert_eq!(whole, stored.replace('\u{1b}', "\\u{1b}").replace('\u{202e}', "\\u{202e}"));
+    let file = service.source.folder.path().join("own.cov");
+    let form = format!("profile={}", file.display());
+    service.report(&["-q", "--format", &form, "--include", "main.go"]).assert_code(0);
+    let own = fs::read_to_string(file).unwrap();
+    let lines: Vec<&str> = whole.lines().filter(|line| !line.contains(".go:1.1,")).collect();
+    assert_eq!(own.lines().collect::<Vec<_>>(), lines);
+    if has_program(&["go", "version"]) {
+        let printed = service.source.run_tool(&["go", "tool", "cover", "-func=own.cov"]);
+        assert!(printed.trim_end().ends_with("83.3%"), "{printed}");
+    }
+}
+
+#[test]
 fn the_badge_is_well_formed_xml() {
     if !has_program(&["xmllint", "--version"]) {
         return;
@@ -155,7 +174,8 @@ fn codecov_gets_a_number_or_a_fraction_for_each_line() {
 
 #[test]
 fn forms_for_other_programs_are_the_same_bytes_for_the_same_row() {
-    const FORMS: [&str; 5] = ["lcov", "cobertura", "codecov", "badge", "diff-github"];
+    const FORMS: [&str; 8] =
+        ["lcov", "cobertura", "codecov", "badge", "profile", "diff-github", "diff-gitlab", "diff-rdjson"];
     let service = changed_service();
     let written = || {
         FORMS.map(|form| service.world.run(&["report", "app", "-q", "--format", form]).assert_code(0).stdout)

@@ -30,7 +30,7 @@ pub(crate) use reader::{AnswerReader, ParsedAnswer, PreviousAnswer};
 pub use reader::{parse, read};
 pub use template::Template;
 pub use write::write;
-pub(crate) use write::write_known;
+pub(crate) use write::{push_file, write_known};
 
 use std::fmt;
 use std::sync::Arc;

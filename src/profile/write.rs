@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::{Build, Mode, Template};
+use super::{Block, Build, Mode, Template};
 
 /// Writes a profile in canonical form, so that equal coverage has equal bytes.
 ///
@@ -53,11 +53,23 @@ fn write_lines(
     out.write_all(&text)
 }
 
+/// Appends the lines of one file, as [`write`] writes them.
+pub(crate) fn push_file(text: &mut Vec<u8>, name: &str, blocks: &[Block], counts: &[u64]) {
+    assert_eq!(blocks.len(), counts.len(), "a counter for each block");
+    for (block, &count) in blocks.iter().zip(counts) {
+        text.extend_from_slice(name.as_bytes());
+        text.push(b':');
+        push_tail(text, block);
+        push_number(text, count);
+        text.push(b'\n');
+    }
+}
+
 /// Size of a piece of text for one write. It is at least as large as a file's buffer, so the buffer is bypassed.
 const PIECE_BYTES: usize = 256 << 10;
 
 /// Appends the text between the file's name and the count: `1.2,3.4 5 `.
-pub(super) fn push_tail(text: &mut Vec<u8>, block: &super::Block) {
+pub(super) fn push_tail(text: &mut Vec<u8>, block: &Block) {
     push_number(text, block.start.0.into());
     text.push(b'.');
     push_number(text, block.start.1.into());

@@ -13,7 +13,7 @@ use super::html::Packer;
 use super::model::Report;
 use super::source::FileNeeds;
 use super::text::TextLayout;
-use super::{badge, cobertura, codecov, func, html, json, lcov, markdown, site, text};
+use super::{badge, cobertura, codecov, func, html, json, lcov, markdown, profile, site, text};
 
 /// All forms, in the order of the help.
 pub(crate) static FORMS: &[&Form] = &[
@@ -23,6 +23,7 @@ pub(crate) static FORMS: &[&Form] = &[
     &lcov::FORM,
     &cobertura::FORM,
     &codecov::FORM,
+    &profile::FORM,
     &markdown::FORM,
     &badge::FORM,
     &html::FORM,
@@ -31,6 +32,8 @@ pub(crate) static FORMS: &[&Form] = &[
     &diff::json::FORM,
     &diff::markdown::FORM,
     &diff::github::FORM,
+    &diff::gitlab::FORM,
+    &diff::rdjson::FORM,
 ];
 
 /// The form of a report when no form is named.

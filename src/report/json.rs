@@ -159,7 +159,7 @@ struct UncoveredJson {
 
 impl<'r> Document<'r> {
     fn new(report: &'r Report<'_>) -> Self {
-        let Report { head, files } = report;
+        let Report { head, files, mode: _ } = report;
         let ReportHead {
             service,
             env,

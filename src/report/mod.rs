@@ -18,6 +18,7 @@ mod lcov;
 mod lines;
 mod markdown;
 mod model;
+mod profile;
 mod readers;
 #[cfg(test)]
 mod schema;

@@ -10,13 +10,15 @@ use super::lines::{self, LineReport};
 use super::source::{Declarations, FileSource, NoSource, is_in_commit};
 use crate::coverage::Coverage;
 use crate::filter::{Filter, FilteredFile};
-use crate::profile::{Block, Profile};
+use crate::profile::{Block, Mode, Profile};
 
 /// A profile combined with its source.
 #[derive(Clone, Debug)]
 pub(crate) struct Report<'a> {
     /// The row and the service.
     pub head: ReportHead,
+    /// The mode of the profile.
+    pub mode: Mode,
     /// The files in byte order of their names.
     pub files: Vec<FileReport<'a>>,
 }
@@ -120,7 +122,7 @@ impl<'a> Report<'a> {
                 pack_slot,
             }
         });
-        Self { head, files: files.collect() }
+        Self { head, mode: profile.mode, files: files.collect() }
     }
 
     /// Returns the covered and all statements of all files. Each block counts once.

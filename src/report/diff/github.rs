@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::super::forms::{Form, FormNeed, Renderer};
-use super::DiffReport;
+use super::{DiffReport, MissedRun};
 use crate::names::printable;
 
 pub(in crate::report) const FORM: Form = Form {
@@ -20,15 +20,16 @@ pub(in crate::report) const FORM: Form = Form {
 const MOST: usize = 10;
 
 pub(super) fn write(diff: &DiffReport, out: &mut dyn Write) -> io::Result<()> {
-    let runs: Vec<(&str, (u32, u32))> =
-        diff.files.iter().flat_map(|file| file.missed.iter().map(|run| (file.path.as_str(), *run))).collect();
+    let runs: Vec<MissedRun<'_>> = diff.missed_runs().collect();
     let shown = if runs.len() > MOST { MOST - 1 } else { runs.len() };
-    for (path, (first, last)) in &runs[..shown] {
-        let what = if first == last { "This changed line was" } else { "These changed lines were" };
+    for run in &runs[..shown] {
         writeln!(
             out,
-            "::warning file={},line={first},endLine={last},title=Not covered::{what} not executed",
-            property(path)
+            "::warning file={},line={},endLine={},title=Not covered::{}",
+            property(&run.file.path),
+            run.first,
+            run.last,
+            run.message()
         )?;
     }
     if shown < runs.len() {

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
+use super::super::ReportHead;
 use super::super::forms::{Form, FormNeed, Renderer};
 use super::super::markdown::{LONGEST, code, escaped};
 use super::super::text::{facts, range};
@@ -28,7 +29,7 @@ pub(super) fn write(diff: &DiffReport, out: &mut dyn Write) -> io::Result<()> {
 
 fn comment(diff: &DiffReport) -> String {
     let head = &diff.head;
-    let mut page = String::new();
+    let mut page = marker(head);
     let title = match diff.coverage().total {
         0 => "no code changed".to_owned(),
         _ => diff.coverage().to_string(),
@@ -85,6 +86,13 @@ fn comment(diff: &DiffReport) -> String {
         page.push_str("\n</details>\n");
     }
     page
+}
+
+/// Returns a line that readers of a comment do not see, and that is the same for all commits of a branch: a CI job finds
+/// the comment of its last run by it.
+fn marker(head: &ReportHead) -> String {
+    let fields = [&head.env, &head.region, &head.app].map(|field| escaped(field));
+    format!("<!-- goc-watchdog diff-markdown: {} -->\n", fields.join(" "))
 }
 
 fn row(file: &ChangedFile) -> String {

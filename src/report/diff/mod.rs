@@ -7,8 +7,10 @@
 mod changed_files;
 mod comparison;
 pub(super) mod github;
+pub(super) mod gitlab;
 pub(super) mod json;
 pub(super) mod markdown;
+pub(super) mod rdjson;
 mod rules;
 pub(super) mod text;
 
@@ -27,6 +29,9 @@ use crate::filter::Filter;
 use crate::parallel::on_all_cores;
 
 use changed_files::{by_path, changed_file};
+
+/// The name of the rule in forms whose readers filter findings by a rule.
+const MISSED_LINES: &str = "missed-changed-lines";
 
 /// The base from which changes are counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,6 +116,26 @@ pub(crate) struct ChangedFunction {
     /// Changed lines that were executed at least partly, and all that count.
     pub lines: Coverage,
 }
+
+/// Changed lines of a file that stand together and were not executed. Lines without code may lie between them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct MissedRun<'r> {
+    pub(super) file: &'r ChangedFile,
+    pub(super) first: u32,
+    pub(super) last: u32,
+}
+
+impl MissedRun<'_> {
+    /// Returns a sentence without a full stop.
+    pub(super) fn message(&self) -> &'static str {
+        if self.first == self.last {
+            "This changed line was not executed"
+        } else {
+            "These changed lines were not executed"
+        }
+    }
+}
+
 impl DiffReport {
     /// Finds the coverage of the changed lines in a report that has lines.
     #[must_use]
@@ -152,6 +177,13 @@ impl DiffReport {
     #[must_use]
     pub(crate) fn statements(&self) -> Coverage {
         self.files.iter().map(|file| file.statements).sum()
+    }
+
+    /// Returns the missed runs of all files, in the order of the files.
+    pub(super) fn missed_runs(&self) -> impl Iterator<Item = MissedRun<'_>> {
+        self.files
+            .iter()
+            .flat_map(|file| file.missed.iter().map(move |&(first, last)| MissedRun { file, first, last }))
     }
 
     /// Returns the totals in words.
