@@ -117,7 +117,7 @@ _goc_watchdog() {
             return 0
             ;;
         goc_watchdog__subcmd__list)
-            opts="-o -q -v -h -V --env --region --branch --commit --targets --offline --explain --format --output --root --trust-root --center --quiet --verbose --color --help --version"
+            opts="-o -q -v -h -V --env --region --branch --commit --state --sort --all --targets --offline --explain --format --output --root --trust-root --center --quiet --verbose --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -137,6 +137,14 @@ _goc_watchdog() {
                     ;;
                 --commit)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -W "unreachable partial other_build stale_name overdue never_pulled ok offline" -- "${cur}"))
+                    return 0
+                    ;;
+                --sort)
+                    COMPREPLY=($(compgen -W "state name total changed seen" -- "${cur}"))
                     return 0
                     ;;
                 --targets)

@@ -163,6 +163,19 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l env -
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l region -d 'Choose only among services of this region; \'\' means none' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l branch -d 'Choose only among services of this branch; \'\' means none' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l commit -d 'Show only services of the commit that begins with this' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l state -d 'Show only services in this state; may be given several times' -r -f -a "unreachable\t'All replicas fail'
+partial\t'Some replicas fail'
+other_build\t'A replica serves another build than the one shown'
+stale_name\t'A replica serves the build of another name, under which it is listed, too'
+overdue\t'No pull got an answer for twice the longest wait of the schedule'
+never_pulled\t'Listed, and no data is stored yet'
+ok\t'Data is stored, and no replica fails'
+offline\t'Nothing lists the service'"
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l sort -d 'Sort by this; the default is `state` in the table, and `name` in other forms' -r -f -a "state\t'Services that fail, then those that run, then those that are offline; the newest commit of a branch first'
+name\t'Environment, region, app and commit'
+total\t'Percentage, the lowest one first; services without data last'
+changed\t'Time of the last change of the coverage, the newest one first'
+seen\t'Time of the last listing, the newest one first'"
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l targets -d 'Ask the processes that FILE lists, a Prometheus `file_sd` list or what `kubectl get pods -o json` prints; - is standard input; may be given several times' -r -F
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l explain -d 'Show all details of one service: its schedule with the reason, its addresses, builds and generations' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l format -d 'Form of the output' -r -f -a "text\t'Table for people'
@@ -174,6 +187,7 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l cente
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l color -d 'Use of colours; `NO_COLOR` has an effect, too' -r -f -a "auto\t'Colours on a terminal, unless `NO_COLOR` is set'
 always\t'Colours always'
 never\t'No colours'"
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l all -d 'Show earlier commits that are offline, too, as JSON, `--commit` and `--state` always do'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l offline -d 'Ask no center and read no source of targets; show the stored data'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l trust-root -d 'As root, use a work directory that belongs to another user'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -s q -l quiet -d 'Print only errors'

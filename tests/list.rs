@@ -37,11 +37,11 @@ fn list_shows_each_state() {
     assert_eq!(
         rows,
         [
-            "never 0/1 - pulled",
-            "offline 0/0 0.0% offline",
-            "ok 1/1 20.0% ok",
+            "unreachable 0/1 - unreachable",
             "partial 1/2 0.0% partial",
-            "unreachable 0/1 - unreachable"
+            "never 0/1 - pulled",
+            "ok 1/1 20.0% ok",
+            "offline 0/0 0.0% offline"
         ]
     );
     drop(never);
@@ -313,11 +313,11 @@ fn the_recorded_list_of_a_real_center_is_read() {
 }
 
 /// A sample: the metric's name, its labels, and its value.
-type Sample = (String, BTreeMap<String, String>, String);
+pub(crate) type Sample = (String, BTreeMap<String, String>, String);
 
 /// Reads Prometheus' text format strictly: HELP, TYPE, then the samples of that metric, none of them twice.
 #[track_caller]
-fn samples(text: &str) -> Vec<Sample> {
+pub(crate) fn samples(text: &str) -> Vec<Sample> {
     let mut read: Vec<Sample> = Vec::new();
     let (mut helped, mut typed) = (Vec::new(), Vec::new());
     assert!(text.is_empty() || text.ends_with('\n'));
@@ -414,6 +414,7 @@ fn metrics_are_given_only_for_known_values() {
         ("pull_errors", "1"),
         ("next_due_timestamp_seconds", retry.as_str()),
         ("service_info", "1"),
+        ("service_state", "1"),
     ];
     assert_eq!(of_echo, owned(expected));
     let (_, labels, _) = read.iter().find(|(_, labels, _)| labels.values().any(|it| it == ECHO)).unwrap();
@@ -428,7 +429,8 @@ fn metrics_are_given_only_for_known_values() {
     assert_eq!(*labels, owned(expected));
 
     let of_never: Vec<String> = values_for(&read, never).into_keys().collect();
-    let expected = ["next_due_timestamp_seconds", "pull_errors", "replicas_known", "replicas_up"];
+    let expected =
+        ["next_due_timestamp_seconds", "pull_errors", "replicas_known", "replicas_up", "service_state"];
     assert_eq!(of_never, expected);
     let center = owned([("center", world.center.url().as_str())]);
     assert_eq!(read.last(), Some(&("goc_watchdog_center_up".to_owned(), center, "1".to_owned())));

@@ -19,6 +19,7 @@ mod crash;
 mod damages;
 mod diff;
 mod docs;
+mod earlier_commits;
 mod election;
 mod examples;
 mod files;

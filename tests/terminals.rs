@@ -14,7 +14,7 @@ const COMMIT: &str = "64c8138b597865b650797c142a928739a82bc9a3";
 const SERVICE: &str = "staging_th_apa_goc_echoserver_master_64c8138b597865b650797c142a928739a82bc9a3";
 
 /// Runs the binary with its stdout at a terminal of this width, and returns its code and what it prints there.
-fn run_at(world: &World, columns: u16, arguments: &[&str]) -> (Option<i32>, String) {
+pub(crate) fn run_at(world: &World, columns: u16, arguments: &[&str]) -> (Option<i32>, String) {
     let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&terminal).unwrap();
     unlockpt(&terminal).unwrap();
@@ -37,7 +37,7 @@ fn run_at(world: &World, columns: u16, arguments: &[&str]) -> (Option<i32>, Stri
 
 /// Fails unless each line fits the terminal, or is one word alone.
 #[track_caller]
-fn assert_fits(text: &str, columns: u16) {
+pub(crate) fn assert_fits(text: &str, columns: u16) {
     for line in text.lines() {
         let is_alone = line.split_whitespace().count() == 1;
         assert!(

@@ -34,9 +34,8 @@ pub(crate) fn write_table<T, const N: usize>(
     cells: impl Fn(&T) -> [Cell; N],
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let environment = &context.environment;
-    let width = environment.stdout_width.filter(|_| environment.stdout_is_terminal);
-    table::write(columns, rows, cells, Screen { width, has_styles: context.has_color }, out)
+    let screen = Screen { width: context.screen_width(), has_styles: context.has_color };
+    table::write(columns, rows, cells, screen, out)
 }
 
 /// Returns a cell with text from outside. The middle of a very long text is left out.

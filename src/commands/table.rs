@@ -297,7 +297,7 @@ fn arrange(
 }
 
 /// Returns the text with `…` for its middle, so that it is at most this wide.
-fn without_middle(text: &str, width: usize) -> Cow<'_, str> {
+pub(crate) fn without_middle(text: &str, width: usize) -> Cow<'_, str> {
     if text.width() <= width {
         return Cow::Borrowed(text);
     }

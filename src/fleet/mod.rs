@@ -13,6 +13,7 @@ pub(crate) mod center_list;
 pub(crate) mod change;
 pub(crate) mod completion;
 pub(crate) mod counters;
+pub(crate) mod earlier_commits;
 pub(crate) mod election;
 #[cfg(test)]
 pub(crate) mod fixtures;

@@ -221,7 +221,13 @@ struct Fitting<'a> {
 }
 
 /// Environment, region, app and branch, within which only commits differ.
-type Group<'a> = (&'a str, &'a str, &'a str, &'a str);
+pub(crate) type Group<'a> = (&'a str, &'a str, &'a str, &'a str);
+
+/// Returns the group of a name.
+pub(crate) fn group_of<'a>(entry: &'a KeyEntry, member: &'a ServiceName) -> Group<'a> {
+    let Key { env, region, app, .. } = &entry.key;
+    (env, region, app, &member.branch)
+}
 
 impl<'a> Fitting<'a> {
     fn find(query: &ServiceQuery<'_>, entries: &'a [KeyEntry]) -> Result<Self, PickError> {
@@ -266,8 +272,7 @@ impl<'a> Fitting<'a> {
     fn groups(&self) -> BTreeMap<Group<'a>, Vec<(&'a KeyEntry, &'a ServiceName)>> {
         let mut groups: BTreeMap<Group<'_>, Vec<_>> = BTreeMap::new();
         for (entry, member) in &self.found {
-            let Key { env, region, app, .. } = &entry.key;
-            groups.entry((env, region, app, &member.branch)).or_default().push((*entry, *member));
+            groups.entry(group_of(entry, member)).or_default().push((*entry, *member));
         }
         groups
     }
@@ -337,8 +342,11 @@ fn newest<'a>(entries: &[&'a KeyEntry]) -> &'a KeyEntry {
     entries.iter().copied().max_by_key(|entry| age(entry)).expect("a group has a service")
 }
 
-/// Returns the order of services in time: what runs is newer than what does not.
-fn age(entry: &KeyEntry) -> (Option<DateTime<Utc>>, Option<DateTime<Utc>>, KeyId) {
+/// Place of a service in time, the newest last.
+pub(crate) type Age = (Option<DateTime<Utc>>, Option<DateTime<Utc>>, KeyId);
+
+/// Returns the place of a service in time: what runs is newer than what does not.
+pub(crate) fn age(entry: &KeyEntry) -> Age {
     (listed_since(entry), entry.schedule.last_change_at, entry.id)
 }
 

@@ -75,6 +75,14 @@ impl PullWaits {
         wait(&self.0, step)
     }
 
+    /// Returns the time before which the last pull of a service was too long ago. After twice the longest wait without an
+    /// answer no timer runs, or none of its pulls succeeds.
+    #[must_use]
+    pub(crate) fn overdue_before(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        let longest = self.wait(usize::MAX).saturating_mul(2);
+        now.checked_sub_signed(delta(longest)).unwrap_or(DateTime::<Utc>::MIN_UTC)
+    }
+
     fn after(&self, step: usize) -> usize {
         (step + 1).min(self.0.len() - 1)
     }

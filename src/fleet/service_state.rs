@@ -1,4 +1,4 @@
-//! The state of a service that `list` and the site show.
+//! The states of services and addresses that `list` and the site show.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -74,24 +74,38 @@ impl AddressHealth {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The state of a service, the most urgent first. All lists, metrics and pages take their words from here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum ServiceState {
-    Ok,
-    Partial,
     Unreachable,
-    Offline,
+    Partial,
     OtherBuild,
     StaleName,
+    Overdue,
     NeverPulled,
+    Ok,
+    Offline,
 }
 
 impl ServiceState {
-    /// Judges a name by the answers of its addresses.
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Unreachable,
+        Self::Partial,
+        Self::OtherBuild,
+        Self::StaleName,
+        Self::Overdue,
+        Self::NeverPulled,
+        Self::Ok,
+        Self::Offline,
+    ];
+
+    /// Judges a name by the answers of its addresses. Data that was pulled before `overdue_before` is overdue.
     pub(crate) fn new(
         member: &ServiceName,
         entry: &KeyEntry,
         row: Option<&Row>,
         health: &AddressHealth,
+        overdue_before: DateTime<Utc>,
     ) -> Self {
         let states: Vec<(&str, AddressState)> =
             member.addresses().map(|listing| (&*listing.address, entry.state(&listing.address))).collect();
@@ -99,6 +113,7 @@ impl ServiceState {
         let is_other = |(address, state): &(&str, AddressState)| {
             state.other_build.is_some() && !health.is_stale(address, state)
         };
+        let is_overdue = entry.schedule.schedule.last_pull.is_some_and(|at| at < overdue_before);
         match row {
             _ if states.is_empty() => Self::Offline,
             _ if failing == states.len() => Self::Unreachable,
@@ -106,19 +121,92 @@ impl ServiceState {
             _ if states.iter().any(|(address, state)| health.is_stale(address, state)) => Self::StaleName,
             None => Self::NeverPulled,
             Some(_) if failing > 0 => Self::Partial,
+            Some(_) if is_overdue => Self::Overdue,
             Some(_) => Self::Ok,
         }
     }
 
+    /// Returns the word for scripts, in JSON, metrics and options.
     pub(crate) fn word(self) -> &'static str {
         match self {
-            Self::Ok => "ok",
-            Self::Partial => "partial",
             Self::Unreachable => "unreachable",
+            Self::Partial => "partial",
+            Self::OtherBuild => "other_build",
+            Self::StaleName => "stale_name",
+            Self::Overdue => "overdue",
+            Self::NeverPulled => "never_pulled",
+            Self::Ok => "ok",
             Self::Offline => "offline",
+        }
+    }
+
+    /// Returns the word for people, in tables and pages.
+    pub(crate) fn phrase(self) -> &'static str {
+        match self {
             Self::OtherBuild => "other build",
             Self::StaleName => "stale name",
             Self::NeverPulled => "never pulled",
+            _ => self.word(),
+        }
+    }
+
+    /// Returns the meaning of the word, as a clause.
+    pub(crate) fn meaning(self) -> &'static str {
+        match self {
+            Self::Unreachable => "all replicas fail",
+            Self::Partial => "some replicas fail",
+            Self::OtherBuild => "a replica serves another build than the one shown",
+            Self::StaleName => "a replica serves the build of another name, under which it is listed, too",
+            Self::Overdue => "no pull got an answer for twice the longest wait of the schedule",
+            Self::NeverPulled => "listed, and no data is stored yet",
+            Self::Ok => "data is stored, and no replica fails",
+            Self::Offline => "nothing lists the service",
+        }
+    }
+
+    /// Tells whether a center or a source of targets lists the service.
+    pub(crate) fn is_listed(self) -> bool {
+        self != Self::Offline
+    }
+}
+
+/// The state of an address of a service, the one that decides first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ListedAddressState {
+    /// `prune` found it dead.
+    Dead,
+    /// `prune` found failures.
+    Suspect,
+    StaleName,
+    Failed,
+    OtherBuild,
+    Ok,
+    NeverPulled,
+}
+
+impl ListedAddressState {
+    pub(crate) fn new(address: &str, state: &AddressState, health: &AddressHealth) -> Self {
+        match health.suspicion(address) {
+            Some(suspicion) if suspicion.is_dead => Self::Dead,
+            Some(_) => Self::Suspect,
+            None if health.is_stale(address, state) => Self::StaleName,
+            None if state.retry.failures > 0 => Self::Failed,
+            None if state.other_build.is_some() => Self::OtherBuild,
+            None if state.last_answer_at.is_some() => Self::Ok,
+            None => Self::NeverPulled,
+        }
+    }
+
+    /// Returns the word of a service in the same state, or a word for addresses alone.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Dead => "dead",
+            Self::Suspect => "suspect",
+            Self::Failed => "failed",
+            Self::StaleName => ServiceState::StaleName.word(),
+            Self::OtherBuild => ServiceState::OtherBuild.word(),
+            Self::Ok => ServiceState::Ok.word(),
+            Self::NeverPulled => ServiceState::NeverPulled.word(),
         }
     }
 }
@@ -192,15 +280,20 @@ impl ServiceLine<'_> {
     /// time since which its center is not asked.
     pub(crate) fn state_text(&self, now: DateTime<Utc>) -> String {
         if let Some(since) = self.member.not_asked_since.filter(|_| self.state == ServiceState::Offline) {
-            return format!("{}, not asked since {}", self.state.word(), crate::phrases::moment(since, now));
+            return format!(
+                "{}, not asked since {}",
+                self.state.phrase(),
+                crate::phrases::moment(since, now)
+            );
         }
         let suspicions: Vec<&Suspicion> =
             self.member.addresses().filter_map(|listing| self.health.suspicion(&listing.address)).collect();
         let dead = suspicions.iter().filter(|suspicion| suspicion.is_dead).count();
-        let parts = [(suspicions.len() - dead, "suspect"), (dead, "dead")];
+        let parts =
+            [(suspicions.len() - dead, ListedAddressState::Suspect), (dead, ListedAddressState::Dead)];
         let parts = parts.iter().filter(|(number, _)| *number > 0);
-        let said: Vec<String> = parts.map(|(number, what)| format!(", {number} {what}")).collect();
-        format!("{}{}", self.state.word(), said.concat())
+        let said: Vec<String> = parts.map(|(number, what)| format!(", {number} {}", what.word())).collect();
+        format!("{}{}", self.state.phrase(), said.concat())
     }
 }
 

@@ -79,7 +79,7 @@ pub(crate) fn write(request: &SiteRequest<'_>) -> Result<SiteOutcome> {
             folder.display()
         );
     }
-    let times = RunTimes { now: request.now, longest_wait: config.pull.steps.wait(usize::MAX) };
+    let times = RunTimes { now: request.now, overdue_before: config.pull.steps.overdue_before(request.now) };
     let site = Site::new(stored.services(times), stored.history());
     let damages = store.damages();
     for damage in &damages {

@@ -1,10 +1,9 @@
 //! The stored data that a site shows.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::time::Duration;
 
 use anyhow::Result;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 use crate::collect::fleet::stored_fleet;
 use crate::coverage::ChangedLines;
@@ -24,11 +23,11 @@ use crate::source::{Revision, Subject, previous_row, trend};
 /// Largest number of lines with the reasons of a failing service.
 const ERRORS: usize = 3;
 
-/// The time of a run, and the longest wait between two pulls.
+/// The time of a run, and the time before which the last pull of a service was too long ago.
 #[derive(Clone, Copy)]
 pub(super) struct RunTimes {
     pub(super) now: DateTime<Utc>,
-    pub(super) longest_wait: Duration,
+    pub(super) overdue_before: DateTime<Utc>,
 }
 
 /// The stored data that a site shows.
@@ -110,26 +109,21 @@ impl SiteData {
         entry: &KeyEntry,
         member: &ServiceName,
         row: Option<&Row>,
-        RunTimes { now, longest_wait }: RunTimes,
+        RunTimes { now, overdue_before }: RunTimes,
     ) -> Service {
-        let state = ServiceState::new(member, entry, row, &self.health);
+        let state = ServiceState::new(member, entry, row, &self.health, overdue_before);
         let line =
             ServiceLine { entry, member, stored: row.map(RowTotal::from_row), state, health: &self.health };
         let last_pull = entry.schedule.schedule.last_pull;
-        let said = line.state_text(now);
-        // After twice the longest wait without an answer no timer runs, or none of its pulls succeeds.
-        let is_overdue = TimeDelta::from_std(longest_wait.saturating_mul(2))
-            .is_ok_and(|longest| last_pull.is_some_and(|at| now - at > longest));
-        let (word, concern) = match state {
-            ServiceState::Unreachable | ServiceState::Partial => (state.word(), Concern::Failing),
-            ServiceState::OtherBuild | ServiceState::StaleName => (state.word(), Concern::Stale),
-            ServiceState::Offline => (state.word(), Concern::Gone),
-            ServiceState::NeverPulled => (state.word(), Concern::New),
-            ServiceState::Ok if is_overdue => ("overdue", Concern::Stale),
-            ServiceState::Ok if said != state.word() => (state.word(), Concern::Stale),
-            ServiceState::Ok => (state.word(), Concern::Fine),
+        let text = line.state_text(now);
+        let concern = match state {
+            ServiceState::Unreachable | ServiceState::Partial => Concern::Failing,
+            ServiceState::OtherBuild | ServiceState::StaleName | ServiceState::Overdue => Concern::Stale,
+            ServiceState::Offline => Concern::Gone,
+            ServiceState::NeverPulled => Concern::New,
+            ServiceState::Ok if text != state.phrase() => Concern::Stale,
+            ServiceState::Ok => Concern::Fine,
         };
-        let text = if word == "overdue" { word.to_owned() } else { said };
         let error = |address: &str| {
             let known = entry.state(address);
             match known.last_error {
@@ -150,7 +144,7 @@ impl SiteData {
             app,
             branch: member.branch.clone(),
             commit,
-            state: site::ShownState { word, text, concern },
+            state: site::ShownState { word: state.word(), phrase: state.phrase(), text, concern },
             errors: errors.take(ERRORS).collect(),
             replicas: (line.up(), member.addresses().count()),
             total: row.map(|row| Total { replicas: entry.replicas_now(row), ..self.total(row) }),

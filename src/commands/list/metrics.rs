@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use chrono::{DateTime, Utc};
 
 use super::super::Context;
-use super::Up;
+use super::asking::Up;
 use crate::address::end_of_user;
 use crate::fleet::service_state::ServiceLine;
 use crate::names::in_message;
@@ -16,13 +16,16 @@ use crate::prometheus::{self, Gauge, Labels};
 type MetricValue<'a> = &'a dyn Fn(&ServiceLine<'_>) -> Option<f64>;
 
 /// Writes the figures of each service, and whether each center and source of targets answered.
-pub(crate) fn write(
+pub(super) fn write(
     lines: &[ServiceLine<'_>],
     up: &Up,
     context: &Context,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    each(lines, up, context, |gauge| prometheus::write(&[gauge], &mut *out))
+    match context.environment.stdout_is_terminal {
+        true => show(lines, up, context, out),
+        false => each(lines, up, context, |gauge| prometheus::write(&[gauge], &mut *out)),
+    }
 }
 
 /// Makes one gauge after the other, because all of them together take hundreds of bytes for each service.
@@ -72,9 +75,29 @@ fn each(
         let samples = lines.iter().filter_map(|line| Some((labels(line), number(line)?))).collect();
         take(Gauge { name, help, samples })?;
     }
+    take_states(lines, &mut take)?;
     take_info(lines, &mut take)?;
     take(center_up(&up.centers))?;
     each_of_sources(lines, up, take)
+}
+
+/// Takes the metric whose label tells the state of each service.
+fn take_states(
+    lines: &[ServiceLine<'_>],
+    take: &mut impl FnMut(Gauge<'_>) -> io::Result<()>,
+) -> io::Result<()> {
+    take(Gauge {
+        name: "goc_watchdog_service_state",
+        help: "Always 1; the label has the state of the service.",
+        samples: lines
+            .iter()
+            .map(|line| {
+                let mut labels = labels(line);
+                labels.push(("state", line.state.word()));
+                (labels, 1.0)
+            })
+            .collect(),
+    })
 }
 
 /// Takes the metric whose labels tell the agents and sources of services, if any are known.
@@ -168,12 +191,7 @@ fn center_up(centers: &BTreeMap<String, bool>) -> Gauge<'_> {
 
 /// Writes the same for a terminal, with control characters escaped. The format itself has no escapes for them, and two
 /// names may differ only in them, so a file gets them unchanged.
-pub(crate) fn show(
-    lines: &[ServiceLine<'_>],
-    up: &Up,
-    context: &Context,
-    out: &mut dyn Write,
-) -> io::Result<()> {
+fn show(lines: &[ServiceLine<'_>], up: &Up, context: &Context, out: &mut dyn Write) -> io::Result<()> {
     each(lines, up, context, |gauge| {
         let mut text = Vec::new();
         prometheus::write(&[gauge], &mut text)?;
@@ -207,7 +225,7 @@ fn seconds(at: DateTime<Utc>) -> f64 {
 }
 
 /// Returns a center's URL without its credentials.
-pub(crate) fn without_credentials(url: &str) -> String {
+pub(super) fn without_credentials(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
     let rest = end_of_user(rest).map_or(rest, |at| &rest[at + 1..]);
     let listing = rest.split(['?', '#']).next().unwrap_or_default();

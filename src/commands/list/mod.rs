@@ -1,46 +1,39 @@
 //! `list`: the services with their coverage and state.
 
+mod asking;
 pub(crate) mod complete;
 mod explain;
+mod json;
+mod lines;
 mod metrics;
+mod order;
+mod text;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail};
+use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
-use comfy_table::Color;
-use serde_json::json;
 
-use crate::address::{base_url, shown_url};
-use crate::collect::fleet::{FleetSource, GivenSource, ask_known_first, read_sources};
 use crate::commands::narrow::NarrowArgs;
-use crate::commands::notices::tell_cut_lists;
-use crate::commands::table::Column;
-use crate::commands::targets::{TargetArgs, tell_sources};
+use crate::commands::targets::TargetArgs;
 use crate::commands::{Context, show};
-use crate::coverage::shown_percent;
 use crate::exit::{EarlyEnd, ExitCode};
-use crate::fleet::assembly::Answers;
-use crate::fleet::key_entry::{KeyEntry, Listing, ServiceName};
-use crate::fleet::pick::{Picked, ServiceQuery, pick, pick_names};
-use crate::fleet::service_state::{AddressHealth, RowTotal, ServiceLine, ServiceState};
-use crate::fleet::services::{Fleet, UnaskedCenter};
-use crate::io::center::{Client, RequestOptions};
-use crate::io::clock::Deadline;
-use crate::io::signals::Signals;
+use crate::fleet::pick::{Picked, ServiceQuery, pick};
+use crate::fleet::service_state::{AddressHealth, ServiceState};
 use crate::io::store::{Store, StoreError};
-use crate::io::targets::SourceBounds;
 use crate::io::workdir::{self, FillError};
 use crate::names::in_message;
 
+use asking::{Up, fleet, tell_centers};
+use order::SortKey;
+
 /// List the services with their coverage, their state and the age of their data.
 ///
-/// The list has every name that a center or a source of targets lists, or that the database has. The states are: ok;
-/// partial (some replicas fail); unreachable (all replicas fail); offline (nothing lists the service); other build (a
-/// replica serves another build than the one shown); stale name (a replica serves the build of another name, under
-/// which it is listed, too); never pulled. The number of replicas that `prune` found suspect or dead follows the state.
+/// Services that fail stand first, then those that run. The table and the metrics leave out earlier commits: those that
+/// are offline, but for the newest one with data of each environment, region, app and branch. A line below the table
+/// counts them. The number of replicas that `prune` found suspect or dead follows the state.
 ///
 /// The exit code is 3 if a center does not answer or a source of targets gives no list. If no center has a valid URL,
 /// the table is refused (exit code 1), and the other forms show the stored data (exit code 3).
@@ -57,6 +50,18 @@ pub struct ListArgs {
     #[arg(long, value_name = "COMMIT")]
     commit: Option<String>,
 
+    /// Show only services in this state; may be given several times.
+    #[arg(long = "state", value_name = "STATE", value_enum)]
+    states: Vec<ServiceState>,
+
+    /// Sort by this; the default is `state` in the table, and `name` in other forms.
+    #[arg(long, value_name = "KEY", value_enum)]
+    sort: Option<SortKey>,
+
+    /// Show earlier commits that are offline, too, as JSON, `--commit` and `--state` always do.
+    #[arg(long)]
+    all: bool,
+
     #[command(flatten)]
     targets: TargetArgs,
 
@@ -65,7 +70,7 @@ pub struct ListArgs {
     offline: bool,
 
     /// Show all details of one service: its schedule with the reason, its addresses, builds and generations.
-    #[arg(long, value_name = "SERVICE", conflicts_with = "services")]
+    #[arg(long, value_name = "SERVICE", conflicts_with_all = ["services", "states", "sort", "all"])]
     explain: Option<String>,
 
     /// Form of the output.
@@ -93,46 +98,19 @@ enum ListFormat {
     Prometheus,
 }
 
-/// Columns of the table. The source of targets is empty for services of a center.
-const COLUMNS: [Column; 13] = [
-    Column::whole_name("SERVICE"),
-    Column::part("ENV"),
-    Column::part("REGION"),
-    Column::shortened_part("APP"),
-    Column::part("BRANCH"),
-    Column::part("COMMIT"),
-    Column::new("REPLICAS"),
-    Column::ranked(3, "TARGETS").optional(),
-    Column::new("TOTAL"),
-    Column::ranked(1, "CHANGED"),
-    Column::ranked(0, "SEEN"),
-    Column::ranked(2, "NEXT PULL"),
-    Column::wrapped("STATE"),
-];
-
 impl ListArgs {
     /// Returns the words of a command line that a shell completes; empty: the command is a list.
     pub(crate) fn line_to_complete(&self) -> &[String] {
         &self.complete
     }
 
+    /// Tells whether a list leaves earlier commits out that are offline.
+    fn leaves_out_earlier(&self) -> bool {
+        !self.all && self.format != ListFormat::Json && self.states.is_empty() && self.commit.is_none()
+    }
+
     fn query<'a>(&'a self, service: &'a str) -> ServiceQuery<'a> {
         self.narrow.query(service, self.commit.as_deref())
-    }
-}
-
-/// Fails if no center has a valid URL. A table of stored data would hide such a mistake.
-fn named_centers(centers: &[String]) -> Result<()> {
-    let mut faults = Vec::new();
-    for center in centers {
-        match base_url(center) {
-            Ok(_) => return Ok(()),
-            Err(fault) => faults.push(fault),
-        }
-    }
-    match faults.into_iter().next() {
-        Some(fault) => Err(fault).context("center"),
-        None => Ok(()),
     }
 }
 
@@ -169,110 +147,22 @@ pub(crate) fn run(args: &ListArgs, context: &Context) -> Result<ExitCode> {
         }
         None => {
             // All lines are read before the first byte is written, because reading may fail.
-            let lines = lines(args, &fleet, store.as_ref(), &health)?;
+            let (lines, earlier) = lines::read(args, &fleet, store.as_ref(), &health, context)?;
             let up = Up::new(&fleet, &asked);
             if lines.is_empty() && args.format == ListFormat::Text && !context.is_quiet {
-                super::inform(nothing_to_show(args, &fleet, context));
+                super::inform(lines::nothing_to_show(args, &fleet, context));
             }
-            emit(file, |out| write(&lines, &up, args.format, context, out))?;
+            emit(file, |out| match args.format {
+                ListFormat::Json => {
+                    show::write_json_each(lines.iter().map(|line| json::object(line, context)), out)
+                }
+                ListFormat::Text => text::write(&lines, &earlier, context, out),
+                ListFormat::Prometheus => metrics::write(&lines, &up, context, out),
+            })?;
         }
     }
     let is_damaged = store.as_ref().is_some_and(super::tell_damages);
     Ok(if fleet.is_partial() || is_damaged { ExitCode::Partly } else { ExitCode::Done })
-}
-
-/// The centers and sources that a run asked, by URL and by name.
-#[derive(Default)]
-struct Asked {
-    centers: Vec<String>,
-    sources: Vec<String>,
-}
-
-impl Asked {
-    fn is_nobody(&self) -> bool {
-        self.centers.is_empty() && self.sources.is_empty()
-    }
-}
-
-/// Whether each center and each source of targets that was asked has answered.
-struct Up {
-    centers: BTreeMap<String, bool>,
-    sources: BTreeMap<String, bool>,
-}
-
-impl Up {
-    fn new(fleet: &Fleet, asked: &Asked) -> Self {
-        let has_list = |name: &String| fleet.failed_sources.iter().all(|failed| failed.name != *name);
-        let sources = asked.sources.iter().map(|name| (name.clone(), has_list(name))).collect();
-        Self { centers: centers_up(fleet, &asked.centers), sources }
-    }
-}
-
-/// Assembles the fleet; also returns who was asked.
-fn fleet(args: &ListArgs, store: Option<&Store>, context: &Context) -> Result<(Fleet, Asked)> {
-    if !args.offline && args.format == ListFormat::Text {
-        named_centers(&context.centers)?;
-    }
-    let options = RequestOptions { concurrency: 1, ..context.request_options() };
-    let client = if args.offline { None } else { Some(Client::new(&options)?) };
-    let client = client.filter(|_| !(context.centers.is_empty() && context.sources.is_empty()));
-    let signals = &match client.is_none() || context.sources.is_empty() {
-        true => Signals::default(),
-        false => Signals::catch().context("cannot catch signals")?,
-    };
-    let max_targets = context.config.pull.max_addresses;
-    let bounds = SourceBounds { deadline: Deadline::NONE, signals, max_targets };
-    let source = FleetSource { store, naming: &context.config.naming, now: context.now() };
-    let mut asked = Asked::default();
-    let (fleet, _) = source.assemble(|known| match client {
-        None => known.without_asking(),
-        Some(client) => {
-            let given = GivenSource::begin(&context.sources, bounds);
-            let sources = read_sources(given, bounds);
-            let centers = ask_known_first(&client, &context.centers, known, || None);
-            asked.centers.extend(centers.iter().map(|answer| answer.url.clone()));
-            asked.sources.extend(sources.iter().map(|answer| answer.name.clone()));
-            Answers { centers, sources }
-        }
-    })?;
-    match signals.received() {
-        Some(signal) => bail!(EarlyEnd::Signal(signal)),
-        None => Ok((fleet, asked)),
-    }
-}
-
-/// Reports the centers and sources of targets that do not answer, list too much, or are not asked any more.
-fn tell_centers(fleet: &Fleet, is_offline: bool, context: &Context) {
-    for silent in &fleet.silent {
-        let since =
-            silent.last_heard.map(|at| format!("; showing its list of {}", show::moment(at, context.now())));
-        super::warn(format!(
-            "center \"{}\": {}{}",
-            shown_url(&silent.url),
-            silent.message,
-            since.unwrap_or_default()
-        ));
-    }
-    tell_cut_lists(fleet);
-    tell_sources(fleet, "showing what it listed", context);
-    for (name, UnaskedCenter { since, services }) in fleet.unasked_sources.iter().filter(|_| is_offline) {
-        super::warn(format!(
-            "targets \"{}\": not asked since {}; {} that it alone listed {} offline",
-            in_message(name),
-            show::moment(*since, context.now()),
-            show::count(*services, "services"),
-            if *services == 1 { "is" } else { "are" },
-        ));
-    }
-    for (url, UnaskedCenter { since, services }) in fleet.unasked.iter().filter(|_| is_offline) {
-        super::warn(format!(
-            "center \"{}\": not asked since {}; {} that only it listed {} offline",
-            shown_url(url),
-            show::moment(*since, context.now()),
-            show::count(*services, "services"),
-            if *services == 1 { "is" } else { "are" },
-        ));
-    }
 }
 
 /// Calls `write` with the file, which is replaced as a whole, or else with stdout.
@@ -290,183 +180,16 @@ fn emit(file: Option<&Path>, write: impl FnOnce(&mut dyn Write) -> io::Result<()
     })
 }
 
-/// Returns the lines of the list with their stored figures.
-fn lines<'a>(
-    args: &ListArgs,
-    fleet: &'a Fleet,
-    store: Option<&Store>,
-    health: &'a AddressHealth,
-) -> Result<Vec<ServiceLine<'a>>> {
-    let dropped = match store {
-        Some(store) => store.dropped_keys()?,
-        None => BTreeSet::new(),
-    };
-    if fleet.entries.is_empty() {
-        return Ok(Vec::new());
+impl ValueEnum for ServiceState {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
     }
-    let mut meant = BTreeSet::new();
-    for service in &args.services {
-        meant.append(&mut pick_names(&args.query(service), &fleet.entries)?);
-    }
-    let everything = args.query("");
-    let is_wanted = |entry: &KeyEntry, member: &ServiceName| match args.services.is_empty() {
-        true => everything.admits(&entry.key, &member.branch),
-        false => meant.contains(&member.id),
-    };
-    let mut lines = Vec::new();
-    for entry in &fleet.entries {
-        let row = match store {
-            Some(store) => store.latest(&entry.key)?,
-            None => None,
-        };
-        if entry.is_gone(row.as_ref(), &dropped) {
-            continue;
-        }
-        for member in entry.members.iter().filter(|member| is_wanted(entry, member)) {
-            let state = ServiceState::new(member, entry, row.as_ref(), health);
-            lines.push(ServiceLine {
-                entry,
-                member,
-                stored: row.as_ref().map(RowTotal::from_row),
-                state,
-                health,
-            });
-        }
-    }
-    Ok(lines)
-}
 
-/// Returns the message in place of an empty table, so that a mistake in the options or in the root is noticed.
-fn nothing_to_show(args: &ListArgs, fleet: &Fleet, context: &Context) -> String {
-    if fleet.entries.is_empty() || args.services.is_empty() && args.query("").is_everything() {
-        let root = context.workdir.root().display().to_string();
-        return format!("no service is listed, and no service is stored in \"{}\"", in_message(&root));
-    }
-    match args.services.is_empty() {
-        true => "no service has these fields; `goc-watchdog list` shows all".to_owned(),
-        false => "no data of these services is left; `goc-watchdog list` shows all".to_owned(),
-    }
-}
-
-fn write(
-    lines: &[ServiceLine<'_>],
-    up: &Up,
-    format: ListFormat,
-    context: &Context,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    match format {
-        ListFormat::Json => show::write_json_each(lines.iter().map(|line| object(line, context)), out),
-        ListFormat::Text => table(lines, context, out),
-        ListFormat::Prometheus if context.environment.stdout_is_terminal => {
-            metrics::show(lines, up, context, out)
-        }
-        ListFormat::Prometheus => metrics::write(lines, up, context, out),
-    }
-}
-
-/// Returns the asked centers, each with whether it answered.
-fn centers_up(fleet: &Fleet, asked: &[String]) -> BTreeMap<String, bool> {
-    let mut centers = BTreeMap::new();
-    for url in asked {
-        let is_up = fleet.silent.iter().all(|silent| silent.url != *url);
-        // URLs that differ only in credentials are one center here.
-        *centers.entry(metrics::without_credentials(url)).or_insert(true) &= is_up;
-    }
-    centers
-}
-
-fn table(lines: &[ServiceLine<'_>], context: &Context, out: &mut dyn Write) -> io::Result<()> {
-    if lines.is_empty() && !context.is_quiet {
-        return Ok(());
-    }
-    let now = context.now();
-    let cells = |line: &ServiceLine<'_>| {
-        let ServiceLine { entry, member, stored, state, health: _ } = line;
-        let next = match line.next_pull(context.config.pull.waits(), context.now()) {
-            Some(at) if at <= now => "now".to_owned(),
-            Some(at) => format!("in {}", show::span(at - now)),
-            None => String::new(),
-        };
-        let total = stored.map(|stored| format!("{}%", shown_percent(stored.cover_total)));
-        [
-            show::cell(&member.name),
-            show::cell(&entry.key.env),
-            show::cell(&entry.key.region),
-            show::cell(&entry.key.app),
-            show::cell(&member.branch),
-            show::cell(&entry.key.commit),
-            show::cell(&format!("{}/{}", line.up(), member.addresses().count())),
-            show::cell(&line.source_names().into_iter().collect::<Vec<_>>().join(" ")),
-            show::cell(&total.unwrap_or_default()),
-            show::cell(&show::ago(entry.schedule.last_change_at, now)),
-            show::cell(&show::ago(member.last_seen, now)),
-            show::cell(&next),
-            show::colored(context, &line.state_text(now), color(*state)),
-        ]
-    };
-    show::write_table(context, &COLUMNS, lines, cells, out)
-}
-
-fn object(line: &ServiceLine<'_>, context: &Context) -> serde_json::Value {
-    let ServiceLine { entry, member, stored, state, health } = line;
-    let coverage = stored.and_then(|stored| stored.coverage);
-    let address = |listing: &Listing| {
-        let address = &*listing.address;
-        let state = entry.state(address);
-        let suspicion = health.suspicion(address);
-        json!({
-            "address": *listing.listed_as,
-            "center": listing.lister.center().map(metrics::without_credentials),
-            "targets": listing.lister.targets(),
-            "agent": health.agent(entry, address),
-            "pod": listing.facts.as_ref().and_then(|facts| facts.pod.as_ref()),
-            "state": match &state {
-                _ if suspicion.is_some_and(|suspicion| suspicion.is_dead) => "dead",
-                _ if suspicion.is_some() => "suspect",
-                state if health.is_stale(address, state) => "stale_name",
-                state if state.retry.failures > 0 => "failed",
-                state if state.other_build.is_some() => "other_build",
-                state if state.last_answer_at.is_some() => "ok",
-                _ => "never_pulled",
-            },
-            "last_answer": state.last_answer_at.map(show::iso),
-            "failures": state.retry.failures,
-            "next_try": state.retry.next_try.map(show::iso),
-            "error": state.last_error,
-            "other_build": state.other_build.map(|build| build.short()),
-            "finding": suspicion.map(|suspicion| suspicion.probe.finding.word()),
-            "suspect_runs": suspicion.map(|suspicion| suspicion.any.runs),
-            "suspect_since": suspicion.map(|suspicion| show::iso(suspicion.any.since)),
-        })
-    };
-    json!({
-        "service": member.name,
-        "env": entry.key.env,
-        "region": entry.key.region,
-        "app": entry.key.app,
-        "branch": member.branch,
-        "commit": entry.key.commit,
-        "state": state.word().replace(' ', "_"),
-        "replicas": { "up": line.up(), "known": member.addresses().count() },
-        "addresses": member.addresses().map(address).collect::<Vec<_>>(),
-        "percent": stored.map(|stored| stored.cover_total),
-        "covered": coverage.map(|coverage| coverage.covered),
-        "total": coverage.map(|coverage| coverage.total),
-        "last_change": entry.schedule.last_change_at.map(show::iso),
-        "last_pull": entry.schedule.schedule.last_pull.map(show::iso),
-        "last_seen": member.last_seen.map(show::iso),
-        "not_asked_since": member.not_asked_since.map(show::iso),
-        "next_pull": line.next_pull(context.config.pull.waits(), context.now()).map(show::iso),
-    })
-}
-
-/// Returns the color of a state.
-fn color(state: ServiceState) -> Color {
-    match state {
-        ServiceState::Ok => Color::Green,
-        ServiceState::Partial | ServiceState::OtherBuild | ServiceState::StaleName => Color::Yellow,
-        ServiceState::Unreachable => Color::Red,
-        ServiceState::Offline | ServiceState::NeverPulled => Color::Grey,
+    /// Returns the word; the phrase that a table shows is accepted, too.
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let mut meaning = self.meaning().chars();
+        let first = meaning.next().map(|first| first.to_ascii_uppercase());
+        let help: String = first.into_iter().chain(meaning).collect();
+        Some(PossibleValue::new(self.word()).alias(self.phrase()).help(help))
     }
 }

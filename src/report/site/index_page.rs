@@ -1,12 +1,12 @@
 //! The page of all services.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use askama::Template;
 
 use super::frame::{PageFrame, ServiceRow};
 use super::manifest::SourceShown;
-use super::model::{App, Concern, EnvRegion};
+use super::model::{App, Concern, EnvRegion, ShownState};
 use super::moment::Moment;
 use crate::names::printable;
 use crate::report::html::grouped;
@@ -15,12 +15,37 @@ use crate::report::html::grouped;
 #[template(path = "index.html")]
 pub(super) struct IndexPage<'s> {
     pub(super) frame: PageFrame,
-    pub(super) counts: Vec<(Concern, usize)>,
+    pub(super) counts: Vec<StateCount>,
     pub(super) number: usize,
     pub(super) newest: Option<Moment>,
     pub(super) attention: Vec<ServiceRow<'s>>,
     pub(super) apps: Vec<AppRows<'s>>,
     pub(super) without_source: usize,
+}
+
+/// The number of services in a state.
+pub(super) struct StateCount {
+    pub(super) word: &'static str,
+    pub(super) phrase: &'static str,
+    /// The least urgent one of these services, because a suspect address does not make all others urgent.
+    pub(super) concern: Concern,
+    pub(super) services: usize,
+}
+
+impl StateCount {
+    /// Counts the services in each state; the most urgent state first.
+    fn of_states<'s>(states: impl Iterator<Item = &'s ShownState>) -> Vec<Self> {
+        let mut counts: BTreeMap<&str, Self> = BTreeMap::new();
+        for ShownState { word, phrase, concern, .. } in states {
+            let new = Self { word, phrase, concern: *concern, services: 0 };
+            let count = counts.entry(word).or_insert(new);
+            count.services += 1;
+            count.concern = count.concern.max(*concern);
+        }
+        let mut counts: Vec<Self> = counts.into_values().collect();
+        counts.sort_by_key(|count| count.concern);
+        counts
+    }
 }
 
 pub(super) struct AppRows<'s> {
@@ -47,11 +72,9 @@ impl<'s> IndexPage<'s> {
         let mut attention: Vec<ServiceRow<'s>> =
             all().filter(|row| row.service.state.concern.is_any()).collect();
         attention.sort_by_key(|row| row.service.state.concern);
-        let count = |concern| (concern, all().filter(|row| row.service.state.concern == concern).count());
-        let concerns = [Concern::Failing, Concern::Stale, Concern::Fine, Concern::New, Concern::Gone];
         Self {
             frame: PageFrame::new(),
-            counts: concerns.map(count).into_iter().filter(|(_, number)| *number > 0).collect(),
+            counts: StateCount::of_states(all().map(|row| &row.service.state)),
             number: all().count(),
             newest: all().filter_map(|row| row.service.last_pull).max().map(Moment),
             attention,

@@ -49,8 +49,10 @@ pub(crate) struct Service {
 /// The state of a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ShownState {
-    /// The word of `list`.
+    /// The word of the state for scripts.
     pub word: &'static str,
+    /// The word of the state for people.
+    pub phrase: &'static str,
     /// The word with details, such as `ok, 1 suspect`.
     pub text: String,
     /// The attention that the service needs.

@@ -31,13 +31,14 @@
     all = groups.flatMap((group) => group.rows);
   };
 
-  const STATES = ['failing', 'stale', 'new', 'fine', 'gone'];
+  /** Words of earlier releases, each for several states; addresses that people kept may have them. */
+  const CONCERNS = ['failing', 'stale', 'new', 'fine', 'gone'];
   /** Figures of the columns. Rows are in order of names already. A row without a figure has `undefined`. */
   const FIGURES = {
     percent: (row) => row.dataset.percent && Number(row.dataset.percent),
     uncovered: (row) => row.dataset.uncovered && Number(row.dataset.uncovered),
     pulled: (row) => row.dataset.pulled,
-    state: (row) => STATES.indexOf(row.dataset.state),
+    state: (row) => CONCERNS.indexOf(row.dataset.concern),
   };
 
   const flatBody = document.createElement('tbody');
@@ -69,7 +70,8 @@
     const words = searchWords(list.filter);
     let shown = 0;
     for (const row of all) {
-      const isShown = (list.state === '' || row.dataset.state === list.state) && hasWords(row.dataset.words, words);
+      const { state, concern, words: ofRow } = row.dataset;
+      const isShown = ['', state, concern].includes(list.state) && hasWords(ofRow, words);
       row.hidden = !isShown;
       shown += isShown ? 1 : 0;
     }
@@ -78,9 +80,12 @@
     element('shown').textContent = filled(WORDS.shown, { shown: grouped(shown), all: grouped(all.length) });
   };
 
+  const isState = (word) =>
+    CONCERNS.includes(word) || [...element('state').options].some(({ value }) => value === word);
+
   /** Returns the order and the filters of the table from the values of an address. */
   const listFrom = ({ sort, filter, state }) => ({
-    ...sortFrom(sort, FIGURES), filter: filter ?? '', state: STATES.includes(state) ? state : '' });
+    ...sortFrom(sort, FIGURES), filter: filter ?? '', state: isState(state) ? state : '' });
 
   const change = (to) => {
     const before = list;

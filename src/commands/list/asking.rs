@@ -1,0 +1,141 @@
+//! The requests of a list: the centers and sources of targets that are asked, and what is said of them.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result, bail};
+
+use super::{ListArgs, ListFormat, metrics};
+use crate::address::{base_url, shown_url};
+use crate::collect::fleet::{FleetSource, GivenSource, ask_known_first, read_sources};
+use crate::commands::notices::tell_cut_lists;
+use crate::commands::targets::tell_sources;
+use crate::commands::{Context, show, warn};
+use crate::exit::EarlyEnd;
+use crate::fleet::assembly::Answers;
+use crate::fleet::services::{Fleet, UnaskedCenter};
+use crate::io::center::{Client, RequestOptions};
+use crate::io::clock::Deadline;
+use crate::io::signals::Signals;
+use crate::io::store::Store;
+use crate::io::targets::SourceBounds;
+use crate::names::in_message;
+
+/// The centers and sources that a run asked, by URL and by name.
+#[derive(Default)]
+pub(super) struct Asked {
+    centers: Vec<String>,
+    sources: Vec<String>,
+}
+
+impl Asked {
+    pub(super) fn is_nobody(&self) -> bool {
+        self.centers.is_empty() && self.sources.is_empty()
+    }
+}
+
+/// Whether each center and each source of targets that was asked has answered.
+pub(super) struct Up {
+    pub(super) centers: BTreeMap<String, bool>,
+    pub(super) sources: BTreeMap<String, bool>,
+}
+
+impl Up {
+    pub(super) fn new(fleet: &Fleet, asked: &Asked) -> Self {
+        let has_list = |name: &String| fleet.failed_sources.iter().all(|failed| failed.name != *name);
+        let sources = asked.sources.iter().map(|name| (name.clone(), has_list(name))).collect();
+        Self { centers: centers_up(fleet, &asked.centers), sources }
+    }
+}
+
+/// Assembles the fleet; also returns who was asked.
+pub(super) fn fleet(args: &ListArgs, store: Option<&Store>, context: &Context) -> Result<(Fleet, Asked)> {
+    if !args.offline && args.format == ListFormat::Text {
+        named_centers(&context.centers)?;
+    }
+    let options = RequestOptions { concurrency: 1, ..context.request_options() };
+    let client = if args.offline { None } else { Some(Client::new(&options)?) };
+    let client = client.filter(|_| !(context.centers.is_empty() && context.sources.is_empty()));
+    let signals = &match client.is_none() || context.sources.is_empty() {
+        true => Signals::default(),
+        false => Signals::catch().context("cannot catch signals")?,
+    };
+    let max_targets = context.config.pull.max_addresses;
+    let bounds = SourceBounds { deadline: Deadline::NONE, signals, max_targets };
+    let source = FleetSource { store, naming: &context.config.naming, now: context.now() };
+    let mut asked = Asked::default();
+    let (fleet, _) = source.assemble(|known| match client {
+        None => known.without_asking(),
+        Some(client) => {
+            let given = GivenSource::begin(&context.sources, bounds);
+            let sources = read_sources(given, bounds);
+            let centers = ask_known_first(&client, &context.centers, known, || None);
+            asked.centers.extend(centers.iter().map(|answer| answer.url.clone()));
+            asked.sources.extend(sources.iter().map(|answer| answer.name.clone()));
+            Answers { centers, sources }
+        }
+    })?;
+    match signals.received() {
+        Some(signal) => bail!(EarlyEnd::Signal(signal)),
+        None => Ok((fleet, asked)),
+    }
+}
+
+/// Reports the centers and sources of targets that do not answer, list too much, or are not asked any more.
+pub(super) fn tell_centers(fleet: &Fleet, is_offline: bool, context: &Context) {
+    for silent in &fleet.silent {
+        let since =
+            silent.last_heard.map(|at| format!("; showing its list of {}", show::moment(at, context.now())));
+        warn(format!(
+            "center \"{}\": {}{}",
+            shown_url(&silent.url),
+            silent.message,
+            since.unwrap_or_default()
+        ));
+    }
+    tell_cut_lists(fleet);
+    tell_sources(fleet, "showing what it listed", context);
+    for (name, UnaskedCenter { since, services }) in fleet.unasked_sources.iter().filter(|_| is_offline) {
+        warn(format!(
+            "targets \"{}\": not asked since {}; {} that it alone listed {} offline",
+            in_message(name),
+            show::moment(*since, context.now()),
+            show::count(*services, "services"),
+            if *services == 1 { "is" } else { "are" },
+        ));
+    }
+    for (url, UnaskedCenter { since, services }) in fleet.unasked.iter().filter(|_| is_offline) {
+        warn(format!(
+            "center \"{}\": not asked since {}; {} that only it listed {} offline",
+            shown_url(url),
+            show::moment(*since, context.now()),
+            show::count(*services, "services"),
+            if *services == 1 { "is" } else { "are" },
+        ));
+    }
+}
+
+/// Fails if no center has a valid URL. A table of stored data would hide such a mistake.
+fn named_centers(centers: &[String]) -> Result<()> {
+    let mut faults = Vec::new();
+    for center in centers {
+        match base_url(center) {
+            Ok(_) => return Ok(()),
+            Err(fault) => faults.push(fault),
+        }
+    }
+    match faults.into_iter().next() {
+        Some(fault) => Err(fault).context("center"),
+        None => Ok(()),
+    }
+}
+
+/// Returns the asked centers, each with whether it answered.
+fn centers_up(fleet: &Fleet, asked: &[String]) -> BTreeMap<String, bool> {
+    let mut centers = BTreeMap::new();
+    for url in asked {
+        let is_up = fleet.silent.iter().all(|silent| silent.url != *url);
+        // URLs that differ only in credentials are one center here.
+        *centers.entry(metrics::without_credentials(url)).or_insert(true) &= is_up;
+    }
+    centers
+}

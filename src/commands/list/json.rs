@@ -1,0 +1,63 @@
+//! The objects of a list in JSON.
+
+use serde_json::json;
+
+use super::metrics;
+use crate::commands::{Context, show};
+use crate::fleet::key_entry::Listing;
+use crate::fleet::service_state::{ListedAddressState, ServiceLine, ServiceState};
+
+/// Returns the object of a line.
+pub(super) fn object(line: &ServiceLine<'_>, context: &Context) -> serde_json::Value {
+    let ServiceLine { entry, member, stored, state, health } = line;
+    let coverage = stored.and_then(|stored| stored.coverage);
+    let address = |listing: &Listing| {
+        let address = &*listing.address;
+        let state = entry.state(address);
+        let suspicion = health.suspicion(address);
+        json!({
+            "address": *listing.listed_as,
+            "center": listing.lister.center().map(metrics::without_credentials),
+            "targets": listing.lister.targets(),
+            "agent": health.agent(entry, address),
+            "pod": listing.facts.as_ref().and_then(|facts| facts.pod.as_ref()),
+            "state": ListedAddressState::new(address, &state, health).word(),
+            "last_answer": state.last_answer_at.map(show::iso),
+            "failures": state.retry.failures,
+            "next_try": state.retry.next_try.map(show::iso),
+            "error": state.last_error,
+            "other_build": state.other_build.map(|build| build.short()),
+            "finding": suspicion.map(|suspicion| suspicion.probe.finding.word()),
+            "suspect_runs": suspicion.map(|suspicion| suspicion.any.runs),
+            "suspect_since": suspicion.map(|suspicion| show::iso(suspicion.any.since)),
+        })
+    };
+    json!({
+        "service": member.name,
+        "env": entry.key.env,
+        "region": entry.key.region,
+        "app": entry.key.app,
+        "branch": member.branch,
+        "commit": entry.key.commit,
+        "state": released_state(*state).word(),
+        "overdue": *state == ServiceState::Overdue,
+        "replicas": { "up": line.up(), "known": member.addresses().count() },
+        "addresses": member.addresses().map(address).collect::<Vec<_>>(),
+        "percent": stored.map(|stored| stored.cover_total),
+        "covered": coverage.map(|coverage| coverage.covered),
+        "total": coverage.map(|coverage| coverage.total),
+        "last_change": entry.schedule.last_change_at.map(show::iso),
+        "last_pull": entry.schedule.schedule.last_pull.map(show::iso),
+        "last_seen": member.last_seen.map(show::iso),
+        "not_asked_since": member.not_asked_since.map(show::iso),
+        "next_pull": line.next_pull(context.config.pull.waits(), context.now()).map(show::iso),
+    })
+}
+
+/// Returns the state that JSON has had since the first release: data that is overdue is a field of its own there.
+fn released_state(state: ServiceState) -> ServiceState {
+    match state {
+        ServiceState::Overdue => ServiceState::Ok,
+        state => state,
+    }
+}
