@@ -115,6 +115,32 @@ fn a_name_of_which_nothing_runs_is_shown_with_all_its_commits() {
 }
 
 #[test]
+fn fields_that_only_offline_commits_have_show_all_of_these() {
+    let world = World::new();
+    let fix = |commit: usize| format!("staging_th_cart_fix_00000{commit:02}");
+    let names = [name("cart", 1), name("cart", 2), fix(3), fix(4)];
+    let agents = names.each_ref().map(|name| world.start(name, &echo()));
+    world.pull(0);
+    for at in [0, 2, 3] {
+        world.center.remove(&agents[at].url());
+    }
+    let commits_and_end = |arguments: &[&str]| {
+        let text = world.run(&[&["list"], arguments].concat()).assert_code(0).stdout;
+        let in_rows = text.lines().filter(|line| line.starts_with("staging "));
+        let commits: Vec<&str> = in_rows.map(|row| row.split_whitespace().nth(4).unwrap()).collect();
+        let end = text.lines().last().filter(|line| line.starts_with("and "));
+        (commits.join(" "), end.unwrap_or("nothing is left out").to_owned())
+    };
+    for (arguments, commits, end) in [
+        (["--branch", "fix"], "0000004 0000003", "nothing is left out"),
+        (["--branch", "master"], "0000002", "and 1 earlier commit of cart, --all"),
+        (["--env", "staging"], "0000002 0000004", "and 2 earlier commits of cart, --all"),
+    ] {
+        assert_eq!(commits_and_end(&arguments), (commits.to_owned(), end.to_owned()), "{arguments:?}");
+    }
+}
+
+#[test]
 fn the_middle_of_a_long_app_is_left_out_below_a_narrow_table() {
     let world = World::new();
     let app = "a_service_with_a_name_that_is_longer_than_half_of_the_terminal_is_wide";

@@ -101,13 +101,18 @@ fn explain_says_when_and_why() {
     agents[1].kill();
     world.pull(3);
     let output = world.run(&["list", "--explain", "echoserver"]).assert_code(0);
-    for part in
-        [ECHO, "20.0%, 1 of 2 replicas", "waiting 15m (step 1)", "connection refused", "1 failure in a row"]
-    {
+    for part in [
+        ECHO,
+        "  state        partial\n",
+        "20.0%, 1 of 2 replicas",
+        "waiting 15m (step 1)",
+        "connection refused",
+        "1 failure in a row",
+    ] {
         assert!(output.stdout.contains(part), "expected {part:?} in\n{}", output.stdout);
     }
     let json = &world.run(&["list", "--explain", "echoserver", "--format", "json"]).assert_code(0).json()[0];
-    assert_eq!(json["step"], 1);
+    assert_eq!((&json["step"], &json["states"]), (&json!(1), &json!(["partial"])));
     assert_eq!(json["builds"][0]["status"], "current");
     assert_eq!(json["builds"][0]["generations"]["open"], 1);
 }

@@ -121,11 +121,6 @@ impl Context {
         Self { has_color: false, environment, ..self.clone() }
     }
 
-    /// Returns the columns for a table; `None`: the output is not a terminal.
-    pub(crate) fn screen_width(&self) -> Option<usize> {
-        self.environment.stdout_width.filter(|_| self.environment.stdout_is_terminal)
-    }
-
     /// Returns the context of a run that begins at another time.
     pub(crate) fn begun_at(&self, now: DateTime<Utc>) -> Self {
         Self { environment: RunEnvironment { now, ..self.environment.clone() }, ..self.clone() }

@@ -34,7 +34,7 @@ pub(crate) fn write_table<T, const N: usize>(
     cells: impl Fn(&T) -> [Cell; N],
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let screen = Screen { width: context.screen_width(), has_styles: context.has_color };
+    let screen = Screen { width: context.environment.stdout_width, has_styles: context.has_color };
     table::write(columns, rows, cells, screen, out)
 }
 

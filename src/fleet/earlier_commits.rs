@@ -51,7 +51,7 @@ mod tests {
     use super::*;
     use crate::fleet::fixtures::{at, entry as entry_of_hosts};
     use crate::fleet::key_entry::KeyEntry;
-    use crate::fleet::service_state::{AddressHealth, RowTotal, ServiceState};
+    use crate::fleet::service_state::{AddressHealth, RowTotal};
     use crate::fleet::services::Fleet;
 
     /// A commit of this app and branch, whose data changed last at `minute`; one that runs has an address.
@@ -71,12 +71,9 @@ mod tests {
         let mut lines: Vec<ServiceLine<'_>> = entries
             .iter()
             .map(|entry| ServiceLine {
-                entry,
-                member: &entry.members[0],
                 stored: (!without_data.contains(&entry.id.0))
                     .then_some(RowTotal { cover_total: 50.0, coverage: None }),
-                state: ServiceState::new(&entry.members[0], entry, None, &health, at(0)),
-                health: &health,
+                ..ServiceLine::new(&entry.members[0], entry, None, &health, at(0))
             })
             .collect();
         let earlier = leave_out_earlier(&mut lines, |it| kept.contains(&it.entry.id.0));

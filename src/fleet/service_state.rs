@@ -100,7 +100,7 @@ impl ServiceState {
     ];
 
     /// Judges a name by the answers of its addresses. Data that was pulled before `overdue_before` is overdue.
-    pub(crate) fn new(
+    fn new(
         member: &ServiceName,
         entry: &KeyEntry,
         row: Option<&Row>,
@@ -187,14 +187,17 @@ pub(crate) enum ListedAddressState {
 impl ListedAddressState {
     pub(crate) fn new(address: &str, state: &AddressState, health: &AddressHealth) -> Self {
         match health.suspicion(address) {
-            Some(suspicion) if suspicion.is_dead => Self::Dead,
-            Some(_) => Self::Suspect,
+            Some(suspicion) => Self::from_suspicion(suspicion),
             None if health.is_stale(address, state) => Self::StaleName,
             None if state.retry.failures > 0 => Self::Failed,
             None if state.other_build.is_some() => Self::OtherBuild,
             None if state.last_answer_at.is_some() => Self::Ok,
             None => Self::NeverPulled,
         }
+    }
+
+    pub(crate) fn from_suspicion(suspicion: &Suspicion) -> Self {
+        if suspicion.is_dead { Self::Dead } else { Self::Suspect }
     }
 
     /// Returns the word of a service in the same state, or a word for addresses alone.
@@ -221,7 +224,7 @@ pub(crate) struct RowTotal {
 }
 
 impl RowTotal {
-    pub(crate) fn from_row(row: &Row) -> Self {
+    fn from_row(row: &Row) -> Self {
         Self { cover_total: row.cover_total, coverage: row.stats.as_ref().map(|stats| stats.coverage) }
     }
 }
@@ -235,7 +238,19 @@ pub(crate) struct ServiceLine<'a> {
     pub(crate) health: &'a AddressHealth,
 }
 
-impl ServiceLine<'_> {
+impl<'a> ServiceLine<'a> {
+    /// Judges a name, like [`ServiceState::new`], for the latest row of its key.
+    pub(crate) fn new(
+        member: &'a ServiceName,
+        entry: &'a KeyEntry,
+        row: Option<&Row>,
+        health: &'a AddressHealth,
+        overdue_before: DateTime<Utc>,
+    ) -> Self {
+        let state = ServiceState::new(member, entry, row, health, overdue_before);
+        Self { entry, member, stored: row.map(RowTotal::from_row), state, health }
+    }
+
     /// Returns the sources of targets that list an address of the service, each as often as it lists one.
     pub(crate) fn sources(&self) -> impl Iterator<Item = &str> {
         self.member.listings.iter().filter_map(|listing| listing.lister.targets())

@@ -11,7 +11,7 @@ use crate::fleet::ids::{KeyId, RowId};
 use crate::fleet::key_entry::{KeyEntry, ServiceName};
 use crate::fleet::records::Key;
 use crate::fleet::row::{Row, RowFilter};
-use crate::fleet::service_state::{AddressHealth, RowTotal, ServiceLine, ServiceState};
+use crate::fleet::service_state::{AddressHealth, ServiceLine, ServiceState};
 use crate::fleet::services::Fleet;
 use crate::io::store::Store;
 use crate::names::Naming;
@@ -111,9 +111,8 @@ impl SiteData {
         row: Option<&Row>,
         RunTimes { now, overdue_before }: RunTimes,
     ) -> Service {
-        let state = ServiceState::new(member, entry, row, &self.health, overdue_before);
-        let line =
-            ServiceLine { entry, member, stored: row.map(RowTotal::from_row), state, health: &self.health };
+        let line = ServiceLine::new(member, entry, row, &self.health, overdue_before);
+        let state = line.state;
         let last_pull = entry.schedule.schedule.last_pull;
         let text = line.state_text(now);
         let concern = match state {

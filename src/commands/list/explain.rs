@@ -16,7 +16,7 @@ use crate::fleet::pending::PendingAdoption;
 use crate::fleet::records::Life;
 use crate::fleet::row::Row;
 use crate::fleet::schedule::{self, Due};
-use crate::fleet::service_state::{AddressHealth, next_pull};
+use crate::fleet::service_state::{AddressHealth, ListedAddressState, ServiceLine, next_pull};
 use crate::io::store::Store;
 use crate::names::in_message;
 
@@ -112,6 +112,14 @@ impl ExplainedService<'_> {
         }
     }
 
+    /// Returns the lines that a list has for the names of the key.
+    fn lines(&self) -> impl Iterator<Item = ServiceLine<'_>> {
+        let overdue_before = self.context.config.pull.steps.overdue_before(self.context.now());
+        self.entry.members.iter().map(move |member| {
+            ServiceLine::new(member, self.entry, self.row.as_ref(), self.health, overdue_before)
+        })
+    }
+
     fn object(&self) -> serde_json::Value {
         let Self { entry, row, builds, .. } = self;
         let schedule = &entry.schedule;
@@ -142,6 +150,7 @@ impl ExplainedService<'_> {
         };
         json!({
             "services": entry.members.iter().map(|member| &member.name).collect::<Vec<_>>(),
+            "states": self.lines().map(|line| line.state.word()).collect::<Vec<_>>(),
             "env": entry.key.env,
             "region": entry.key.region,
             "app": entry.key.app,
@@ -166,6 +175,13 @@ impl ExplainedService<'_> {
             writeln!(out, "{}", in_message(&member.name))?;
         }
         let mut field = |name: &str, value: &str| writeln!(out, "  {name:<12} {value}");
+        for line in self.lines() {
+            let state = line.state_text(now);
+            match self.entry.members.len() {
+                1 => field("state", &state)?,
+                _ => field("state", &format!("{state} ({})", in_message(&line.member.name)))?,
+            }
+        }
         if let Some(row) = &self.row {
             let replicas = self.entry.replicas_now(row);
             let replicas = replicas.map(|(answered, listed)| format!(", {answered} of {listed} replicas"));
@@ -234,7 +250,7 @@ impl ExplainedService<'_> {
         said.extend(self.health.suspicion(address).map(|suspicion| {
             format!(
                 "{}: {} ({} in {})",
-                if suspicion.is_dead { "dead" } else { "suspect" },
+                ListedAddressState::from_suspicion(suspicion).word(),
                 in_message(&suspicion.probe.detail),
                 show::count(suspicion.any.runs as usize, "runs"),
                 show::span(now - suspicion.any.since)

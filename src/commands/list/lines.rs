@@ -11,7 +11,7 @@ use crate::fleet::earlier_commits::{EarlierCommits, leave_out_earlier};
 use crate::fleet::ids::ServiceId;
 use crate::fleet::key_entry::ServiceName;
 use crate::fleet::pick::pick_names;
-use crate::fleet::service_state::{AddressHealth, RowTotal, ServiceLine, ServiceState};
+use crate::fleet::service_state::{AddressHealth, ServiceLine};
 use crate::fleet::services::Fleet;
 use crate::io::store::Store;
 use crate::names::in_message;
@@ -46,9 +46,7 @@ pub(super) fn read<'a>(
             continue;
         }
         for member in entry.members.iter().filter(|member| is_asked(member)) {
-            let state = ServiceState::new(member, entry, row.as_ref(), health, overdue_before);
-            let stored = row.as_ref().map(RowTotal::from_row);
-            lines.push(ServiceLine { entry, member, stored, state, health });
+            lines.push(ServiceLine::new(member, entry, row.as_ref(), health, overdue_before));
         }
     }
     lines.retain(|line| args.states.is_empty() || args.states.contains(&line.state));

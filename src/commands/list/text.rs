@@ -66,7 +66,7 @@ pub(super) fn write(
     show::write_table(context, &COLUMNS, lines, cells, out)?;
     match earlier.count {
         0 => Ok(()),
-        _ => writeln!(out, "{}", sentence(earlier, context.screen_width())),
+        _ => writeln!(out, "{}", sentence(earlier, context.environment.stdout_width)),
     }
 }
 

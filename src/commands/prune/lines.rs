@@ -2,6 +2,7 @@
 
 use crate::fleet::liveness::{Finding, Suspicion};
 use crate::fleet::removal::{AddressAction, AddressDecision};
+use crate::fleet::service_state::{ListedAddressState, ServiceState};
 use crate::fleet::tombstone::Tombstone;
 use crate::profile::Fingerprint;
 use crate::prune::outcome::ListsOutcome;
@@ -92,8 +93,7 @@ impl AddressLine {
 
     pub(super) fn state(&self) -> &'static str {
         match (&self.suspicion, self.finding) {
-            (Some(suspicion), _) if suspicion.is_dead => "dead",
-            (Some(_), _) => "suspect",
+            (Some(suspicion), _) => ListedAddressState::from_suspicion(suspicion).word(),
             (None, Some(Finding::Alive)) => "alive",
             (None, _) => "unknown",
         }
@@ -122,8 +122,8 @@ impl AddressLine {
             (Some(Ok(done)), _) => done,
             (Some(Err(_)), _) => "failed",
             (None, "hold") => "held back",
-            (None, "keep") if !self.stale.is_empty() => "stale name",
-            (None, "keep") if self.shows_other_build() => "other build",
+            (None, "keep") if !self.stale.is_empty() => ServiceState::StaleName.phrase(),
+            (None, "keep") if self.shows_other_build() => ServiceState::OtherBuild.phrase(),
             (None, "keep") => self.state(),
             (None, action) => action,
         }

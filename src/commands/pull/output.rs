@@ -25,6 +25,7 @@ use crate::fleet::ids::KeyId;
 use crate::fleet::key_entry::{KeyEntry, ServiceName};
 use crate::fleet::pending::PendingAdoption;
 use crate::fleet::plan::{GroupKey, PullPlan, WaitingKey};
+use crate::fleet::service_state::ServiceState;
 use crate::io::store::Damage;
 use crate::phrases::{NOTHING, moment};
 
@@ -281,7 +282,7 @@ fn objects((entry, pulled): &(&KeyEntry, &KeyResult), damages: &[Damage]) -> Vec
                 "address": quarantined.address,
                 "build": quarantined.build.short(),
                 "why": match quarantined.why {
-                    WhyQuarantined::OtherBuild => "other_build",
+                    WhyQuarantined::OtherBuild => ServiceState::OtherBuild.word(),
                     WhyQuarantined::Undecided => "undecided",
                 },
             })).collect::<Vec<_>>(),
@@ -338,7 +339,10 @@ pub(crate) fn print_plan(
                 show::print_json(&json!({
                     "service": waiting.entry.newest_name().name,
                     "pull": false,
-                    "reason": waiting.until.map_or_else(|| "offline".to_owned(), |(_, reason)| reason.to_string()),
+                    "reason": waiting.until.map_or_else(
+                        || ServiceState::Offline.word().to_owned(),
+                        |(_, reason)| reason.to_string(),
+                    ),
                     "addresses": [],
                     "due": waiting.until.map(|(until, _)| show::iso(until)),
                 }))?;
