@@ -379,7 +379,7 @@ _goc_watchdog() {
             return 0
             ;;
         goc_watchdog__subcmd__report)
-            opts="-o -q -v -h -V --env --region --branch --format --output --id --commit --include --exclude --exclude-generated --exclude-without-source --sort --limit --base --diff-file --against --only-changed --fail-on --all --offline --fail-under --max-age --min-replicas --root --trust-root --center --quiet --verbose --color --help --version"
+            opts="-o -q -v -h -V --env --region --branch --format --output --id --commit --include --exclude --exclude-generated --exclude-without-source --sort --limit --base --diff-file --against --only-changed --all --offline --fail-under --max-age --min-replicas --fail-missed --min-changed --fail-on --root --trust-root --center --quiet --verbose --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -445,10 +445,6 @@ _goc_watchdog() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --fail-on)
-                    COMPREPLY=($(compgen -W "lost" -- "${cur}"))
-                    return 0
-                    ;;
                 --fail-under)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -459,6 +455,18 @@ _goc_watchdog() {
                     ;;
                 --min-replicas)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fail-missed)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --min-changed)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fail-on)
+                    COMPREPLY=($(compgen -W "lost unmeasured" -- "${cur}"))
                     return 0
                     ;;
                 --root)

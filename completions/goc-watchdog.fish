@@ -140,10 +140,13 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l lim
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l base -d 'With the forms of changes and html: the base of the changes. It is the merge base of this branch, tag or commit with the service\'s commit, or `previous` for the previous stored commit, or `parent` for the first parent [default: the merge base with the default branch; for a commit on that branch, the previous stored commit]' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l diff-file -d 'With the forms of changes and html: read the changes from this unified diff, `-` for stdin' -r -F
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l against -d 'With the forms of changes and html: compare each line with another stored state of the app, in the categories of lcov\'s differential coverage. The state is the row with this number, or the latest row of this service' -r
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l fail-on -d 'With --against: fail if unchanged code was executed in the other state and is not in this one' -r -f -a "lost\t'Lost coverage: code that was executed, did not change, and is not executed now'"
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l fail-under -d 'Fail if the percentage of all statements is lower; the exact value counts, not the rounded one' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l max-age -d 'Fail if the last pull with an answer is longer ago' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l min-replicas -d 'Fail if fewer replicas answered at the last pull' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l fail-missed -d 'Fail if more changed lines were missed' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l min-changed -d 'Apply --fail-under and --fail-missed only to at least so many changed lines that count' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l fail-on -d 'Fail for this reason; may be given several times' -r -f -a "lost\t'With --against: lost coverage, which is code that was executed there, did not change, and is not executed here'
+unmeasured\t'Changed code that is in no profile, such as that of a package that is not linked into the program'"
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l root -d 'Work directory: database, stored profiles, configuration' -r -F
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l center -d 'URL of the goc center; may be given several times' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l color -d 'Use of colours; `NO_COLOR` has an effect, too' -r -f -a "auto\t'Colours on a terminal, unless `NO_COLOR` is set'

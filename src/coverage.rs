@@ -151,6 +151,11 @@ pub struct ThresholdError {
 }
 
 impl Threshold {
+    /// Returns the nearest number to the percentage.
+    pub(crate) fn percent(self) -> f64 {
+        self.to_string().trim_end_matches('%').parse().unwrap_or_default()
+    }
+
     /// Returns the percentage that a number above 0 and below 1 stands for if it was meant as a share: 80 for 0.8.
     pub(crate) fn as_share(self) -> Option<Self> {
         let is_share = self.scaled_percent > 0 && u128::from(self.scaled_percent) < SCALE;

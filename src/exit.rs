@@ -34,7 +34,10 @@ impl ExitCode {
             Self::Busy,
             "busy: another run holds the lock on the work directory, or on a site; or another program kept the database locked for 10 seconds",
         ),
-        (Self::BelowThreshold, "below a required threshold"),
+        (
+            Self::BelowThreshold,
+            "a gate is not met: something is below a required threshold, or changes are not as required",
+        ),
         (Self::Interrupted, "ended by SIGINT (Ctrl-C)"),
         (Self::Terminated, "ended by SIGTERM"),
     ];

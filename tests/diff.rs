@@ -345,6 +345,80 @@ fn a_gate_can_be_set_for_the_changed_lines() {
 }
 
 #[test]
+fn a_gate_on_changes_is_fair_to_small_ones_and_tells_what_it_judged() {
+    let service = changed_service();
+    let name = service.source.service_name();
+    let stderr = |options: &[&str], code| service.report(options).assert_code(code).stderr;
+    let look = format!("goc-watchdog: see goc-watchdog report {name} --format diff, with the same options\n");
+    assert_eq!(
+        stderr(&["--fail-missed", "3"], 5),
+        format!("goc-watchdog: {name}: 4 of 8 changed lines missed, more than 3\n{look}")
+    );
+    assert_eq!(stderr(&["--fail-missed", "4"], 0), "");
+    let met = format!("{name}: 4 of 8 changed lines missed, at most 4 allowed\n");
+    assert!(stderr(&["--fail-missed", "4", "-v"], 0).contains(&met));
+    let few = ["--fail-under", "100", "--fail-missed", "0", "--min-changed", "9"];
+    assert_eq!(
+        stderr(&few, 0),
+        format!("goc-watchdog: {name}: 8 changed lines, gate not applied (--min-changed 9)\n")
+    );
+    assert_eq!(stderr(&[&few[..], &["-q"]].concat(), 0), "");
+    let json = report_json(&service, &few);
+    let results: Vec<(&Value, &Value, &Value)> = json["gates"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|gate| (&gate["gate"], &gate["result"], &gate["figure"]))
+        .collect();
+    assert_eq!(
+        results,
+        [
+            (&json!("fail_under_changed"), &json!("not_applied"), &json!(50.0)),
+            (&json!("fail_missed"), &json!("not_applied"), &json!(4.0))
+        ]
+    );
+    stderr(&["--fail-under", "100", "--min-changed", "8"], 5);
+    service.report(&["--min-changed", "8"]).assert_code(2);
+    service.report(&["--fail-on", "lost"]).assert_code(2).assert_stderr_contains("--against ROW|SERVICE");
+}
+
+#[test]
+fn changed_code_that_is_in_no_profile_is_no_unchanged_code() {
+    let service = changed_service();
+    let name = service.source.service_name();
+    let unmeasured =
+        format!("goc-watchdog: {name}: 1 changed line of code in no profile: windows only.go (1)\n");
+    let output = service.report(&["--fail-on", "unmeasured"]).assert_code(5);
+    assert!(output.stderr.starts_with(&unmeasured), "{}", output.stderr);
+    let json = report_json(&service, &[]);
+    assert_eq!(json["unmeasured"], json!([{"path": "windows only.go", "lines": [5]}]));
+    assert_eq!(json["gates"], json!([]));
+    service.report(&["--fail-on", "unmeasured", "--exclude", "windows*"]).assert_code(0);
+
+    let only = ["--include", "windows*", "--fail-under", "100"];
+    let output = service.report(&[&only[..], &["--format", "diff"]].concat()).assert_code(0);
+    let nothing = "no changed line was measured (1 line of code is in no profile)";
+    assert!(output.stdout.ends_with(&format!("\n{nothing}\n")), "{}", output.stdout);
+    assert_eq!(
+        output.stderr.lines().last().unwrap(),
+        format!("goc-watchdog: {name}: {nothing}, gate not applied")
+    );
+    let markdown = service.report(&[&only[..], &["--format", "diff-markdown"]].concat()).assert_code(0);
+    assert!(
+        markdown.stdout.contains("\n### Coverage of changed lines: nothing measured\n"),
+        "{}",
+        markdown.stdout
+    );
+    let page = fs::read_to_string(service.page(&["--include", "windows*", "--base", "master"])).unwrap();
+    assert!(page.contains(&format!("<p>{nothing} since <bdi>")), "{page}");
+    // A base without changes has nothing to measure.
+    let none =
+        service.report(&["--include", "README.md", "--fail-under", "100", "--base", "master"]).assert_code(0);
+    assert!(none.stdout.ends_with("\nno line that counts changed\n"), "{}", none.stdout);
+    none.assert_stderr_contains("no line that counts changed, gate not applied");
+}
+
+#[test]
 fn lines_are_compared_with_another_stored_state() {
     let service = changed_service();
     // A process of the base runs in another region: `main` and both ends of `run` were executed, and the function that

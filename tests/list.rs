@@ -126,7 +126,10 @@ fn total_is_one_number_and_a_gate() {
     let output = world.run(&["total", "echoserver", "--fail-under", "20.1"]).assert_code(5);
     assert_eq!(
         output.stderr,
-        format!("goc-watchdog: {ECHO}: 20.0% (2 of 10 statements) is below 20.1%, 1 more to cover\n")
+        format!(
+            "goc-watchdog: {ECHO}: 20.0% (2 of 10 statements) is below 20.1%, 1 more to cover\n\
+             goc-watchdog: see goc-watchdog report {ECHO} --format text --sort uncovered\n"
+        )
     );
     world.run(&["total", "echoserver", "--fail-under", "20"]).assert_code(0);
     world.run(&["total", "echoserver", "--max-age", "1h", "--min-replicas", "2"]).assert_code(0);
@@ -138,6 +141,17 @@ fn total_is_one_number_and_a_gate() {
     assert_eq!(
         share.stderr,
         "goc-watchdog: warning: --fail-under 0.8% is less than one percent; write 80 for 80 percent\n"
+    );
+    let gated =
+        world.run(&["total", "echoserver", "--format", "json", "--fail-under", "20", "--min-replicas", "3"]);
+    assert_eq!(
+        gated.assert_code(5).json()[0]["gates"],
+        json!([
+            {"gate": "fail_under", "result": "met", "figure": 20.0, "threshold": 20.0,
+             "message": "20.0% (2 of 10 statements), at least 20% required"},
+            {"gate": "min_replicas", "result": "unmet", "figure": 2.0, "threshold": 3.0,
+             "message": "2 of 2 replicas answered, fewer than 3"},
+        ])
     );
     world.execute("UPDATE schedule SET last_pull_at = '2020-01-01T00:00:00.000Z'");
     world

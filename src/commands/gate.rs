@@ -1,13 +1,14 @@
-//! The options of a gate.
+//! The options of a gate, and the printing of its verdicts.
 
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
-use crate::commands::warn;
+use crate::commands::{self, Context};
 use crate::config::parse_age;
 use crate::coverage::Threshold;
-use crate::gate::{Gate, doubt};
+use crate::gate::{Gate, GateResult, Requirement, Verdict, doubt};
+use crate::report::gate::ChangesGate;
 
 /// The requirements of a gate. The exit code is 5 if one is not met.
 #[derive(Args, Debug)]
@@ -33,6 +34,106 @@ impl GateArgs {
 
     /// Prints a warning about a threshold that was probably meant as a share.
     pub(crate) fn tell_doubts(&self) {
-        self.fail_under.and_then(|threshold| doubt("--fail-under", threshold)).into_iter().for_each(warn);
+        self.fail_under
+            .and_then(|threshold| doubt("--fail-under", threshold))
+            .into_iter()
+            .for_each(commands::warn);
+    }
+}
+
+/// The requirements of changed lines.
+#[derive(Args, Debug)]
+pub(crate) struct ChangesGateArgs {
+    /// Fail if more changed lines were missed.
+    #[arg(long, value_name = "N")]
+    fail_missed: Option<u64>,
+
+    /// Apply --fail-under and --fail-missed only to at least so many changed lines that count.
+    #[arg(long, value_name = "N")]
+    min_changed: Option<u64>,
+
+    /// Fail for this reason; may be given several times.
+    #[arg(long, value_enum, value_name = "WHAT", value_delimiter = ',')]
+    fail_on: Vec<FailOn>,
+}
+
+/// A reason for which changes fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FailOn {
+    /// With --against: lost coverage, which is code that was executed there, did not change, and is not executed here.
+    Lost,
+    /// Changed code that is in no profile, such as that of a package that is not linked into the program.
+    Unmeasured,
+}
+
+impl ChangesGateArgs {
+    pub(crate) fn gate(&self) -> ChangesGate {
+        let Self { fail_missed, min_changed, fail_on } = self;
+        ChangesGate {
+            fail_missed: *fail_missed,
+            min_changed: *min_changed,
+            forbids_lost: fail_on.contains(&FailOn::Lost),
+            forbids_unmeasured: fail_on.contains(&FailOn::Unmeasured),
+        }
+    }
+
+    /// Tells whether an option was given.
+    pub(crate) fn is_given(&self) -> bool {
+        self.gate() != ChangesGate::default()
+    }
+
+    /// Fails if an option can have no effect.
+    pub(crate) fn check(&self, gate: Gate, is_against: bool) -> Result<(), String> {
+        if self.fail_on.contains(&FailOn::Lost) && !is_against {
+            return Err("--fail-on lost compares with another state: give --against ROW|SERVICE".to_owned());
+        }
+        if self.min_changed.is_some() && self.fail_missed.is_none() && gate.fail_under.is_none() {
+            return Err("--min-changed is for --fail-under or --fail-missed".to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// Prints the verdicts about a service: the requirements that are not met with the commands that show more, those that
+/// were not applied, and at a terminal or with `--verbose` those that are met. Tells whether none is unmet.
+pub(crate) fn tell_verdicts(verdicts: &[Verdict], name: &str, context: &Context) -> bool {
+    let (mut told, mut looks) = (Vec::new(), Vec::new());
+    for Verdict { gate, result, message, .. } in verdicts {
+        if told.contains(&message) {
+            continue;
+        }
+        match result {
+            GateResult::Unmet => {
+                commands::fail(format_args!("{name}: {message}"));
+                let look = look(*gate, name);
+                if !looks.contains(&look) {
+                    looks.push(look);
+                }
+            }
+            GateResult::NotApplied => context.tell(format_args!("{name}: {message}")),
+            GateResult::Met if context.has_spectator() => commands::inform(format_args!("{name}: {message}")),
+            GateResult::Met => {}
+        }
+        told.push(message);
+    }
+    if !looks.is_empty() {
+        commands::fail(format_args!("see {}", looks.join(" and ")));
+    }
+    !verdicts.iter().any(Verdict::is_unmet)
+}
+
+/// Returns the command that shows more about a requirement.
+fn look(gate: Requirement, name: &str) -> String {
+    match gate {
+        Requirement::FailUnder | Requirement::FailUnderPackage => {
+            format!("goc-watchdog report {name} --format text --sort uncovered")
+        }
+        Requirement::FailUnderChanged
+        | Requirement::FailMissed
+        | Requirement::FailOnLost
+        | Requirement::FailOnUnmeasured => {
+            format!("goc-watchdog report {name} --format diff, with the same options")
+        }
+        Requirement::MaxAge | Requirement::MinReplicas => format!("goc-watchdog list --explain {name}"),
     }
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::cli::Format;
 use crate::collect::fleet::stored_fleet;
-use crate::commands::gate::GateArgs;
+use crate::commands::gate::{GateArgs, tell_verdicts};
 use crate::commands::narrow::NarrowArgs;
 use crate::commands::{Context, show};
 use crate::coverage::{ChangedLines, shown_percent};
@@ -62,6 +62,14 @@ pub(crate) fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
     let row = latest.ok_or_else(|| {
         anyhow!("{name} was listed but never answered, so it has no stored data (goc-watchdog list --explain {name})")
     })?;
+    let stats = row.stats.as_ref();
+    let data = GateData {
+        coverage: stats.map(|stats| stats.coverage),
+        percent: row.cover_total,
+        last_pull: entry.schedule.schedule.last_pull,
+        replicas: entry.replicas_now(&row),
+    };
+    let verdicts = args.gate.gate().judge(&data, context.now());
     match args.format {
         Format::Text => {
             writeln!(io::stdout(), "{}", shown_percent(row.cover_total))?;
@@ -71,21 +79,15 @@ pub(crate) fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
                 super::inform(format!("{name}: changed lines: {}", show::changed_lines(diff)));
             }
         }
-        Format::Json => show::print_json(&object(&picked, &row, diff.as_ref(), context))?,
+        Format::Json => {
+            let mut object = object(&picked, &row, diff.as_ref(), context);
+            object["gates"] = json!(verdicts);
+            show::print_json(&object)?;
+        }
     }
-    let stats = row.stats.as_ref();
-    let data = GateData {
-        coverage: stats.map(|stats| stats.coverage),
-        percent: row.cover_total,
-        last_pull: entry.schedule.schedule.last_pull,
-        replicas: entry.replicas_now(&row),
-    };
     args.gate.tell_doubts();
-    let unmet = args.gate.gate().unmet(&data, context.now());
-    for message in &unmet {
-        super::fail(format_args!("{name}: {message}"));
-    }
-    Ok(if unmet.is_empty() { ExitCode::Done } else { ExitCode::BelowThreshold })
+    let is_met = tell_verdicts(&verdicts, &name, context);
+    Ok(if is_met { ExitCode::Done } else { ExitCode::BelowThreshold })
 }
 
 fn object(

@@ -6,33 +6,49 @@ use super::Report;
 use super::diff::{DiffReport, LineCategory};
 use crate::coverage::{Coverage, Threshold};
 use crate::filter::Glob;
-use crate::gate::{Gate, GateData, below, doubt};
+use crate::gate::{Gate, GateData, GateResult, Requirement, Verdict, doubt, judge_coverage};
 use crate::names::in_message;
 use crate::phrases::count;
+
+/// Number of files without profile that a verdict names.
+const NAMED_FILES: usize = 5;
 
 /// The requirements of options and configuration.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Requirements<'a> {
     /// The gate from the options.
     pub(crate) gate: Gate,
-    /// No unchanged line that was executed in the other state may be missed now (an option).
-    pub(crate) forbids_lost_coverage: bool,
+    /// The requirements of the changes, which are options, too.
+    pub(crate) changes: ChangesGate,
     /// The threshold from the app's configuration, which an option overrides.
     pub(crate) fail_under: Option<Threshold>,
     /// The thresholds from the app's configuration for packages that a glob matches.
     pub(crate) packages: &'a [(Glob, Threshold)],
 }
 
+/// The requirements of the changes; the threshold of the changed lines is that of the [`Gate`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ChangesGate {
+    /// The most changed lines that may be missed.
+    pub(crate) fail_missed: Option<u64>,
+    /// The fewest changed lines that are judged by the threshold and by the number of missed ones.
+    pub(crate) min_changed: Option<u64>,
+    /// No unchanged line that was executed in the other state may be missed now.
+    pub(crate) forbids_lost: bool,
+    /// No changed code may be missing in the profile.
+    pub(crate) forbids_unmeasured: bool,
+}
+
 impl Requirements<'_> {
-    /// Returns the requirements that are not met, each as a clause. If the changes are known, the threshold of the
-    /// options applies to the changed lines, and the thresholds of the configuration do not apply.
-    pub(crate) fn unmet(
+    /// Judges a report. If the changes are known, the threshold of the options applies to the changed lines, and the
+    /// thresholds of the configuration do not apply.
+    pub(crate) fn judge(
         &self,
         report: &Report<'_>,
         diff: Option<&DiffReport>,
         last_pull: Option<DateTime<Utc>>,
         now: DateTime<Utc>,
-    ) -> Vec<String> {
+    ) -> Vec<Verdict> {
         let data = |coverage: Coverage| GateData {
             coverage: Some(coverage),
             percent: coverage.percent(),
@@ -41,24 +57,23 @@ impl Requirements<'_> {
         };
         let whole = data(report.coverage());
         if let Some(diff) = diff {
-            let mut unmet = self.gate.without_threshold().unmet(&whole, now);
-            unmet.extend(self.gate.fail_under.and_then(|threshold| changes_below(diff, threshold)));
-            unmet.extend(Some(diff).filter(|_| self.forbids_lost_coverage).and_then(lost));
-            return unmet;
+            let mut verdicts = self.gate.without_threshold().judge(&whole, now);
+            verdicts.extend(self.changes.judge(diff, self.gate.fail_under));
+            return verdicts;
         }
-        let mut unmet = self.gate.unmet(&whole, now);
+        let mut verdicts = self.gate.judge(&whole, now);
         if let (None, Some(threshold)) = (self.gate.fail_under, self.fail_under) {
-            unmet.extend(below(&whole, threshold));
+            verdicts.push(judge_coverage(Requirement::FailUnder, &whole, threshold));
         }
         for package in report.packages() {
             if let Some(threshold) = self.of_package(package.name) {
-                let message = below(&data(package.coverage), threshold);
-                unmet.extend(
-                    message.map(|message| format!("package {}: {message}", in_message(package.name))),
-                );
+                let of_package = data(package.coverage);
+                let verdict = judge_coverage(Requirement::FailUnderPackage, &of_package, threshold);
+                let message = format!("package {}: {}", in_message(package.name), verdict.message);
+                verdicts.push(Verdict { message, ..verdict });
             }
         }
-        unmet
+        verdicts
     }
 
     /// Returns the threshold of a package, which is that of the longest matching glob.
@@ -96,25 +111,101 @@ impl Requirements<'_> {
     }
 }
 
-/// Returns the part by which the changed lines are below a threshold, as a clause.
-fn changes_below(diff: &DiffReport, threshold: Threshold) -> Option<String> {
-    let lines = diff.coverage();
-    (lines.total > 0 && !lines.meets(threshold)).then(|| {
-        format!(
-            "{lines} of the changed lines ({} of {}) is below {threshold}, {} more to cover",
-            lines.covered,
-            lines.total,
-            lines.missing_for(threshold)
-        )
-    })
+impl ChangesGate {
+    fn judge(self, diff: &DiffReport, fail_under: Option<Threshold>) -> Vec<Verdict> {
+        let Self { fail_missed, min_changed, forbids_lost, forbids_unmeasured } = self;
+        let lines = diff.coverage();
+        let of_lines = [
+            fail_under.map(|threshold| judge_changed(lines, threshold)),
+            fail_missed.map(|most| judge_missed(lines, most)),
+        ];
+        let reason = match min_changed {
+            _ if lines.total == 0 => Some(format!("{}, gate not applied", diff.nothing_counted())),
+            Some(least) if lines.total < least => Some(format!(
+                "{}, gate not applied (--min-changed {least})",
+                lines_of(lines.total, "changed lines")
+            )),
+            _ => None,
+        };
+        let mut verdicts: Vec<Verdict> = of_lines.into_iter().flatten().collect();
+        if let Some(reason) = reason {
+            for Verdict { result, figure, message, .. } in &mut verdicts {
+                *result = GateResult::NotApplied;
+                *figure = figure.filter(|_| lines.total > 0);
+                message.clone_from(&reason);
+            }
+        }
+        verdicts.extend(forbids_lost.then(|| judge_lost(diff)));
+        verdicts.extend(forbids_unmeasured.then(|| judge_unmeasured(diff)));
+        verdicts
+    }
 }
 
-fn lost(diff: &DiffReport) -> Option<String> {
+/// Judges the percentage of the changed lines.
+fn judge_changed(lines: Coverage, threshold: Threshold) -> Verdict {
+    let shown = format!("{lines} of the changed lines ({} of {})", lines.covered, lines.total);
+    let (result, message) = match lines.meets(threshold) {
+        true => (GateResult::Met, format!("{shown}, at least {threshold} required")),
+        false => {
+            let more = lines.missing_for(threshold);
+            (GateResult::Unmet, format!("{shown} is below {threshold}, {more} more to cover"))
+        }
+    };
+    let gate = Requirement::FailUnderChanged;
+    Verdict { gate, result, figure: Some(lines.percent()), threshold: threshold.percent(), message }
+}
+
+/// Judges the number of changed lines that were missed.
+fn judge_missed(lines: Coverage, most: u64) -> Verdict {
+    let missed = lines.total - lines.covered;
+    let shown = format!("{missed} of {} missed", lines_of(lines.total, "changed lines"));
+    let (result, message) = match missed <= most {
+        true => (GateResult::Met, format!("{shown}, at most {most} allowed")),
+        false => (GateResult::Unmet, format!("{shown}, more than {most}")),
+    };
+    number(Requirement::FailMissed, result, missed, most, message)
+}
+
+/// Judges whether coverage of code that did not change was lost.
+fn judge_lost(diff: &DiffReport) -> Verdict {
     let lost = diff.comparison.as_ref().map_or(0, |comparison| comparison.number(LineCategory::Lbc));
-    (lost > 0).then(|| {
-        let lines = count(usize::try_from(lost).unwrap_or(usize::MAX), "lines");
-        format!("lost coverage of code that did not change: {lines}")
-    })
+    let (result, message) = match lost {
+        0 => (GateResult::Met, "no lost coverage of code that did not change".to_owned()),
+        _ => {
+            let lines = lines_of(lost, "lines");
+            (GateResult::Unmet, format!("lost coverage of code that did not change: {lines}"))
+        }
+    };
+    number(Requirement::FailOnLost, result, lost, 0, message)
+}
+
+/// Judges whether all changed code is in the profile.
+fn judge_unmeasured(diff: &DiffReport) -> Verdict {
+    let lines = diff.unmeasured_lines();
+    let (result, message) = match lines {
+        0 => (GateResult::Met, "all changed code is in the profile".to_owned()),
+        _ => {
+            let named = diff.unmeasured.iter().take(NAMED_FILES);
+            let named: Vec<String> =
+                named.map(|file| format!("{} ({})", in_message(&file.path), file.lines.len())).collect();
+            let more = if diff.unmeasured.len() > NAMED_FILES { ", ..." } else { "" };
+            let lines = count(lines, "changed lines");
+            (GateResult::Unmet, format!("{lines} of code in no profile: {}{more}", named.join(", ")))
+        }
+    };
+    number(Requirement::FailOnUnmeasured, result, lines as u64, 0, message)
+}
+
+/// Returns a verdict about a number of lines.
+fn number(gate: Requirement, result: GateResult, figure: u64, most: u64, message: String) -> Verdict {
+    #[expect(clippy::cast_precision_loss, reason = "a number of lines")]
+    let [figure, threshold] = [figure, most].map(|lines| lines as f64);
+    Verdict { gate, result, figure: Some(figure), threshold, message }
+}
+
+/// Returns `1 line` or `2 lines`.
+fn lines_of(number: u64, what: &str) -> String {
+    count(usize::try_from(number).unwrap_or(usize::MAX), what)
 }
 
 #[cfg(test)]
@@ -135,8 +226,12 @@ mod tests {
     /// Judges the sample: 6 of 9 statements in all, m/api 4 of 4 and m/app 2 of 5.
     fn unmet(requirements: &Requirements<'_>) -> Vec<String> {
         with_report(PROFILE, &SOURCES, |report| {
-            requirements.unmet(&report, None, None, report.head.stored_at)
+            unmet_of(&requirements.judge(&report, None, None, report.head.stored_at))
         })
+    }
+
+    fn unmet_of(verdicts: &[Verdict]) -> Vec<String> {
+        verdicts.iter().filter(|verdict| verdict.is_unmet()).map(|verdict| verdict.message.clone()).collect()
     }
 
     #[test]
@@ -209,25 +304,94 @@ mod tests {
             let requirements = Requirements { gate, packages: &packages, ..Requirements::default() };
             with_report(PROFILE, &SOURCES, |report| {
                 let diff = DiffReport::new(&report, &changes, &Filter::default());
-                requirements.unmet(&report, Some(&diff), None, report.head.stored_at)
+                unmet_of(&requirements.judge(&report, Some(&diff), None, report.head.stored_at))
             })
         };
         let below = "50.0% of the changed lines (1 of 2) is below 51%, 1 more to cover";
         assert_eq!((judged("50"), judged("51")), (vec![], vec![below.to_owned()]));
     }
 
+    /// Judges changes of the sample by their gate, and returns the results with the messages.
+    fn judged(gate: ChangesGate, fail_under: Option<&str>, diff: &str) -> Vec<String> {
+        let gate_of_all = Gate { fail_under: fail_under.map(percent), ..Gate::default() };
+        let requirements = Requirements { gate: gate_of_all, changes: gate, ..Requirements::default() };
+        let changes = testing::changes(diff);
+        with_report(PROFILE, &SOURCES, |report| {
+            let diff = DiffReport::new(&report, &changes, &Filter::default());
+            let verdicts = requirements.judge(&report, Some(&diff), None, report.head.stored_at);
+            verdicts.iter().map(|it| format!("{:?} {:?}: {}", it.result, it.figure, it.message)).collect()
+        })
+    }
+
+    #[test]
+    fn missed_lines_may_be_counted() {
+        let missed = |most| {
+            judged(ChangesGate { fail_missed: Some(most), ..ChangesGate::default() }, None, DIFF).join("")
+        };
+        assert_eq!(missed(0), "Unmet Some(1.0): 1 of 2 changed lines missed, more than 0");
+        assert_eq!(missed(1), "Met Some(1.0): 1 of 2 changed lines missed, at most 1 allowed");
+    }
+
+    #[test]
+    fn few_changed_lines_are_not_judged_if_an_option_says_so() {
+        let with = |min_changed| {
+            let gate = ChangesGate {
+                fail_missed: Some(0),
+                min_changed: Some(min_changed),
+                ..ChangesGate::default()
+            };
+            judged(gate, Some("60"), DIFF)
+        };
+        let few = "2 changed lines, gate not applied (--min-changed 3)";
+        assert_eq!(
+            with(3),
+            [format!("NotApplied Some(50.0): {few}"), format!("NotApplied Some(1.0): {few}")]
+        );
+        assert_eq!(
+            with(2),
+            [
+                "Unmet Some(50.0): 50.0% of the changed lines (1 of 2) is below 60%, 1 more to cover",
+                "Unmet Some(1.0): 1 of 2 changed lines missed, more than 0",
+            ]
+        );
+    }
+
+    /// Changes of a file that is in no profile: line 1 (no code), 3 (begins a function), 4 to 6 and 10 (code).
+    const OF_OTHER: &str = "--- app/other.go\n+++ app/other.go\n@@ -1 +1 @@\n-x\n+package app\n@@ -3,4 +3,4 @@\n-x\n-x\n-x\n-x\n+func main() {\n+\tif run() { // c\n+\t\tpanic(1)\n+\t}\n@@ -10 +10 @@\n-x\n+\tclose(t.c)\n";
+
+    #[test]
+    fn changed_code_that_is_in_no_profile_is_told_apart_from_no_change() {
+        let gate = ChangesGate { forbids_unmeasured: true, ..ChangesGate::default() };
+        assert_eq!(
+            judged(gate, Some("80"), OF_OTHER),
+            [
+                "NotApplied None: no changed line was measured (3 lines of code are in no profile), gate not applied",
+                "Unmet Some(3.0): 3 changed lines of code in no profile: app/other.go (3)",
+            ]
+        );
+        let nothing = "--- api/x.go\n+++ api/x.go\n@@ -2 +2 @@\n-x\n+\n";
+        assert_eq!(
+            judged(gate, Some("80"), nothing),
+            [
+                "NotApplied None: no line that counts changed, gate not applied",
+                "Met Some(0.0): all changed code is in the profile",
+            ]
+        );
+    }
+
     #[test]
     fn lost_coverage_fails_only_where_that_is_asked_for() {
         let before = PROFILE.replace("4.11,6.3 1 0", "4.11,6.3 1 9");
-        let judged = |forbids_lost_coverage| {
-            let requirements = Requirements { forbids_lost_coverage, ..Requirements::default() };
+        let judged = |forbids_lost| {
+            let changes = ChangesGate { forbids_lost, ..ChangesGate::default() };
+            let requirements = Requirements { changes, ..Requirements::default() };
             let changes = testing::changes("");
             with_report(PROFILE, &SOURCES, |report| {
                 let mut diff = DiffReport::new(&report, &changes, &Filter::default());
                 diff.comparison = with_report(&before, &SOURCES, |before| {
                     Some(Comparison::new("row 6".to_owned(), &report, &before, &[]))
                 });
-                requirements.unmet(&report, Some(&diff), None, report.head.stored_at)
+                unmet_of(&requirements.judge(&report, Some(&diff), None, report.head.stored_at))
             })
         };
         assert_eq!(judged(false), [""; 0]);

@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::text;
 use crate::coverage::Coverage;
+use crate::gate::Verdict;
 use crate::names::CommitChoice;
 
 /// The row and the service of a report.
@@ -39,6 +40,8 @@ pub(crate) struct ReportHead {
     pub trend: Vec<TrendPoint>,
     /// The filters in words; empty for a whole report.
     pub filters: Vec<String>,
+    /// The verdicts about the requirements of a gate, if there are any.
+    pub verdicts: Vec<Verdict>,
     /// Address of the page of the service's app, if the report is part of a site.
     pub above: Option<String>,
 }

@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 
 use super::{FileReport, FunctionReport, LineState, MissedRange, PreviousRow, Report, ReportHead};
 use crate::coverage::Coverage;
+use crate::gate::Verdict;
 use crate::json;
 use crate::names::CommitChoice;
 use crate::time::iso;
@@ -50,6 +51,7 @@ struct Document<'r> {
     #[serde(flatten)]
     coverage: CoverageJson,
     previous: Option<PreviousJson<'r>>,
+    gates: &'r [Verdict],
     packages: Vec<PackageJson<'r>>,
     #[serde(serialize_with = "each_file")]
     #[cfg_attr(test, schemars(with = "Vec<FileJson<'r>>"))]
@@ -179,6 +181,7 @@ impl<'r> Document<'r> {
             trend: _,
             above: _,
             filters,
+            verdicts,
         } = head;
         let packages = report.packages().into_iter().map(|package| PackageJson {
             name: package.name,
@@ -205,6 +208,7 @@ impl<'r> Document<'r> {
             filters,
             coverage: report.coverage().into(),
             previous: previous.as_ref().map(PreviousJson::new),
+            gates: verdicts,
             packages: packages.collect(),
             files,
         }

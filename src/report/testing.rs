@@ -40,6 +40,7 @@ pub(super) fn head() -> ReportHead {
         trend: Vec::new(),
         above: None,
         filters: Vec::new(),
+        verdicts: Vec::new(),
     }
 }
 
@@ -104,7 +105,7 @@ pub(super) fn changes(diff: &str) -> Changes {
     Changes {
         base: Base { commit: Some("0123456789abcdef".to_owned()), how: "which is <main>".to_owned() },
         patches: patch::parse(diff.as_bytes()).unwrap(),
-        texts: HashMap::from([("app/main.go".to_owned(), text(SOURCE))]),
+        texts: ["app/main.go", "app/other.go"].map(|path| (path.to_owned(), text(SOURCE))).into(),
         functions_before: HashMap::new(),
     }
 }

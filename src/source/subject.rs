@@ -102,6 +102,7 @@ impl<'a> Subject<'a> {
             }),
             trend: self.trend.clone(),
             filters,
+            verdicts: Vec::new(),
             above: self.above.clone(),
             choice: self.choice,
         }

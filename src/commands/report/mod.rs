@@ -9,7 +9,7 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 use outputs::{RequestedOutput, RequestedOutputParser};
 
-use crate::commands::gate::GateArgs;
+use crate::commands::gate::{ChangesGateArgs, GateArgs};
 use crate::commands::narrow::NarrowArgs;
 use crate::commands::{Context, lock_wait};
 use crate::exit::ExitCode;
@@ -99,10 +99,6 @@ pub struct ReportArgs {
     #[arg(long, conflicts_with = "against")]
     pub(crate) only_changed: bool,
 
-    /// With --against: fail if unchanged code was executed in the other state and is not in this one.
-    #[arg(long, value_enum, value_name = "WHAT", requires = "against")]
-    pub(crate) fail_on: Option<FailOn>,
-
     /// With --format site: all services. With --format diff: show all missed places, not only the first ones of each
     /// file.
     #[arg(long)]
@@ -114,6 +110,9 @@ pub struct ReportArgs {
 
     #[command(flatten)]
     pub(crate) gate: GateArgs,
+
+    #[command(flatten)]
+    pub(crate) changes_gate: ChangesGateArgs,
 }
 
 /// Order of packages and files.
@@ -138,13 +137,6 @@ impl From<SortOrder> for FileOrder {
     }
 }
 
-/// The reason for which a comparison fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum FailOn {
-    /// Lost coverage: code that was executed, did not change, and is not executed now.
-    Lost,
-}
-
 impl ReportArgs {
     fn filter(&self) -> Filter {
         Filter {
@@ -159,9 +151,10 @@ impl ReportArgs {
         RowRequest { service: self.narrow.query(service, None), id: self.id, commit: self.commit.as_deref() }
     }
 
-    /// Tells whether an option sets the base of the changes.
-    fn names_base(&self) -> bool {
-        self.base.is_some() || self.diff_file.is_some() || self.against.is_some()
+    /// Tells whether an option sets the base of the changes, or requires something of them.
+    fn asks_about_changes(&self) -> bool {
+        let names_base = self.base.is_some() || self.diff_file.is_some() || self.against.is_some();
+        names_base || self.changes_gate.is_given()
     }
 
     /// Returns the origin of changes: an option is stronger than the configuration.

@@ -86,8 +86,8 @@ pub(crate) struct Outputs {
     all: Vec<Output>,
     /// The file of a page for which no file was given.
     page_file: Option<PathBuf>,
-    /// An option sets the base of the changes.
-    names_base: bool,
+    /// An option sets the base of the changes, or requires something of them.
+    asks_about_changes: bool,
     /// All forms have only files that changed.
     only_changed: bool,
 }
@@ -95,9 +95,9 @@ pub(crate) struct Outputs {
 impl Outputs {
     /// Finds the file of each form; fails if two forms have the same one.
     pub(crate) fn new(args: &ReportArgs, screen: StdoutTerminal) -> Result<Self, String> {
-        let names_base = args.names_base();
+        let asks_about_changes = args.asks_about_changes();
         let mut outputs: Vec<Output> = Vec::new();
-        for RequestedOutput { form, file } in requested(args, names_base)? {
+        for RequestedOutput { form, file } in requested(args, asks_about_changes)? {
             let file = file.or_else(|| args.output.clone());
             let is_taken = |file: &Path| {
                 let mut others = outputs.iter().filter_map(|output| output.file.as_deref());
@@ -115,11 +115,13 @@ impl Outputs {
             }
             outputs.push(Output { form, layout: layout(args, file.is_none(), screen), file });
         }
-        let outputs = Self { all: outputs, page_file: None, names_base, only_changed: args.only_changed };
-        if names_base && !outputs.have_changes() {
-            return Err("--base, --against and --diff-file are for html, the forms that begin with diff, and --only-changed"
+        let outputs =
+            Self { all: outputs, page_file: None, asks_about_changes, only_changed: args.only_changed };
+        if asks_about_changes && !outputs.have_changes() {
+            return Err("--base, --against and --diff-file are for html, the forms that begin with diff, and --only-changed; so are --fail-missed, --min-changed and --fail-on"
                 .to_owned());
         }
+        args.changes_gate.check(args.gate.gate(), args.against.is_some())?;
         Ok(outputs)
     }
 
@@ -143,12 +145,12 @@ impl Outputs {
         self.forms().any(|form| self.needs_changes(form))
     }
 
-    /// Tells whether a form needs the changes. A page shows changes whenever they are known, and needs them only if a
-    /// base was named.
+    /// Tells whether a form needs the changes. A page shows changes whenever they are known, and needs them only if an
+    /// option is about them.
     pub(crate) fn needs_changes(&self, form: &Form) -> bool {
         form.needs(FormNeed::Changes)
             || self.only_changed
-            || self.names_base && form.needs(FormNeed::KnownChanges)
+            || self.asks_about_changes && form.needs(FormNeed::KnownChanges)
     }
 
     /// Tells whether every form has only files that changed.
@@ -203,9 +205,9 @@ impl Outputs {
 }
 
 /// Returns the requested forms; fails unless each has a file or stdout, and `--output` has a form.
-fn requested(args: &ReportArgs, names_base: bool) -> Result<Vec<RequestedOutput>, String> {
+fn requested(args: &ReportArgs, asks_about_changes: bool) -> Result<Vec<RequestedOutput>, String> {
     let requested = match args.formats.is_empty() {
-        true if names_base => vec![RequestedOutput { form: DEFAULT_OF_CHANGES, file: None }],
+        true if asks_about_changes => vec![RequestedOutput { form: DEFAULT_OF_CHANGES, file: None }],
         true => vec![RequestedOutput { form: DEFAULT, file: None }],
         false => args.formats.clone(),
     };
@@ -285,6 +287,7 @@ mod tests {
         assert_eq!(form(&[]), ["func"]);
         assert_eq!(form(&["--base=main"]), ["diff"]);
         assert_eq!(form(&["--against=7", "--format=html"]), ["html"]);
+        assert_eq!(form(&["--fail-missed=3"]), ["diff"]);
     }
 
     #[test]
@@ -295,6 +298,9 @@ mod tests {
             (&["--format=json=f", "--format=lcov", "-o", "f"], "two forms would go to the same file \"f\""),
             (&["--format=json=f", "-o", "g"], "no form is left for --output \"g\""),
             (&["--format=lcov", "--base=main"], "--base, --against and --diff-file are for html"),
+            (&["--format=lcov", "--fail-missed=1"], "so are --fail-missed, --min-changed and --fail-on"),
+            (&["--fail-on=lost"], "give --against ROW|SERVICE"),
+            (&["--min-changed=5"], "--min-changed is for --fail-under or --fail-missed"),
             (&["--format=site"], "a site has all services"),
         ] {
             let found = outputs(options).unwrap_err();

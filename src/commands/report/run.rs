@@ -6,9 +6,10 @@ use anyhow::{Result, bail};
 
 use super::notices::{print, source_settings};
 use super::outputs::{Outputs, StdoutTerminal};
-use super::{FailOn, ReportArgs, usage};
+use super::{ReportArgs, usage};
 use crate::collect::fleet::stored_fleet;
 use crate::collect::mending::{StoredProfile, stored_profile};
+use crate::commands::gate::tell_verdicts;
 use crate::commands::{self, Context, Level};
 use crate::coverage::ChangedLines;
 use crate::exit::ExitCode;
@@ -16,6 +17,7 @@ use crate::filter::Filter;
 use crate::fleet::ids::RowId;
 use crate::fleet::row::{Row, RowFilter};
 use crate::fleet::services::Fleet;
+use crate::gate::Verdict;
 use crate::io::signals::Signals;
 use crate::io::store::Store;
 use crate::io::workdir::{ReadersLock, report_path};
@@ -70,9 +72,12 @@ pub(super) fn report(
     let sources = run.sources(found.as_ref(), &profile, &packer)?;
     subject.source_commit = run.source_commit(found.as_ref(), &subject);
     let report = Report::new(run.head(&subject), &profile, sources);
-    let finished = run.finish(report, found)?;
+    let mut finished = run.finish(report, found)?;
+    let verdicts = run.judge(&finished, &subject);
+    finished.set_verdicts(&verdicts);
     run.keep_and_write(&finished, &subject)?;
-    Ok(run.judge(&finished, &subject, code))
+    let is_met = tell_verdicts(&verdicts, &subject.name(), context);
+    Ok(if is_met { code } else { code.or(ExitCode::BelowThreshold) })
 }
 
 /// Reads the services and all rows of the database, and prints those that could not be read.
@@ -118,6 +123,14 @@ struct FinishedReport<'a> {
 impl FinishedReport<'_> {
     fn document(&self) -> FormInput<'_, '_> {
         FormInput { report: &self.report, changes: self.diff.as_ref().zip(self.changes.as_ref()) }
+    }
+
+    /// Puts the verdicts about the report where the forms find them.
+    fn set_verdicts(&mut self, verdicts: &[Verdict]) {
+        let diff = self.diff.as_mut().map(|diff| &mut diff.head);
+        for head in [&mut self.report.head].into_iter().chain(diff) {
+            head.verdicts = verdicts.to_vec();
+        }
     }
 
     fn can_write(&self, form: &Form, outputs: &Outputs) -> bool {
@@ -327,12 +340,12 @@ impl ReportRun<'_> {
         commands::warn(lines.join("\n"));
     }
 
-    /// Prints the requirements that are not met, and returns the exit code.
-    fn judge(&self, finished: &FinishedReport<'_>, subject: &Subject<'_>, code: ExitCode) -> ExitCode {
+    /// Judges the report by the options and the configuration, and prints warnings about these.
+    fn judge(&self, finished: &FinishedReport<'_>, subject: &Subject<'_>) -> Vec<Verdict> {
         let app = self.context.config.apps.get(&subject.row.key.app);
         let requirements = Requirements {
             gate: self.args.gate.gate(),
-            forbids_lost_coverage: self.args.fail_on == Some(FailOn::Lost),
+            changes: self.args.changes_gate.gate(),
             fail_under: app.and_then(|app| app.fail_under),
             packages: app.map_or(&[], |app| &app.packages),
         };
@@ -341,11 +354,7 @@ impl ReportRun<'_> {
         if diff.is_none() {
             requirements.warnings(report).into_iter().for_each(commands::warn);
         }
-        let unmet = requirements.unmet(report, diff.as_ref(), subject.last_pull(), self.context.now());
-        for message in &unmet {
-            commands::fail(format_args!("{}: {message}", subject.name()));
-        }
-        if unmet.is_empty() { code } else { code.or(ExitCode::BelowThreshold) }
+        requirements.judge(report, diff.as_ref(), subject.last_pull(), self.context.now())
     }
 }
 

@@ -45,10 +45,10 @@ pub(super) fn folder(args: &ReportArgs) -> Result<Option<&Path>, String> {
         diff_file,
         against,
         only_changed,
-        fail_on: _,
         all: _,
         offline: _,
         gate,
+        changes_gate,
     } = args;
     let of_one = [
         (id.is_some(), "--id"),
@@ -60,7 +60,7 @@ pub(super) fn folder(args: &ReportArgs) -> Result<Option<&Path>, String> {
         (*only_changed, "--only-changed"),
         (*sort != SortOrder::default(), "--sort"),
         (limit.is_some(), "--limit"),
-        (gate.gate() != Gate::default(), "a threshold"),
+        (gate.gate() != Gate::default() || changes_gate.is_given(), "a threshold"),
     ];
     if let Some((_, option)) = of_one.iter().find(|(is_given, _)| *is_given) {
         return Err(format!("{option} is for the report of one service, but a site has all services"));

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::rules::{WhyLeftOut, rule_of_path};
-use super::{ChangedFile, ChangedFunction, Changes};
+use super::{ChangedFile, ChangedFunction, ChangedText, Changes};
 use crate::code::gosrc::CodeLines;
 use crate::code::patch::{FilePatch, WhyUnread};
 use crate::coverage::Coverage;
@@ -93,6 +93,25 @@ pub(super) fn changed_file(
         lines,
         text: text.map(|text| Arc::clone(&text.text)),
     })
+}
+
+/// Returns the changed lines of a file without blocks that have code inside of a function. A line that only begins a
+/// function has no statement.
+pub(super) fn changed_code(changed: &FilePatch, text: Option<&ChangedText>) -> Vec<u32> {
+    let added = changed.added().flat_map(|(first, end)| first..end);
+    let Some((text, Ok(scanned))) = text.map(|text| (&text.text, &text.scanned)) else {
+        return added.collect();
+    };
+    let code = CodeLines::new(text, scanned);
+    let is_in_function = |line: u32| {
+        // The numbers that `//line` comments set are not those of the text.
+        scanned.has_moved_lines
+            || scanned.functions.iter().any(|function| {
+                let (first, last) = (function.start.0, function.end.0);
+                line <= last && (line > first || line == first && first == last)
+            })
+    };
+    added.filter(|line| is_in_function(*line) && code.has_code(*line, 1, u32::MAX)).collect()
 }
 
 /// Returns runs of changed lines that were not executed. A run ends at another line with code, at a larger gap without

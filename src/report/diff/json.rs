@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::super::json::CoverageJson;
 use super::{ChangedFile, DiffReport, LineCategory, LineState, WhyLeftOut};
+use crate::gate::Verdict;
 use crate::json;
 use crate::time::iso;
 
@@ -46,6 +47,8 @@ struct Document<'r> {
     statements: CoverageJson,
     files: Vec<ChangedFileJson<'r>>,
     left_out: Vec<LeftOutJson<'r>>,
+    unmeasured: Vec<UnmeasuredJson<'r>>,
+    gates: &'r [Verdict],
     against: Option<ComparisonJson<'r>>,
 }
 
@@ -102,6 +105,13 @@ struct LeftOutJson<'r> {
     why: WhyLeftOut,
 }
 
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct UnmeasuredJson<'r> {
+    path: &'r str,
+    lines: &'r [u32],
+}
+
 pub(super) fn write(diff: &DiffReport, out: &mut dyn Write) -> io::Result<()> {
     let head = &diff.head;
     let files: Vec<ChangedFileJson<'_>> = diff.files.iter().map(ChangedFileJson::new).collect();
@@ -129,6 +139,12 @@ pub(super) fn write(diff: &DiffReport, out: &mut dyn Write) -> io::Result<()> {
             .iter()
             .map(|left_out| LeftOutJson { path: &left_out.path, why: left_out.why })
             .collect(),
+        unmeasured: diff
+            .unmeasured
+            .iter()
+            .map(|file| UnmeasuredJson { path: &file.path, lines: &file.lines })
+            .collect(),
+        gates: &head.verdicts,
         against: diff.comparison.as_ref().map(|comparison| ComparisonJson {
             with: &comparison.with,
             lines: by_name(&comparison.lines),

@@ -31,7 +31,8 @@ fn comment(diff: &DiffReport) -> String {
     let head = &diff.head;
     let mut page = marker(head);
     let title = match diff.coverage().total {
-        0 => "no code changed".to_owned(),
+        0 if diff.unmeasured.is_empty() => "no code changed".to_owned(),
+        0 => "nothing measured".to_owned(),
         _ => diff.coverage().to_string(),
     };
     let _ = writeln!(page, "### Coverage of changed lines: {title}\n");

@@ -28,7 +28,7 @@ use crate::coverage::Coverage;
 use crate::filter::Filter;
 use crate::parallel::on_all_cores;
 
-use changed_files::{by_path, changed_file};
+use changed_files::{by_path, changed_code, changed_file};
 
 /// The name of the rule in forms whose readers filter findings by a rule.
 const MISSED_LINES: &str = "missed-changed-lines";
@@ -79,6 +79,8 @@ pub(crate) struct DiffReport {
     pub files: Vec<ChangedFile>,
     /// Changed files that do not count, sorted by path.
     pub left_out: Vec<LeftOut>,
+    /// Changed code that is in no profile, sorted by path. These files are among those left out.
+    pub unmeasured: Vec<UnmeasuredFile>,
     /// The comparison with another state, if one was requested.
     pub comparison: Option<Comparison>,
 }
@@ -102,6 +104,15 @@ pub(crate) struct ChangedFile {
     pub functions: Vec<ChangedFunction>,
     /// Its text for quotes; `None` if it is unknown.
     pub text: Option<Arc<[u8]>>,
+}
+
+/// A changed file with code that the profile lacks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct UnmeasuredFile {
+    /// Path from the root of the repository.
+    pub path: String,
+    /// Changed lines with code inside of functions, ascending; at least one.
+    pub lines: Vec<u32>,
 }
 
 /// A function with changed lines.
@@ -144,19 +155,30 @@ impl DiffReport {
         let by_path = by_path(report);
         let mut files = Vec::new();
         let mut left_out = Vec::new();
+        let mut unmeasured = Vec::new();
         let judged = on_all_cores(patches, |patch| match &patch.new_path {
             // A file that was replaced by a new one of the same name is listed under the new one.
             None if patches.iter().any(|other| other.new_path == patch.old_path) => None,
-            None => Some(Err((patch.old_path.clone().unwrap_or_default(), WhyLeftOut::Deleted))),
+            None => Some(Err((patch.old_path.clone().unwrap_or_default(), WhyLeftOut::Deleted, Vec::new()))),
             Some(path) => {
                 let file = changed_file(patch, path, &by_path, changes, filter);
-                Some(file.map_err(|why| (path.clone(), why)))
+                Some(file.map_err(|why| {
+                    let is_unmeasured = why == WhyLeftOut::NotBuilt;
+                    let lines =
+                        if is_unmeasured { changed_code(patch, changes.texts.get(path)) } else { Vec::new() };
+                    (path.clone(), why, lines)
+                }))
             }
         });
         for judged in judged.into_iter().flatten() {
             match judged {
                 Ok(file) => files.push(file),
-                Err((path, why)) => left_out.push(LeftOut { path, why }),
+                Err((path, why, lines)) => {
+                    if !lines.is_empty() {
+                        unmeasured.push(UnmeasuredFile { path: path.clone(), lines });
+                    }
+                    left_out.push(LeftOut { path, why });
+                }
             }
         }
         files.sort_by(|a, b| {
@@ -164,7 +186,9 @@ impl DiffReport {
             missed(b).cmp(&missed(a)).then_with(|| a.path.cmp(&b.path))
         });
         left_out.sort_by(|a, b| a.path.cmp(&b.path));
-        Self { head: report.head.clone(), base: base.clone(), files, left_out, comparison: None }
+        unmeasured.sort_by(|a: &UnmeasuredFile, b| a.path.cmp(&b.path));
+        let (head, base) = (report.head.clone(), base.clone());
+        Self { head, base, files, left_out, unmeasured, comparison: None }
     }
 
     /// Returns the changed lines that were executed at least partly, and all that count.
@@ -186,12 +210,26 @@ impl DiffReport {
             .flat_map(|file| file.missed.iter().map(move |&(first, last)| MissedRun { file, first, last }))
     }
 
+    /// Returns the number of changed lines of code that are in no profile.
+    pub(crate) fn unmeasured_lines(&self) -> usize {
+        self.unmeasured.iter().map(|file| file.lines.len()).sum()
+    }
+
+    /// Returns the reason why no changed line counts, in words: nothing changed, or nothing of it was measured.
+    pub(crate) fn nothing_counted(&self) -> String {
+        match self.unmeasured_lines() {
+            0 => "no line that counts changed".to_owned(),
+            1 => "no changed line was measured (1 line of code is in no profile)".to_owned(),
+            lines => format!("no changed line was measured ({lines} lines of code are in no profile)"),
+        }
+    }
+
     /// Returns the totals in words.
     #[must_use]
     pub(crate) fn summary(&self) -> String {
         let Coverage { covered, total } = self.coverage();
         if total == 0 {
-            return "no line that counts changed".to_owned();
+            return self.nothing_counted();
         }
         let partly =
             self.files.iter().flat_map(|file| &file.lines).filter(|line| line.state() == LineState::Partly);

@@ -162,6 +162,10 @@ impl<'r> PageChanges<'r> {
         lines.filter(|line| line.state() == LineState::Partly).count() as u64
     }
 
+    pub(super) fn nothing_counted(&self) -> String {
+        self.diff.nothing_counted()
+    }
+
     pub(super) fn has_places(&self) -> bool {
         self.missed.number > 0 || self.against.as_ref().is_some_and(|against| against.lost.number > 0)
     }
