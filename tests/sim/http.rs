@@ -1,8 +1,10 @@
-//! A minimal HTTP/1.1 server: keep-alive, a thread for each connection, and a stop that closes all of them.
+//! A minimal HTTP/1.1 server: keep-alive, a thread for each open connection, and a stop that closes all of them.
 
+use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
@@ -39,8 +41,14 @@ pub(crate) struct Server {
 #[derive(Default)]
 struct Connections {
     is_stopped: AtomicBool,
-    open: Mutex<Vec<TcpStream>>,
+    /// Handles of open connections, by their numbers.
+    open: Mutex<HashMap<u64, TcpStream>>,
+    /// Threads that wait for a further connection. The start of a thread costs a bench more than the answer to a request.
+    idle: Mutex<Vec<SyncSender<Connection>>>,
 }
+
+/// A connection with its number.
+type Connection = (u64, TcpStream);
 
 impl Server {
     /// Listens on `address`; port 0 takes a free one.
@@ -68,21 +76,48 @@ impl Server {
     }
 }
 
-fn accept(listener: &TcpListener, connections: &Connections, handler: &Arc<Handler>) {
-    loop {
+fn accept(listener: &TcpListener, connections: &Arc<Connections>, handler: &Arc<Handler>) {
+    for number in 0.. {
         let accepted = listener.accept();
         if connections.is_stopped.load(Ordering::SeqCst) {
             return;
         }
         let Ok((stream, _)) = accepted else { continue };
         if let Ok(handle) = stream.try_clone() {
-            let mut open = connections.open.lock().unwrap();
-            open.retain(|known| known.peer_addr().is_ok());
-            open.push(handle);
+            connections.open.lock().unwrap().insert(number, handle);
         }
-        let handler = Arc::clone(handler);
-        // A broken connection ends only its thread, as in any server.
-        thread::spawn(move || drop(serve(stream, &*handler)));
+        let mut connection = (number, stream);
+        let idle = connections.idle.lock().unwrap().pop();
+        if let Some(idle) = idle {
+            match idle.send(connection) {
+                Ok(()) => continue,
+                // Its thread has ended by a panic.
+                Err(unsent) => connection = unsent.0,
+            }
+        }
+        let (connections, handler) = (Arc::clone(connections), Arc::clone(handler));
+        thread::spawn(move || connections.serve_from(connection, &*handler));
+    }
+}
+
+impl Connections {
+    /// Serves a connection, and then those that are accepted later.
+    fn serve_from(&self, first: Connection, handler: &Handler) {
+        let mut next = Some(first);
+        while let Some((number, stream)) = next {
+            // A broken connection concerns no other one, as in any server.
+            drop(serve(stream, handler));
+            self.open.lock().unwrap().remove(&number);
+            let (sender, receiver) = sync_channel(1);
+            {
+                let mut idle = self.idle.lock().unwrap();
+                if self.is_stopped.load(Ordering::SeqCst) {
+                    return;
+                }
+                idle.push(sender);
+            }
+            next = receiver.recv().ok();
+        }
     }
 }
 
@@ -96,7 +131,8 @@ impl Drop for Server {
         if let Some(listening) = self.listening.take() {
             drop(listening.join());
         }
-        for stream in self.connections.open.lock().unwrap().drain(..) {
+        self.connections.idle.lock().unwrap().clear();
+        for stream in self.connections.open.lock().unwrap().values() {
             drop(stream.shutdown(std::net::Shutdown::Both));
         }
     }
