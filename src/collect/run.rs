@@ -94,6 +94,9 @@ pub(crate) struct PullRun<'a> {
     /// Metas and structures that were used last, the newest at the end. Several services often run one program, and a
     /// program that an inbox brought is that of the rows that are stored next.
     kept_metas: Mutex<VecDeque<KnownMeta>>,
+    /// Locks of the threads that read a stored meta. All threads begin with the programs of a few services at once, and
+    /// one of them reads each.
+    reading_metas: Mutex<HashMap<Fingerprint, Arc<Mutex<()>>>>,
     kept_templates: Mutex<VecDeque<Arc<Template>>>,
     /// Stored structures that cannot be read.
     pub(crate) damaged: Mutex<HashSet<StructureId>>,
@@ -151,6 +154,7 @@ impl<'a> PullRun<'a> {
             structures: Mutex::new(store.structures()?),
             templates: Mutex::default(),
             kept_metas: Mutex::default(),
+            reading_metas: Mutex::default(),
             kept_templates: Mutex::default(),
             damaged: Mutex::default(),
             coverport: Mutex::new(store.coverport_addresses()?),
@@ -288,13 +292,14 @@ impl PullRun<'_> {
         key: KeyId,
         sha256: Fingerprint,
     ) -> anyhow::Result<Option<KnownMeta>> {
-        let mut known = lock(&self.kept_metas);
-        if let Some(index) = known.iter().position(|known| known.sha256 == sha256) {
-            let found = known.remove(index).expect("it was found");
-            known.push_back(found.clone());
-            return Ok(Some(found));
+        if let Some(kept) = self.kept_meta(sha256) {
+            return Ok(Some(kept));
         }
-        drop(known);
+        let reading = Arc::clone(lock(&self.reading_metas).entry(sha256).or_default());
+        let _reading = lock(&reading);
+        if let Some(kept) = self.kept_meta(sha256) {
+            return Ok(Some(kept));
+        }
         let Some(data) = store.meta(key, &sha256)? else { return Ok(None) };
         let meta = match Meta::from_bytes(&data, self.client.limits()) {
             Ok(meta) if meta.sha256() == sha256 => KnownMeta::new(&meta, &self.rules.agent_files),
@@ -302,6 +307,14 @@ impl PullRun<'_> {
         };
         keep(&self.kept_metas, meta.clone(), KnownMeta::heap_bytes);
         Ok(Some(meta))
+    }
+
+    fn kept_meta(&self, sha256: Fingerprint) -> Option<KnownMeta> {
+        let mut kept = lock(&self.kept_metas);
+        let index = kept.iter().position(|kept| kept.sha256 == sha256)?;
+        let found = kept.remove(index)?;
+        kept.push_back(found.clone());
+        Some(found)
     }
 
     /// Returns a structure, which all of its present users share.

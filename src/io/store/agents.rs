@@ -20,11 +20,13 @@ use crate::time::iso;
 /// its builds, whose metas must not fill the disk.
 const LEFT_METAS_OF_A_KEY: i64 = 16;
 /// The metas of hash ?1 that processes of key ?2 served or left.
-const METAS_OF_KEY: &str = "meta WHERE hash = ?1 AND sha256 IN (
-    SELECT process.meta FROM edition
-    JOIN generation ON generation.edition_id = edition.id
-    JOIN process ON process.generation_id = generation.id WHERE edition.key_id = ?2
-    UNION SELECT sha256 FROM left_meta WHERE key_id = ?2)";
+const METAS_OF_KEY: &str = "meta WHERE hash = ?1 AND (
+    EXISTS (SELECT 1 FROM left_meta WHERE key_id = ?2 AND left_meta.sha256 = meta.sha256)
+    OR EXISTS (
+        SELECT 1 FROM edition
+        JOIN generation ON generation.edition_id = edition.id
+        JOIN process ON process.generation_id = generation.id
+        WHERE edition.key_id = ?2 AND process.meta = meta.sha256))";
 
 impl Store {
     /// Returns the addresses at which agents of the kind coverport were found.
