@@ -33,15 +33,15 @@ pub(crate) fn mix(a: Mode, b: Mode) -> Mode {
 pub struct ProfileSum {
     build: Arc<Build>,
     mode: Option<Mode>,
-    counts: Vec<u64>,
+    /// `None` until a process is added, since the structure alone decides many pulls.
+    counts: Option<Vec<u64>>,
 }
 
 impl ProfileSum {
     /// Starts a sum over `build`; files that only a later process has are taken in when it is added.
     #[must_use]
     pub fn new(build: Arc<Build>) -> Self {
-        let counts = vec![0; build.blocks().len()];
-        Self { build, mode: None, counts }
+        Self { build, mode: None, counts: None }
     }
 
     /// Returns the structure of all added processes.
@@ -60,14 +60,18 @@ impl ProfileSum {
         }
         self.mix_in(mode);
         if self.has_build(build) {
-            add_all(&mut self.counts, counts);
+            add_all(self.counts_mut(), counts);
             return Ok(());
         }
         for file in build.files() {
             let own = self.build.find(file.name).expect("taken in above").range;
-            add_all(&mut self.counts[own.0..own.1], &counts[file.range.0..file.range.1]);
+            add_all(&mut self.counts_mut()[own.0..own.1], &counts[file.range.0..file.range.1]);
         }
         Ok(())
+    }
+
+    fn counts_mut(&mut self) -> &mut [u64] {
+        self.counts.get_or_insert_with(|| vec![0; self.build.blocks().len()])
     }
 
     fn has_build(&self, build: &Arc<Build>) -> bool {
@@ -86,7 +90,7 @@ impl ProfileSum {
         counts: &[u8],
     ) -> Result<(), StoredSumError> {
         if self.has_build(build) {
-            add_counts(counts, &mut self.counts)?;
+            add_counts(counts, self.counts_mut())?;
             self.mix_in(mode);
             return Ok(());
         }
@@ -96,23 +100,24 @@ impl ProfileSum {
 
     /// Adds a sum that was grown elsewhere.
     pub fn add_merged(&mut self, other: &Self) -> Result<(), BuildConflict> {
-        match other.mode {
-            Some(mode) => self.add(mode, &other.build, &other.counts),
+        match other.mode.zip(other.counts.as_ref()) {
+            Some((mode, counts)) => self.add(mode, &other.build, counts),
             None => Ok(()),
         }
     }
 
     /// Returns the sum as a profile.
     #[must_use]
-    pub fn into_profile(self) -> Profile {
+    pub fn into_profile(mut self) -> Profile {
         let mode = self.mode.unwrap_or(Mode::Count);
-        let mut counts = self.counts;
         if mode == Mode::Set {
-            for count in &mut counts {
+            for count in self.counts_mut() {
                 *count = (*count).min(1);
             }
         }
-        Profile { mode, build: self.build, counts }
+        let Self { build, counts, .. } = self;
+        let counts = counts.unwrap_or_else(|| vec![0; build.blocks().len()]);
+        Profile { mode, build, counts }
     }
 
     /// Removes the files for which `keep` is false, with their counts.
@@ -121,9 +126,10 @@ impl ProfileSum {
         if kept.len() == self.build.file_count() {
             return;
         }
-        let counts = kept.iter().flat_map(|file| &self.counts[file.range.0..file.range.1]).copied().collect();
         let build = Build::from_files(&kept);
-        self.counts = counts;
+        if let Some(counts) = &mut self.counts {
+            *counts = kept.iter().flat_map(|file| &counts[file.range.0..file.range.1]).copied().collect();
+        }
         self.build = Arc::new(build);
     }
 
@@ -139,13 +145,15 @@ impl ProfileSum {
             return Ok(());
         }
         let union = self.build.union(build);
-        let mut counts = vec![0; union.blocks().len()];
-        for file in self.build.files() {
-            let new = union.find(file.name).expect("a union has all files").range;
-            counts[new.0..new.1].copy_from_slice(&self.counts[file.range.0..file.range.1]);
+        if let Some(counts) = &mut self.counts {
+            let mut widened = vec![0; union.blocks().len()];
+            for file in self.build.files() {
+                let new = union.find(file.name).expect("a union has all files").range;
+                widened[new.0..new.1].copy_from_slice(&counts[file.range.0..file.range.1]);
+            }
+            *counts = widened;
         }
         self.build = Arc::new(union);
-        self.counts = counts;
         Ok(())
     }
 }
