@@ -260,7 +260,7 @@ impl Counted {
         let file = CounterFile::from_bytes(&coverage.counters)?;
         let blocks = meta.counted_blocks();
         reservation.grow_to((coverage.counters.len() + 2 * blocks * size_of::<u64>()) as u64)?;
-        let (profile, hits) = meta.profile_and_hits(&file)?;
+        let (profile, hits) = meta.profile_and_hits(&file, pull.run.counts_buffers.take())?;
         Ok(Self {
             profile,
             digest: RecordsDigest::new(pull.run.seed, &file).encode(),

@@ -219,10 +219,9 @@ impl EndOfPull<'_> {
     ) -> anyhow::Result<KeyFigures> {
         let Some(current) = self.open.state.current() else { return Ok(KeyFigures::default()) };
         let PulledKey { entry, rules, now, .. } = self.key;
-        let build_group = &mut self.open.state.build_groups[current];
+        let build_group = &self.open.state.build_groups[current];
         let moved = if entry.came_in { Moved::Covered } else { build_group.moved };
         let id = build_group.id;
-        let own = build_group.sum.take();
         let question = RowQuestion {
             build_group: id,
             moved,
@@ -235,8 +234,11 @@ impl EndOfPull<'_> {
         let lives = match question.decide(&self.open.state) {
             RowDecision::Stands(shown) => return Ok(shown),
             RowDecision::Nothing => return Ok(KeyFigures::default()),
-            RowDecision::Sum(lives) => lives,
+            RowDecision::Sum(lives) => lives.into_iter().cloned().collect::<Vec<Life>>(),
         };
+        let build_group = &mut self.open.state.build_groups[current];
+        build_group.add_waiting()?;
+        let own = build_group.sum.take();
         let (sum, templates) = self.summed(own, &lives)?;
         let profile = sum.into_profile().at_distinct_places();
         let figures = GroupFigures {
@@ -256,7 +258,7 @@ impl EndOfPull<'_> {
     fn summed(
         &self,
         own: Option<ProfileSum>,
-        lives: &[&Life],
+        lives: &[Life],
     ) -> anyhow::Result<(ProfileSum, Vec<Arc<Template>>)> {
         // The templates are kept, so that lives of one structure share it.
         let mut templates = Vec::new();

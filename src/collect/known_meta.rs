@@ -61,12 +61,15 @@ impl KnownMeta {
 
     /// Returns the profile of counters of this meta.
     pub(crate) fn profile(&self, file: &CounterFile<'_>) -> Result<Profile, DataError> {
-        self.profile_and_hits(file).map(|(profile, _)| profile)
+        self.profile_and_hits(file, Vec::new()).map(|(profile, _)| profile)
     }
 
-    /// Returns the profile of counters of this meta, and [`CounterFile::hits`].
-    pub(crate) fn profile_and_hits(&self, file: &CounterFile<'_>) -> Result<(Profile, u64), DataError> {
-        let mut counts = Vec::new();
+    /// Returns the profile of counters of this meta, which are decoded into a buffer, and [`CounterFile::hits`].
+    pub(crate) fn profile_and_hits(
+        &self,
+        file: &CounterFile<'_>,
+        mut counts: Vec<u64>,
+    ) -> Result<(Profile, u64), DataError> {
         let hits = self.build.counts_into(file, &mut counts)?;
         if let Some(part) = &self.part {
             counts = part.counts(&counts);

@@ -3,11 +3,13 @@
 pub(crate) mod address_pull;
 pub(crate) mod asking;
 pub(crate) mod binary_answer;
+mod counts_buffers;
 pub(crate) mod end_of_pull;
 pub(crate) mod fault;
 pub(crate) mod fleet;
 pub(crate) mod fold;
 pub(crate) mod group_pull;
+mod grown_answer;
 mod hook_port;
 pub(crate) mod inbox;
 pub(crate) mod known_lives;

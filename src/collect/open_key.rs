@@ -228,6 +228,7 @@ impl OpenKey {
         store: &Store,
     ) -> anyhow::Result<()> {
         let build_group = &mut self.state.build_groups[index];
+        build_group.add_waiting()?;
         let Some(sum) = &mut build_group.sum else { return Ok(()) };
         let mut left = Vec::new();
         for &(structure, _) in &build_group.structures {

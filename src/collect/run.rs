@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, Weak};
 use anyhow::Context as _;
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::collect::counts_buffers::CountsBuffers;
 use crate::collect::known_meta::KnownMeta;
 use crate::collect::outcome::KeyResult;
 use crate::fleet::build_group::StructureIds;
@@ -89,6 +90,7 @@ pub(crate) struct PullRun<'a> {
     pub(crate) bytes: Arc<AtomicU64>,
     /// The memory for all answers that are decoded at the same time.
     pub(crate) memory: Arc<Memory>,
+    pub(crate) counts_buffers: CountsBuffers,
     pub(crate) structures: Mutex<StructureIds>,
     pub(crate) templates: Mutex<HashMap<StructureId, Weak<Template>>>,
     /// Metas and structures that were used last, the newest at the end. Several services often run one program, and a
@@ -151,6 +153,7 @@ impl<'a> PullRun<'a> {
             stopped,
             bytes: Arc::default(),
             memory: Memory::new(memory_bytes),
+            counts_buffers: CountsBuffers::default(),
             structures: Mutex::new(store.structures()?),
             templates: Mutex::default(),
             kept_metas: Mutex::default(),

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use crate::collect::address_pull::{AddressPull, KeyHandle};
 use crate::collect::asking::ask_again;
 use crate::collect::fault::AskError;
+use crate::collect::grown_answer;
 use crate::collect::known_lives::known_lives;
 use crate::collect::run::{PulledAnswer, StoreMessage};
 use crate::fleet::assignment::{self, AnswerBuild};
 use crate::fleet::build_group::{self, Claim};
 use crate::fleet::change::Change;
-use crate::fleet::counters;
+use crate::fleet::counters::{self, Growth};
 use crate::fleet::ids::{BuildGroupId, LifeId, StructureId};
 use crate::fleet::key_state::AddressAnswer;
 use crate::fleet::life::{self, DecidedAnswer, KnownLives, LifeChanges, LifeDecision};
@@ -18,7 +19,7 @@ use crate::fleet::process::Process;
 use crate::fleet::records::{LastAnswer, Life};
 use crate::fleet::row_decision::Moved;
 use crate::memory::Reservation;
-use crate::profile::{Build, Mode, Profile, Template, hit_fraction};
+use crate::profile::{Build, Mode, Profile, Template, decode_counts, hit_fraction};
 
 /// The stored counters of an open life.
 pub(crate) struct StoredCounts {
@@ -30,9 +31,9 @@ pub(crate) struct StoredCounts {
 pub(crate) struct BuildAssignment<'g> {
     pub(crate) key: KeyHandle<'g>,
     /// The answer is known to be of this key.
-    is_decided: bool,
+    pub(crate) is_decided: bool,
     /// Index of the build group in its key.
-    index: usize,
+    pub(crate) index: usize,
     pub(crate) build_group: BuildGroupId,
     pub(crate) structure: StructureId,
     /// The open life of the address in this group.
@@ -46,11 +47,19 @@ impl BuildAssignment<'_> {
     }
 }
 
+/// The stored counters of the open life that an answer may go on with, in comparison with the answer.
+enum OpenCounts {
+    /// The counters; `None` where there is no such life, or its counters cannot be read.
+    Decoded(Option<Vec<u64>>),
+    /// The answer certainly goes on with the life, so that they need not be decoded.
+    Grown(LifeId, Growth),
+}
+
 /// An answer with its build group and the stored counters of its open life.
 struct AssignedAnswer<'g> {
     answer: PulledAnswer,
     assignment: BuildAssignment<'g>,
-    stored: Option<Vec<u64>>,
+    stored: OpenCounts,
     /// Bytes of the new structures in the answer.
     learned_bytes: u64,
 }
@@ -67,9 +76,16 @@ pub(crate) fn take_in(
     let Some(assigned) = assign_steadily(pull, answer, counts, templates)? else { return Ok(()) };
     let AssignedAnswer { mut answer, assignment, stored, learned_bytes } = assigned;
     let reservation = answer.reservation.take();
-    let known = known_lives(pull, &answer, &assignment, stored)?;
     let key = assignment.key;
-    send(pull, answer, &assignment, known)?;
+    match stored {
+        OpenCounts::Grown(life, growth) => {
+            grown_answer::send(pull, answer, &assignment, (life, growth))?;
+        }
+        OpenCounts::Decoded(stored) => {
+            let known = known_lives(pull, &answer, &assignment, stored)?;
+            send(pull, answer, &assignment, known)?;
+        }
+    }
     if let Some(mut reservation) = reservation.filter(|_| learned_bytes > 0) {
         reservation.keep(learned_bytes);
         key.lock().keep(reservation);
@@ -98,8 +114,11 @@ fn assign_steadily<'g>(
             ));
             return Ok(None);
         };
-        let stored = stored_counts(pull, &assignment, &mut counts, profile.build.blocks().len())?;
-        let has_fallen = stored.as_ref().is_some_and(|stored| counters::fell(stored, &profile.counts));
+        let stored = open_counts(pull, &assignment, &mut counts, &answer)?;
+        let has_fallen = match &stored {
+            OpenCounts::Decoded(Some(stored)) => counters::fell(stored, &profile.counts),
+            OpenCounts::Decoded(None) | OpenCounts::Grown(..) => false,
+        };
         if has_fallen && !was_asked_again {
             was_asked_again = true;
             // The memory of the first answer is kept while the second one is read, so that the second one does not wait
@@ -173,23 +192,35 @@ fn owner<'g>(pull: &AddressPull<'g>, build: &Build) -> Option<KeyHandle<'g>> {
 }
 
 /// Reads the stored counters of the open life that an answer may go on with, unless they were read already.
-fn stored_counts(
+fn open_counts(
     pull: &AddressPull<'_>,
     assignment: &BuildAssignment<'_>,
     counts: &mut Option<StoredCounts>,
-    blocks: usize,
-) -> anyhow::Result<Option<Vec<u64>>> {
-    let Some(open) = &assignment.open else { return Ok(None) };
+    answer: &PulledAnswer,
+) -> anyhow::Result<OpenCounts> {
+    let Some(open) = &assignment.open else { return Ok(OpenCounts::Decoded(None)) };
     if let Some(counts) = counts.take().filter(|counts| counts.life == open.id) {
-        return Ok(Some(counts.counts));
+        return Ok(OpenCounts::Decoded(Some(counts.counts)));
     }
-    match pull.store.counts(open.id, blocks) {
+    let answered = &answer.profile.counts;
+    let read = pull.store.encoded_counts(open.id).and_then(|encoded| {
+        let Some(encoded) = encoded else { return Ok(OpenCounts::Decoded(None)) };
+        match counters::growth(&encoded, answered) {
+            Some(growth) if growth.has_moved && grown_answer::goes_on(pull, answer, open) => {
+                Ok(OpenCounts::Grown(open.id, growth))
+            }
+            _ => decode_counts(&encoded, answered.len())
+                .map(|counts| OpenCounts::Decoded(Some(counts)))
+                .map_err(|error| pull.store.damaged_counts(open.id, error)),
+        }
+    });
+    match read {
         // Counters that cannot be read stay unchanged, and the process gets a new life.
         Err(error) if error.is_of_one_value() => {
             assignment.key.note_fault(error.to_string());
-            Ok(None)
+            Ok(OpenCounts::Decoded(None))
         }
-        counts => Ok(counts?),
+        read => Ok(read?),
     }
 }
 

@@ -5,7 +5,7 @@
 //! except for noise: in `count` mode increments race, so a busy counter can fall a little, and a uint32
 //! wraps.
 
-use crate::profile::Mode;
+use crate::profile::{Mode, each_stored_count};
 
 /// The meaning of an answer for the life that was open.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +58,38 @@ pub(crate) fn hit_more(stored: &[u64], answered: &[u64]) -> bool {
     let (together, last) = stored.as_chunks::<TOGETHER>();
     let (together_now, last_now) = answered.as_chunks::<TOGETHER>();
     together.iter().zip(together_now).any(|(before, now)| hit(before, now)) || hit(last, last_now)
+}
+
+/// The change of counters that only grew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Growth {
+    /// A counter is higher than it was.
+    pub(crate) has_moved: bool,
+    /// A block is hit that was not.
+    pub(crate) hit_more: bool,
+}
+
+/// Compares an answer with the encoded counters that are stored of the same build; `None` unless they [only
+/// grew](only_grew), and for bytes that cannot be decoded.
+///
+/// Only the blocks that were hit are looked at one by one. Counters of a large program take far more memory when they are
+/// decoded, and each pass over that memory costs as much as the decoding.
+#[must_use]
+pub(crate) fn growth(stored: &[u8], answered: &[u64]) -> Option<Growth> {
+    let (mut all, mut grown, mut hit_before) = (0, 0, 0);
+    let decoded = each_stored_count(stored, answered.len(), |block, before| {
+        all |= before;
+        // A count of 32 bits that fell leaves a difference with the highest bit.
+        grown |= answered[block].wrapping_sub(before);
+        hit_before += 1;
+    });
+    if decoded.is_err() || all > LOW || grown >> 63 > 0 {
+        return None;
+    }
+    // No block that was hit is zero now, so the others are those that are hit for the first time.
+    let hit_now: u64 = answered.iter().map(|&count| u64::from(count > 0)).sum();
+    let hit_more = hit_now > hit_before;
+    Some(Growth { has_moved: hit_more || grown > 0, hit_more })
 }
 
 /// Compares an answer block by block with the counters that are stored of the same build.
@@ -122,6 +154,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::profile::encode_counts;
 
     fn continues(counts: &[u64]) -> Verdict {
         Verdict::Continues(counts.to_vec())
@@ -186,6 +219,19 @@ mod tests {
         })
     }
 
+    #[test]
+    fn growth_is_told_by_the_stored_bytes() {
+        let growth = |stored: &[u64], answered: &[u64]| growth(&encode_counts(stored), answered);
+        let grown = |has_moved, hit_more| Some(Growth { has_moved, hit_more });
+        assert_eq!(growth(&[0, 3, 0, 7], &[0, 3, 0, 7]), grown(false, false));
+        assert_eq!(growth(&[0, 3, 0, 7], &[0, 3, 0, 9]), grown(true, false));
+        assert_eq!(growth(&[0, 3, 0, 7], &[0, 3, 1, 7]), grown(true, true));
+        assert_eq!(growth(&[0, 3, 0, 7], &[5, 2, 0, 7]), None);
+        assert_eq!(growth(&[0, 1 << 32], &[0, 1 << 32]), None);
+        assert_eq!(growth(&[0, 3], &[0, 3, 0]), None, "counters of another build");
+        assert_eq!(super::growth(&[], &[1]), None);
+    }
+
     proptest! {
         #[test]
         fn counters_that_only_grew_are_judged_as_each_by_itself((stored, answered) in states()) {
@@ -196,6 +242,15 @@ mod tests {
             let is_short = |counts: &[u64]| counts.iter().all(|&count| count <= LOW);
             if is_short(&stored) && is_short(&answered) {
                 prop_assert_eq!(only_grew(&stored, &answered), !any_fell(&stored, &answered));
+            }
+            let grown = growth(&encode_counts(&stored), &answered);
+            if grown.is_some() {
+                prop_assert!(!any_fell(&stored, &answered));
+            }
+            // Counters that have 64 bits decide nothing, and not always at the same place.
+            if answered.iter().all(|count| count >> 63 == 0) {
+                let growth = Growth { has_moved: stored != answered, hit_more: hit_more(&stored, &answered) };
+                prop_assert_eq!(grown, only_grew(&stored, &answered).then_some(growth));
             }
             let hit_more_now = stored.iter().zip(&answered).any(|(&before, &now)| before == 0 && now > 0);
             prop_assert_eq!(hit_more(&stored, &answered), hit_more_now);

@@ -12,7 +12,7 @@ use super::change::Change;
 use super::ids::{BuildGroupId, IdSource, KeyId, LifeId, StructureId};
 use super::records::Life;
 use super::row_decision::Moved;
-use crate::profile::{Build, BuildConflict, Fingerprint, Mode, ProfileSum, Template};
+use crate::profile::{Build, BuildConflict, Fingerprint, Mode, ProfileSum, StoredSumError, Template};
 
 /// State of a key during a pull.
 #[derive(Default)]
@@ -46,14 +46,25 @@ pub(crate) struct PulledBuildGroup {
     pub(crate) id: BuildGroupId,
     pub(crate) status: BuildGroupStatus,
     pub(crate) structures: Vec<BuildRef>,
-    /// The sum of the counters in this run's answers, over a structure with at least the blocks of all of them.
+    /// The sum of the counters in this run's answers, over a structure with at least the blocks of all of them. Those that
+    /// wait are not in it yet.
     pub(crate) sum: Option<ProfileSum>,
+    /// Encoded counters of answers of this run, which are added when the sum is needed.
+    waiting: Vec<WaitingCounts>,
+    waiting_bytes: usize,
     /// Structures of this run's answers. They cannot move to another group before the run ends.
     answered: HashSet<StructureId>,
     /// Counters changed in this run.
     pub(crate) moved: Moved,
     /// The group was made in this run for an answer that may belong to another key.
     pub(crate) is_undecided: bool,
+}
+
+/// Encoded counters of an answer.
+struct WaitingCounts {
+    mode: Mode,
+    build: Arc<Build>,
+    counts: Box<[u8]>,
 }
 
 /// A structure with the fingerprint of its build.
@@ -251,6 +262,8 @@ impl PulledBuildGroup {
             status,
             structures: Vec::new(),
             sum: None,
+            waiting: Vec::new(),
+            waiting_bytes: 0,
             answered: HashSet::new(),
             moved: Moved::Nothing,
             is_undecided: false,
@@ -294,6 +307,30 @@ impl PulledBuildGroup {
     ) -> Result<(), BuildConflict> {
         self.sum.get_or_insert_with(|| ProfileSum::new(Arc::clone(build))).add(mode, build, counts)
     }
+
+    /// Adds encoded counters of an answer to the sum, later where they are few: most pulls need no sum. Those that wait
+    /// take at most the memory of a sum, however many replicas answer.
+    pub(crate) fn add_encoded(
+        &mut self,
+        mode: Mode,
+        build: &Arc<Build>,
+        counts: Box<[u8]>,
+    ) -> Result<(), StoredSumError> {
+        self.waiting_bytes += counts.len() + size_of::<WaitingCounts>();
+        self.waiting.push(WaitingCounts { mode, build: Arc::clone(build), counts });
+        let are_many = self.waiting_bytes > build.blocks().len() * size_of::<u64>();
+        if are_many { self.add_waiting() } else { Ok(()) }
+    }
+
+    /// Adds the counters that wait to the sum.
+    pub(crate) fn add_waiting(&mut self) -> Result<(), StoredSumError> {
+        self.waiting_bytes = 0;
+        for WaitingCounts { mode, build, counts } in self.waiting.drain(..) {
+            let sum = self.sum.get_or_insert_with(|| ProfileSum::new(Arc::clone(&build)));
+            sum.add_encoded(mode, &build, &counts)?;
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -301,6 +338,27 @@ mod tests {
     use super::*;
     use crate::fleet::build_group::BuildGroupStatus::{Aside, Current, Former};
     use crate::fleet::fixtures::{address, at, build, build_ref, life, state, words};
+    use crate::profile::encode_counts;
+
+    #[test]
+    fn counters_of_any_number_of_replicas_wait_in_less_memory_than_a_sum_takes() {
+        let files: Vec<String> = (0..100).map(|file| format!("f{file}")).collect();
+        let build = build(&files.join(" "));
+        let mut counts = vec![0; 100];
+        counts[7] = 3;
+        let mut group = PulledBuildGroup::new(BuildGroupId(1), Current);
+        for replicas in 1..100 {
+            group.add_encoded(Mode::Count, &build, encode_counts(&counts).into()).unwrap();
+            let waiting: usize = group.waiting.iter().map(|waiting| waiting.counts.len()).sum();
+            assert!(waiting + size_of_val(&*group.waiting) <= size_of_val(&*counts));
+            if replicas == 2 {
+                assert!(group.sum.is_none());
+            }
+        }
+        group.add_waiting().unwrap();
+        counts[7] = 99 * 3;
+        assert_eq!(group.sum.map(|sum| sum.into_profile().counts), Some(counts));
+    }
 
     #[test]
     fn a_build_that_joins_what_is_shown_brings_along_all_that_it_counted() {

@@ -10,12 +10,33 @@ use std::cmp::Ordering;
 use chrono::{DateTime, Utc};
 
 use super::counters::{Verdict, continues, fell, judge};
+use super::ids::LifeId;
 use super::process::Process;
+use super::records::Life;
 use super::shared_address;
 use crate::profile::Mode;
 
 /// Most lives with which an answer is compared, so that a crash loop does not cost a pull its time.
 pub(crate) const MOST_COMPARED: usize = 16;
+
+/// Tells whether an answer goes on with the open life of its build if its counters only grew. The life has to be the only
+/// one of its address, and nothing tells that the answer is old or of another process.
+///
+/// All other questions of a [`NamedAnswer`] are about further lives or about counters that fell.
+pub(crate) fn goes_on_if_grown(
+    life: &Life,
+    known: Option<&Process>,
+    answering: Option<&Process>,
+    mut here: impl Iterator<Item = LifeId>,
+) -> bool {
+    if life.is_mixture || life.closed_at.is_some() || here.any(|other| other != life.id) {
+        return false;
+    }
+    known.zip(answering).is_none_or(|(known, answering)| {
+        let is_old = known.read_at.zip(answering.read_at).is_some_and(|(last, read_at)| read_at < last);
+        known.may_be(answering) && !known.is_shared && !is_old
+    })
+}
 
 /// A stored life with the address and the build of an answer.
 #[derive(Clone, Copy, Debug)]
@@ -221,12 +242,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::fleet::counters::growth;
     use crate::fleet::fixtures::{self, at, print};
     use crate::fleet::left_pool::{LeftCounts, LeftPool, PulledOwner, may_be_before, may_be_of};
-    use crate::fleet::life::{KnownLives, LifeDecision, StoredLife};
+    use crate::fleet::life::{KnownLives, LifeDecision, RivalLives, StoredLife};
     use crate::fleet::process_snapshots::{SnapshotOrder, snapshot_order};
-    use crate::fleet::records::Life;
     use crate::fleet::snapshot::{ClockDoubt, LifeTimes, ResumedLife, beyond, larger, resumed};
+    use crate::profile::encode_counts;
 
     /// A process with this id that read its counters at this minute, if it tells it.
     fn process(pid: u32, minute: Option<i64>) -> Process {
@@ -627,8 +649,15 @@ mod tests {
             if known.is_shared && self.shared_at.is_none() {
                 self.shared_at = Some(self.total());
             }
+            let is_grown = !self.lives.is_empty() && self.is_grown(process, counts);
             let decision = known.decide(Mode::Atomic, counts.to_vec());
             let rivals = known.rivals(&decision);
+            if is_grown {
+                let (life, counts) = (LifeId(0), counts.to_vec());
+                let (is_reopened, has_moved, is_as_answered) = (false, true, true);
+                let grown = LifeDecision::Continues { life, counts, is_reopened, has_moved, is_as_answered };
+                assert_eq!((&decision, &rivals), (&grown, &RivalLives::default()), "not as a grown answer");
+            }
             for (place, rival) in rivals.lives.iter().enumerate() {
                 let life = &mut self.lives[usize::try_from(rival.id.0).unwrap()];
                 life.closed = Some(now);
@@ -677,6 +706,15 @@ mod tests {
             }
             let index = goes_on.unwrap_or(self.lives.len() - 1);
             self.settle_with(index, before.as_deref(), process.read_at.filter(|_| !is_late), now);
+        }
+
+        /// Tells whether an answer is taken in as one that grew, without all that is decided of the others.
+        fn is_grown(&self, process: &Process, counts: &[u64]) -> bool {
+            let life = self.stored(0).life;
+            let ids = (0..).map(LifeId).take(self.lives.len());
+            goes_on_if_grown(&life, Some(&self.lives[0].process), Some(process), ids)
+                && growth(&encode_counts(&self.lives[0].counts), counts)
+                    .is_some_and(|growth| growth.has_moved)
         }
 
         fn total(&self) -> Vec<u64> {

@@ -106,22 +106,26 @@ fn are_zero(counts: &[u64; 8]) -> bool {
 /// Decodes the bytes of [`encode_counts`]; `blocks` is the number of blocks of the build.
 pub(crate) fn decode_counts(bytes: &[u8], blocks: usize) -> Result<Vec<u64>, CodecError> {
     let mut counts = vec![0; blocks];
-    each_count(bytes, blocks, |at, count| counts[at] = count)?;
+    each_stored_count(bytes, blocks, |at, count| counts[at] = count)?;
     Ok(counts)
 }
 
 /// Adds the counters of [`encode_counts`] to sums, one for each block, which saturate at [`MAX_COUNT`]. The sums are of no
 /// use after an error.
 pub(super) fn add_counts(bytes: &[u8], sums: &mut [u64]) -> Result<(), CodecError> {
-    each_count(bytes, sums.len(), |at, count| {
+    each_stored_count(bytes, sums.len(), |at, count| {
         let sum = &mut sums[at];
         *sum = sum.saturating_add(count).min(MAX_COUNT);
     })
 }
 
-/// Calls a function with the place and the count of each block that was executed.
+/// Calls a function with the place and the count of each block that was executed, from the bytes of [`encode_counts`].
 #[inline]
-fn each_count(bytes: &[u8], blocks: usize, mut each: impl FnMut(usize, u64)) -> Result<(), CodecError> {
+pub(crate) fn each_stored_count(
+    bytes: &[u8],
+    blocks: usize,
+    mut each: impl FnMut(usize, u64),
+) -> Result<(), CodecError> {
     let mut input = Decoder { bytes, at: 0 };
     if input.byte()? != COUNTS_FORMAT {
         return Err(CodecError("unknown counter format"));

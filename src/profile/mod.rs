@@ -21,7 +21,9 @@ mod varint;
 mod write;
 
 pub(crate) use answer_digest::AnswerDigest;
-pub(crate) use codec::{CodecError, decode_build, decode_counts, encode_build, encode_counts};
+pub(crate) use codec::{
+    CodecError, decode_build, decode_counts, each_stored_count, encode_build, encode_counts,
+};
 pub use limits::{Limits, ParseError, ReadError};
 pub use merge::{BuildConflict, ProfileSum};
 pub(crate) use merge::{StoredSumError, add_all, mix};

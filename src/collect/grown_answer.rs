@@ -1,0 +1,72 @@
+//! An answer whose counters only grew, of a process that is certainly the one of the open life at its address. It is
+//! what a pull of binary counters meets most.
+//!
+//! Such an answer is taken in without the stored counters being decoded, and without a sum: its counters are encoded once
+//! for the database, and their sum is made at the end of the pull if a row needs it. What is stored is the same as on the
+//! way through [`known_lives`](crate::collect::known_lives).
+
+use crate::collect::address_pull::AddressPull;
+use crate::collect::run::{PulledAnswer, StoreMessage};
+use crate::collect::taking_in::BuildAssignment;
+use crate::fleet::change::Change;
+use crate::fleet::counters::Growth;
+use crate::fleet::ids::LifeId;
+use crate::fleet::key_state::AddressAnswer;
+use crate::fleet::named_answer::goes_on_if_grown;
+use crate::fleet::process::Process;
+use crate::fleet::records::{LastAnswer, Life};
+use crate::fleet::row_decision::Moved;
+use crate::profile::{Profile, encode_counts, hit_fraction};
+
+/// Tells whether an answer goes on with the open life of its build if its counters only grew. No file that was left may be
+/// of its process either, as such files are settled with the counters before and after an answer.
+pub(crate) fn goes_on(pull: &AddressPull<'_>, answer: &PulledAnswer, life: &Life) -> bool {
+    // Of an address of several keys, each has lives.
+    let Some(key) = pull.only_key() else { return false };
+    let open = key.lock();
+    let (known, answering) = (open.process(life.id), answer.process.as_ref());
+    let here = open.state.at(pull.address).map(|known| known.id);
+    goes_on_if_grown(life, known, answering, here)
+        && !answering.is_some_and(|process| open.has_left_by(process))
+}
+
+/// Sends the changes of an answer that [goes on](goes_on) with the open life of its assignment.
+pub(crate) fn send(
+    pull: &AddressPull<'_>,
+    answer: PulledAnswer,
+    assignment: &BuildAssignment<'_>,
+    (life, growth): (LifeId, Growth),
+) -> anyhow::Result<()> {
+    let &BuildAssignment { key, build_group, is_decided, .. } = assignment;
+    let id = key.entry.id;
+    let PulledAnswer { profile: Profile { mode, build, counts }, digest, process, .. } = answer;
+    let fraction = answer.fraction.unwrap_or_else(|| hit_fraction(&counts));
+    let to_remember = digest.map(|answer_digest| LastAnswer { fraction: fraction.clone(), answer_digest });
+    let at = pull.run.now;
+    let encoded = encode_counts(&counts);
+    pull.run.counts_buffers.give_back(counts);
+    // The encoder has made room for counters of any size.
+    let waiting: Box<[u8]> = encoded.as_slice().into();
+    let mut changes = vec![
+        Change::Unfinished(id),
+        Change::LifeMoved { id: life, mode, at, counts: encoded, answer: to_remember },
+    ];
+    let mut open = key.lock();
+    let process = process.map(|process| match open.process(life) {
+        Some(known) => Process { started_at: None, ..process.with_address_of(known) },
+        None => Process { started_at: None, ..process },
+    });
+    let to_store = process.filter(|process| open.process(life) != Some(process));
+    changes.extend(to_store.map(|process| Change::ProcessOf(life, process)));
+    let state = &mut open.state;
+    let pulled = &mut state.build_groups[assignment.index];
+    pulled.add_encoded(mode, &build, waiting)?;
+    pulled.moved = pulled.moved.max(if growth.hit_more { Moved::Covered } else { Moved::Counts });
+    state.replaced.insert(life);
+    state.touched = true;
+    state.bytes += answer.bytes;
+    let answered = AddressAnswer { build_group, build: build.fingerprint(), fraction, is_decided };
+    state.answered.insert(pull.address.to_owned(), answered);
+    pull.run.send(StoreMessage::Changes(Some(id), changes));
+    Ok(())
+}
