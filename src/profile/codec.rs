@@ -6,7 +6,7 @@
 //! [`super::Template`]).
 
 use super::answer_digest::checksum;
-use super::varint::{self, VarintFault, push};
+use super::varint::{self, Numbers, VarintFault, push};
 use super::{Block, Fingerprint, MAX_COUNT, Template};
 
 /// The error for stored bytes that were damaged or written by another version.
@@ -126,7 +126,7 @@ pub(crate) fn each_stored_count(
     blocks: usize,
     mut each: impl FnMut(usize, u64),
 ) -> Result<(), CodecError> {
-    let mut input = Decoder { bytes, at: 0 };
+    let mut input = Decoder::new(bytes);
     if input.byte()? != COUNTS_FORMAT {
         return Err(CodecError("unknown counter format"));
     }
@@ -181,7 +181,7 @@ pub(crate) fn encode_build(template: &Template) -> Vec<u8> {
 
 /// Decodes the bytes of [`encode_build`] into a template for reading answers.
 pub(crate) fn decode_build(bytes: &[u8]) -> Result<Template, CodecError> {
-    let mut input = Decoder { bytes, at: 0 };
+    let mut input = Decoder::new(bytes);
     let fingerprint = match input.byte()? {
         BUILD_WITHOUT_FINGERPRINT => None,
         BUILD_FORMAT => {
@@ -189,7 +189,7 @@ pub(crate) fn decode_build(bytes: &[u8]) -> Result<Template, CodecError> {
             if u64::from_le_bytes(*sum) != checksum(rest) {
                 return Err(CodecError("its checksum is wrong"));
             }
-            input.bytes = rest;
+            input = Decoder::new(&rest[1..]);
             Fingerprint::from_bytes(input.take(FINGERPRINT_BYTES)?)
         }
         _ => return Err(CodecError("unknown structure format")),
@@ -237,27 +237,25 @@ fn push_signed(out: &mut Vec<u8>, number: i64) {
 }
 
 struct Decoder<'a> {
-    bytes: &'a [u8],
-    at: usize,
+    bytes: Numbers<'a>,
 }
 
 impl<'a> Decoder<'a> {
+    fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes: Numbers::new(bytes) }
+    }
+
     fn byte(&mut self) -> Result<u8, CodecError> {
-        let byte = *self.bytes.get(self.at).ok_or(CodecError("cut short"))?;
-        self.at += 1;
-        Ok(byte)
+        Ok(self.take(1)?[0])
     }
 
     fn take(&mut self, len: usize) -> Result<&'a [u8], CodecError> {
-        let end = self.at.checked_add(len).ok_or(CodecError("cut short"))?;
-        let taken = self.bytes.get(self.at..end).ok_or(CodecError("cut short"))?;
-        self.at = end;
-        Ok(taken)
+        self.bytes.take(len).ok_or(CodecError("cut short"))
     }
 
     #[inline]
     fn number(&mut self) -> Result<u64, CodecError> {
-        match varint::read(self.bytes, &mut self.at) {
+        match self.bytes.next() {
             Ok(number) => Ok(number),
             Err(VarintFault::Short) => Err(CodecError("cut short")),
             Err(VarintFault::Long) => Err(CodecError("number out of bounds")),
@@ -278,7 +276,7 @@ impl<'a> Decoder<'a> {
     }
 
     fn end(&self) -> Result<(), CodecError> {
-        if self.at == self.bytes.len() { Ok(()) } else { Err(CodecError("more than expected")) }
+        if self.bytes.left() == 0 { Ok(()) } else { Err(CodecError("more than expected")) }
     }
 }
 

@@ -24,33 +24,76 @@ pub(super) fn push(out: &mut Vec<u8>, mut number: u64) {
     out.push(u8::try_from(number).expect("seven bits"));
 }
 
-/// Reads the number that begins at `at`, and moves `at` behind it. As in Go, bits beyond the 64th are dropped.
-#[inline]
-pub(super) fn read(bytes: &[u8], at: &mut usize) -> Result<u64, VarintFault> {
-    match read_word(bytes.get(*at..).unwrap_or_default()) {
-        Some((number, length)) => {
-            *at += length;
-            Ok(number)
+/// Bytes from which numbers are read one after another.
+///
+/// Several numbers are taken from each word that is loaded. If each were loaded by itself, the load of the next one would
+/// have to wait for the length of the one before.
+#[derive(Clone, Copy)]
+pub(super) struct Numbers<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    /// The bytes from `at` on, as far as they were loaded.
+    word: u64,
+    /// The highest bit of each byte of `word` that ends a number; 0 where the word has no whole number.
+    lasts: u64,
+}
+
+impl<'a> Numbers<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0, word: 0, lasts: 0 }
+    }
+
+    /// Returns the place of the next number.
+    pub(super) fn at(&self) -> usize {
+        self.at
+    }
+
+    /// Returns the number of bytes that were not read.
+    pub(super) fn left(&self) -> usize {
+        self.bytes.len() - self.at
+    }
+
+    /// Passes over bytes, and returns them; `None` if fewer are left.
+    pub(super) fn take(&mut self, len: usize) -> Option<&'a [u8]> {
+        let taken = self.bytes[self.at..].get(..len)?;
+        self.at += len;
+        self.lasts = 0;
+        Some(taken)
+    }
+
+    /// Reads a number. As in Go, bits beyond the 64th are dropped.
+    #[inline]
+    pub(super) fn next(&mut self) -> Result<u64, VarintFault> {
+        if self.lasts == 0 && !self.load() {
+            let (number, length) = read_long(&self.bytes[self.at..])?;
+            self.at += length;
+            return Ok(number);
         }
-        None => read_long(bytes, at),
+        let last = self.lasts.trailing_zeros();
+        let number = self.word & (u64::MAX >> (63 - last)) & !FOLLOWED;
+        // The shift is done in two steps, because a number may fill the word.
+        self.word = self.word >> last >> 1;
+        self.lasts = self.lasts >> last >> 1;
+        self.at += last as usize / 8 + 1;
+        Ok(joined(number))
+    }
+
+    /// Loads a word; tells whether it has a whole number.
+    #[inline]
+    fn load(&mut self) -> bool {
+        let Some(bytes) = self.bytes.get(self.at..).and_then(<[u8]>::first_chunk) else { return false };
+        self.word = u64::from_le_bytes(*bytes);
+        self.lasts = !self.word & FOLLOWED;
+        self.lasts != 0
     }
 }
 
-/// Reads a number; returns it with the number of its bytes. `None` where it has more than 8 bytes, or fewer than 8 are
-/// left.
+/// Joins the seven low bits of each byte.
 #[inline]
-fn read_word(bytes: &[u8]) -> Option<(u64, usize)> {
-    let word = u64::from_le_bytes(*bytes.first_chunk()?);
-    let lasts = !word & FOLLOWED;
-    if lasts == 0 {
-        return None;
-    }
-    // The bits up to the first byte that no other follows.
-    let number = word & (lasts ^ (lasts - 1)) & !FOLLOWED;
+fn joined(number: u64) -> u64 {
     let number = number & 0x007f_007f_007f_007f | (number & 0x7f00_7f00_7f00_7f00) >> 1;
     let number = number & 0x0000_3fff_0000_3fff | (number & 0x3fff_0000_3fff_0000) >> 2;
-    let number = number & 0x0000_0000_0fff_ffff | (number & 0x0fff_ffff_0000_0000) >> 4;
-    Some((number, lasts.trailing_zeros() as usize / 8 + 1))
+    number & 0x0000_0000_0fff_ffff | (number & 0x0fff_ffff_0000_0000) >> 4
 }
 
 /// Returns the bytes of a number as a word with the first one lowest, and how many they are; `None` if they are more than
@@ -69,15 +112,15 @@ pub(super) fn word(number: u64) -> Option<(u64, usize)> {
     Some((number | followed, bytes as usize))
 }
 
+/// Reads a number at the end of the bytes, or one that is too long for a word; returns it with the number of its bytes.
 #[cold]
-fn read_long(bytes: &[u8], at: &mut usize) -> Result<u64, VarintFault> {
+fn read_long(bytes: &[u8]) -> Result<(u64, usize), VarintFault> {
     let mut number = 0_u64;
-    for shift in (0..70).step_by(7) {
-        let byte = *bytes.get(*at).ok_or(VarintFault::Short)?;
-        *at += 1;
-        number |= u64::from(byte & 0x7f) << shift;
+    for length in 0..10 {
+        let byte = *bytes.get(length).ok_or(VarintFault::Short)?;
+        number |= u64::from(byte & 0x7f) << (7 * length);
         if byte < 0x80 {
-            return Ok(number);
+            return Ok((number, length + 1));
         }
     }
     Err(VarintFault::Long)
@@ -90,7 +133,7 @@ mod tests {
     use super::*;
 
     fn number(bytes: &[u8]) -> Result<u64, VarintFault> {
-        read(bytes, &mut 0)
+        Numbers::new(bytes).next()
     }
 
     #[test]
@@ -121,23 +164,38 @@ mod tests {
             for rest in [0, 0x7f, 0xff] {
                 let mut followed = bytes.clone();
                 followed.resize(bytes.len() + 8, rest);
-                assert_eq!(read_word(&followed), Some((number, bytes.len())), "{number}");
-                assert_eq!(read_long(&followed, &mut 0), Ok(number));
+                let mut numbers = Numbers::new(&followed);
+                assert_eq!((numbers.next(), numbers.at()), (Ok(number), bytes.len()), "{number}");
+                assert_eq!(read_long(&followed), Ok((number, bytes.len())));
             }
         }
         assert_eq!((word(1 << 56), word(u64::MAX)), (None, None));
-        assert_eq!((read_word(&[0x80; 9]), read_word(&[1; 7])), (None, None));
     }
 
     proptest! {
         #[test]
-        fn numbers_read_back_as_they_were_written(number in any::<u64>(), short in 0..300_u64) {
+        fn numbers_read_back_as_they_were_written(
+            numbers in prop::collection::vec(prop_oneof![0..300_u64, 0..1_u64 << 32, any::<u64>()], 0..40),
+            taken in 0..40_usize,
+        ) {
             let mut bytes = Vec::new();
-            push(&mut bytes, number);
-            push(&mut bytes, short);
-            let mut at = 0;
-            prop_assert_eq!((read(&bytes, &mut at), read(&bytes, &mut at)), (Ok(number), Ok(short)));
-            prop_assert_eq!(at, bytes.len());
+            let mut ends = vec![0];
+            for &number in &numbers {
+                push(&mut bytes, number);
+                ends.push(bytes.len());
+            }
+            let mut input = Numbers::new(&bytes);
+            for (index, &number) in numbers.iter().enumerate() {
+                prop_assert_eq!(input.at(), ends[index]);
+                if index == taken {
+                    // What was loaded before is of other bytes.
+                    let length = ends[index + 1] - ends[index];
+                    prop_assert_eq!(input.take(length), Some(&bytes[ends[index]..ends[index + 1]]));
+                } else {
+                    prop_assert_eq!(input.next(), Ok(number));
+                }
+            }
+            prop_assert_eq!((input.left(), input.next()), (0, Err(VarintFault::Short)));
         }
     }
 }

@@ -1,40 +1,37 @@
 //! Numbers and strings, read one after another from bytes that are at hand.
 
-use super::super::varint::{self, VarintFault};
+use super::super::varint::{Numbers, VarintFault};
 use super::error::DataFault;
 
-/// Bytes of which those before `at` were read.
+/// Bytes that are read one after another.
 #[derive(Clone, Copy)]
 pub(super) struct ByteReader<'a> {
-    bytes: &'a [u8],
-    at: usize,
+    bytes: Numbers<'a>,
     /// Bytes of the file before the first of these.
     base: usize,
 }
 
 impl<'a> ByteReader<'a> {
     pub(super) fn new(bytes: &'a [u8], base: usize) -> Self {
-        Self { bytes, at: 0, base }
+        Self { bytes: Numbers::new(bytes), base }
     }
 
     /// Returns the place in the file.
     pub(super) fn offset(&self) -> usize {
-        self.base + self.at
+        self.base + self.at()
     }
 
     /// Returns the place in these bytes.
     pub(super) fn at(&self) -> usize {
-        self.at
+        self.bytes.at()
     }
 
     pub(super) fn left(&self) -> usize {
-        self.bytes.len() - self.at
+        self.bytes.left()
     }
 
     pub(super) fn take(&mut self, len: usize) -> Result<&'a [u8], DataFault> {
-        let taken = self.bytes[self.at..].get(..len).ok_or(DataFault::Short)?;
-        self.at += len;
-        Ok(taken)
+        self.bytes.take(len).ok_or(DataFault::Short)
     }
 
     /// Splits off the next bytes, to be read on their own.
@@ -74,7 +71,7 @@ impl<'a> ByteReader<'a> {
     /// Reads an unsigned LEB128 number.
     #[inline]
     pub(super) fn uleb(&mut self) -> Result<u64, DataFault> {
-        match varint::read(self.bytes, &mut self.at) {
+        match self.bytes.next() {
             Ok(number) => Ok(number),
             Err(VarintFault::Short) => Err(DataFault::Short),
             Err(VarintFault::Long) => Err(DataFault::LongNumber),
