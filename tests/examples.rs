@@ -129,7 +129,7 @@ fn is_time(field: &str, range: &RangeInclusive<u32>) -> bool {
 }
 
 /// Splits a line of a user's crontab into its times and its command.
-fn cron_line(line: &str) -> Option<([&str; 5], &str)> {
+pub(crate) fn cron_line(line: &str) -> Option<([&str; 5], &str)> {
     let ranges = [0..=59, 0..=23, 1..=31, 1..=12, 0..=7];
     let mut rest = line;
     let mut times = [""; 5];
@@ -924,8 +924,8 @@ fn the_image_has_what_the_manifests_take_from_it() {
             assert_eq!(container["image"], *tag, "{name}");
         }
     }
-    // The README shows the command that builds the image.
-    let readme = fs::read_to_string(project_path("README.md")).unwrap();
+    // The page about installing shows the commands that build the image.
+    let readme = fs::read_to_string(project_path("docs/install.md")).unwrap();
     let comment = text.replace("#     ", "");
     for line in ["rustup target add ", "cargo build --release --locked --target "] {
         let line = comment.lines().find(|it| it.starts_with(line)).expect("how it is built");

@@ -46,6 +46,7 @@ mod page_script;
 mod places;
 mod prune;
 mod pull;
+mod readme;
 mod real_cover;
 mod rebuilds;
 mod report;

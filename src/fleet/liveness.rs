@@ -103,8 +103,8 @@ pub(crate) struct LivenessRules {
     pub any: Confirmation,
 }
 
-/// The rules that the README promises: 2 runs over 5 minutes where the host refuses the connection, else 3 over half an
-/// hour.
+/// The rules that the man page of `prune` promises: 2 runs over 5 minutes where the host refuses the connection, else 3
+/// over half an hour.
 impl Default for LivenessRules {
     fn default() -> Self {
         let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
