@@ -43,6 +43,7 @@ mod modules;
 mod named_processes;
 mod odd_sources;
 mod page_script;
+mod pictures;
 mod places;
 mod prune;
 mod pull;

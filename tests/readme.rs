@@ -48,7 +48,7 @@ fn blocks(page: &str, language: &str) -> Vec<String> {
 }
 
 /// Makes the repository of the echo service, with two commits.
-fn echo_repository() -> Source {
+pub(crate) fn echo_repository() -> Source {
     let file = |name: &str| fs::read(project_path("examples/echo/") + name).unwrap();
     let names = ["go.mod", "main.go", "handlers/handlers.go", "handlers/visits.go", "textutil/textutil.go"];
     let texts = names.map(|name| (name, file(name)));

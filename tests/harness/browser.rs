@@ -297,10 +297,15 @@ impl Browser {
         self.accessible_texts("document.activeElement").swap_remove(0)
     }
 
+    /// Returns a picture of what the window shows, as PNG.
+    pub(crate) fn screenshot(&mut self) -> Vec<u8> {
+        let picture = self.call("Page.captureScreenshot", &json!({"format": "png"}));
+        STANDARD.decode(picture["data"].as_str().unwrap()).unwrap()
+    }
+
     /// Saves a screenshot for people, in the folder `pages` of the temporary files of the build.
     pub(crate) fn take_screenshot(&mut self, name: &str) {
-        let picture = self.call("Page.captureScreenshot", &json!({"format": "png"}));
-        let picture = STANDARD.decode(picture["data"].as_str().unwrap()).unwrap();
+        let picture = self.screenshot();
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("pages");
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join(format!("{name}.png")), picture).unwrap();
