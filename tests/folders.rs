@@ -275,6 +275,40 @@ fn a_service_known_only_from_a_folder_is_listed_whatever_its_name() {
     assert_eq!(world.stored(ODD_SERVICE), textfmt("count"));
 }
 
+/// Returns the rows of the table that a pull prints, without its heading and its summary.
+fn rows(output: &Output) -> Vec<&str> {
+    let (table, _) = output.stdout.rsplit_once("pulled ").expect(&output.stdout);
+    table.lines().skip(1).collect()
+}
+
+#[test]
+fn a_service_that_only_left_files_has_a_row_with_what_became_of_them() {
+    let world = World::new();
+    let folder = world.folder(SERVICE);
+    let pull = |code: i32| world.run(&["pull", APP]).assert_code(code);
+    copy(&data("count", ""), &folder);
+    let first = pull(0);
+    assert_eq!(
+        first.stdout.lines().next().unwrap(),
+        "SERVICE                            TOTAL  CHANGE  REPLICAS  INBOX       RESULT"
+    );
+    assert_eq!(rows(&first), [format!("{SERVICE}  79.2%  -       0 of 0    3 taken in  changed")]);
+    // Copies of the files bring nothing new.
+    copy(&data("count", "covcounters"), &folder);
+    let copies = pull(0);
+    assert_eq!(rows(&copies), [format!("{SERVICE}  -      -       -         3 known  unchanged")]);
+    assert!(!copies.stderr.contains("not pulled"), "{}", copies.stderr);
+    fs::write(folder.join("covcounters.2580f4b65340bc2b63474139d103ae37.1.1"), "no counters").unwrap();
+    let bad = pull(3);
+    assert_eq!(rows(&bad), [format!("{SERVICE}  -      -       -         1 set aside  -")]);
+    bad.assert_stderr_contains("not pulled, no center lists it; to pull a process of it, add --address URL");
+    // A run that nobody watches has no table.
+    copy(&data("count", "covcounters"), &folder);
+    assert!(world.run_pull(0).stdout.starts_with("pulled 0 services"));
+    copy(&data("count", "covcounters"), &folder);
+    assert_eq!(rows(&world.run(&["pull", "--force"]).assert_code(0)).len(), 1);
+}
+
 #[test]
 fn files_that_are_not_there_yet_wait_and_bad_is_no_service() {
     let world = World::new();

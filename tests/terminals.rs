@@ -9,6 +9,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
 use crate::harness::{NEXT_ECHO, World, echo};
+use crate::sim::BinaryProgram;
 
 const COMMIT: &str = "64c8138b597865b650797c142a928739a82bc9a3";
 const SERVICE: &str = "staging_th_apa_goc_echoserver_master_64c8138b597865b650797c142a928739a82bc9a3";
@@ -82,6 +83,30 @@ fn tables_fit_a_terminal_and_show_commits_names_and_addresses_whole() {
         assert!(prune.contains(SERVICE), "{prune}");
     }
     drop(agent);
+}
+
+#[test]
+fn a_terminal_shows_a_row_for_each_service_that_left_files() {
+    let world = World::new();
+    let blocks = "example.com/echo/main.go:1.1,2.2 1\n";
+    world.leave_file(SERVICE, &BinaryProgram::from_profile(blocks), "7.1", &[1]);
+    std::fs::write(world.folder("checkout").join("covcounters.a.7.1"), "no counters").unwrap();
+    let (code, pulled) = run_at(&world, 80, &["pull"]);
+    assert_eq!(code, Some(3));
+    let table = pulled.rsplit_once("pulled ").unwrap().0;
+    assert_fits(table, 80);
+    let lines: Vec<&str> = table.lines().map(str::trim_end).collect();
+    assert_eq!(
+        lines,
+        [
+            "SERVICE",
+            "    TOTAL   CHANGE  REPLICAS  INBOX        RESULT",
+            "checkout",
+            "    -       -       -         1 set aside  -",
+            SERVICE,
+            "    100.0%  -       0 of 0    1 taken in   changed",
+        ]
+    );
 }
 
 #[test]

@@ -236,6 +236,15 @@ pub(crate) struct PlannedPull<'s> {
     selection: Selection,
 }
 
+impl<'s> PlannedPull<'s> {
+    /// Returns the services that a person named, that nobody lists, and of which the inbox had no data.
+    pub(crate) fn named_offline(&self, inbox: &InboxOutcome) -> impl Iterator<Item = &WaitingKey<'s>> {
+        let is_named = matches!(self.selection, Selection::Named(_));
+        let waiting = self.plan.waiting.iter().filter(move |_| is_named);
+        waiting.filter(|waiting| waiting.until.is_none() && !inbox.took_in_of(waiting.entry.id))
+    }
+}
+
 /// Decides the services to pull and the addresses to ask.
 pub(crate) fn plan<'s>(
     inputs: &PullInputs<'_>,
@@ -272,7 +281,9 @@ pub(crate) struct PullOutcome<'s> {
     pub(crate) planned: usize,
     /// Keys that were not pulled.
     pub(crate) waiting: Vec<WaitingKey<'s>>,
-    /// A person named a service that no center lists.
+    /// The keys that a person asked for.
+    pub(crate) selection: Selection,
+    /// A person named a service that nobody lists, and the inbox had no data of it.
     pub(crate) is_named_offline: bool,
     pub(crate) stop: Option<StopReason>,
     pub(crate) inbox: InboxOutcome,
@@ -292,6 +303,7 @@ pub(crate) fn pull<'s>(
 ) -> Result<PullOutcome<'s>> {
     let Adapters { signals, store, deadline, .. } = inputs.adapters;
     let StartedPull { fleet, inbox, shared, received, mut writer } = started_pull;
+    let is_named_offline = planned.named_offline(&inbox).next().is_some();
     let PlannedPull { plan, selection } = planned;
     let (ids, stopped) = (shared.ids, shared.stopped);
 
@@ -315,13 +327,12 @@ pub(crate) fn pull<'s>(
         mended.stopped_by = ended.err().map(Into::into);
     }
     let planned = plan.pulls.iter().map(|group| group.keys.len()).sum();
-    let is_offline = |waiting: &WaitingKey<'_>| waiting.until.is_none();
-    let is_named_offline = matches!(selection, Selection::Named(_)) && plan.waiting.iter().any(is_offline);
     Ok(PullOutcome {
         fleet,
         pulled,
         planned,
         waiting: plan.waiting,
+        selection,
         is_named_offline,
         stop,
         inbox,

@@ -20,6 +20,17 @@ pub(crate) enum Selection {
     Named(BTreeSet<KeyId>),
 }
 
+impl Selection {
+    /// Tells whether a person asked for this key, due or not.
+    pub(crate) fn asks_for(&self, key: KeyId) -> bool {
+        match self {
+            Self::Due => false,
+            Self::Forced => true,
+            Self::Named(keys) => keys.contains(&key),
+        }
+    }
+}
+
 /// The work of a run.
 pub(crate) struct PullPlan<'a> {
     /// Groups to be pulled, the most overdue first.

@@ -283,8 +283,10 @@ impl<'i> FolderReader<'_, 'i, '_, '_> {
         if kind == LeftKind::Meta && !self.named_metas.insert(file.clone()) {
             return;
         }
-        let service = Some(folder.names.service.clone());
-        self.outcome.results.push(SnapshotResult { file, kind, service, captured_at, outcome });
+        let service = &folder.names.service;
+        let key = self.cache.entries.get(service).map(|index| self.reader.fleet.entries[*index].id);
+        let service = Some(service.clone());
+        self.outcome.results.push(SnapshotResult { file, kind, service, key, captured_at, outcome });
     }
 
     /// Reads a counter file, and finds its meta.

@@ -27,6 +27,7 @@ use std::path::PathBuf;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::config::{Config, InboxOwner};
+use crate::fleet::ids::KeyId;
 use crate::fleet::snapshot::{self, BadSnapshot, SnapshotHead};
 use crate::io::users;
 use crate::io::workdir::data_folder::{DataFolder, data_folders};
@@ -53,6 +54,8 @@ pub(crate) struct SnapshotResult {
     pub(crate) kind: LeftKind,
     /// The service as the head or the folder names it; `None` when the head cannot be read.
     pub(crate) service: Option<String>,
+    /// The key to which its data belongs, where that is known.
+    pub(crate) key: Option<KeyId>,
     /// The time at which the counters were read, as the file tells it.
     pub(crate) captured_at: Option<DateTime<Utc>>,
     pub(crate) outcome: SnapshotOutcome,
@@ -88,6 +91,12 @@ pub(crate) enum SnapshotOutcome {
     Stuck(String),
     /// The file was moved away.
     Bad(String),
+}
+
+impl SnapshotOutcome {
+    fn is_stored(&self) -> bool {
+        matches!(self, Self::Merged | Self::Known | Self::TakenBefore | Self::OtherBuild(_))
+    }
 }
 
 /// A file whose head was read.
@@ -154,10 +163,12 @@ impl InboxOutcome {
 
     /// Tells whether the data of a file is stored, since this run or an earlier one.
     pub(crate) fn took_in_any(&self) -> bool {
-        use SnapshotOutcome::{Known, Merged, OtherBuild, TakenBefore};
-        self.results
-            .iter()
-            .any(|result| matches!(result.outcome, Merged | Known | TakenBefore | OtherBuild(_)))
+        self.results.iter().any(|result| result.outcome.is_stored())
+    }
+
+    /// Tells whether the data of a file of this key is stored.
+    pub(crate) fn took_in_of(&self, key: KeyId) -> bool {
+        self.results.iter().any(|result| result.key == Some(key) && result.outcome.is_stored())
     }
 }
 
@@ -365,6 +376,6 @@ impl SnapshotResult {
     fn of_snapshot(file: &InboxFile, head: Option<SnapshotHead>, outcome: SnapshotOutcome) -> Self {
         let (service, captured_at) = head.map(|head| (head.service, head.captured_at)).unzip();
         let file = file.path().display().to_string();
-        Self { file, kind: LeftKind::Snapshot, service, captured_at, outcome }
+        Self { file, kind: LeftKind::Snapshot, service, key: None, captured_at, outcome }
     }
 }

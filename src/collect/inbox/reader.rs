@@ -25,7 +25,7 @@ use crate::config::InboxOwner;
 use crate::fleet::assignment::Assignment;
 use crate::fleet::build_group::BuildGroupStatus;
 use crate::fleet::change::Change;
-use crate::fleet::ids::{BuildGroupId, StructureId};
+use crate::fleet::ids::{BuildGroupId, KeyId, StructureId};
 use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::process::Process;
 use crate::fleet::services::Fleet;
@@ -74,8 +74,8 @@ struct SnapshotAnswer {
 
 /// The result of handling a snapshot.
 enum TakeInResult {
-    /// The snapshot is stored, so its file can be removed.
-    Stored(SnapshotOutcome),
+    /// The snapshot of this key is stored, so its file can be removed.
+    Stored(Option<KeyId>, SnapshotOutcome),
     /// The snapshot is not taken in.
     Refused(WhyRefused),
 }
@@ -123,16 +123,16 @@ impl InboxReader<'_, '_, '_> {
                 continue;
             }
             let head = Some(snapshot.head.clone());
-            let of_one = match self.take_one(snapshot, cache) {
+            let (key, of_one) = match self.take_one(snapshot, cache) {
                 Err(error) if FaultScope::from_error(&error) == FaultScope::Service => {
                     // The state of the key may have changed by a snapshot that was not taken in.
                     cache.open = None;
-                    SnapshotOutcome::Stuck(format!("{error:#}"))
+                    (None, SnapshotOutcome::Stuck(format!("{error:#}")))
                 }
                 handled => match handled? {
-                    TakeInResult::Stored(of_one) => {
+                    TakeInResult::Stored(key, of_one) => {
                         done.push(&snapshot.file);
-                        of_one
+                        (key, of_one)
                     }
                     TakeInResult::Refused(reason) => {
                         refused.push(RefusedFile { file: snapshot.file.clone(), head, reason });
@@ -140,7 +140,8 @@ impl InboxReader<'_, '_, '_> {
                     }
                 },
             };
-            outcome.results.push(SnapshotResult::of_snapshot(&snapshot.file, head, of_one));
+            let result = SnapshotResult::of_snapshot(&snapshot.file, head, of_one);
+            outcome.results.push(SnapshotResult { key, ..result });
         }
         self.writer.commit()?;
         outcome.results.extend(refuse(refused, self.run.now));
@@ -155,15 +156,16 @@ impl InboxReader<'_, '_, '_> {
 
     fn take_one(&mut self, snapshot: &Snapshot, cache: &mut KeyCache) -> Result<TakeInResult> {
         let head = &snapshot.head;
-        let identity = head.identity();
-        if self.store.is_taken(&identity)? {
-            return Ok(TakeInResult::Stored(SnapshotOutcome::TakenBefore));
-        }
         let fields = head.fields.clone().map(ServiceFields::from_list);
         let named = match &fields {
             None => cache.entries.get(&head.service).copied().or_else(|| self.entry_named(&head.service)),
             Some(fields) => self.entry_of(fields),
         };
+        let identity = head.identity();
+        if self.store.is_taken(&identity)? {
+            let key = named.map(|index| self.fleet.entries[index].id);
+            return Ok(TakeInResult::Stored(key, SnapshotOutcome::TakenBefore));
+        }
         let known: Vec<Arc<Template>> = match named {
             Some(entry) => {
                 let open_key = self.open_key(entry, &mut cache.open)?;
@@ -212,11 +214,12 @@ impl InboxReader<'_, '_, '_> {
             .state
             .current()
             .is_some_and(|current| open_key.state.build_groups[current].id == build_group);
-        Ok(TakeInResult::Stored(match has_moved {
+        let outcome = match has_moved {
             _ if !is_shown => SnapshotOutcome::OtherBuild(profile.build.fingerprint()),
             true => SnapshotOutcome::Merged,
             false => SnapshotOutcome::Known,
-        }))
+        };
+        Ok(TakeInResult::Stored(Some(entry.id), outcome))
     }
 
     /// Returns the stored state of a key; `open` keeps the last one.

@@ -8,11 +8,12 @@ use crate::collect::inbox::SnapshotOutcome::{
 };
 use crate::collect::inbox::{BadInbox, InboxContents, InboxOutcome, LeftKind, SnapshotResult};
 use crate::collect::outcome::{KeyOutcome, KeyResult, WhyQuarantined};
-use crate::collect::pull::{PullOutcome, TidiedRoot};
+use crate::collect::pull::{PlannedPull, PullOutcome, TidiedRoot};
 use crate::commands::notices::{tell_cut_lists, tell_left, tell_mended, tell_swept};
-use crate::commands::pull::output::by_name;
+use crate::commands::pull::table::by_name;
 use crate::commands::targets::{tell_sources, unlisted};
 use crate::commands::{Context, Level, fail, inform, say, show, warn};
+use crate::fleet::ids::KeyId;
 use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::plan::WaitingKey;
 use crate::fleet::services::Fleet;
@@ -159,10 +160,15 @@ pub(super) fn tell_not_removed(inbox: &InboxOutcome) {
     }
 }
 
-/// Prints each service that is not pulled, with `--verbose`.
-pub(super) fn tell_waiting(waiting: &[WaitingKey<'_>], context: &Context) {
-    for waiting in waiting {
-        context.explain(not_pulled(waiting, context));
+/// Prints each service that a person named and nothing lists; with `--verbose`, also the others that are not pulled.
+pub(super) fn tell_waiting(planned: &PlannedPull<'_>, inbox: &InboxOutcome, context: &Context) {
+    let in_vain: Vec<KeyId> = planned.named_offline(inbox).map(|waiting| waiting.entry.id).collect();
+    for waiting in &planned.plan.waiting {
+        let said = not_pulled(waiting, context);
+        match in_vain.contains(&waiting.entry.id) {
+            true => warn(format_args!("{said}; to pull a process of it, add --address URL")),
+            false => context.explain(said),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 mod messages;
 mod output;
 mod raw;
+mod table;
 pub(crate) mod to_inbox;
 
 use std::collections::BTreeSet;
@@ -351,7 +352,7 @@ fn pull(
             .inspect_err(|_| messages::tell_inboxes(&started_pull.inbox, context))?;
     }
     let planned = collect::pull::plan(inputs, request, started_pull.fleet)?;
-    messages::tell_waiting(&planned.plan.waiting, context);
+    messages::tell_waiting(&planned, &started_pull.inbox, context);
     let mut outcome = collect::pull::pull(inputs, request, started_pull, planned)?;
     messages::tell_house_keeping(&outcome, context);
     if let Some(error) = outcome.mended.stopped_by.take() {

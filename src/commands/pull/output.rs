@@ -1,16 +1,17 @@
-//! The output of a pull on stdout: a line for each service on a terminal or with `--verbose`, and one line under cron.
+//! The output of a pull on stdout: JSON, or a table of services with a summary.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::time::Duration;
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
-use comfy_table::{Cell, Color};
+use comfy_table::Cell;
 use indicatif::HumanBytes;
 use serde::Serialize;
 use serde_json::json;
 
+use super::table::{self, by_name};
 use crate::address::shown_url;
 use crate::cli::Format;
 use crate::collect::inbox::{SnapshotOutcome, SnapshotResult};
@@ -21,22 +22,12 @@ use crate::commands::table::Column;
 use crate::commands::targets::unlisted;
 use crate::commands::{Context, show};
 use crate::coverage::Coverage;
-use crate::fleet::ids::KeyId;
 use crate::fleet::key_entry::{KeyEntry, ServiceName};
 use crate::fleet::pending::PendingAdoption;
 use crate::fleet::plan::{GroupKey, PullPlan, WaitingKey};
 use crate::fleet::service_state::ServiceState;
 use crate::io::store::Damage;
 use crate::phrases::{NOTHING, moment};
-
-/// Columns of the table of a run.
-const COLUMNS: [Column; 5] = [
-    Column::above("SERVICE"),
-    Column::new("TOTAL"),
-    Column::new("CHANGE"),
-    Column::new("REPLICAS"),
-    Column::wrapped("RESULT"),
-];
 
 /// Columns of the table of a dry run.
 const PLAN_COLUMNS: [Column; 4] =
@@ -65,70 +56,10 @@ pub(crate) fn print(
         }
         Format::Text if context.is_quiet => Ok(()),
         Format::Text => {
-            let is_asked_for = |(_, pulled): &(&KeyEntry, &KeyResult)| {
-                pulled.outcome != KeyOutcome::NotDue
-                    && (context.environment.stdout_is_terminal || is_named(pulled))
-            };
-            let rows: Vec<(&KeyEntry, &KeyResult)> = pulled.into_iter().filter(is_asked_for).collect();
-            if !rows.is_empty() {
-                table(&rows, context)?;
-            }
+            table::print(&pulled, outcome, context)?;
             writeln!(io::stdout(), "{summary}")?;
             Ok(())
         }
-    }
-}
-
-/// Returns each result with its key, in the order of their names.
-pub(super) fn by_name<'a>(
-    pulled: &'a [KeyResult],
-    entries: &'a [KeyEntry],
-) -> Vec<(&'a KeyEntry, &'a KeyResult)> {
-    let by_id: HashMap<KeyId, &KeyEntry> = entries.iter().map(|entry| (entry.id, entry)).collect();
-    let entry = |pulled: &KeyResult| *by_id.get(&pulled.key).expect("only keys of the fleet are pulled");
-    let mut sorted: Vec<_> = pulled.iter().map(|pulled| (entry(pulled), pulled)).collect();
-    sorted.sort_by(|(a, _), (b, _)| names(a).cmp(names(b)));
-    sorted
-}
-
-fn names(entry: &KeyEntry) -> impl Iterator<Item = &str> {
-    entry.members.iter().map(|member| member.name.as_str())
-}
-
-fn is_named(pulled: &KeyResult) -> bool {
-    use crate::fleet::schedule::DueReason;
-    matches!(pulled.reason, DueReason::Named | DueReason::Forced)
-}
-
-fn table(rows: &[(&KeyEntry, &KeyResult)], context: &Context) -> Result<()> {
-    let cells = |(entry, pulled): &(&KeyEntry, &KeyResult)| {
-        let replicas = format!("{} of {}", pulled.answered, pulled.known);
-        let result = match pulled.outcome {
-            KeyOutcome::Changed => show::colored(context, "changed", Color::Green),
-            KeyOutcome::Unchanged | KeyOutcome::NotDue => show::cell("unchanged"),
-            KeyOutcome::NothingAnswered => show::colored(context, "nothing answered", Color::Red),
-            KeyOutcome::NotStored | KeyOutcome::Refused => show::colored(context, "not stored", Color::Red),
-        };
-        [
-            show::cell(&names(entry).collect::<Vec<_>>().join(" ")),
-            show::cell(&total(pulled.coverage)),
-            show::cell(&difference(pulled)),
-            show::cell(&replicas),
-            result,
-        ]
-    };
-    show::print_table(context, &COLUMNS, rows, cells)?;
-    Ok(())
-}
-
-fn total(coverage: Option<Coverage>) -> String {
-    coverage.map(|coverage| coverage.to_string()).unwrap_or_default()
-}
-
-fn difference(pulled: &KeyResult) -> String {
-    match (pulled.coverage, pulled.before) {
-        (Some(now), Some(before)) if now != before => now.since(before).to_string(),
-        _ => String::new(),
     }
 }
 
