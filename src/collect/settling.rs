@@ -105,6 +105,16 @@ impl LeftLife<'_> {
     }
 }
 
+/// A life with counts that are added to the sums of this run.
+struct SettledLife {
+    id: LifeId,
+    mode: Mode,
+    group: BuildGroupId,
+    structure: StructureId,
+    surplus: Vec<u64>,
+    changes: Vec<Change>,
+}
+
 /// Decides how much of what processes left is counted beside the pulled lives, and adds it to the sums of this run.
 pub(crate) fn settle(
     open: &mut OpenKey,
@@ -134,12 +144,13 @@ pub(crate) fn settle(
         for ((of, counts), surplus) in left.iter().zip(&pool.left).zip(pool.surpluses()) {
             let changes = changes(of, counts, &surplus);
             if !changes.is_empty() {
-                settled.push((group, structure, of.life.id, of.life.mode, surplus, changes));
+                let Life { id, mode, .. } = *of.life;
+                settled.push(SettledLife { id, mode, group, structure, surplus, changes });
             }
         }
     }
     let mut all = Vec::new();
-    for (group, structure, id, mode, surplus, changes) in settled {
+    for SettledLife { id, mode, group, structure, surplus, changes } in settled {
         all.extend(changes);
         let template = run.template(store, structure)?;
         let groups = &mut open.state.build_groups;

@@ -214,7 +214,7 @@ impl KnownLives {
             }
         };
         let mut left = beyond(&then, &beyond(decision.counts(), &before));
-        left.iter_mut().zip(&rest).for_each(|(count, rest)| *count = count.saturating_add(*rest));
+        add_all(&mut left, &rest);
         if others.is_empty() && left == then && life.is_mixture {
             return RivalLives::default();
         }

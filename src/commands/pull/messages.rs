@@ -48,8 +48,8 @@ pub(super) fn tell_tidied(tidied: &TidiedRoot, workdir: &Workdir) {
     }
 }
 
-/// Prints the inboxes that could not be read, and the coverage files at a wrong level of the others.
-pub(super) fn tell_bad_inboxes(contents: &InboxContents) {
+/// Prints what is not taken in: inboxes that could not be read, and the coverage files at a wrong level of the others.
+pub(super) fn tell_left_outside(contents: &InboxContents) {
     for bad in &contents.bad_inboxes {
         match bad {
             BadInbox::Missing(folder) => fail(format_args!("inbox {:?} does not exist", folder.display())),

@@ -336,7 +336,7 @@ fn pull(
     messages::tell_tidied(&tidied, &context.workdir);
     collect::pull::remember_told(inputs, &tidied)?;
     let mut sources = collect::pull::gather(inputs, request, sources.given)?;
-    messages::tell_bad_inboxes(&sources.inbox);
+    messages::tell_left_outside(&sources.inbox);
     // An address by hand needs nobody who lists it.
     let is_by_hand = request.address.is_some();
     let may_take_in = sources.inbox.has_any();

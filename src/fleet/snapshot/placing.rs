@@ -9,7 +9,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::fleet::counters::{Verdict, judge};
-use crate::profile::Mode;
+use crate::profile::{Mode, add_all};
 
 /// The largest expected difference between the clocks of two hosts.
 const SLACK: TimeDelta = TimeDelta::seconds(60);
@@ -240,7 +240,7 @@ pub(crate) fn resumed<E>(
         }
         let Some(then) = counts_of(index)? else { continue };
         let Verdict::Continues(counts) = judge(mode, &then, answered) else { continue };
-        sum.iter_mut().zip(&then).for_each(|(sum, count)| *sum = sum.saturating_add(*count));
+        add_all(&mut sum, &then);
         largest = larger(&largest, &then);
         smallest.iter_mut().zip(&then).for_each(|(smallest, count)| *smallest = (*smallest).min(*count));
         let added = counts.iter().zip(&then).map(|(now, then)| u128::from(now - then)).sum();
@@ -337,7 +337,7 @@ fn place_by_times<E>(
             }
             _ => {}
         }
-        counted.iter_mut().zip(&then).for_each(|(sum, count)| *sum = sum.saturating_add(*count));
+        add_all(&mut counted, &then);
     }
     Ok(match best {
         None | Some((_, LifeMatch::Held)) => SnapshotPlace::Own(counts.to_vec()),

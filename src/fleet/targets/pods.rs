@@ -231,10 +231,14 @@ impl<'de> Visitor<'de> for PodsSeed<'_> {
                             self.collected.note_unknown(&format!("{ANNOTATION}{name}"));
                         }
                     }
-                    if let Some(commit) = pod.commit_text(self.template) {
+                    let target = pod.target(self.template);
+                    // Where an annotation has the full name, the template does not count.
+                    if target.as_ref().is_ok_and(|target| matches!(*target.service, TargetService::Fields(_)))
+                        && let Some(commit) = pod.commit_text(self.template)
+                    {
                         self.collected.note_commit(&commit, 1);
                     }
-                    self.collected.add(&name(), pod.target(self.template)).map_err(A::Error::custom)?;
+                    self.collected.add(&name(), target).map_err(A::Error::custom)?;
                 }
             }
         }
@@ -344,9 +348,7 @@ impl Pod {
 
     /// Returns the text that stands for its commit, if that counts for its service.
     fn commit_text(&self, template: &ServiceTemplate) -> Option<String> {
-        let name = self.metadata.fields.annotations.get("annotation", "goc-watchdog/service");
-        let has_name = name.ok().flatten().is_some_and(|name| !name.is_empty());
-        if has_name { None } else { template.commit_text(|value| self.value(value)).ok().flatten() }
+        template.commit_text(|value| self.value(value)).ok().flatten()
     }
 
     /// Returns the port that serves coverage, and the container that has it where that can be told.

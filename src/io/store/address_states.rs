@@ -134,6 +134,14 @@ impl Writer<'_> {
     /// Deletes the states of addresses that nothing lists, and that were last asked before a time.
     pub(super) fn delete_address_states(&self, before: DateTime<Utc>) -> rusqlite::Result<()> {
         let connection = &self.store.connection;
+        let sql = "SELECT key_id, address FROM address
+                   WHERE coalesce(last_answer_at, '') < ?1 AND coalesce(next_try_at, '') < ?1";
+        let mut statement = connection.prepare_cached(sql)?;
+        let old = statement.query_map([iso(before)], readable_state)?;
+        let old: Vec<_> = old.collect::<rusqlite::Result<Vec<_>>>()?.into_iter().flatten().collect();
+        if old.is_empty() {
+            return Ok(());
+        }
         // A center's list has the spellings that were registered.
         let sql = "SELECT service.key_id, listing.address FROM listing JOIN service ON service.id = listing.service_id
                    UNION SELECT service.key_id, target.address FROM target JOIN service ON service.id = target.service_id";
@@ -146,11 +154,7 @@ impl Writer<'_> {
                 listed.insert((key, normal_form(&address)));
             }
         }
-        let sql = "SELECT key_id, address FROM address
-                   WHERE coalesce(last_answer_at, '') < ?1 AND coalesce(next_try_at, '') < ?1";
-        let mut statement = connection.prepare_cached(sql)?;
-        let old = statement.query_map([iso(before)], readable_state)?;
-        for state in old.collect::<rusqlite::Result<Vec<_>>>()?.into_iter().flatten() {
+        for state in old {
             if !listed.contains(&state) {
                 let (key, address) = state;
                 self.run("DELETE FROM address WHERE key_id = ?1 AND address = ?2", params![key, address])?;
