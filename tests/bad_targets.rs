@@ -247,7 +247,7 @@ fn a_failed_address_waits_for_a_retry_of_its_own() {
     world.run(&["pull"]).assert_code(3);
     agents[1].revive();
     // The retry of the failed address is not due yet, nor is the backoff of the other one.
-    world.run(&["pull", "--no-peek"]).assert_code(0);
+    world.run(&["pull", "--no-peek"]).assert_code(3);
     assert_eq!((agents[0].pulls(), agents[1].pulls()), (1, 0));
     world.execute("UPDATE address SET next_try_at = '2020-01-01T00:00:00.000Z' WHERE failures > 0");
     agents[1].hit(&[1], 1);

@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use crate::harness::{ECHO, MAIN_BLOCK, MIRROR_BLOCK, PING_BLOCK, World, echo, profile_of, rebuilt_echo};
+use crate::harness::{
+    ECHO, MAIN_BLOCK, MIRROR_BLOCK, NEXT_ECHO, PING_BLOCK, World, echo, profile_of, rebuilt_echo,
+};
 use crate::sim::{Agent, Behaviour, Program};
 
 #[test]
@@ -168,6 +170,28 @@ fn a_dead_replica_loses_nothing_and_is_named() {
     assert!(output.stdout.contains("1 of 2"), "{}", output.stdout);
     assert_eq!(world.echo_counts(), [1, 0, 0, 1, 1, 0]);
     assert_eq!(world.run(&["total", ECHO]).stdout, "50.0\n");
+}
+
+#[test]
+fn a_run_in_which_an_address_waits_for_its_next_try_does_not_end_as_if_it_answered() {
+    let (world, agents) = World::with_echo(2);
+    agents[1].kill();
+    world.run(&["pull"]).assert_code(3);
+    // The service is not due, and the address waits for its first retry.
+    let waits = world.run(&["pull", "--no-peek"]).assert_code(3);
+    assert!(waits.stdout.ends_with("; 1 address not tried again yet\n"), "{}", waits.stdout);
+    assert!(waits.stdout.starts_with("pulled 0 services (1 not due)"), "{}", waits.stdout);
+    let summary = world.run(&["pull", "--format", "json"]).assert_code(3).json().pop().unwrap();
+    assert_eq!(summary["summary"]["waiting_addresses"], 1);
+    // All addresses of a due service may wait.
+    agents[0].kill();
+    world.run(&["pull", ECHO]).assert_code(3);
+    world.execute("UPDATE schedule SET next_due_at = '2020-01-01T00:00:00.000Z'");
+    let waits = world.run(&["pull"]).assert_code(3);
+    assert!(waits.stdout.ends_with("; 2 addresses not tried again yet\n"), "{}", waits.stdout);
+    // A person who names another service does not ask for this one.
+    let _other = world.start(NEXT_ECHO, &echo());
+    world.run(&["pull", NEXT_ECHO]).assert_code(0);
 }
 
 #[test]

@@ -285,6 +285,8 @@ pub(crate) struct PullOutcome<'s> {
     pub(crate) selection: Selection,
     /// A person named a service that nobody lists, and the inbox had no data of it.
     pub(crate) is_named_offline: bool,
+    /// Number of listed addresses that failed before, and whose next try is not due.
+    pub(crate) waiting_addresses: usize,
     pub(crate) stop: Option<StopReason>,
     pub(crate) inbox: InboxOutcome,
     /// The empty list of a center was accepted, so its services are offline now.
@@ -305,6 +307,11 @@ pub(crate) fn pull<'s>(
     let StartedPull { fleet, inbox, shared, received, mut writer } = started_pull;
     let is_named_offline = planned.named_offline(&inbox).next().is_some();
     let PlannedPull { plan, selection } = planned;
+    let waiting_addresses = match selection {
+        Selection::Due => plan.waiting_addresses(&fleet.entries),
+        // A person who named services asks for no others.
+        Selection::Forced | Selection::Named(_) => 0,
+    };
     let (ids, stopped) = (shared.ids, shared.stopped);
 
     let progress = &Progress::start(plan.pulls.len(), inputs.shows_progress);
@@ -334,6 +341,7 @@ pub(crate) fn pull<'s>(
         waiting: plan.waiting,
         selection,
         is_named_offline,
+        waiting_addresses,
         stop,
         inbox,
         accepted_emptied,

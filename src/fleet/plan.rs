@@ -1,6 +1,6 @@
 //! The plan of a pull, made before the first request: its keys, the addresses to ask, and the reasons.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 
 use chrono::{DateTime, Utc};
@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use super::ids::KeyId;
 use super::key_entry::KeyEntry;
 use super::pull_rules::PullRules;
+use super::records::AddressState;
 use super::schedule::{self, Due, DueReason};
 
 /// The services that a run is to pull.
@@ -176,6 +177,20 @@ impl<'a> PullPlan<'a> {
             }
         }
         Self { pulls, peeks: Vec::new(), waiting: Vec::new() }
+    }
+
+    /// Returns the number of listed addresses that failed, and that this plan does not ask because their retry is not due.
+    pub(crate) fn waiting_addresses(&self, entries: &[KeyEntry]) -> usize {
+        let asked = self.pulls.iter().flat_map(|group| &group.addresses);
+        let asked: HashSet<&str> = asked.map(|asked| asked.address.as_str()).collect();
+        let mut waiting = HashSet::new();
+        let has_failed = |(_, state): &&(String, AddressState)| state.retry.failures > 0;
+        for entry in entries.iter().filter(|entry| entry.states.iter().any(|state| has_failed(&state))) {
+            let listed: HashSet<String> = entry.addresses().into_iter().collect();
+            let failed = entry.states.iter().filter(has_failed).map(|(address, _)| address.as_str());
+            waiting.extend(failed.filter(|address| listed.contains(*address)));
+        }
+        waiting.difference(&asked).count()
     }
 
     /// Adds keys that share addresses. All of them are pulled together if one of them is.

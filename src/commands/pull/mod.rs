@@ -372,7 +372,9 @@ fn exit_code(outcome: &PullOutcome<'_>) -> ExitCode {
         || outcome.pulled.iter().any(failed)
         || outcome.inbox.has_trouble()
         || outcome.fleet.is_partial()
-        || outcome.is_named_offline;
+        || outcome.is_named_offline
+        // A run between two tries must not end as if the address answered.
+        || outcome.waiting_addresses > 0;
     match outcome.stop {
         Some(StopReason::Signal(signal)) => ExitCode::from_signal(signal),
         Some(StopReason::Deadline) => ExitCode::Partly,

@@ -76,6 +76,7 @@ struct Summary {
     not_due: usize,
     cut_off: usize,
     failed_addresses: usize,
+    waiting_addresses: usize,
     set_aside_addresses: usize,
     silent_centers: Vec<String>,
     failed_sources: Vec<String>,
@@ -107,6 +108,7 @@ impl Summary {
             not_due: waiting.iter().filter(|waiting| waiting.until.is_some()).count(),
             cut_off: if stop.is_some() { planned.saturating_sub(settled) } else { 0 },
             failed_addresses: pulled.iter().map(|pulled| pulled.failures.len()).sum(),
+            waiting_addresses: outcome.waiting_addresses,
             set_aside_addresses: pulled.iter().map(|pulled| pulled.quarantined.len()).sum(),
             silent_centers: fleet.silent.iter().map(|silent| shown_url(&silent.url)).collect(),
             failed_sources: fleet.failed_sources.iter().map(|failed| failed.name.clone()).collect(),
@@ -155,6 +157,9 @@ impl std::fmt::Display for Summary {
         }
         if self.failed_addresses > 0 {
             write!(f, "; {} failed", show::count(self.failed_addresses, "addresses"))?;
+        }
+        if self.waiting_addresses > 0 {
+            write!(f, "; {} not tried again yet", show::count(self.waiting_addresses, "addresses"))?;
         }
         if self.set_aside_addresses > 0 {
             write!(f, "; {} set aside", show::count(self.set_aside_addresses, "addresses"))?;
