@@ -635,3 +635,45 @@ fn no_message_about_a_list_shows_the_password_of_an_address() {
         assert!(!output.stderr.contains("SECRET"), "{}", output.stderr);
     }
 }
+
+#[test]
+fn a_misspelt_label_of_a_target_without_an_app_is_told_with_the_one_that_was_meant() {
+    let world = World::new();
+    let (agent, other) = (process(), process());
+    let list = json!([
+        group(&[&agent, &other], &json!({"servcie": "staging_th_echo_master_845820727e", "team": "pay"})),
+        group(&[&agent], &json!({"app": "echo", "comit": "845820727e"})),
+    ]);
+    let path = world.list_targets("x.json", &list);
+    let pulled = world.run_alone(&["pull", "--targets", path.to_str().unwrap()]).assert_code(3);
+    let said = "\"servcie\" of 2 targets has no meaning, did you mean \"service\"?\n";
+    assert!(pulled.stderr.contains(said), "{}", pulled.stderr);
+    assert!(!pulled.stderr.contains("comit\"") && !pulled.stderr.contains("team"), "{}", pulled.stderr);
+    let pod = json!({"items": [{
+        "metadata": {"namespace": "staging", "name": "echo-0", "labels": {"app.kubernetes.io/name": "echo"},
+            "annotations": {"goc-watchdog/prot": "1"}},
+        "spec": {"containers": [{"name": "echo"}]},
+        "status": {"phase": "Running", "podIP": "127.0.0.1"},
+    }]});
+    let path = world.list_targets("pods.json", &pod);
+    let listed = world.run_alone(&["list", "--targets", path.to_str().unwrap()]);
+    listed.assert_stderr_contains(
+        "\"goc-watchdog/prot\" of 1 target has no meaning, did you mean \"goc-watchdog/port\"?\n",
+    );
+}
+
+#[test]
+fn entries_of_one_address_that_contradict_each_other_are_told_with_the_next_step() {
+    let world = World::new();
+    let agent = process();
+    let labels = |app: &str| json!({"env": "staging", "app": app, "commit": "845820727e"});
+    let list = json!([group(&[&agent], &labels("echo")), group(&[&agent], &labels("other"))]);
+    let path = world.list_targets("x.json", &list);
+    let said = "it is listed several times, as services that contradict each other (staging_echo_845820727e, \
+                staging_other_845820727e), and counts for one of them at most; list it under the service whose process \
+                answers there";
+    for arguments in [&["pull", "--force"][..], &["pull", "--force"], &["list"]] {
+        let output = world.run_alone(&[arguments, &["--targets", path.to_str().unwrap()]].concat());
+        assert_eq!(output.stderr.matches(said).count(), 1, "{}", output.stderr);
+    }
+}

@@ -10,7 +10,7 @@ use crate::commands::{Context, fail, show, warn};
 use crate::config::{SourceInput, TargetSource, doubled_name};
 use crate::exit::{EarlyEnd, ExitCode};
 use crate::fleet::services::{FailedSource, Fleet};
-use crate::fleet::targets::TargetList;
+use crate::fleet::targets::{MisspeltLabel, TargetList};
 use crate::io::store::Store;
 use crate::io::targets::SourceBounds;
 use crate::io::workdir::{WorkdirError, absolute_path};
@@ -134,6 +134,12 @@ fn tell_list(name: &str, list: &TargetList, context: &Context) {
         warn(format_args!(
             "targets \"{name}\": the commit \"{commit}\" of {of} is left out, because it is not 7 to 64 hex digits; let it \
              be the hash that git rev-parse prints"
+        ));
+    }
+    for (MisspeltLabel { given, meant }, targets) in &list.misspelt {
+        let (given, of) = (in_message(given), show::count(*targets, "targets"));
+        warn(format_args!(
+            "targets \"{name}\": \"{given}\" of {of} has no meaning, did you mean \"{meant}\"?"
         ));
     }
     if !list.passed_over.is_empty() {

@@ -7,7 +7,7 @@ use std::fmt::Display;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::names::printable;
+use crate::names::{nearest_word, printable};
 
 /// A fault in the configuration file, with its line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -176,10 +176,8 @@ fn known_keys(message: &str) -> Vec<&str> {
 
 /// Returns the known key that is nearest to `key`, or all known keys if none is near.
 fn hint(key: &str, known: &[&str]) -> String {
-    let near = (key.chars().count() / 3).max(1);
-    let by_distance = known.iter().map(|known| (strsim::osa_distance(key, known), known));
-    match (by_distance.min(), known) {
-        (Some((distance, known)), _) if distance <= near => format!("did you mean \"{known}\"?"),
+    match (nearest_word(key, known), known) {
+        (Some(near), _) => format!("did you mean \"{near}\"?"),
         (_, [only]) => format!("expected {only}"),
         _ => format!("expected one of {}", known.join(", ")),
     }

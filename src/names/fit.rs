@@ -41,6 +41,13 @@ fn has_segments(name: &str, query: &str) -> bool {
     format!("_{name}_").contains(&format!("_{query}_"))
 }
 
+/// Returns the word that is nearest to a mistyped one, if it is at most a third of that away from it.
+pub(crate) fn nearest_word<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
+    let near = (word.chars().count() / 3).max(1);
+    let by_distance = known.iter().map(|known| (strsim::osa_distance(word, known), *known));
+    by_distance.min().filter(|(distance, _)| *distance <= near).map(|(_, known)| known)
+}
+
 /// Returns the name with a run of segments that is at most a quarter of the query away from it.
 pub(crate) fn nearest(query: &str, names: &[&str]) -> Option<String> {
     // A name of this length is not typed by hand, and the time for the distance grows with the product of both lengths.

@@ -339,7 +339,7 @@ fn tell_troubles((entry, pulled): &(&KeyEntry, &KeyResult), context: &Context) {
             ),
             WhyQuarantined::Undecided => format!(
                 "{name}: \"{address}\" is listed under two names with the same build {build}, and its answer \
-                 does not show which one it is; its data is set aside"
+                 does not show which one it is; its data is set aside (take the address from the list of one of them)"
             ),
         };
         say(Level::Warning, &message);

@@ -91,6 +91,11 @@ impl<'de> Visitor<'de> for GroupVisitor<'_> {
         {
             self.collected.note_commit(commit, texts.len());
         }
+        if let Ok((service, _)) = &shared
+            && service.lacks_app()
+        {
+            self.collected.note_misspelt(labels.misspelt, texts.len());
+        }
         for address in texts {
             let target = shared.clone().and_then(|(service, facts)| {
                 let address = target_url(&address, labels.scheme.as_deref(), DEFAULT_PORT);
@@ -172,6 +177,7 @@ impl<'de> Visitor<'de> for LabelVisitor<'_> {
             // Prometheus has labels of its own, such as __meta_kubernetes_pod_name.
             if !name.starts_with("__") {
                 self.collected.note_unknown(&name);
+                labels.take_unknown(&name);
             }
             given.next_value::<IgnoredAny>()?;
         }

@@ -3,6 +3,24 @@
 use super::commit::tidy_commit;
 use super::lenient::TextValue;
 use super::{AgentKind, ServiceFields, TargetService};
+use crate::names::nearest_word;
+
+/// The names of the labels that mean something.
+const NAMES: [&str; 11] =
+    ["service", "env", "region", "app", "branch", "commit", "scheme", "agent", "meta", "counters", "pod"];
+
+/// Bytes of the longest name of a label that is compared with those that mean something.
+const LONGEST_MISSPELT: usize = 64;
+/// Misspelt labels of a group that are remembered.
+const MOST_MISSPELT: usize = 20;
+
+/// A label without a meaning whose name is near that of one that has a meaning.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct MisspeltLabel {
+    /// The label as given; of an annotation the whole name.
+    pub(crate) given: String,
+    pub(crate) meant: String,
+}
 
 /// The labels that mean something, as given.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +36,8 @@ pub(super) struct Labels {
     pub(super) meta: Option<String>,
     pub(super) counters: Option<String>,
     pub(super) pod: Option<String>,
+    /// Not all of very many.
+    pub(super) misspelt: Vec<MisspeltLabel>,
     /// The reason why a value cannot be used; a clause.
     pub(super) fault: Option<String>,
 }
@@ -26,6 +46,15 @@ impl Labels {
     /// Tells whether a label means something here.
     pub(super) fn has(name: &str) -> bool {
         Self::default().place(name).is_some()
+    }
+
+    /// Remembers a label that means nothing here, if its name is near that of one that has a meaning.
+    pub(super) fn take_unknown(&mut self, name: &str) {
+        if self.misspelt.len() < MOST_MISSPELT
+            && let Some(meant) = meant_by(name, &NAMES)
+        {
+            self.misspelt.push(MisspeltLabel { given: name.to_owned(), meant: meant.to_owned() });
+        }
     }
 
     /// Takes the value of a label in, or notes why it cannot be used; `kind` names its kind.
@@ -97,6 +126,12 @@ impl Labels {
             }
         }
     }
+}
+
+/// Returns the known name that a misspelt one means.
+pub(super) fn meant_by<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
+    let is_short = name.len() <= LONGEST_MISSPELT;
+    is_short.then(|| nearest_word(&name.to_ascii_lowercase(), known)).flatten()
 }
 
 /// Checks a path below the address of a target.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Target, TargetService, Unplaced};
+use super::{MisspeltLabel, Target, TargetService, Unplaced};
 use crate::address::shown_url;
 use crate::names::{in_message, is_commit, shortened};
 
@@ -35,6 +35,8 @@ pub(crate) struct TargetList {
     pub(crate) passed_over: BTreeMap<PodReason, usize>,
     /// Names of labels and annotations that mean nothing here; not all of very many.
     pub(crate) unknown_labels: BTreeSet<String>,
+    /// Labels that are probably misspelt, each with the number of targets that have it; not all of very many.
+    pub(crate) misspelt: BTreeMap<MisspeltLabel, usize>,
 }
 
 /// An entry that cannot be asked.
@@ -62,10 +64,11 @@ impl fmt::Display for BadTarget {
 }
 
 impl TargetList {
-    /// Notes something about a target that its user should know; a clause.
+    /// Notes something about a target that its user should know, once; a clause.
     pub(crate) fn note(&mut self, address: &str, clause: &str) {
-        if self.notes.len() < NAMED_BAD {
-            self.notes.push(format!("\"{}\": {}", in_message(address), in_message(clause)));
+        let said = format!("\"{}\": {}", in_message(address), in_message(clause));
+        if self.notes.len() < NAMED_BAD && !self.notes.contains(&said) {
+            self.notes.push(said);
         }
     }
 
@@ -193,6 +196,15 @@ impl Collected {
     pub(super) fn note_unknown(&mut self, label: &str) {
         if self.list.unknown_labels.len() < NAMED_LABELS {
             self.list.unknown_labels.insert(shortened(label, SHOWN_AT_EACH_END).into_owned());
+        }
+    }
+
+    /// Notes misspelt labels that this number of targets have.
+    pub(super) fn note_misspelt(&mut self, labels: Vec<MisspeltLabel>, targets: usize) {
+        for label in labels.into_iter().filter(|_| targets > 0) {
+            if self.list.misspelt.len() < NAMED_LABELS || self.list.misspelt.contains_key(&label) {
+                *self.list.misspelt.entry(label).or_default() += targets;
+            }
         }
     }
 

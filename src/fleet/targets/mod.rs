@@ -22,6 +22,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub(crate) use commit::{known_commit, may_be_same, tidy_commit};
+pub(crate) use labels::MisspeltLabel;
 pub(crate) use list::TargetList;
 pub(crate) use program::{NameAnswer, ProgramAnswer, ProgramName, ToldProgram};
 pub(crate) use question::{AddressHistory, FoundAgent, Question};
@@ -53,7 +54,7 @@ pub(crate) struct Target {
 impl Target {
     /// Tells whether no label names an app.
     pub(crate) fn lacks_app(&self) -> bool {
-        matches!(&*self.service, TargetService::Fields(fields) if fields.app.is_empty())
+        self.service.lacks_app()
     }
 
     /// Tells whether no label names a commit.
@@ -94,6 +95,11 @@ pub(crate) enum TargetService {
 }
 
 impl TargetService {
+    /// Tells whether neither a name nor an app is given.
+    pub(crate) fn lacks_app(&self) -> bool {
+        matches!(self, Self::Fields(fields) if fields.app.is_empty())
+    }
+
     /// Returns the fields of the service; `None` for a name that has none.
     pub(crate) fn fields(&self, naming: &Naming) -> Option<ServiceFields> {
         match self {

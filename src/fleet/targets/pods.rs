@@ -11,7 +11,7 @@ use serde::de::{
 };
 
 use super::container_status::ContainerStatus;
-use super::labels::Labels;
+use super::labels::{Labels, MisspeltLabel, meant_by};
 use super::lenient::{MAX_VALUE_BYTES, Object, OfKind, TextValue};
 use super::list::{Collected, PodReason};
 use super::template::{ServiceTemplate, Value};
@@ -229,6 +229,7 @@ impl<'de> Visitor<'de> for PodsSeed<'_> {
                     for (name, _) in pod.metadata.fields.annotations.about_coverage() {
                         if !is_known(name) {
                             self.collected.note_unknown(&format!("{ANNOTATION}{name}"));
+                            self.collected.note_misspelt(misspelt(name), 1);
                         }
                     }
                     let target = pod.target(self.template);
@@ -346,7 +347,7 @@ impl Pod {
         Ok(Target { address, service, facts, started_at, program })
     }
 
-    /// Returns the text that stands for its commit, if that counts for its service.
+    /// Returns the text that stands for its commit in the template.
     fn commit_text(&self, template: &ServiceTemplate) -> Option<String> {
         template.commit_text(|value| self.value(value)).ok().flatten()
     }
@@ -386,6 +387,16 @@ impl Pod {
             Value::Annotation(name) => annotations.get("annotation", name),
         }
     }
+}
+
+/// Returns an annotation as a misspelt one, if its name is near that of one that has a meaning.
+fn misspelt(name: &str) -> Vec<MisspeltLabel> {
+    let meant = meant_by(name, &ANNOTATIONS);
+    let misspelt = meant.map(|meant| MisspeltLabel {
+        given: format!("{ANNOTATION}{name}"),
+        meant: format!("{ANNOTATION}{meant}"),
+    });
+    misspelt.into_iter().collect()
 }
 
 fn port_number(text: &str) -> Result<u16, String> {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{ServiceFields, Target, TargetList, TargetService};
+use crate::fleet::records::Key;
 use crate::names::Naming;
 
 impl TargetList {
@@ -20,10 +21,10 @@ impl TargetList {
                 kept.started_at = kept.started_at.or(started_at);
                 gone.insert(less);
             }
-            // Entries that contradict each other do not count, whatever was joined to them.
-            if let Some((_, more)) = joined.first().filter(|_| joined.len() + 1 == places.len()) {
-                let name = shown(&self.targets[*more].service);
-                self.note(&address, &format!("it is listed several times, and counts once, as {name}"));
+            let stay = places.iter().filter(|at| joined.iter().all(|(less, _)| less != *at));
+            let stay: Vec<&TargetService> = stay.map(|at| &*self.targets[*at].service).collect();
+            if let Some(clause) = clause_about(&stay, naming) {
+                self.note(&address, &clause);
             }
         }
         if !gone.is_empty() {
@@ -62,6 +63,32 @@ impl TargetList {
         joined.sort_unstable();
         joined
     }
+}
+
+/// Returns what there is to say of the services that the entries of one address have after they were joined; `None` for
+/// names of one key, which counts for all of them.
+fn clause_about(services: &[&TargetService], naming: &Naming) -> Option<String> {
+    const NAMED: usize = 3;
+    if let [service] = services {
+        return Some(format!("it is listed several times, and counts once, as {}", shown(service)));
+    }
+    let key = |service: &TargetService| match service.fields(naming) {
+        Some(fields) => fields.key(),
+        None => Key::from_parsed(&naming.parse(&shown(service))),
+    };
+    let first = key(services[0]);
+    if services.iter().all(|service| key(service) == first) {
+        return None;
+    }
+    let mut names: Vec<String> = services.iter().take(NAMED).map(|service| shown(service)).collect();
+    if services.len() > NAMED {
+        names.push(format!("{} more", services.len() - NAMED));
+    }
+    Some(format!(
+        "it is listed several times, as services that contradict each other ({}), and counts for one of them at most; \
+         list it under the service whose process answers there",
+        names.join(", ")
+    ))
 }
 
 /// Returns the places of targets that are listed several times, by address.
@@ -108,14 +135,20 @@ mod tests {
     use super::*;
     use crate::fleet::targets::{ServiceTemplate, TargetLimits, read};
 
-    /// The services, pods and notes of a list with these labels at one address.
-    fn joined(labels: &[serde_json::Value]) -> (Vec<String>, usize) {
+    /// A list with these labels at one address, joined.
+    fn listed(labels: &[serde_json::Value]) -> TargetList {
         let groups: Vec<_> =
             labels.iter().map(|labels| serde_json::json!({"targets": ["a:1"], "labels": labels})).collect();
         let text = serde_json::json!(groups).to_string();
         let limits = TargetLimits { max_bytes: 1 << 22, max_targets: 20_000 };
         let mut list = read(text.as_bytes(), &ServiceTemplate::default(), limits).unwrap();
         list.join_vague(&Naming::default());
+        list
+    }
+
+    /// The services, pods and number of notes of such a list.
+    fn joined(labels: &[serde_json::Value]) -> (Vec<String>, usize) {
+        let list = listed(labels);
         let line = |target: &Target| {
             format!("{} {}", shown(&target.service), target.facts.pod.as_deref().unwrap_or("-"))
         };
@@ -138,17 +171,34 @@ mod tests {
             (
                 vec![json!({}), full.clone(), json!({"app": "other"})],
                 vec![format!("{name} -"), "other -".to_owned()],
-                0,
+                1,
             ),
-            (vec![full.clone(), json!({"app": "other"})], vec![format!("{name} -"), "other -".to_owned()], 0),
+            (vec![full.clone(), json!({"app": "other"})], vec![format!("{name} -"), "other -".to_owned()], 1),
             (
                 vec![json!({"service": "odd"}), json!({"service": "even"})],
                 vec!["odd -".to_owned(), "even -".to_owned()],
+                1,
+            ),
+            // Names that differ in the branch are one key.
+            (
+                vec![full.clone(), json!({"service": "staging_th_echo_fix_845820727e"})],
+                vec![format!("{name} -"), "staging_th_echo_fix_845820727e -".to_owned()],
                 0,
             ),
         ] {
             assert_eq!(joined(&labels), (expected, notes), "{labels:?}");
         }
+    }
+
+    #[test]
+    fn entries_that_contradict_each_other_are_named_once_with_the_next_step() {
+        let entries = ["a", "b", "c", "d", "e"].map(|app| serde_json::json!({ "app": app }));
+        let mut list = listed(&entries);
+        // A pull joins the entries before and after it asks the processes.
+        list.join_vague(&Naming::default());
+        let said = "\"http://a:1\": it is listed several times, as services that contradict each other (a, b, c, 2 more), \
+                    and counts for one of them at most; list it under the service whose process answers there";
+        assert_eq!(list.notes, [said]);
     }
 
     #[test]
