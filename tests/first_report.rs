@@ -2,6 +2,7 @@
 //! report, with programs in place of kubectl and docker that run what these would run in a container.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 
 use serde_json::json;
 
@@ -41,8 +42,9 @@ impl FirstHour {
         fs::write(self.world.home().join(name), text).unwrap();
     }
 
-    /// Runs the blocks of commands of a README in a folder with the other files of the example.
-    fn run_readme(&self, folder: &str, program: &str, stand_in: &str) -> Output {
+    /// Runs the blocks of commands of a README in a folder with the other files of the example, and with scripts in place
+    /// of these programs.
+    fn run_readme(&self, folder: &str, stand_ins: &[(&str, &str)]) -> Output {
         let home = self.world.home().display().to_string();
         for entry in fs::read_dir(project_path("examples/") + folder).unwrap() {
             let path = entry.unwrap().path();
@@ -60,7 +62,9 @@ impl FirstHour {
             .replace("/targets.json", &format!("{home}/targets.json"))
             .replace("apa_goc_echoserver", "app");
         let mut run = shell(&self.world, &["sh", "-euc", &commands]);
-        make_script(&self.world.home().join("bin").join(program), stand_in);
+        for (program, stand_in) in stand_ins {
+            make_script(&self.world.home().join("bin").join(program), &format!("set -e\n{stand_in}"));
+        }
         output_of(run.env_remove("GOC_CENTER"))
     }
 
@@ -96,14 +100,49 @@ fn the_readme_for_kubernetes_leads_to_the_first_report() {
     hour.write("pods.json", &pods.to_string());
     let kubectl = "case $1 in\n\
         apply) shift; for file; do [ \"$file\" = -f ] || cat \"$file\" >/dev/null; done ;;\n\
-        create) [ \"$*\" = 'create job first-pull --from=cronjob/goc-watchdog-pull-pods' ]\n\
-            goc-watchdog pull --quiet --targets pods=pods.json ;;\n\
+        create) case $2 in\n\
+            job) [ \"$*\" = 'create job first-pull --from=cronjob/goc-watchdog-pull-pods' ]\n\
+                goc-watchdog pull --quiet --targets pods=pods.json ;;\n\
+            secret) [ -f \"${5#--from-file=}\" ] ;;\n\
+            esac ;;\n\
         exec) [ \"$2 $3\" = 'goc-watchdog-shell --' ]; shift 3; exec \"$@\" ;;\n\
         rollout | wait | delete) ;;\n\
         *) exit 9 ;;\n\
         esac";
-    let output = hour.run_readme("kubernetes", "kubectl", &format!("set -e\n{kubectl}"));
+    hour.write("goc-watchdog.toml", &configuration_with_token());
+    // Nothing is built here, and no registry is asked.
+    let stand_ins = [
+        ("kubectl", kubectl),
+        ("rustup", "[ \"$1\" = target ]"),
+        ("cargo", "[ \"$1\" = build ]"),
+        ("docker", "case $1 in build | push) ;; *) exit 9 ;; esac"),
+    ];
+    let output = hour.run_readme("kubernetes", &stand_ins);
     hour.assert_seen(output);
+}
+
+/// Returns the configuration that the README for Kubernetes puts into a Secret.
+fn configuration_with_token() -> String {
+    let readme = example("kubernetes/README.md");
+    let (_, rest) = readme.split_once("```toml\n").expect("a configuration");
+    rest.split_once("```\n").unwrap().0.to_owned()
+}
+
+#[test]
+fn the_configuration_of_the_secret_for_kubernetes_lets_a_report_clone_by_itself() {
+    const URL: &str = "https://reader:TOKEN@git.example.com/apa/{app}.git";
+    let hour = FirstHour::new();
+    let configuration = configuration_with_token();
+    assert!(configuration.contains(URL), "{configuration}");
+    symlink(hour.source.folder.path(), hour.world.home().join("app.git")).unwrap();
+    let source = format!("file://{}/{{app}}.git", hour.world.home().display());
+    hour.world.configure(&configuration.replace(URL, &source));
+    let place = hour.agent.url().trim_start_matches("http://").to_owned();
+    let list = json!([{"targets": [place], "labels": {"service": hour.source.service_name()}}]);
+    hour.write("targets.json", &list.to_string());
+    hour.world.run(&["pull", "--quiet", "--targets", "targets.json"]).assert_code(0);
+    let report = hour.world.run(&["report", "app", "--format", "func"]).assert_code(0);
+    assert_eq!(report.stdout, REPORT);
 }
 
 #[test]
@@ -117,7 +156,7 @@ fn the_readme_for_compose_leads_to_the_first_report() {
         exec) shift 2; [ \"$1\" != -T ] || shift; [ \"$1\" = goc-watchdog ]; shift; exec \"$@\" ;;\n\
         *) exit 9 ;;\n\
         esac";
-    let output = hour.run_readme("compose", "docker", &format!("set -e\n{docker}"));
+    let output = hour.run_readme("compose", &[("docker", docker)]);
     assert!(output.stdout.contains("1 of 1    changed\npulled 1 service (1 changed), "), "{}", output.stdout);
     hour.assert_seen(output);
 }
