@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::crash::{has_strace, killed_at};
 use crate::harness::users::{NOBODY, SERVICE_USER, change_owner};
-use crate::harness::{Output, World, profile_of, warn_skipped};
+use crate::harness::{Output, World, output_of, profile_of, warn_skipped};
 use crate::sim::{BinaryProgram, Coverport};
 
 const SERVICE: &str = "staging_th_calc_master_845820727e";
@@ -1122,4 +1122,34 @@ fn files_at_a_wrong_level_of_an_inbox_are_named_with_the_next_step_and_stay() {
         fs::remove_file(inbox.join(file.file_name().unwrap())).unwrap();
     }
     world.run_pull(0);
+}
+
+#[test]
+fn a_folder_counts_for_the_target_of_its_name_as_soon_as_one_is_listed_and_that_is_said_once() {
+    let world = World::new();
+    let program = BinaryProgram::from_profile("example.com/cart/main.go:1.1,2.2 1\n");
+    let agent = Coverport::start(&program);
+    let list = json!([{
+        "targets": [agent.url().trim_start_matches("http://")],
+        "labels": {"env": "staging", "app": "cart"},
+    }]);
+    fs::write(world.home().join("x.json"), list.to_string()).unwrap();
+    let pull = || {
+        let command = ["pull", "--force", "--targets", "x.json"];
+        output_of(world.command(&command).env_remove("GOC_CENTER")).assert_code(0).stderr
+    };
+    world.leave_file("staging_cart", &program, "7.1", &[3]);
+    world.run_pull(0);
+    assert_eq!(*world.stored("staging_cart").counts, [3]);
+    let said = "\"staging_cart\" is the name of a target now, and of a service that only the inbox knew: what the inbox \
+                brings from now on counts for the target, and what it brought before stays apart (goc-watchdog list shows \
+                both; --env, --region and --branch choose one, where '' means none) (this is said once)";
+    let first = pull();
+    assert!(first.contains(said), "{first}");
+    world.leave_file("staging_cart", &program, "8.2", &[5]);
+    let second = pull();
+    assert!(!second.contains("the inbox"), "{second}");
+    assert_eq!((&*world.stored("staging_cart").counts, &*world.stored("cart").counts), (&[3][..], &[5][..]));
+    let total = |env: &str| world.run(&["total", "staging_cart", "--env", env]).assert_code(0).stdout;
+    assert_eq!((total("staging"), total("")), ("100.0\n".to_owned(), "100.0\n".to_owned()));
 }

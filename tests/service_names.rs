@@ -134,3 +134,50 @@ fn names_that_fit_no_pattern_are_said_at_their_first_pull() {
     assert!(!second.contains("echo"), "{second}");
     assert!(!world.pull(0).stderr.contains("pattern"));
 }
+
+#[test]
+fn a_service_is_found_by_its_commit_as_git_shortens_it() {
+    const COMMIT: &str = "64c8138b597865b650797c142a928739a82bc9a3";
+    let world = World::new();
+    let service = &name("echoserver", "master", COMMIT);
+    let agent = world.start(service, &echo());
+    world.pull(0);
+    let whole = world.run(&["total", service]).assert_code(0).stdout;
+    for short in [&COMMIT[..12], &service[..service.len() - 28], "echoserver"] {
+        assert_eq!(world.run(&["total", short]).assert_code(0).stdout, whole, "{short}");
+    }
+    drop(agent);
+}
+
+#[test]
+fn a_full_name_that_is_the_app_of_other_services_is_said_to_be_taken() {
+    let world = World::new();
+    let odd = world.start("echo", &echo());
+    let named = world.start(&name("echo", "master", COMMITS[0]), &echo());
+    odd.hit(&[0], 1);
+    named.hit(&[0, 1, 2], 1);
+    world.pull(0);
+    let said = "took the service whose full name is \"echo\", and not 1 other service with that app; to choose otherwise, \
+                give more of a name, or --env, --region, --branch or --commit";
+    for command in
+        [&["total", "echo"][..], &["history", "echo"], &["pull", "echo"], &["pull", "--raw", "echo"]]
+    {
+        world.run(command).assert_code(0).assert_stderr_contains(said);
+    }
+    world.run(&["report", "echo", "--format", "func", "--offline"]).assert_stderr_contains(said);
+    let chosen = world.run(&["total", "echo", "--env", "staging"]).assert_code(0);
+    assert_eq!((&*chosen.stdout, &*chosen.stderr), ("40.0\n", ""));
+    assert_eq!(world.run(&["total", &name("echo", "master", COMMITS[0])]).stderr, "");
+}
+
+#[test]
+fn a_dry_run_does_not_claim_that_it_says_something_once() {
+    let world = World::new();
+    let _agent = world.start("echo", &echo());
+    let pattern = "set pattern of [naming] in goc-watchdog.toml";
+    for _ in 0..2 {
+        let output = world.run(&["pull", "--dry-run"]).assert_code(0);
+        assert!(output.stderr.contains(&format!("{pattern}\n")), "{}", output.stderr);
+    }
+    world.run(&["pull"]).assert_code(0).assert_stderr_contains(&format!("{pattern} (this is said once)\n"));
+}

@@ -177,15 +177,3 @@ fn output_that_is_no_terminal_has_every_column_whatever_columns_says() {
     assert_eq!(trimmed, all);
     drop(agent);
 }
-
-#[test]
-fn a_service_is_found_by_its_commit_as_git_shortens_it() {
-    let world = World::new();
-    let agent = world.start(SERVICE, &echo());
-    world.pull(0);
-    let whole = world.run(&["total", SERVICE]).assert_code(0).stdout;
-    for short in [&COMMIT[..12], &SERVICE[..SERVICE.len() - 28], "apa_goc_echoserver"] {
-        assert_eq!(world.run(&["total", short]).assert_code(0).stdout, whole, "{short}");
-    }
-    drop(agent);
-}

@@ -50,6 +50,7 @@ pub(crate) fn run(args: &HistoryArgs, context: &Context) -> Result<ExitCode> {
     let fleet = stored_fleet(&store, &context.config.naming, context.now())?;
     let query = args.narrow.query(&args.service, None);
     let app = pick_app(&query, &fleet.entries)?;
+    context.tell_namesakes(&query, &app, &fleet.entries);
     let commit = args.commit.as_deref().unwrap_or_default().to_ascii_lowercase();
     let mut rows = store.rows(&RowFilter { with_dropped: true, ..RowFilter::default() })?;
     rows.retain(|row| is_same_app(&row.key, &app));

@@ -29,11 +29,14 @@ use crate::access::Caller;
 use crate::cli::{ColorWhen, GlobalOptions};
 use crate::config::{Config, TargetSource};
 use crate::exit::{EarlyEnd, ExitCode};
+use crate::fleet::key_entry::KeyEntry;
+use crate::fleet::pick::{ServiceQuery, namesakes};
+use crate::fleet::records::Key;
 use crate::io::center::RequestOptions;
 use crate::io::host;
 use crate::io::store::{self, Outdated, Store, StoreError};
 use crate::io::workdir::{FillError, LockedWorkdir, Workdir, WorkdirError};
-use crate::names::{CommitChoice, printable, shortened};
+use crate::names::{CommitChoice, in_message, printable, shortened};
 
 pub(crate) use notices::tell_damages;
 
@@ -153,6 +156,18 @@ impl Context {
     pub(crate) fn tell_choice(&self, choice: Option<CommitChoice>, commit: &str) {
         if let Some(choice) = choice {
             self.tell(choice.words(commit));
+        }
+    }
+
+    /// Tells that a text was taken for the full name of a service with this key, though it is also the app of others.
+    pub(crate) fn tell_namesakes(&self, query: &ServiceQuery<'_>, taken: &Key, entries: &[KeyEntry]) {
+        let others = namesakes(query, taken, entries);
+        if others > 0 {
+            let (name, others) = (in_message(query.text), show::count(others, "other services"));
+            self.tell(format_args!(
+                "took the service whose full name is \"{name}\", and not {others} with that app; to choose otherwise, give \
+                 more of a name, or --env, --region, --branch or --commit"
+            ));
         }
     }
 

@@ -52,6 +52,7 @@ pub(crate) fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
     let picked = pick(&query, &fleet.entries)?;
     let entry = picked.entry;
     context.tell_choice(picked.choice, &entry.key.commit);
+    context.tell_namesakes(&query, &entry.key, &fleet.entries);
     let name = in_message(&entry.newest_name().name);
     let latest = store.latest(&entry.key)?;
     let diff = latest.as_ref().map(|row| store.diff(row.id)).transpose()?.flatten();

@@ -68,6 +68,11 @@ pub(crate) struct ServiceName {
 }
 
 impl ServiceName {
+    /// Returns an order of services of one name: the greatest is listed, or was listed last.
+    pub(crate) fn listing_order(&self) -> (bool, Option<DateTime<Utc>>) {
+        (!self.listings.is_empty(), self.last_seen)
+    }
+
     /// Returns each address that is listed now once, in its first spelling.
     pub(crate) fn addresses(&self) -> impl Iterator<Item = &Listing> {
         let mut seen = HashSet::new();

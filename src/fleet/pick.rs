@@ -202,6 +202,24 @@ pub(crate) fn pick_app(query: &ServiceQuery<'_>, entries: &[KeyEntry]) -> Result
     Err(fitting.ambiguous(query))
 }
 
+/// Returns the number of other services that have the app which the text of a query names, where the text was taken for
+/// the full name of a service with the key `taken`.
+pub(crate) fn namesakes(query: &ServiceQuery<'_>, taken: &Key, entries: &[KeyEntry]) -> usize {
+    let is_named = |entry: &&KeyEntry| {
+        let fits = |member: &ServiceName| fit(query.text, &member.name, &entry.key.app) == Some(Fit::Full);
+        entry.key == *taken && entry.members.iter().any(fits)
+    };
+    if !entries.iter().any(|entry| is_named(&entry)) {
+        return 0;
+    }
+    let has_app = |entry: &&KeyEntry| {
+        let admits = |member: &ServiceName| query.admits(&entry.key, &member.branch);
+        let is_app = entry.key.app == query.text || printable(&entry.key.app) == query.text;
+        entry.key != *taken && is_app && entry.members.iter().any(admits)
+    };
+    entries.iter().filter(has_app).count()
+}
+
 /// Tells whether two keys have the same app, environment and region.
 pub(crate) fn is_same_app(a: &Key, b: &Key) -> bool {
     (&a.env, &a.region, &a.app) == (&b.env, &b.region, &b.app)

@@ -24,6 +24,8 @@ pub(crate) struct Fleet {
     pub new_unparsed: Vec<String>,
     /// Names that are new, of targets whose labels and agents tell no commit.
     pub new_without_commit: Vec<String>,
+    /// Names that are new, of targets whose labels tell other fields than the service that an inbox has by that name.
+    pub new_namesakes: Vec<String>,
     /// Centers that list more than was taken, each with a message.
     pub cut: Vec<(String, String)>,
     /// Sources of targets that gave no list.

@@ -91,9 +91,13 @@ impl InboxReader<'_, '_, '_> {
         }
         let listings = listings(self.store)?;
         let mut cache = KeyCache { entries: HashMap::new(), listings, open: None };
-        for (index, entry) in self.fleet.entries.iter().enumerate() {
-            cache.entries.extend(entry.members.iter().map(|member| (member.name.clone(), index)));
-        }
+        // A service of labels and one that only the inbox knows can have one name; the one that was listed last counts.
+        let members = self.fleet.entries.iter().enumerate().flat_map(|(index, entry)| {
+            entry.members.iter().map(move |member| (member.listing_order(), &member.name, index))
+        });
+        let mut members: Vec<_> = members.collect();
+        members.sort_unstable();
+        cache.entries.extend(members.into_iter().map(|(_, name, index)| (name.clone(), index)));
         for snapshots in snapshots.chunks(COMMITTED_AT_ONCE) {
             self.take_in_together(snapshots, &mut cache, &mut outcome)?;
         }

@@ -108,8 +108,27 @@ pub(super) fn tell_silence(fleet: &Fleet, can_go_on: bool, context: &Context) ->
     Ok(())
 }
 
-/// Prints the new names that fit no pattern, and those without a commit. A pull stores them, so that they are told once.
-pub(super) fn tell_new_names(fleet: &Fleet, context: &Context) {
+/// How often names that are new are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ToldNames {
+    /// The run stores them, so that the next one does not tell them again.
+    Once,
+    /// The run stores nothing, so that the next one tells them again.
+    UntilStored,
+}
+
+impl ToldNames {
+    fn suffix(self) -> &'static str {
+        match self {
+            Self::Once => " (this is said once)",
+            Self::UntilStored => "",
+        }
+    }
+}
+
+/// Prints the new names that fit no pattern, those without a commit, and those of services that an inbox had before.
+pub(super) fn tell_new_names(fleet: &Fleet, told: ToldNames, context: &Context) {
+    let once = told.suffix();
     if let Some((names, are_several)) = shown_few(&fleet.new_unparsed) {
         let fit = if are_several {
             "fit no pattern of service names, so each"
@@ -118,14 +137,26 @@ pub(super) fn tell_new_names(fleet: &Fleet, context: &Context) {
         };
         context.tell(format_args!(
             "{names} {fit} whole name is an app without a commit; if it has a commit, set pattern of [naming] in \
-             {CONFIGURATION} (this is said once)"
+             {CONFIGURATION}{once}"
         ));
     }
     if let Some((names, are_several)) = shown_few(&fleet.new_without_commit) {
         let have = if are_several { "have" } else { "has" };
         context.tell(format_args!(
             "{names} {have} no commit, so builds are not told apart; build with -buildvcs=true where git finds the commit, \
-             or set SOURCE_GIT_COMMIT for the process or the label commit (this is said once)"
+             or set SOURCE_GIT_COMMIT for the process or the label commit{once}"
+        ));
+    }
+    if let Some((names, are_several)) = shown_few(&fleet.new_namesakes) {
+        let are = if are_several {
+            "are those of targets now, and of services"
+        } else {
+            "is the name of a target now, and of a service"
+        };
+        context.tell(format_args!(
+            "{names} {are} that only the inbox knew: what the inbox brings from now on counts for the target, and what it \
+             brought before stays apart (goc-watchdog list shows both; --env, --region and --branch choose one, where '' \
+             means none){once}"
         ));
     }
 }

@@ -14,6 +14,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser as _};
 use clap::{Args, ValueEnum};
 
+use self::messages::ToldNames;
 use crate::address::{base_url, typed_address};
 use crate::cli::Format;
 use crate::collect;
@@ -30,7 +31,7 @@ use crate::commands::targets::TargetArgs;
 use crate::config::{parse_duration, parse_size};
 use crate::exit::{EarlyEnd, ExitCode};
 use crate::fleet::assembly::Answers;
-use crate::fleet::pick::ServiceQuery;
+use crate::fleet::pick::{Picked, ServiceQuery, pick};
 use crate::fleet::pull_rules::{ChangeRule, PullRules};
 use crate::fleet::services::Fleet;
 use crate::io::center::{Client, RequestOptions};
@@ -344,7 +345,7 @@ fn pull(
         messages::tell_silence(&sources.fleet, is_by_hand, context)?;
     }
     let started_pull = collect::pull::take_in(inputs, request, &mut sources)?;
-    messages::tell_new_names(started_pull.fleet, context);
+    messages::tell_new_names(started_pull.fleet, ToldNames::Once, context);
     messages::tell_not_removed(&started_pull.inbox);
     if may_take_in {
         let can_go_on = is_by_hand || started_pull.inbox.took_in_any();
@@ -352,6 +353,12 @@ fn pull(
             .inspect_err(|_| messages::tell_inboxes(&started_pull.inbox, context))?;
     }
     let planned = collect::pull::plan(inputs, request, started_pull.fleet)?;
+    for query in &request.services {
+        // What is ambiguous was refused, and a pull takes all that run.
+        if let Ok(Picked { entry, .. }) = pick(query, &started_pull.fleet.entries) {
+            context.tell_namesakes(query, &entry.key, &started_pull.fleet.entries);
+        }
+    }
     messages::tell_waiting(&planned, &started_pull.inbox, context);
     let mut outcome = collect::pull::pull(inputs, request, started_pull, planned)?;
     messages::tell_house_keeping(&outcome, context);
@@ -418,7 +425,7 @@ fn fleet_to_read(args: &PullArgs, context: &Context, client: &Client) -> Result<
     if let Some(signal) = signals.received() {
         bail!(EarlyEnd::Signal(signal));
     }
-    messages::tell_new_names(&fleet, context);
+    messages::tell_new_names(&fleet, ToldNames::UntilStored, context);
     messages::tell_silence(&fleet, false, context)?;
     Ok(fleet)
 }

@@ -129,8 +129,10 @@ fn addresses_of(
     client: &Client,
 ) -> Result<Vec<(String, Option<AgentKind>)>> {
     let fleet = fleet_to_read(args, context, client)?;
-    let Picked { entry, choice } = pick(&args.query(service), &fleet.entries)?;
+    let query = args.query(service);
+    let Picked { entry, choice } = pick(&query, &fleet.entries)?;
     context.tell_choice(choice, &entry.key.commit);
+    context.tell_namesakes(&query, &entry.key, &fleet.entries);
     let with_kind = |address: String| {
         let kind = entry.told_kind(&address);
         (address, kind)

@@ -55,8 +55,10 @@ pub(super) fn report(
         Err(message) => return Ok(usage(&message)),
     };
     let (fleet, rows) = stored(context)?;
-    let mut subject = Subject::find(args.row(service), &fleet.entries, &rows)?;
+    let request = args.row(service);
+    let mut subject = Subject::find(request, &fleet.entries, &rows)?;
     context.tell_choice(subject.choice, &subject.row.key.commit);
+    context.tell_namesakes(&request.service, &subject.row.key, &fleet.entries);
     outputs.name_page(&page_name(&subject.row), screen);
     let against = args.against.as_deref();
     let against =

@@ -142,6 +142,7 @@ impl Fleet {
             silent: Vec::new(),
             new_unparsed: Vec::new(),
             new_without_commit: Vec::new(),
+            new_namesakes: Vec::new(),
             cut: Vec::new(),
         };
         for service in services {
@@ -208,6 +209,7 @@ struct Assembly<'a> {
     silent: Vec<SilentCenter>,
     new_unparsed: Vec<String>,
     new_without_commit: Vec<String>,
+    new_namesakes: Vec<String>,
     cut: Vec<(String, String)>,
 }
 
@@ -458,7 +460,16 @@ impl Assembly<'_> {
             entry.members.sort_by(|a, b| a.name.cmp(&b.name));
         }
         entries.sort_unstable_by(|a, b| a.key.cmp(&b.key));
-        let Self { changes, silent, new_unparsed, new_without_commit, cut, .. } = self;
-        Fleet { entries, changes, silent, new_unparsed, new_without_commit, cut, ..Fleet::default() }
+        let Self { changes, silent, new_unparsed, new_without_commit, new_namesakes, cut, .. } = self;
+        Fleet {
+            entries,
+            changes,
+            silent,
+            new_unparsed,
+            new_without_commit,
+            new_namesakes,
+            cut,
+            ..Fleet::default()
+        }
     }
 }

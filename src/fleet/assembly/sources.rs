@@ -164,6 +164,10 @@ impl Assembly<'_> {
         let known = self.members.get(&stored).map(|(_, member)| member.id);
         let id = known.unwrap_or_else(|| self.ids.service());
         if self.with_fields.insert(id) {
+            let is_of_inbox = self.members.get(&shown).is_some_and(|(_, member)| member.last_seen.is_none());
+            if is_of_inbox {
+                self.new_namesakes.push(shown.clone());
+            }
             if fields.commit.is_empty() {
                 self.new_without_commit.push(shown);
             }
