@@ -27,5 +27,6 @@ pub(crate) mod store_thread;
 pub(crate) mod stored_sum;
 pub(crate) mod taking_in;
 pub(crate) mod target_programs;
+pub(crate) mod upkeep;
 pub(crate) mod whole_answer;
 pub(crate) mod workers;

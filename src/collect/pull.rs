@@ -1,6 +1,6 @@
 //! The steps of the engine of `pull`, from the lists of centers and sources of targets to the latest row of every key.
 //!
-//! The steps of a run are [`tidy`], [`gather`], [`take_in`], [`plan`] and [`pull`]. None of them prints. Each returns
+//! The steps of a run are [`upkeep::tidy`], [`gather`], [`take_in`], [`plan`] and [`pull`]. None of them prints. Each returns
 //! its outcome, and the command prints that before the next step.
 
 use std::collections::BTreeSet;
@@ -12,18 +12,17 @@ use chrono::{DateTime, Utc};
 
 use crate::address::{base_url, loopback, normal_form};
 use crate::collect::fleet::{FleetSource, GivenSource, ask_known_first, read_sources};
-use crate::collect::fold;
 use crate::collect::inbox::{self, InboxContents, InboxOutcome, InboxReader};
-use crate::collect::mending::{CheckDepth, MendingOutcome, mend};
+use crate::collect::mending::MendingOutcome;
 use crate::collect::outcome::KeyResult;
 use crate::collect::run::{Adapters, PullRun, PullRunSettings, StoreMessage, WAITING_MESSAGES};
 use crate::collect::store_thread::{PullResult, StopReason, StoreThread};
 use crate::collect::target_programs::{ProgramAsking, ask_for_programs};
+use crate::collect::upkeep;
 use crate::collect::workers::{TaskQueue, Workers};
 use crate::config::Config;
 use crate::fleet::assembly::Answers;
 use crate::fleet::change::Change;
-use crate::fleet::ids::IdSource;
 use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::pick::{ServiceQuery, pick, pick_running};
 use crate::fleet::plan::{PullPlan, Selection, WaitingKey};
@@ -34,7 +33,6 @@ use crate::io::clock::{self, Deadline};
 use crate::io::progress::Progress;
 use crate::io::store::{Damage, Numbering, Writer};
 use crate::io::targets::SourceBounds;
-use crate::io::workdir::{Swept, WorkdirError};
 use crate::memory::Memory;
 use crate::profile::Limits;
 
@@ -53,7 +51,7 @@ pub(crate) struct PullInputs<'a> {
 }
 
 impl PullInputs<'_> {
-    fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         StopReason::now(self.adapters.signals, self.adapters.deadline).is_some()
     }
 
@@ -82,47 +80,6 @@ pub(crate) struct PullRequest<'a> {
     pub(crate) rules: PullRules,
     pub(crate) limits: Limits,
     pub(crate) concurrency: usize,
-}
-
-/// The result of tidying up the root before the run.
-pub(crate) struct TidiedRoot {
-    /// Files that other users can read or lock; empty after [`remember_told`] stored that they were reported.
-    pub(crate) open_to_others: Vec<String>,
-    /// Scratch files that could not be removed.
-    pub(crate) scratch_left: Vec<WorkdirError>,
-    /// Files that an aborted run left.
-    pub(crate) swept: Option<Swept>,
-}
-
-/// Removes files that earlier runs left, and looks for files that are open to others.
-pub(crate) fn tidy(inputs: &PullInputs<'_>) -> Result<TidiedRoot> {
-    let Adapters { locked, store, now, .. } = inputs.adapters;
-    let open_to_others = open_to_others(inputs)?;
-    let scratch_left = locked.sweep_scratch()?;
-    let swept =
-        if store.last_run_ended()? { None } else { Some(locked.sweep(&store.row_files()?, None, now)?) };
-    Ok(TidiedRoot { open_to_others, scratch_left, swept })
-}
-
-/// The topic of the message about files that are open to others.
-const OPEN_TO_OTHERS: &str = "open to others";
-
-/// Returns the files in the root that other users can read or lock, until a run has reported them. An earlier release
-/// created them so, and modes of existing files are not changed.
-fn open_to_others(inputs: &PullInputs<'_>) -> Result<Vec<String>> {
-    let Adapters { locked, store, .. } = inputs.adapters;
-    if store.is_told(OPEN_TO_OTHERS)? { Ok(Vec::new()) } else { Ok(locked.open_to_others()?) }
-}
-
-/// Stores that the files that are open to others were reported, so that later runs do not report them again.
-pub(crate) fn remember_told(inputs: &PullInputs<'_>, tidied: &TidiedRoot) -> Result<()> {
-    if tidied.open_to_others.is_empty() {
-        return Ok(());
-    }
-    let Adapters { locked, store, now, .. } = inputs.adapters;
-    let mut writer = store.writer(locked.proof());
-    writer.apply(&Change::Told(OPEN_TO_OTHERS.to_owned(), now))?;
-    Ok(writer.commit()?)
 }
 
 /// The services and snapshots that a run can pull or take in.
@@ -326,7 +283,7 @@ pub(crate) fn pull<'s>(
     let (mut accepted_emptied, mut mended) = (false, MendingOutcome::default());
     if stop.is_none() {
         accepted_emptied = accept_emptied_centers(inputs, fleet, &mut writer)?;
-        mended = maintain(inputs, request, fleet, ids, &mut writer)
+        mended = upkeep::maintain(inputs, request, fleet, ids, &mut writer)
             .unwrap_or_else(|error| MendingOutcome { stopped_by: Some(error), ..MendingOutcome::default() });
     }
     if mended.stopped_by.is_none() {
@@ -408,25 +365,4 @@ fn accept_emptied_centers(inputs: &PullInputs<'_>, fleet: &Fleet, writer: &mut W
     }
     fleet.unlist(&emptied, inputs.adapters.now).iter().try_for_each(|change| writer.apply(change))?;
     Ok(true)
-}
-
-/// Deletes names and snapshots that are no longer needed, folds old lives, and repairs stored profiles.
-fn maintain(
-    inputs: &PullInputs<'_>,
-    request: &PullRequest<'_>,
-    fleet: &Fleet,
-    ids: &IdSource,
-    writer: &mut Writer<'_>,
-) -> Result<MendingOutcome> {
-    let Adapters { store, locked, now, .. } = inputs.adapters;
-    if request.services.is_empty() {
-        fleet.forget_never_pulled().iter().try_for_each(|change| writer.apply(change))?;
-    }
-    let until = fold::until(inputs.config.pull.fold_after, now);
-    fold::fold(store, ids, until, |change| Ok(writer.apply(change)?))?;
-    let (files, processes) = (now - inbox::REMEMBERED, now - inbox::PROCESSES_REMEMBERED);
-    writer.apply(&Change::SnapshotsForgotten { files, processes })?;
-    writer.apply(&Change::LeftMetasForgotten(now - inbox::REMEMBERED))?;
-    let depth = if request.is_forced { CheckDepth::Content } else { CheckDepth::Size };
-    Ok(mend(store, locked, depth, || inputs.is_over(), |change| writer.apply(change)))
 }

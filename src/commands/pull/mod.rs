@@ -1,12 +1,13 @@
 //! `pull`: its arguments, the order of its steps, and its exit code.
 
+mod dry_run;
+mod inbox_messages;
 mod messages;
 mod output;
 mod raw;
 mod table;
 pub(crate) mod to_inbox;
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,11 +19,12 @@ use self::messages::ToldNames;
 use crate::address::{base_url, typed_address};
 use crate::cli::Format;
 use crate::collect;
-use crate::collect::fleet::{FleetSource, GivenSource, ask_known_first, open_reader, read_sources};
+use crate::collect::fleet::GivenSource;
 use crate::collect::outcome::KeyResult;
 use crate::collect::pull::{PullInputs, PullOutcome, PullRequest};
 use crate::collect::run::Adapters;
 use crate::collect::store_thread::StopReason;
+use crate::collect::upkeep;
 use crate::commands::Context;
 use crate::commands::lock_wait::{FOREVER, LockWait};
 use crate::commands::narrow::NarrowArgs;
@@ -30,10 +32,8 @@ use crate::commands::ping::{PingUrlParser, pinging};
 use crate::commands::targets::TargetArgs;
 use crate::config::{parse_duration, parse_size};
 use crate::exit::{EarlyEnd, ExitCode};
-use crate::fleet::assembly::Answers;
 use crate::fleet::pick::{Picked, ServiceQuery, pick};
 use crate::fleet::pull_rules::{ChangeRule, PullRules};
-use crate::fleet::services::Fleet;
 use crate::io::center::{Client, RequestOptions};
 use crate::io::clock::{self, Deadline, Stopwatch};
 use crate::io::signals::Signals;
@@ -255,7 +255,7 @@ pub(crate) fn run(args: &PullArgs, context: &Context) -> Result<ExitCode> {
         return raw::run(args, context, &client);
     }
     if args.dry_run {
-        return dry_run(args, context, &client, &options);
+        return dry_run::dry_run(args, context, &client, &options);
     }
     let url = args.ping.as_ref().or(context.config.pull.ping.as_ref());
     let proxy = options.proxy.clone();
@@ -333,11 +333,11 @@ fn pull(
         sources_until: Deadline::after(sources.left_to_read),
         shows_progress: context.environment.stderr_is_terminal && !context.is_quiet,
     };
-    let tidied = collect::pull::tidy(inputs)?;
+    let tidied = upkeep::tidy(inputs)?;
     messages::tell_tidied(&tidied, &context.workdir);
-    collect::pull::remember_told(inputs, &tidied)?;
+    upkeep::remember_told(inputs, &tidied)?;
     let mut sources = collect::pull::gather(inputs, request, sources.given)?;
-    messages::tell_left_outside(&sources.inbox);
+    inbox_messages::tell_left_outside(&sources.inbox);
     // An address by hand needs nobody who lists it.
     let is_by_hand = request.address.is_some();
     let may_take_in = sources.inbox.has_any();
@@ -346,11 +346,11 @@ fn pull(
     }
     let started_pull = collect::pull::take_in(inputs, request, &mut sources)?;
     messages::tell_new_names(started_pull.fleet, ToldNames::Once, context);
-    messages::tell_not_removed(&started_pull.inbox);
+    inbox_messages::tell_not_removed(&started_pull.inbox);
     if may_take_in {
         let can_go_on = is_by_hand || started_pull.inbox.took_in_any();
         messages::tell_silence(started_pull.fleet, can_go_on, context)
-            .inspect_err(|_| messages::tell_inboxes(&started_pull.inbox, context))?;
+            .inspect_err(|_| inbox_messages::tell_inboxes(&started_pull.inbox, context))?;
     }
     let planned = collect::pull::plan(inputs, request, started_pull.fleet)?;
     for query in &request.services {
@@ -388,44 +388,4 @@ fn exit_code(outcome: &PullOutcome<'_>) -> ExitCode {
         None if partly => ExitCode::Partly,
         None => ExitCode::Done,
     }
-}
-
-/// Prints the services that would be pulled. It takes no lock, so it can run beside a pull.
-fn dry_run(
-    args: &PullArgs,
-    context: &Context,
-    client: &Client,
-    options: &RequestOptions,
-) -> Result<ExitCode> {
-    let fleet = fleet_to_read(args, context, client)?;
-    let plan = collect::pull::plan_only(&args.request(context, options), &fleet, context.now())?;
-    let unasked: BTreeSet<&String> = fleet.sources.iter().flat_map(|(_, list)| &list.unasked).collect();
-    output::print_plan(&plan, &unasked, args.format, context)?;
-    Ok(if fleet.is_partial() { ExitCode::Partly } else { ExitCode::Done })
-}
-
-/// Assembles the fleet for a run that changes nothing, and prints the centers and sources that do not answer.
-fn fleet_to_read(args: &PullArgs, context: &Context, client: &Client) -> Result<Fleet> {
-    let signals = &match context.sources.is_empty() {
-        true => Signals::default(),
-        false => Signals::catch().context("cannot catch signals")?,
-    };
-    let Sources { given, time_left, left_to_read } = Sources::begin(args, context, signals);
-    let deadline = Deadline::after(left_to_read);
-    let bounds = SourceBounds { deadline, signals, max_targets: context.config.pull.max_addresses };
-    let store = open_reader(&context.workdir)?;
-    let source = FleetSource { store: store.as_ref(), naming: &context.config.naming, now: context.now() };
-    let (fleet, _) = source.assemble(|known| match context.centers.is_empty() && given.is_empty() {
-        true => known.without_asking(),
-        false => Answers {
-            centers: ask_known_first(client, &context.centers, known, || time_left),
-            sources: read_sources(given, bounds),
-        },
-    })?;
-    if let Some(signal) = signals.received() {
-        bail!(EarlyEnd::Signal(signal));
-    }
-    messages::tell_new_names(&fleet, ToldNames::UntilStored, context);
-    messages::tell_silence(&fleet, false, context)?;
-    Ok(fleet)
 }

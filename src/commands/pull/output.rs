@@ -1,12 +1,10 @@
 //! The output of a pull on stdout: JSON, or a table of services with a summary.
 
-use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::time::Duration;
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
-use comfy_table::Cell;
 use indicatif::HumanBytes;
 use serde::Serialize;
 use serde_json::json;
@@ -18,23 +16,12 @@ use crate::collect::inbox::{SnapshotOutcome, SnapshotResult};
 use crate::collect::outcome::{KeyOutcome, KeyResult, WhyQuarantined};
 use crate::collect::pull::PullOutcome;
 use crate::collect::store_thread::StopReason;
-use crate::commands::table::Column;
-use crate::commands::targets::unlisted;
 use crate::commands::{Context, show};
 use crate::coverage::Coverage;
 use crate::fleet::key_entry::{KeyEntry, ServiceName};
 use crate::fleet::pending::PendingAdoption;
-use crate::fleet::plan::{GroupKey, PullPlan, WaitingKey};
 use crate::fleet::service_state::ServiceState;
 use crate::io::store::Damage;
-use crate::phrases::{NOTHING, moment};
-
-/// Columns of the table of a dry run.
-const PLAN_COLUMNS: [Column; 4] =
-    [Column::above("SERVICE"), Column::new("ADDRESSES"), Column::new("DUE"), Column::wrapped("REASON")];
-
-/// The reason for which addresses of a dry run have no service.
-const ASKED_FIRST: &str = "its process is asked for its service first";
 
 /// Prints the result of a run on stdout in the requested form.
 pub(crate) fn print(
@@ -237,92 +224,4 @@ fn objects((entry, pulled): &(&KeyEntry, &KeyResult), damages: &[Damage]) -> Vec
         })
     };
     entry.members.iter().map(object).collect()
-}
-
-/// Prints the plan of a run.
-///
-/// `unasked` are addresses whose services a pull would find out by asking their processes.
-pub(crate) fn print_plan(
-    plan: &PullPlan<'_>,
-    unasked: &BTreeSet<&String>,
-    format: Format,
-    context: &Context,
-) -> Result<()> {
-    let pulls = plan.pulls.iter().flat_map(|group| {
-        group.keys.iter().enumerate().map(move |(index, key)| (key, group.asked_for(index)))
-    });
-    match format {
-        Format::Json => {
-            for (key, addresses) in pulls {
-                show::print_json(&json!({
-                    "service": key.entry.newest_name().name,
-                    "pull": true,
-                    "reason": key.reason.to_string(),
-                    "addresses": addresses,
-                    "due": serde_json::Value::Null,
-                }))?;
-            }
-            if !unasked.is_empty() {
-                show::print_json(&json!({
-                    "service": serde_json::Value::Null,
-                    "pull": true,
-                    "reason": ASKED_FIRST,
-                    "addresses": unasked,
-                    "due": serde_json::Value::Null,
-                }))?;
-            }
-            for waiting in &plan.waiting {
-                show::print_json(&json!({
-                    "service": waiting.entry.newest_name().name,
-                    "pull": false,
-                    "reason": waiting.until.map_or_else(
-                        || ServiceState::Offline.word().to_owned(),
-                        |(_, reason)| reason.to_string(),
-                    ),
-                    "addresses": [],
-                    "due": waiting.until.map(|(until, _)| show::iso(until)),
-                }))?;
-            }
-            Ok(())
-        }
-        Format::Text => {
-            let pulls = pulls.map(|(key, addresses)| PlanLine::Asked(key, addresses.len()));
-            let unasked = (!unasked.is_empty()).then_some(PlanLine::Unasked(unasked.len()));
-            let rows: Vec<_> =
-                pulls.chain(unasked).chain(plan.waiting.iter().map(PlanLine::Waiting)).collect();
-            Ok(show::print_table(context, &PLAN_COLUMNS, &rows, |row| row.cells(context))?)
-        }
-    }
-}
-
-/// A key of a plan, as a row of a table.
-enum PlanLine<'a> {
-    /// The key would be pulled from this number of addresses.
-    Asked(&'a GroupKey<'a>, usize),
-    /// The services of this number of addresses are not known before their processes are asked.
-    Unasked(usize),
-    Waiting(&'a WaitingKey<'a>),
-}
-
-impl PlanLine<'_> {
-    fn cells(&self, context: &Context) -> [Cell; 4] {
-        let (entry, addresses, due, reason) = match self {
-            Self::Unasked(addresses) => {
-                return [NOTHING, &addresses.to_string(), "now", ASKED_FIRST].map(show::cell);
-            }
-            Self::Asked(key, addresses) => (key.entry, *addresses, "now".to_owned(), key.reason.to_string()),
-            Self::Waiting(WaitingKey { entry, until: Some((until, reason)) }) => {
-                (*entry, 0, moment(*until, context.now()), reason.to_string())
-            }
-            Self::Waiting(WaitingKey { entry, until: None }) => {
-                (*entry, 0, String::new(), unlisted(context).to_owned())
-            }
-        };
-        [
-            show::cell(&entry.newest_name().name),
-            show::cell(&addresses.to_string()),
-            show::cell(&due),
-            show::cell(&reason),
-        ]
-    }
 }

@@ -5,7 +5,8 @@ use std::io::{self, Write};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 
-use super::{PullArgs, fleet_to_read};
+use super::PullArgs;
+use super::dry_run::fleet_to_read;
 use crate::address::shown_url;
 use crate::collect::whole_answer::write_profile_at;
 use crate::commands::Context;

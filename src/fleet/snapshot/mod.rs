@@ -4,11 +4,12 @@
 //! version 1 as text in canonical form, in version 2 as a meta with its counters behind it, as Go writes them. The head
 //! has the length and the hash of the profile, so that a file that is still being copied is recognised.
 
+mod clock_doubt;
 mod placing;
 
+pub(crate) use clock_doubt::{ClockDoubt, ClockJump, LifeTimes};
 pub(crate) use placing::{
-    ClockDoubt, ClockJump, LifeTimes, Placement, ResumedLife, SnapshotCounts, SnapshotPlace, beyond, larger,
-    may_be_in_sum, place, resumed,
+    Placement, ResumedLife, SnapshotCounts, SnapshotPlace, beyond, larger, may_be_in_sum, place, resumed,
 };
 
 use std::collections::BTreeSet;
