@@ -94,23 +94,19 @@ pub(super) fn tell_centers(fleet: &Fleet, is_offline: bool, context: &Context) {
     }
     tell_cut_lists(fleet);
     tell_sources(fleet, "showing what it listed", context);
-    for (name, UnaskedCenter { since, services }) in fleet.unasked_sources.iter().filter(|_| is_offline) {
-        warn(format!(
-            "targets \"{}\": not asked since {}; {} that it alone listed {} offline",
-            in_message(name),
-            show::moment(*since, context.now()),
-            show::count(*services, "services"),
-            if *services == 1 { "is" } else { "are" },
-        ));
+    if !is_offline {
+        return;
     }
-    for (url, UnaskedCenter { since, services }) in fleet.unasked.iter().filter(|_| is_offline) {
-        warn(format!(
-            "center \"{}\": not asked since {}; {} that only it listed {} offline",
-            shown_url(url),
-            show::moment(*since, context.now()),
-            show::count(*services, "services"),
-            if *services == 1 { "is" } else { "are" },
-        ));
+    let tell = |what: &str, UnaskedCenter { since, services }: &UnaskedCenter| {
+        let (since, are) = (show::moment(*since, context.now()), if *services == 1 { "is" } else { "are" });
+        let services = show::count(*services, "services");
+        warn(format!("{what}: not asked since {since}; {services} that only it listed {are} offline"));
+    };
+    for (name, unasked) in &fleet.unasked_sources {
+        tell(&format!("targets \"{}\"", in_message(name)), unasked);
+    }
+    for (url, unasked) in &fleet.unasked {
+        tell(&format!("center \"{}\"", shown_url(url)), unasked);
     }
 }
 
