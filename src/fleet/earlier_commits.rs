@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::pick::{Age, Group, age, group_of};
+use super::pick::{Age, age, is_same_app};
 use super::service_state::ServiceLine;
 
 /// The commits that were left out of a list.
@@ -14,19 +14,16 @@ pub(crate) struct EarlierCommits {
 }
 
 /// Removes the commits that are offline from a list, but for the newest one with data of each environment, region, app
-/// and branch. `is_kept` names further ones that stay.
+/// and branch. `is_kept` names further ones that stay. The lines are in the order of keys.
 pub(crate) fn leave_out_earlier(
     lines: &mut Vec<ServiceLine<'_>>,
     is_kept: impl Fn(&ServiceLine<'_>) -> bool,
 ) -> EarlierCommits {
-    let mut newest: HashMap<Group<'_>, (bool, Age)> = HashMap::new();
-    for line in lines.iter() {
-        let of_group = newest.entry(group_of(line.entry, line.member)).or_insert_with(|| place(line));
-        *of_group = place(line).max(*of_group);
-    }
+    let of_apps = lines.chunk_by(|a, b| is_same_app(&a.entry.key, &b.entry.key));
+    let mut are_newest = of_apps.flat_map(newest_of_branches).collect::<Vec<bool>>().into_iter();
     let mut earlier = EarlierCommits::default();
     lines.retain(|line| {
-        let is_newest = newest[&group_of(line.entry, line.member)] == place(line);
+        let is_newest = are_newest.next() == Some(true);
         let stays = is_newest || line.state.is_listed() || is_kept(line);
         if !stays {
             earlier.count += 1;
@@ -39,7 +36,17 @@ pub(crate) fn leave_out_earlier(
     earlier
 }
 
-/// Returns the place of a commit among those of its group: one without data comes before all with data.
+/// Tells of each commit of an app whether it is the newest of its branch.
+fn newest_of_branches(of_app: &[ServiceLine<'_>]) -> Vec<bool> {
+    let mut newest: HashMap<&str, (bool, Age)> = HashMap::new();
+    for line in of_app {
+        let of_branch = newest.entry(&line.member.branch).or_insert_with(|| place(line));
+        *of_branch = place(line).max(*of_branch);
+    }
+    of_app.iter().map(|line| newest[&*line.member.branch] == place(line)).collect()
+}
+
+/// Returns the place of a commit among those of its branch: one without data comes before all with data.
 fn place(line: &ServiceLine<'_>) -> (bool, Age) {
     (line.stored.is_some(), age(line.entry))
 }

@@ -1,6 +1,6 @@
 //! The order of the lines of a list.
 
-use std::cmp::{Ordering, Reverse};
+use std::cmp::Ordering;
 
 use clap::ValueEnum;
 
@@ -23,27 +23,37 @@ pub(super) enum SortKey {
 }
 
 impl SortKey {
-    /// Sorts lines that are in the order of names. Equal lines are in the order of states.
+    /// Sorts lines that are in the order of names.
     pub(super) fn sort(self, lines: &mut [ServiceLine<'_>]) {
-        if self == Self::Name {
-            return;
-        }
-        lines.sort_by_cached_key(|line| {
-            let newest_first = Reverse(age(line.entry));
-            (line.state, group_of(line.entry, line.member), newest_first)
-        });
+        // Keys of 100,000 lines take many megabytes, so they are made anew for each comparison.
         match self {
-            Self::State | Self::Name => {}
-            Self::Total => lines.sort_by(lowest_first),
-            Self::Changed => lines.sort_by_key(|line| Reverse(line.entry.schedule.last_change_at)),
-            Self::Seen => lines.sort_by_key(|line| Reverse(line.member.last_seen)),
+            Self::Name => {}
+            Self::State => lines.sort_unstable_by(most_urgent_first),
+            _ => lines.sort_unstable_by(|a, b| self.compare(a, b).then_with(|| most_urgent_first(a, b))),
+        }
+    }
+
+    fn compare(self, a: &ServiceLine<'_>, b: &ServiceLine<'_>) -> Ordering {
+        match self {
+            Self::State | Self::Name => Ordering::Equal,
+            Self::Total => lowest_first(a, b),
+            Self::Changed => b.entry.schedule.last_change_at.cmp(&a.entry.schedule.last_change_at),
+            Self::Seen => b.member.last_seen.cmp(&a.member.last_seen),
         }
     }
 }
 
-fn lowest_first(one: &ServiceLine<'_>, other: &ServiceLine<'_>) -> Ordering {
-    match (one.stored, other.stored) {
-        (Some(one), Some(other)) => one.cover_total.total_cmp(&other.cover_total),
-        (one, other) => other.is_some().cmp(&one.is_some()),
+/// Compares by state, and in each state by environment, region, app and branch. No two lines are equal.
+fn most_urgent_first(a: &ServiceLine<'_>, b: &ServiceLine<'_>) -> Ordering {
+    let newest_first = || age(b.entry).cmp(&age(a.entry));
+    let by_group =
+        a.state.cmp(&b.state).then_with(|| group_of(a.entry, a.member).cmp(&group_of(b.entry, b.member)));
+    by_group.then_with(newest_first).then_with(|| a.member.name.cmp(&b.member.name))
+}
+
+fn lowest_first(a: &ServiceLine<'_>, b: &ServiceLine<'_>) -> Ordering {
+    match (a.stored, b.stored) {
+        (Some(a), Some(b)) => a.cover_total.total_cmp(&b.cover_total),
+        (a, b) => b.is_some().cmp(&a.is_some()),
     }
 }
