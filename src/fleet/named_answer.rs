@@ -328,6 +328,24 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_that_grew_goes_on_with_the_only_life_of_its_address_unless_something_is_told_against_it() {
+        let (open, known, later) = (fixtures::life(7, 1, 1, "a"), process(1, Some(10)), process(1, Some(20)));
+        let goes_on = |life: &Life, known: &Process, answering: &Process, here: &[i64]| {
+            goes_on_if_grown(life, Some(known), Some(answering), here.iter().copied().map(LifeId))
+        };
+        assert!(goes_on(&open, &known, &later, &[7]));
+        assert!(goes_on(&open, &known, &known, &[7]), "a clock that stands");
+        assert!(goes_on(&open, &known, &process(1, None), &[7]));
+        assert!(goes_on_if_grown(&open, Some(&known), None, [LifeId(7)].into_iter()));
+        assert!(!goes_on(&open, &known, &process(1, Some(5)), &[7]), "kept by a proxy");
+        assert!(!goes_on(&open, &known, &process(2, Some(20)), &[7]));
+        assert!(!goes_on(&open, &Process { is_shared: true, ..known.clone() }, &later, &[7]));
+        assert!(!goes_on(&open, &known, &later, &[6, 7]));
+        assert!(!goes_on(&Life { closed_at: Some(at(1)), ..open.clone() }, &known, &later, &[7]));
+        assert!(!goes_on(&Life { is_mixture: true, ..open }, &known, &later, &[7]));
+    }
+
+    #[test]
     fn a_container_that_did_not_start_again_has_one_process() {
         let of =
             |restarts| Process { uid: Some("a".to_owned()), restarts: Some(restarts), ..process(1, None) };
@@ -712,7 +730,8 @@ mod tests {
         fn is_grown(&self, process: &Process, counts: &[u64]) -> bool {
             let life = self.stored(0).life;
             let ids = (0..).map(LifeId).take(self.lives.len());
-            goes_on_if_grown(&life, Some(&self.lives[0].process), Some(process), ids)
+            let known = Process { is_shared: self.shared_at.is_some(), ..self.lives[0].process.clone() };
+            goes_on_if_grown(&life, Some(&known), Some(process), ids)
                 && growth(&encode_counts(&self.lives[0].counts), counts)
                     .is_some_and(|growth| growth.has_moved)
         }
