@@ -379,7 +379,7 @@ _goc_watchdog() {
             return 0
             ;;
         goc_watchdog__subcmd__report)
-            opts="-o -q -v -h -V --env --region --branch --format --output --id --commit --include --exclude --exclude-generated --exclude-without-source --sort --limit --base --diff-file --against --only-changed --all --offline --fail-under --max-age --min-replicas --fail-missed --min-changed --fail-on --root --trust-root --center --quiet --verbose --color --help --version"
+            opts="-o -q -v -h -V --env --region --branch --format --output --id --commit --include --exclude --exclude-generated --exclude-without-source --sort --limit --base --diff-file --against --only-changed --all --offline --fail-under --max-age --min-replicas --max-drop --fail-missed --min-changed --fail-on --root --trust-root --center --quiet --verbose --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -457,6 +457,10 @@ _goc_watchdog() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --max-drop)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --fail-missed)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -489,7 +493,7 @@ _goc_watchdog() {
             return 0
             ;;
         goc_watchdog__subcmd__total)
-            opts="-q -v -h -V --env --region --branch --commit --fail-under --max-age --min-replicas --format --root --trust-root --center --quiet --verbose --color --help --version"
+            opts="-q -v -h -V --env --region --branch --commit --fail-under --max-age --min-replicas --max-drop --against --format --root --trust-root --center --quiet --verbose --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -520,6 +524,14 @@ _goc_watchdog() {
                     return 0
                     ;;
                 --min-replicas)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-drop)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --against)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -139,10 +139,11 @@ uncovered\t'Files with most uncovered statements first'"
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l limit -d 'With --format text: largest number of files, 0 for all [default: 100 on a terminal, else all]' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l base -d 'With the forms of changes and html: the base of the changes. It is the merge base of this branch, tag or commit with the service\'s commit, or `previous` for the previous stored commit, or `parent` for the first parent [default: the merge base with the default branch; for a commit on that branch, the previous stored commit]' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l diff-file -d 'With the forms of changes and html: read the changes from this unified diff, `-` for stdin' -r -F
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l against -d 'With the forms of changes and html: compare each line with another stored state of the app, in the categories of lcov\'s differential coverage. The state is the row with this number, or the latest row of this service' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l against -d 'With the forms of changes and html: compare each line with another stored state of the app, in the categories of lcov\'s differential coverage. The state is the row with this number, or the latest row of this service. With --max-drop: compare the total with that state, in every form' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l fail-under -d 'Fail if the percentage of all statements is lower; the exact value counts, not the rounded one' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l max-age -d 'Fail if the last pull with an answer is longer ago' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l min-replicas -d 'Fail if fewer replicas answered at the last pull' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l max-drop -d 'Fail if the percentage of all statements is more than so many points lower than before: at the commit before on the branch, or at the row or service of --against' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l fail-missed -d 'Fail if more changed lines were missed' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l min-changed -d 'Apply --fail-under and --fail-missed only to at least so many changed lines that count' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l fail-on -d 'Fail for this reason; may be given several times' -r -f -a "lost\t'With --against: lost coverage, which is code that was executed there, did not change, and is not executed here'
@@ -204,6 +205,8 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l comm
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l fail-under -d 'Fail if the percentage of all statements is lower; the exact value counts, not the rounded one' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l max-age -d 'Fail if the last pull with an answer is longer ago' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l min-replicas -d 'Fail if fewer replicas answered at the last pull' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l max-drop -d 'Fail if the percentage of all statements is more than so many points lower than before: at the commit before on the branch, or at the row or service of --against' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l against -d 'With --max-drop: compare with this row, or with the latest row of this service, of the same app' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l format -d 'Form of the output' -r -f -a "text\t'Text for people'
 json\t'JSON for scripts; the command\'s man page describes the fields'"
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l root -d 'Work directory: database, stored profiles, configuration' -r -F
@@ -243,4 +246,4 @@ end
 
 complete -c goc-watchdog -n "not __fish_goc_watchdog_needs_command" -f -a "(__fish_goc_watchdog_services)"
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l explain -r -f -a "(__fish_goc_watchdog_services)"
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l against -r -f -a "(__fish_goc_watchdog_services)"
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report total" -l against -r -f -a "(__fish_goc_watchdog_services)"

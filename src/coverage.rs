@@ -78,6 +78,18 @@ impl Coverage {
         u64::try_from(wanted).unwrap_or(u64::MAX).saturating_sub(self.covered)
     }
 
+    /// Tells whether this coverage is lower than `earlier` by more than so many percentage points, by exact fractions.
+    pub(crate) fn fell_by_more(self, earlier: Coverage, points: Threshold) -> bool {
+        let [now, before] = [self, earlier].map(|it| (u128::from(it.covered), u128::from(it.total.max(1))));
+        let fall = (before.0 * now.1).saturating_sub(now.0 * before.1);
+        let (fall, whole) = (fall.checked_mul(100 * SCALE), before.1 * now.1);
+        match (fall, whole.checked_mul(u128::from(points.scaled_percent))) {
+            (Some(fall), Some(allowed)) => fall > allowed,
+            // Only hostile counts are so large.
+            _ => earlier.percent() - self.percent() > points.percent(),
+        }
+    }
+
     /// Returns the change from `earlier` to this coverage.
     #[must_use]
     pub fn since(self, earlier: Coverage) -> Delta {
@@ -342,6 +354,17 @@ mod tests {
         assert!(!pair(1, 3).meets(threshold("33.333333333333334")));
         assert!(pair(u64::MAX, u64::MAX).meets(threshold("100")));
         assert!(!pair(u64::MAX - 1, u64::MAX).meets(threshold("100")));
+    }
+
+    #[test]
+    fn a_fall_is_compared_exactly() {
+        // A fall from 60 to 59.9 % has 0.1 points; in floating point it has 0.10000000000000142.
+        assert!(!pair(599, 1000).fell_by_more(pair(6, 10), threshold("0.1")));
+        assert!(pair(599, 1000).fell_by_more(pair(6, 10), threshold("0.099999999999999")));
+        assert!(!pair(2, 3).fell_by_more(pair(4, 6), threshold("0")));
+        assert!(pair(1, 3).fell_by_more(pair(2, 3), threshold("33")));
+        assert!(!pair(1, 1).fell_by_more(pair(0, 1), threshold("0")), "a rise");
+        assert!(pair(0, u64::MAX).fell_by_more(pair(u64::MAX, u64::MAX), threshold("99")));
     }
 
     #[test]

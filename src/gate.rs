@@ -7,7 +7,9 @@ use humantime::format_duration;
 use serde::Serialize;
 
 use crate::coverage::{Coverage, Threshold, shown_percent};
-use crate::time::span;
+use crate::fleet::row::Row;
+use crate::names::printable;
+use crate::time::{iso, span};
 
 /// The requirements; `None` requires nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,6 +20,74 @@ pub(crate) struct Gate {
     pub(crate) max_age: Option<Duration>,
     /// The fewest replicas that answered at the last pull.
     pub(crate) min_replicas: Option<u32>,
+    /// The most percentage points by which the total may be lower than before.
+    pub(crate) max_drop: Option<Threshold>,
+}
+
+/// The choice of a state before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum HowBefore {
+    /// An option named it.
+    Named,
+    /// Its commit is the nearest ancestor in git that is stored.
+    Git,
+    /// Its commit began to be stored before on the same branch.
+    Time,
+}
+
+/// The state before, with which a total is compared.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Before {
+    /// Number of the row.
+    pub(crate) id: i64,
+    pub(crate) env: String,
+    pub(crate) region: String,
+    pub(crate) branch: String,
+    pub(crate) commit: String,
+    pub(crate) stored_at: String,
+    /// Executed and all statements; `None` for a row that another program stored.
+    pub(crate) covered: Option<u64>,
+    pub(crate) total: Option<u64>,
+    pub(crate) percent: f64,
+    pub(crate) chosen_by: HowBefore,
+    /// Its lines can be compared, too.
+    #[serde(skip)]
+    pub(crate) has_profile: bool,
+}
+
+impl Before {
+    /// Returns the state of a row.
+    pub(crate) fn from_row(row: &Row, chosen_by: HowBefore) -> Self {
+        let Row { id, key, branch, created_at, cover_total, stats, deleted_at, .. } = row;
+        let coverage = stats.as_ref().map(|stats| stats.coverage);
+        Self {
+            id: id.0,
+            env: key.env.clone(),
+            region: key.region.clone(),
+            branch: branch.clone(),
+            commit: key.commit.clone(),
+            stored_at: iso(*created_at),
+            covered: coverage.map(|coverage| coverage.covered),
+            total: coverage.map(|coverage| coverage.total),
+            percent: *cover_total,
+            chosen_by,
+            has_profile: deleted_at.is_none(),
+        }
+    }
+
+    /// Returns the same state with only a part of its files.
+    pub(crate) fn of_part(self, coverage: Coverage) -> Self {
+        let (covered, total) = (Some(coverage.covered), Some(coverage.total));
+        Self { covered, total, percent: coverage.percent(), ..self }
+    }
+
+    fn coverage(&self) -> Option<Coverage> {
+        let (covered, total) = (self.covered?, self.total?);
+        Some(Coverage { covered, total })
+    }
 }
 
 /// The data that a gate judges.
@@ -50,6 +120,8 @@ pub(crate) enum Requirement {
     FailOnUnmeasured,
     MaxAge,
     MinReplicas,
+    /// The total is not lower than before by more than so many points.
+    MaxDrop,
 }
 
 /// The result of a requirement.
@@ -91,11 +163,31 @@ impl Gate {
 
     /// Judges data by each requirement.
     pub(crate) fn judge(&self, data: &GateData, now: DateTime<Utc>) -> Vec<Verdict> {
-        let Self { fail_under, max_age, min_replicas } = self;
+        let Self { fail_under, max_age, min_replicas, max_drop: _ } = self;
         let coverage = fail_under.map(|threshold| judge_coverage(Requirement::FailUnder, data, threshold));
         let age = max_age.map(|longest| judge_age(data.last_pull.map(|at| now - at), longest));
         let replicas = min_replicas.map(|least| judge_replicas(data.replicas.unwrap_or_default(), least));
         coverage.into_iter().chain(age).chain(replicas).collect()
+    }
+
+    /// Judges the total of a row by that of the state before; without one, `lack` is the reason.
+    pub(crate) fn judge_drop(
+        &self,
+        row: i64,
+        data: &GateData,
+        before: Result<&Before, String>,
+    ) -> Option<Verdict> {
+        let most = self.max_drop?;
+        Some(match before {
+            Ok(before) => judge_drop(row, data, before, most),
+            Err(lack) => Verdict {
+                gate: Requirement::MaxDrop,
+                result: GateResult::NotApplied,
+                figure: None,
+                threshold: most.percent(),
+                message: format!("{lack}, gate not applied (--max-drop)"),
+            },
+        })
     }
 }
 
@@ -118,6 +210,58 @@ pub(crate) fn judge_coverage(gate: Requirement, data: &GateData, threshold: Thre
     };
     let result = if is_met { GateResult::Met } else { GateResult::Unmet };
     Verdict { gate, result, figure: Some(data.percent), threshold: threshold.percent(), message }
+}
+
+/// Returns the change of a total since the state before in percentage points, if verdicts are about one.
+pub(crate) fn delta(verdicts: &[Verdict]) -> Option<f64> {
+    let of_drop = verdicts.iter().find(|verdict| verdict.gate == Requirement::MaxDrop)?;
+    of_drop.figure.map(|drop| 0.0 - drop)
+}
+
+/// Judges a total by that of the state before.
+fn judge_drop(row: i64, data: &GateData, before: &Before, most: Threshold) -> Verdict {
+    let drop = before.percent - data.percent;
+    let is_met = match (data.coverage, before.coverage()) {
+        (Some(now), Some(before)) => !now.fell_by_more(before, most),
+        _ => drop <= most.percent(),
+    };
+    let figure = |coverage: Option<Coverage>, percent: f64, row: i64| match coverage {
+        Some(it) => format!("{it} ({} of {} statements, row {row}", it.covered, it.total),
+        None => format!("{}% (row {row}", shown_percent(percent)),
+    };
+    let how = match before.chosen_by {
+        HowBefore::Named => "--against",
+        HowBefore::Git => "the commit before it in git",
+        HowBefore::Time => "the commit stored before it on its branch",
+    };
+    let commit = if before.commit.is_empty() {
+        String::new()
+    } else {
+        format!(", commit {}", printable(&before.commit))
+    };
+    let now = figure(data.coverage, data.percent, row);
+    let then = format!("{}{commit}, {how})", figure(before.coverage(), before.percent, before.id));
+    let (by, most_shown) = (points(drop.abs()), most.to_string());
+    let most_shown = most_shown.trim_end_matches('%');
+    let (result, message) = match is_met {
+        false => (GateResult::Unmet, format!("{now}) is {by} below {then}, more than {most_shown}")),
+        true => {
+            let change = match drop {
+                drop if drop > 0.0 => format!("{by} below"),
+                drop if drop < 0.0 => format!("{by} above"),
+                _ => "as high as".to_owned(),
+            };
+            (GateResult::Met, format!("{now}) is {change} {then}, at most {most_shown} below allowed"))
+        }
+    };
+    Verdict { gate: Requirement::MaxDrop, result, figure: Some(drop), threshold: most.percent(), message }
+}
+
+/// Returns a number of percentage points with up to two decimal places, never as 0.
+fn points(number: f64) -> String {
+    let text = format!("{:.2}", number.max(0.01));
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    if text == "1" { "1 point".to_owned() } else { format!("{text} points") }
 }
 
 fn judge_age(age: Option<TimeDelta>, longest: Duration) -> Verdict {
@@ -173,6 +317,71 @@ mod tests {
 
     fn fail_under(percent: &str) -> Gate {
         Gate { fail_under: Some(percent.parse().unwrap()), ..Gate::default() }
+    }
+
+    fn before(coverage: Option<(u64, u64)>, percent: f64, chosen_by: HowBefore) -> Before {
+        let [env, region, branch, commit] = ["staging", "th", "main", "0123456"].map(str::to_owned);
+        let (covered, total) = coverage.unzip();
+        Before {
+            id: 5,
+            env,
+            region,
+            branch,
+            commit,
+            stored_at: iso(now()),
+            covered,
+            total,
+            percent,
+            chosen_by,
+            has_profile: true,
+        }
+    }
+
+    #[test]
+    fn a_total_may_be_lower_than_before_by_some_points() {
+        let by_git = |covered, total| {
+            let percent = Coverage { covered, total }.percent();
+            before(Some((covered, total)), percent, HowBefore::Git)
+        };
+        let by_other = before(None, 50.4, HowBefore::Named);
+        for (most, data, before, expected) in [
+            (
+                "0.5",
+                data(499, 1000),
+                by_git(504, 1000),
+                "Met: 49.9% (499 of 1000 statements, row 9) is 0.5 points below 50.4% (504 of 1000 statements, row 5, \
+                 commit 0123456, the commit before it in git), at most 0.5 below allowed",
+            ),
+            (
+                "0.49",
+                data(499, 1000),
+                by_git(504, 1000),
+                "Unmet: 49.9% (499 of 1000 statements, row 9) is 0.5 points below 50.4% (504 of 1000 statements, row 5, \
+                 commit 0123456, the commit before it in git), more than 0.49",
+            ),
+            (
+                "0",
+                data(2, 3),
+                by_git(4, 6),
+                "Met: 66.7% (2 of 3 statements, row 9) is as high as 66.7% (4 of 6 statements, row 5, commit 0123456, \
+                 the commit before it in git), at most 0 below allowed",
+            ),
+            (
+                "0",
+                data(499_999, 1_000_000),
+                by_other,
+                "Unmet: 50.0% (499999 of 1000000 statements, row 9) is 0.4 points below 50.4% (row 5, commit 0123456, \
+                 --against), more than 0",
+            ),
+        ] {
+            let gate = Gate { max_drop: Some(most.parse().unwrap()), ..Gate::default() };
+            let verdict = gate.judge_drop(9, &data, Ok(&before)).unwrap();
+            assert_eq!(format!("{:?}: {}", verdict.result, verdict.message), expected);
+        }
+        let gate = Gate { max_drop: Some("1".parse().unwrap()), ..Gate::default() };
+        let verdict = gate.judge_drop(9, &data(1, 2), Err("nothing was stored before".to_owned())).unwrap();
+        assert_eq!((verdict.result, verdict.figure), (GateResult::NotApplied, None));
+        assert_eq!(verdict.message, "nothing was stored before, gate not applied (--max-drop)");
     }
 
     fn max_age(minutes: u64) -> Gate {

@@ -112,6 +112,7 @@ fn known_services() -> (World, Completions) {
         ("list pay car", &["cart", "cart-v2"]),
         ("list --explain p", &["pay"]),
         ("report cart --against staging_th_p", &names[2..3]),
+        ("total cart --max-drop 1 --against staging_th_p", &names[2..3]),
         ("total --fail-under 80 p", &["pay"]),
     ];
     let line = |(line, words): &(&str, &[&str])| {

@@ -26,6 +26,7 @@ mod files;
 mod first_report;
 mod folders;
 mod forms;
+mod gates;
 mod goc;
 mod goc_inbox;
 mod goc_prune;

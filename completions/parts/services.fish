@@ -8,4 +8,4 @@ end
 
 complete -c goc-watchdog -n "not __fish_goc_watchdog_needs_command" -f -a "(__fish_goc_watchdog_services)"
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l explain -r -f -a "(__fish_goc_watchdog_services)"
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l against -r -f -a "(__fish_goc_watchdog_services)"
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report total" -l against -r -f -a "(__fish_goc_watchdog_services)"

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use crate::commands::{self, Context};
 use crate::config::parse_age;
 use crate::coverage::Threshold;
-use crate::gate::{Gate, GateResult, Requirement, Verdict, doubt};
+use crate::gate::{Before, Gate, GateResult, Requirement, Verdict, doubt};
 use crate::report::gate::ChangesGate;
 
 /// The requirements of a gate. The exit code is 5 if one is not met.
@@ -24,12 +24,17 @@ pub(crate) struct GateArgs {
     /// Fail if fewer replicas answered at the last pull.
     #[arg(long, value_name = "N")]
     min_replicas: Option<u32>,
+
+    /// Fail if the percentage of all statements is more than so many points lower than before: at the commit before on
+    /// the branch, or at the row or service of --against.
+    #[arg(long, value_name = "POINTS")]
+    max_drop: Option<Threshold>,
 }
 
 impl GateArgs {
     pub(crate) fn gate(&self) -> Gate {
-        let Self { fail_under, max_age, min_replicas } = *self;
-        Gate { fail_under, max_age, min_replicas }
+        let Self { fail_under, max_age, min_replicas, max_drop } = *self;
+        Gate { fail_under, max_age, min_replicas, max_drop }
     }
 
     /// Prints a warning about a threshold that was probably meant as a share.
@@ -95,8 +100,14 @@ impl ChangesGateArgs {
 }
 
 /// Prints the verdicts about a service: the requirements that are not met with the commands that show more, those that
-/// were not applied, and at a terminal or with `--verbose` those that are met. Tells whether none is unmet.
-pub(crate) fn tell_verdicts(verdicts: &[Verdict], name: &str, context: &Context) -> bool {
+/// were not applied, comparisons with the state before, and at a terminal or with `--verbose` all others. Tells whether
+/// none is unmet.
+pub(crate) fn tell_verdicts(
+    verdicts: &[Verdict],
+    name: &str,
+    before: Option<&Before>,
+    context: &Context,
+) -> bool {
     let (mut told, mut looks) = (Vec::new(), Vec::new());
     for Verdict { gate, result, message, .. } in verdicts {
         if told.contains(&message) {
@@ -105,12 +116,15 @@ pub(crate) fn tell_verdicts(verdicts: &[Verdict], name: &str, context: &Context)
         match result {
             GateResult::Unmet => {
                 commands::fail(format_args!("{name}: {message}"));
-                let look = look(*gate, name);
+                let look = look(*gate, name, before);
                 if !looks.contains(&look) {
                     looks.push(look);
                 }
             }
             GateResult::NotApplied => context.tell(format_args!("{name}: {message}")),
+            GateResult::Met if *gate == Requirement::MaxDrop => {
+                context.tell(format_args!("{name}: {message}"));
+            }
             GateResult::Met if context.has_spectator() => commands::inform(format_args!("{name}: {message}")),
             GateResult::Met => {}
         }
@@ -123,7 +137,7 @@ pub(crate) fn tell_verdicts(verdicts: &[Verdict], name: &str, context: &Context)
 }
 
 /// Returns the command that shows more about a requirement.
-fn look(gate: Requirement, name: &str) -> String {
+fn look(gate: Requirement, name: &str, before: Option<&Before>) -> String {
     match gate {
         Requirement::FailUnder | Requirement::FailUnderPackage => {
             format!("goc-watchdog report {name} --format text --sort uncovered")
@@ -134,6 +148,12 @@ fn look(gate: Requirement, name: &str) -> String {
         | Requirement::FailOnUnmeasured => {
             format!("goc-watchdog report {name} --format diff, with the same options")
         }
+        Requirement::MaxDrop => match before {
+            Some(before) if before.has_profile && !before.commit.is_empty() => {
+                format!("goc-watchdog report {name} --against {}", before.id)
+            }
+            _ => format!("goc-watchdog history {name}"),
+        },
         Requirement::MaxAge | Requirement::MinReplicas => format!("goc-watchdog list --explain {name}"),
     }
 }

@@ -7,6 +7,7 @@ pub(crate) mod pull;
 pub(crate) mod report;
 pub(crate) mod total;
 
+mod before;
 mod gate;
 pub(crate) mod lock_wait;
 mod narrow;

@@ -8,16 +8,21 @@ use serde_json::json;
 
 use crate::cli::Format;
 use crate::collect::fleet::stored_fleet;
+use crate::commands::before::row_before;
 use crate::commands::gate::{GateArgs, tell_verdicts};
 use crate::commands::narrow::NarrowArgs;
+use crate::commands::report::notices;
 use crate::commands::{Context, show};
 use crate::coverage::{ChangedLines, shown_percent};
-use crate::exit::ExitCode;
+use crate::exit::{EarlyEnd, ExitCode};
 use crate::fleet::pick::{Picked, pick};
-use crate::fleet::row::Row;
-use crate::gate::GateData;
+use crate::fleet::row::{Row, RowFilter};
+use crate::fleet::services::Fleet;
+use crate::gate::{Before, GateData, delta};
+use crate::io::signals::Signals;
 use crate::io::store::Store;
 use crate::names::in_message;
+use crate::source::SourceReader;
 
 /// Print the coverage of a service as one number.
 ///
@@ -38,6 +43,10 @@ pub struct TotalArgs {
 
     #[command(flatten)]
     gate: GateArgs,
+
+    /// With --max-drop: compare with this row, or with the latest row of this service, of the same app.
+    #[arg(long, value_name = "ROW|SERVICE", requires = "max_drop")]
+    against: Option<String>,
 
     /// Form of the output.
     #[arg(long, value_enum, default_value_t)]
@@ -70,7 +79,16 @@ pub(crate) fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
         last_pull: entry.schedule.schedule.last_pull,
         replicas: entry.replicas_now(&row),
     };
-    let verdicts = args.gate.gate().judge(&data, context.now());
+    let gate = args.gate.gate();
+    let mut verdicts = gate.judge(&data, context.now());
+    let before = match gate.max_drop {
+        Some(_) => {
+            let before = state_before(args, &row, &store, &fleet, context)?;
+            verdicts.extend(gate.judge_drop(row.id.0, &data, before.as_ref().map_err(Clone::clone)));
+            before.ok()
+        }
+        None => None,
+    };
     match args.format {
         Format::Text => {
             writeln!(io::stdout(), "{}", shown_percent(row.cover_total))?;
@@ -83,12 +101,34 @@ pub(crate) fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
         Format::Json => {
             let mut object = object(&picked, &row, diff.as_ref(), context);
             object["gates"] = json!(verdicts);
+            object["before"] = json!(before);
+            object["delta"] = json!(delta(&verdicts));
             show::print_json(&object)?;
         }
     }
     args.gate.tell_doubts();
-    let is_met = tell_verdicts(&verdicts, &name, context);
+    let is_met = tell_verdicts(&verdicts, &name, before.as_ref(), context);
     Ok(if is_met { ExitCode::Done } else { ExitCode::BelowThreshold })
+}
+
+/// Returns the state with which `--max-drop` compares; `Err` in the result tells in words why there is none.
+fn state_before(
+    args: &TotalArgs,
+    row: &Row,
+    store: &Store,
+    fleet: &Fleet,
+    context: &Context,
+) -> Result<Result<Before, String>> {
+    let signals = Signals::catch()?;
+    let rows = store.rows(&RowFilter { with_dropped: true, ..RowFilter::default() })?;
+    let notify = |notice| notices::print(notice, context);
+    let settings = notices::source_settings(context, &signals, &notify);
+    let reader = SourceReader { settings, app: &row.key.app, is_offline: true };
+    let before = row_before(args.against.as_deref(), row, &fleet.entries, &rows, &reader)?;
+    if let Some(signal) = signals.received() {
+        bail!(EarlyEnd::Signal(signal));
+    }
+    Ok(before.map(|(row, how)| Before::from_row(row, how)))
 }
 
 fn object(

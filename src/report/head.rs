@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::text;
 use crate::coverage::Coverage;
-use crate::gate::Verdict;
+use crate::gate::{Before, Verdict};
 use crate::names::CommitChoice;
 
 /// The row and the service of a report.
@@ -42,6 +42,8 @@ pub(crate) struct ReportHead {
     pub filters: Vec<String>,
     /// The verdicts about the requirements of a gate, if there are any.
     pub verdicts: Vec<Verdict>,
+    /// The state before, if the total was compared with one.
+    pub before: Option<Before>,
     /// Address of the page of the service's app, if the report is part of a site.
     pub above: Option<String>,
 }

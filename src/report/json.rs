@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 
 use super::{FileReport, FunctionReport, LineState, MissedRange, PreviousRow, Report, ReportHead};
 use crate::coverage::Coverage;
-use crate::gate::Verdict;
+use crate::gate::{self, Before, Verdict};
 use crate::json;
 use crate::names::CommitChoice;
 use crate::time::iso;
@@ -52,6 +52,8 @@ struct Document<'r> {
     coverage: CoverageJson,
     previous: Option<PreviousJson<'r>>,
     gates: &'r [Verdict],
+    before: Option<&'r Before>,
+    delta: Option<f64>,
     packages: Vec<PackageJson<'r>>,
     #[serde(serialize_with = "each_file")]
     #[cfg_attr(test, schemars(with = "Vec<FileJson<'r>>"))]
@@ -182,6 +184,7 @@ impl<'r> Document<'r> {
             above: _,
             filters,
             verdicts,
+            before,
         } = head;
         let packages = report.packages().into_iter().map(|package| PackageJson {
             name: package.name,
@@ -209,6 +212,8 @@ impl<'r> Document<'r> {
             coverage: report.coverage().into(),
             previous: previous.as_ref().map(PreviousJson::new),
             gates: verdicts,
+            before: before.as_ref(),
+            delta: gate::delta(verdicts),
             packages: packages.collect(),
             files,
         }

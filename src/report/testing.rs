@@ -41,6 +41,7 @@ pub(super) fn head() -> ReportHead {
         above: None,
         filters: Vec::new(),
         verdicts: Vec::new(),
+        before: None,
     }
 }
 

@@ -158,19 +158,23 @@ fn previous_commit(at: &RepositoryCommit, rows: &[Row]) -> Result<Option<ChosenB
     let find = |hash: &str| repository.commit(hash).ok();
     let is_ancestor =
         |older: &ObjectId, newer: &ObjectId| Ok(repository.merge_base(older, newer)?.as_ref() == Some(older));
-    nearest_ancestor(commit, rows, find, is_ancestor)
+    let nearest = nearest_ancestor(commit, rows, find, is_ancestor)?;
+    Ok(nearest.map(|(commit, row)| {
+        let how = format!("the previous commit with data (row {}, {})", row.id.0, minute(row.created_at));
+        (commit, how)
+    }))
 }
 
-/// Returns the nearest stored ancestor of a commit, whenever its row was written; rows of other branches, and of
-/// commits that are gone, are passed over.
-fn nearest_ancestor(
+/// Returns the nearest stored ancestor of a commit with its newest row, whenever that was written; rows of other
+/// branches, and of commits that are gone, are passed over.
+pub(super) fn nearest_ancestor<'r>(
     commit: &ObjectId,
-    rows: &[Row],
+    rows: &'r [Row],
     find: impl Fn(&str) -> Option<ObjectId>,
     is_ancestor: impl Fn(&ObjectId, &ObjectId) -> Result<bool>,
-) -> Result<Option<ChosenBase>> {
+) -> Result<Option<(ObjectId, &'r Row)>> {
     let mut seen = HashSet::new();
-    let mut nearest: Option<ChosenBase> = None;
+    let mut nearest: Option<(ObjectId, &Row)> = None;
     for row in rows.iter().rev().filter(|row| seen.insert(row.key.commit.as_str())) {
         let Some(other) = find(&row.key.commit) else { continue };
         if other == *commit || !is_ancestor(&other, commit)? {
@@ -181,8 +185,7 @@ fn nearest_ancestor(
             Some((known, _)) => is_ancestor(known, &other)?,
         };
         if is_nearer {
-            let how = format!("the previous commit with data (row {}, {})", row.id.0, minute(row.created_at));
-            nearest = Some((other, how));
+            nearest = Some((other, row));
         }
     }
     Ok(nearest)
@@ -292,10 +295,7 @@ mod tests {
         let rows: Vec<Row> =
             (1..).zip(stored).map(|(number, commit)| row(number, "app", id(*commit).as_str())).collect();
         let base = nearest_ancestor(&id('d'), &rows, find, is_ancestor).unwrap();
-        base.map(|(commit, how)| {
-            let row = how.split(['(', ',']).nth(1).unwrap();
-            format!("{} {row}", digit(&commit))
-        })
+        base.map(|(commit, row)| format!("{} row {}", digit(&commit), row.id.0))
     }
 
     #[test]

@@ -92,7 +92,7 @@ impl SourceReader<'_> {
     }
 
     /// Opens the clone in a folder.
-    fn opened(&self, path: &Path) -> Result<Repository, GitError> {
+    pub(super) fn opened(&self, path: &Path) -> Result<Repository, GitError> {
         let fetched = self.settings.workdir.fetch_repository(self.app);
         Repository::open(path, &fetched, &self.owners(), Timeout(self.settings.config.git.timeout))
     }

@@ -6,6 +6,7 @@
 mod base;
 mod changes;
 mod clone;
+mod commit_before;
 mod comparison;
 mod lookup;
 mod revision;
@@ -19,10 +20,10 @@ mod tree;
 pub(crate) use base::BaseChoice;
 pub(crate) use changes::ChangesFrom;
 pub(crate) use clone::{NotFetched, NotTrusted};
-pub(crate) use comparison::{OtherState, compared};
+pub(crate) use comparison::{OtherState, compared, filtered_coverage};
 pub(crate) use lookup::{FoundSource, LookupOutcome, SourceDemand, SourceLack, SourceLookup};
 pub(crate) use revision::{RepositoryCommit, Revision};
-pub(crate) use row_choice::{RowRequest, row_to_compare};
+pub(crate) use row_choice::{Compared, RowRequest, row_to_compare};
 pub(crate) use subject::{Subject, previous_row, trend};
 pub(crate) use tree::SourceTree;
 

@@ -42,6 +42,15 @@ pub(super) fn row_of<'r>(
     }
 }
 
+/// The part of another row that is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Compared {
+    /// The lines, for which the row needs its profile.
+    Lines,
+    /// The total, which stays when the profile is dropped.
+    Total,
+}
+
 /// Returns the row with which another one of the same app is compared, by its number or its service. `rows` may include
 /// rows without a profile.
 pub(crate) fn row_to_compare<'r>(
@@ -49,8 +58,9 @@ pub(crate) fn row_to_compare<'r>(
     with: &Row,
     entries: &[KeyEntry],
     rows: &'r [Row],
+    compared: Compared,
 ) -> Result<&'r Row> {
-    let mut kept = rows.iter().filter(|row| row.deleted_at.is_none());
+    let mut kept = rows.iter().filter(|row| row.deleted_at.is_none() || compared == Compared::Total);
     let row = match query.parse::<i64>() {
         Ok(id) => kept.find(|row| row.id.0 == id).ok_or_else(|| anyhow!("there is no row {id}"))?,
         Err(_) => latest_row(pick(&ServiceQuery::from_text(query), entries)?.entry, kept)?,
@@ -208,11 +218,13 @@ mod tests {
         rows.push(dropped(row(5, "shop", "bbbb3333")));
         let with = rows[3].clone();
         let other = |query: &str| {
-            let row = row_to_compare(query, &with, &entries(), &rows);
+            let row = row_to_compare(query, &with, &entries(), &rows, Compared::Lines);
             row.map(|row| row.id.0).map_err(|error| error.to_string())
         };
         assert_eq!((other("1"), other("shop_aaaa2222")), (Ok(1), Ok(2)));
         assert_eq!(other("5"), Err("there is no row 5".to_owned()), "its profile was dropped");
+        let total = row_to_compare("5", &with, &entries(), &rows, Compared::Total);
+        assert_eq!(total.unwrap().id.0, 5, "its total stays");
         assert_eq!(
             other("pay").unwrap_err(),
             "row 3 is of \"pay\", so it cannot be compared with a row of \"shop\""

@@ -103,6 +103,7 @@ impl<'a> Subject<'a> {
             trend: self.trend.clone(),
             filters,
             verdicts: Vec::new(),
+            before: None,
             above: self.above.clone(),
             choice: self.choice,
         }

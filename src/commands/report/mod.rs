@@ -1,6 +1,7 @@
 //! `report`: a stored profile combined with its source, in the requested forms.
 
-mod notices;
+mod judging;
+pub(crate) mod notices;
 mod outputs;
 mod run;
 mod site;
@@ -91,7 +92,8 @@ pub struct ReportArgs {
     pub(crate) diff_file: Option<std::path::PathBuf>,
 
     /// With the forms of changes and html: compare each line with another stored state of the app, in the categories of
-    /// lcov's differential coverage. The state is the row with this number, or the latest row of this service.
+    /// lcov's differential coverage. The state is the row with this number, or the latest row of this service. With
+    /// --max-drop: compare the total with that state, in every form.
     #[arg(long, value_name = "ROW|SERVICE", conflicts_with_all = ["base", "diff_file"])]
     pub(crate) against: Option<String>,
 
@@ -154,6 +156,13 @@ impl ReportArgs {
     /// Tells whether an option sets the base of the changes, or requires something of them.
     fn asks_about_changes(&self) -> bool {
         let names_base = self.base.is_some() || self.diff_file.is_some() || self.against.is_some();
+        names_base || self.changes_gate.is_given()
+    }
+
+    /// Tells whether an option has no effect without changes. The state before of a total needs none.
+    fn needs_changes(&self) -> bool {
+        let is_against_lines = self.against.is_some() && self.gate.gate().max_drop.is_none();
+        let names_base = self.base.is_some() || self.diff_file.is_some() || is_against_lines;
         names_base || self.changes_gate.is_given()
     }
 

@@ -6,7 +6,7 @@ use crate::notice::{Notice, Notify};
 use crate::source::SourceSettings;
 
 /// Prints a message.
-pub(super) fn print(notice: Notice, context: &Context) {
+pub(crate) fn print(notice: Notice, context: &Context) {
     match notice {
         Notice::Progress(message) if context.has_spectator() => commands::inform(message),
         Notice::Progress(_) => {}
@@ -20,7 +20,7 @@ pub(super) fn print(notice: Notice, context: &Context) {
 }
 
 /// Returns the settings of the engines.
-pub(super) fn source_settings<'a>(
+pub(crate) fn source_settings<'a>(
     context: &'a Context,
     signals: &'a Signals,
     notify: Notify<'a>,

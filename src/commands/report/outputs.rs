@@ -117,7 +117,7 @@ impl Outputs {
         }
         let outputs =
             Self { all: outputs, page_file: None, asks_about_changes, only_changed: args.only_changed };
-        if asks_about_changes && !outputs.have_changes() {
+        if args.needs_changes() && !outputs.have_changes() {
             return Err("--base, --against and --diff-file are for html, the forms that begin with diff, and --only-changed; so are --fail-missed, --min-changed and --fail-on"
                 .to_owned());
         }
@@ -288,6 +288,9 @@ mod tests {
         assert_eq!(form(&["--base=main"]), ["diff"]);
         assert_eq!(form(&["--against=7", "--format=html"]), ["html"]);
         assert_eq!(form(&["--fail-missed=3"]), ["diff"]);
+        assert_eq!(form(&["--max-drop=1"]), ["func"]);
+        assert_eq!(form(&["--max-drop=1", "--against=7"]), ["diff"]);
+        assert_eq!(form(&["--max-drop=1", "--against=7", "--format=json"]), ["json"]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::thread;
 
 use anyhow::{Result, bail};
 
+use super::judging::Judgement;
 use super::notices::{print, source_settings};
 use super::outputs::{Outputs, StdoutTerminal};
 use super::{ReportArgs, usage};
@@ -11,13 +12,12 @@ use crate::collect::fleet::stored_fleet;
 use crate::collect::mending::{StoredProfile, stored_profile};
 use crate::commands::gate::tell_verdicts;
 use crate::commands::{self, Context, Level};
-use crate::coverage::ChangedLines;
+use crate::coverage::{ChangedLines, Coverage};
 use crate::exit::ExitCode;
 use crate::filter::Filter;
 use crate::fleet::ids::RowId;
 use crate::fleet::row::{Row, RowFilter};
 use crate::fleet::services::Fleet;
-use crate::gate::Verdict;
 use crate::io::signals::Signals;
 use crate::io::store::Store;
 use crate::io::workdir::{ReadersLock, report_path};
@@ -27,11 +27,10 @@ use crate::phrases::count;
 use crate::profile::Profile;
 use crate::report::diff::{Base, Changes, Comparison, DiffReport};
 use crate::report::forms::{Form, FormInput, FormNeed, PAGE};
-use crate::report::gate::Requirements;
 use crate::report::{FileReport, FileSource, NoSource, Packer, Report, ReportHead};
 use crate::source::{
-    FoundSource, LookupOutcome, OtherState, SourceLack, SourceLookup, SourceReader, Subject, compared,
-    row_to_compare,
+    Compared, FoundSource, LookupOutcome, OtherState, SourceLack, SourceLookup, SourceReader, Subject,
+    compared, row_to_compare,
 };
 
 /// Number of files without source that are listed without `--verbose`.
@@ -60,9 +59,10 @@ pub(super) fn report(
     context.tell_choice(subject.choice, &subject.row.key.commit);
     context.tell_namesakes(&request.service, &subject.row.key, &fleet.entries);
     outputs.name_page(&page_name(&subject.row), screen);
+    let compared = if outputs.have_changes() { Compared::Lines } else { Compared::Total };
     let against = args.against.as_deref();
-    let against =
-        against.map(|query| row_to_compare(query, &subject.row, &fleet.entries, &rows)).transpose()?;
+    let against = against.map(|query| row_to_compare(query, &subject.row, &fleet.entries, &rows, compared));
+    let against = against.transpose()?;
     let notify = |notice| print(notice, context);
     let app = subject.row.key.app.clone();
     let settings = source_settings(context, signals, &notify);
@@ -75,10 +75,10 @@ pub(super) fn report(
     subject.source_commit = run.source_commit(found.as_ref(), &subject);
     let report = Report::new(run.head(&subject), &profile, sources);
     let mut finished = run.finish(report, found)?;
-    let verdicts = run.judge(&finished, &subject);
-    finished.set_verdicts(&verdicts);
+    let judged = run.judge(&finished, &subject, (&fleet.entries, &rows))?;
+    finished.set_judgement(&judged);
     run.keep_and_write(&finished, &subject)?;
-    let is_met = tell_verdicts(&verdicts, &subject.name(), context);
+    let is_met = tell_verdicts(&judged.verdicts, &subject.name(), judged.before.as_ref(), context);
     Ok(if is_met { code } else { code.or(ExitCode::BelowThreshold) })
 }
 
@@ -101,22 +101,24 @@ fn page_name(row: &Row) -> String {
 }
 
 /// The choices of the command line, and the access to the source.
-struct ReportRun<'a> {
-    args: &'a ReportArgs,
-    context: &'a Context,
-    reading: &'a ReadersLock,
-    filter: Filter,
+pub(super) struct ReportRun<'a> {
+    pub(super) args: &'a ReportArgs,
+    pub(super) context: &'a Context,
+    pub(super) reading: &'a ReadersLock,
+    pub(super) filter: Filter,
     outputs: Outputs,
-    reader: SourceReader<'a>,
+    pub(super) reader: SourceReader<'a>,
     /// The row of `--against`.
     against: Option<&'a Row>,
 }
 
 /// A report with its changes and the facts about its source.
-struct FinishedReport<'a> {
-    report: Report<'a>,
+pub(super) struct FinishedReport<'a> {
+    pub(super) report: Report<'a>,
+    /// The covered and all statements of all files that the filter leaves, changed or not.
+    pub(super) whole: Coverage,
     changes: Option<Changes>,
-    diff: Option<DiffReport>,
+    pub(super) diff: Option<DiffReport>,
     has_source: bool,
     /// All modules of the commit could be read, so that every file of the commit was found.
     is_resolved: bool,
@@ -128,10 +130,11 @@ impl FinishedReport<'_> {
     }
 
     /// Puts the verdicts about the report where the forms find them.
-    fn set_verdicts(&mut self, verdicts: &[Verdict]) {
+    fn set_judgement(&mut self, judged: &Judgement) {
         let diff = self.diff.as_mut().map(|diff| &mut diff.head);
         for head in [&mut self.report.head].into_iter().chain(diff) {
-            head.verdicts = verdicts.to_vec();
+            head.verdicts.clone_from(&judged.verdicts);
+            head.before.clone_from(&judged.before);
         }
     }
 
@@ -208,13 +211,14 @@ impl ReportRun<'_> {
         let mut diff = changes.as_ref().map(|changes| DiffReport::new(&report, changes, &self.filter));
         self.narrow(&mut report)?;
         let is_resolved = !report.files.iter().any(FileReport::is_of_unknown_module);
+        let whole = report.coverage();
         if let Some(changes) = changes.as_ref().filter(|_| self.args.only_changed) {
             report.retain_changed(changes);
         }
         if let (Some(diff), Some(changes), Some(row)) = (&mut diff, &changes, self.against) {
             diff.comparison = Some(self.compared(&report, row, changes)?);
         }
-        Ok(FinishedReport { report, changes, diff, has_source, is_resolved })
+        Ok(FinishedReport { report, whole, changes, diff, has_source, is_resolved })
     }
 
     /// Removes the files that the filter leaves out.
@@ -341,27 +345,10 @@ impl ReportRun<'_> {
         }
         commands::warn(lines.join("\n"));
     }
-
-    /// Judges the report by the options and the configuration, and prints warnings about these.
-    fn judge(&self, finished: &FinishedReport<'_>, subject: &Subject<'_>) -> Vec<Verdict> {
-        let app = self.context.config.apps.get(&subject.row.key.app);
-        let requirements = Requirements {
-            gate: self.args.gate.gate(),
-            changes: self.args.changes_gate.gate(),
-            fail_under: app.and_then(|app| app.fail_under),
-            packages: app.map_or(&[], |app| &app.packages),
-        };
-        let FinishedReport { report, diff, .. } = finished;
-        self.args.gate.tell_doubts();
-        if diff.is_none() {
-            requirements.warnings(report).into_iter().for_each(commands::warn);
-        }
-        requirements.judge(report, diff.as_ref(), subject.last_pull(), self.context.now())
-    }
 }
 
 /// Prints the warning of a profile, if it has one.
-fn told(StoredProfile { profile, warning }: StoredProfile) -> Profile {
+pub(super) fn told(StoredProfile { profile, warning }: StoredProfile) -> Profile {
     warning.into_iter().for_each(commands::warn);
     profile
 }

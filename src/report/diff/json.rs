@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::super::json::CoverageJson;
 use super::{ChangedFile, DiffReport, LineCategory, LineState, WhyLeftOut};
-use crate::gate::Verdict;
+use crate::gate::{self, Before, Verdict};
 use crate::json;
 use crate::time::iso;
 
@@ -49,6 +49,8 @@ struct Document<'r> {
     left_out: Vec<LeftOutJson<'r>>,
     unmeasured: Vec<UnmeasuredJson<'r>>,
     gates: &'r [Verdict],
+    before: Option<&'r Before>,
+    delta: Option<f64>,
     against: Option<ComparisonJson<'r>>,
 }
 
@@ -145,6 +147,8 @@ pub(super) fn write(diff: &DiffReport, out: &mut dyn Write) -> io::Result<()> {
             .map(|file| UnmeasuredJson { path: &file.path, lines: &file.lines })
             .collect(),
         gates: &head.verdicts,
+        before: head.before.as_ref(),
+        delta: gate::delta(&head.verdicts),
         against: diff.comparison.as_ref().map(|comparison| ComparisonJson {
             with: &comparison.with,
             lines: by_name(&comparison.lines),

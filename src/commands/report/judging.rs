@@ -1,0 +1,83 @@
+//! The judging of a report by the options and the configuration.
+
+use anyhow::Result;
+
+use super::run::{FinishedReport, ReportRun, told};
+use crate::collect::mending::stored_profile;
+use crate::commands;
+use crate::commands::before::row_before;
+use crate::fleet::key_entry::KeyEntry;
+use crate::fleet::row::Row;
+use crate::gate::{Before, GateData, Verdict};
+use crate::report::gate::Requirements;
+use crate::source::{Subject, filtered_coverage};
+
+/// The verdicts about a report.
+pub(super) struct Judgement {
+    pub(super) verdicts: Vec<Verdict>,
+    /// The state before, if the total was compared with one.
+    pub(super) before: Option<Before>,
+}
+
+impl ReportRun<'_> {
+    /// Judges the report by the options and the configuration, and prints warnings about these. `stored` are the
+    /// services and all rows.
+    pub(super) fn judge(
+        &self,
+        finished: &FinishedReport<'_>,
+        subject: &Subject<'_>,
+        stored: (&[KeyEntry], &[Row]),
+    ) -> Result<Judgement> {
+        let app = self.context.config.apps.get(&subject.row.key.app);
+        let gate = self.args.gate.gate();
+        let requirements = Requirements {
+            gate,
+            changes: self.args.changes_gate.gate(),
+            fail_under: app.and_then(|app| app.fail_under),
+            packages: app.map_or(&[], |app| &app.packages),
+        };
+        let FinishedReport { report, whole, diff, .. } = finished;
+        self.args.gate.tell_doubts();
+        if diff.is_none() {
+            requirements.warnings(report).into_iter().for_each(commands::warn);
+        }
+        let (last_pull, now) = (subject.last_pull(), self.context.now());
+        let mut verdicts = requirements.judge(report, diff.as_ref(), last_pull, now);
+        if gate.max_drop.is_none() {
+            return Ok(Judgement { verdicts, before: None });
+        }
+        let before = self.state_before(finished, subject, stored)?;
+        let (replicas, percent) = (report.head.replicas, whole.percent());
+        let data = GateData { coverage: Some(*whole), percent, last_pull, replicas };
+        verdicts.extend(gate.judge_drop(subject.row.id.0, &data, before.as_ref().map_err(Clone::clone)));
+        Ok(Judgement { verdicts, before: before.ok() })
+    }
+
+    /// Returns the state with which the total is compared; `Err` in the result tells in words why there is none.
+    fn state_before(
+        &self,
+        finished: &FinishedReport<'_>,
+        subject: &Subject<'_>,
+        (entries, rows): (&[KeyEntry], &[Row]),
+    ) -> Result<Result<Before, String>> {
+        let against = self.args.against.as_deref();
+        let (row, how) = match row_before(against, &subject.row, entries, rows, &self.reader)? {
+            Ok(found) => found,
+            Err(lack) => return Ok(Err(lack)),
+        };
+        let before = Before::from_row(row, how);
+        if self.filter.takes_all() {
+            return Ok(Ok(before));
+        }
+        if row.deleted_at.is_some() {
+            return Ok(Err(format!(
+                "row {} has no profile any more, so the filters cannot be applied to it",
+                row.id.0
+            )));
+        }
+        let profile = told(stored_profile(row, &self.context.workdir)?);
+        let of = (row, &profile);
+        let part = filtered_coverage(&finished.report, of, &self.filter, &self.reader, self.reading)?;
+        Ok(Ok(before.of_part(part)))
+    }
+}
