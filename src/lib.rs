@@ -95,10 +95,13 @@ fn run(cli: &Cli, environment: RunEnvironment) -> Result<ExitCode> {
     {
         return Ok(commands::pull::to_inbox::run(args, folder, &cli.global));
     }
-    if let Command::List(args) = &cli.command
-        && !args.line_to_complete().is_empty()
-    {
-        return commands::list::complete::run(args.line_to_complete(), &cli.global, environment.caller);
+    if let Command::List(args) = &cli.command {
+        if !args.line_to_complete().is_empty() {
+            return commands::list::complete::run(args.line_to_complete(), &cli.global, environment.caller);
+        }
+        if args.wants_sample_config() {
+            return commands::list::print_sample_config();
+        }
     }
     let context = Context::new(&cli.global, environment)?;
     match &cli.command {

@@ -12,9 +12,10 @@ use clap::{Command, CommandFactory};
 use clap_complete::{Shell, generate};
 use clap_mangen::Man;
 use goc_watchdog::cli::Cli;
+use goc_watchdog::config::{Config, FilesConfig, GitConfig, PruneConfig, PullConfig, SAMPLE_CONFIG};
 use goc_watchdog::exit::ExitCode;
 
-use crate::harness::output_of;
+use crate::harness::{World, output_of};
 
 /// Hand-written sections of each page, for text that no definition of options holds.
 const SECTIONS: &[(&str, &str)] = &[
@@ -52,7 +53,9 @@ fn page(command: &Command) -> Vec<u8> {
         man.render_subcommands_section(&mut page).unwrap();
     }
     page.extend_from_slice(exit_status().as_bytes());
-    page.extend_from_slice(sections.as_bytes());
+    // The sample of a configuration is one text for the man page and for "list --sample-config".
+    let sample = SAMPLE_CONFIG.replace('-', "\\-");
+    page.extend_from_slice(sections.replace("@SAMPLE@\n", &sample).as_bytes());
     page
 }
 
@@ -152,28 +155,67 @@ fn man_pages_and_completions_are_up_to_date() {
     }
 }
 
-#[test]
-fn the_configuration_that_the_man_page_shows_is_the_default() {
-    let page = SECTIONS[0].1;
-    let (_, rest) = page.split_once(".\\\" configuration begins\n").expect("the example of a configuration");
-    let (text, _) = rest.split_once(".\\\" configuration ends\n").expect("its end");
-    let text = text.replace("\\-", "-");
-    let shown = goc_watchdog::config::Config::parse(&text, "the man page").unwrap();
-    assert_eq!(shown.pull, goc_watchdog::config::PullConfig::default());
-    assert_eq!(shown.git, goc_watchdog::config::GitConfig::default());
-    assert_eq!(shown.prune, goc_watchdog::config::PruneConfig::default());
-    assert_eq!(shown.files, goc_watchdog::config::FilesConfig::default());
-    for table in ["[pull]", "[prune]", "[git]", "[files]"] {
-        assert!(text.contains(table), "{text}");
-    }
-    // Settings that are not defaults stand behind a #, and must be valid, too.
-    let all: String = text
+/// Returns the sample with all lines that begin with one of these marks before a key or table.
+fn sample_with(marks: &[&str]) -> String {
+    let is_setting = |line: &str| line.starts_with('[') || line.contains(" = ") && !line.starts_with(' ');
+    SAMPLE_CONFIG
         .lines()
-        .map(|line| line.strip_prefix("# ").unwrap_or(line))
-        .filter(|line| !line.starts_with("center = "))
-        .flat_map(|line| [line, "\n"])
-        .collect();
-    goc_watchdog::config::Config::parse(&all, "the man page, with all lines").unwrap();
+        .skip_while(|line| !line.is_empty())
+        .map(|line| marks.iter().find_map(|mark| line.strip_prefix(mark)).filter(|rest| is_setting(rest)))
+        .zip(SAMPLE_CONFIG.lines().skip_while(|line| !line.is_empty()))
+        .flat_map(|(without_mark, line)| [without_mark.unwrap_or(line), "\n"])
+        .collect()
+}
+
+#[test]
+fn the_sample_of_a_configuration_changes_nothing_and_shows_the_defaults() {
+    for text in [SAMPLE_CONFIG.to_owned(), sample_with(&["#"])] {
+        let shown = Config::parse(&text, "the sample").unwrap();
+        assert_eq!(shown.pull, PullConfig::default());
+        assert_eq!(shown.git, GitConfig::default());
+        assert_eq!(shown.prune, PruneConfig::default());
+        assert_eq!(shown.files, FilesConfig::default());
+    }
+    for table in ["[pull]", "[prune]", "[git]", "[files]"] {
+        assert!(SAMPLE_CONFIG.contains(&format!("\n{table}")), "{table}");
+    }
+    // Examples must be valid, too. A center and several centers exclude each other.
+    let all = sample_with(&["# ", "#"]).replace("center = ", "#center = ");
+    Config::parse(&all, "the sample with all lines").unwrap();
+}
+
+#[test]
+fn the_sample_of_a_configuration_has_every_key() {
+    let keys = |table: &str| -> Vec<String> {
+        let error = Config::parse(&format!("{table}\nno_such_key = 1\n"), "t").unwrap_err().to_string();
+        let known = error.split_once("expected ").unwrap_or_else(|| panic!("no keys: {error}")).1;
+        let known = known.trim_start_matches("one of ").split([',', ' ']);
+        known.filter(|word| !["", "or"].contains(word)).map(str::to_owned).collect()
+    };
+    let all = sample_with(&["# ", "#"]);
+    let mut number = 0;
+    for table in ["", "[[targets]]", "[apps.x]", "[naming]", "[pull]", "[prune]", "[git]", "[files]", "[tls]"]
+    {
+        for key in keys(table) {
+            let is_there = all.lines().any(|line| {
+                line.starts_with(&format!("{key} = "))
+                    || line.starts_with(&format!("[{key}"))
+                    || line.starts_with(&format!("[[{key}"))
+                    || line.starts_with(&format!("[apps.apa_goc_echoserver.{key}"))
+            });
+            assert!(is_there || all.contains(&format!(" or: {key} = ")), "{table} {key}");
+            number += 1;
+        }
+    }
+    assert!(number > 40, "{number}");
+}
+
+#[test]
+fn list_prints_the_sample_of_a_configuration_also_where_the_own_one_is_broken() {
+    let world = World::new();
+    world.configure("pull = 7\n");
+    let output = world.run(&["list", "--sample-config"]).assert_code(0);
+    assert_eq!((&*output.stdout, &*output.stderr), (SAMPLE_CONFIG, ""));
 }
 
 /// Returns the modules that the drawing of `src/` names.

@@ -46,6 +46,9 @@ use owners::inbox_owners;
 use targets::TargetTable;
 use values::{Table, expected, file, list, text};
 
+/// A configuration with all keys, in which all are commented out.
+pub const SAMPLE_CONFIG: &str = include_str!("sample.toml");
+
 /// The whole configuration. The default holds without a file.
 #[derive(Clone, Debug, Default)]
 pub struct Config {

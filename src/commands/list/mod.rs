@@ -19,6 +19,7 @@ use clap::{Args, ValueEnum};
 use crate::commands::narrow::NarrowArgs;
 use crate::commands::targets::TargetArgs;
 use crate::commands::{Context, show};
+use crate::config::SAMPLE_CONFIG;
 use crate::exit::{EarlyEnd, ExitCode};
 use crate::fleet::pick::{Picked, ServiceQuery, pick};
 use crate::fleet::service_state::{AddressHealth, ServiceState};
@@ -81,6 +82,10 @@ pub struct ListArgs {
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 
+    /// Print a configuration with every key, all commented out, and nothing else.
+    #[arg(long)]
+    sample_config: bool,
+
     /// The words of a command line up to the cursor: print the services that may stand there. For completions.
     #[arg(long, value_name = "WORD", num_args = 1.., allow_hyphen_values = true, hide = true)]
     complete: Vec<String>,
@@ -102,6 +107,11 @@ impl ListArgs {
     /// Returns the words of a command line that a shell completes; empty: the command is a list.
     pub(crate) fn line_to_complete(&self) -> &[String] {
         &self.complete
+    }
+
+    /// Tells whether the sample of a configuration is wanted, which needs no root.
+    pub(crate) fn wants_sample_config(&self) -> bool {
+        self.sample_config
     }
 
     /// Tells whether a list leaves earlier commits out that are offline.
@@ -163,6 +173,12 @@ pub(crate) fn run(args: &ListArgs, context: &Context) -> Result<ExitCode> {
     }
     let is_damaged = store.as_ref().is_some_and(super::tell_damages);
     Ok(if fleet.is_partial() || is_damaged { ExitCode::Partly } else { ExitCode::Done })
+}
+
+/// Prints the sample of a configuration.
+pub(crate) fn print_sample_config() -> Result<ExitCode> {
+    io::stdout().write_all(SAMPLE_CONFIG.as_bytes())?;
+    Ok(ExitCode::Done)
 }
 
 /// Calls `write` with the file, which is replaced as a whole, or else with stdout.
