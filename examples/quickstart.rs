@@ -1,4 +1,4 @@
-//! Shows the main job on this machine alone: `cargo run --release --example quickstart`.
+//! Shows the main job on this machine alone: `cargo run --example quickstart`.
 //!
 //! The example starts simulated processes of the echo service inside itself, three as `go build -cover` with an agent
 //! makes them, and one as goc makes it, with its center. Then it runs the real binary as a person would, command by
@@ -26,6 +26,7 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 /// Profile of a process that has just started.
 const RECORDED: &str = include_str!("../tests/fixtures/echo.cov");
 
+/// The source of the service.
 const SOURCE: [(&str, &str); 5] = [
     ("go.mod", include_str!("echo/go.mod")),
     ("main.go", include_str!("echo/main.go")),
@@ -33,6 +34,13 @@ const SOURCE: [(&str, &str); 5] = [
     ("handlers/visits.go", include_str!("echo/handlers/visits.go")),
     ("textutil/textutil.go", include_str!("echo/textutil/textutil.go")),
 ];
+
+/// A part of `handlers.go` that its last commit added.
+const ADDED: &str = "\tif strings.Contains(r.Header.Get(\"Accept\"), \"application/json\") {
+\t\tseen.writeJSON(w)
+\t\treturn
+\t}
+";
 
 fn main() -> Result<()> {
     let binary = build()?;
@@ -102,10 +110,15 @@ fn main() -> Result<()> {
         "uncovered",
     ])?;
 
+    explain("The last commit changed a few lines. Which of them were executed?");
+    shell.run(&["report", &master, "--base", "parent", "--format", "diff"])?;
+    shell.run(&["report", &master, "--base", "parent", "--format", "html=coverage.html"])?;
+
     explain("A gate for a CI job: exit code 5 where too little is covered.");
     shell.run(&["total", &master, "--fail-under", "80", "--max-age", "2h"])?;
 
     let root = shell.root.display();
+    println!("The page for a browser is {}", scratch.join("coverage.html").display());
     println!("The work directory is {root}");
     println!("Its profiles are files that Go's own tools read; its database is SQLite. Try next:\n");
     println!("  {} --root {root} list --offline --explain {master}", shell.binary.display());
@@ -162,16 +175,27 @@ fn mirror(echo: &Program) -> Vec<usize> {
     [echo.blocks_at("handlers/handlers.go", &handlers), echo.blocks_at("textutil.go", &text)].concat()
 }
 
-/// Builds the binary beside this example; `cargo run --example` does not.
+/// Builds the binary beside this example, from what was compiled for the example; `cargo run --example` does not.
 fn build() -> Result<PathBuf> {
+    println!("Building the binary goc-watchdog:");
     let own = std::env::current_exe()?;
     let folder = own.parent().and_then(Path::parent).ok_or("this example is not in a target folder")?;
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["build", "--quiet", "--bin", "goc-watchdog", "--manifest-path"]);
+    command.args(["build", "--bin", "goc-watchdog", "--manifest-path"]);
     command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
     if folder.ends_with("release") {
         command.arg("--release");
+    }
+    // "cargo run" describes this package to its child. Build scripts that look at the description would run again, and
+    // what depends on them would be compiled again.
+    for (name, _) in std::env::vars_os() {
+        if name
+            .to_str()
+            .is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"))
+        {
+            command.env_remove(name);
+        }
     }
     if !command.status()?.success() {
         return Err("the binary cannot be built".into());
@@ -179,13 +203,18 @@ fn build() -> Result<PathBuf> {
     Ok(folder.join("goc-watchdog"))
 }
 
-/// Commits the source of the service, and returns the commit's first ten digits.
+/// Commits the source of the service, first without the lines that its last commit changed. Returns the last commit's
+/// first ten digits.
 fn commit_source(repository: &Path) -> Result<String> {
-    for (name, text) in SOURCE {
-        let path = repository.join(name);
-        fs::create_dir_all(path.parent().ok_or("no folder")?)?;
-        fs::write(path, text)?;
-    }
+    let write = |change: &dyn Fn(&str) -> String| -> Result<()> {
+        for (name, text) in SOURCE {
+            let path = repository.join(name);
+            fs::create_dir_all(path.parent().ok_or("no folder")?)?;
+            fs::write(path, change(text))?;
+        }
+        Ok(())
+    };
+    write(&|text| text.replace(ADDED, "").replace("echo service, up since", "echo service since"))?;
     let git = |arguments: &[&str]| -> Result<String> {
         let identity = ["-c", "user.name=quickstart", "-c", "user.email=quickstart@localhost"];
         let output = Command::new("git")
@@ -203,6 +232,8 @@ fn commit_source(repository: &Path) -> Result<String> {
     git(&["init", "--quiet", "--initial-branch=master"])?;
     git(&["add", "."])?;
     git(&["commit", "--quiet", "--message=echo service"])?;
+    write(&str::to_owned)?;
+    git(&["commit", "--quiet", "--all", "--message=answer in JSON"])?;
     git(&["rev-parse", "--short=10", "HEAD"])
 }
 
