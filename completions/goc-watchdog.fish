@@ -63,7 +63,7 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l deadl
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l max-body -d 'Largest size of a decoded answer [default: 256MiB]' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l proxy -d 'Proxy for all requests; proxies of the environment are never used' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l format -d 'Form of the output' -r -f -a "text\t'Text for people'
-json\t'JSON for scripts; the command\'s man page describes the fields'"
+json\t'JSON for scripts'"
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l root -d 'Work directory: database, stored profiles, configuration' -r -F
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l center -d 'URL of the goc center; may be given several times' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l color -d 'Use of colours; `NO_COLOR` has an effect, too' -r -f -a "auto\t'Colours on a terminal, unless `NO_COLOR` is set'
@@ -91,7 +91,7 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l conc
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l timeout -d 'Time limit for connecting to an address, and for its silence [default: 4s]' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l deadline -d 'Time limit for the work at addresses and centers; addresses that it cuts off stay as they were' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l format -d 'Form of the output' -r -f -a "text\t'Text for people'
-json\t'JSON for scripts; the command\'s man page describes the fields'"
+json\t'JSON for scripts'"
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l root -d 'Work directory: database, stored profiles, configuration' -r -F
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l center -d 'URL of the goc center; may be given several times' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l color -d 'Use of colours; `NO_COLOR` has an effect, too' -r -f -a "auto\t'Colours on a terminal, unless `NO_COLOR` is set'
@@ -183,8 +183,8 @@ seen\t'Time of the last listing, the newest one first'"
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l targets -d 'Ask the processes that FILE lists, a Prometheus `file_sd` list or what `kubectl get pods -o json` prints; - is standard input; may be given several times' -r -F
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l explain -d 'Show all details of one service: its schedule with the reason, its addresses, builds and generations' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l format -d 'Form of the output' -r -f -a "text\t'Table for people'
-json\t'JSON for scripts; the man page describes the fields'
-prometheus\t'Metrics for the node exporter\'s textfile collector; the man page describes them'"
+json\t'JSON for scripts'
+prometheus\t'Metrics for the node exporter\'s textfile collector'"
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -s o -l output -d 'Write to this file, which is replaced as a whole' -r -F
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l root -d 'Work directory: database, stored profiles, configuration' -r -F
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l center -d 'URL of the goc center; may be given several times' -r
@@ -209,7 +209,7 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l min-
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l max-drop -d 'Fail if the percentage of all statements is more than so many points lower than before: at the commit before on the branch, or at the row or service of --against' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l against -d 'With --max-drop: compare with this row, or with the latest row of this service, of the same app' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l format -d 'Form of the output' -r -f -a "text\t'Text for people'
-json\t'JSON for scripts; the command\'s man page describes the fields'"
+json\t'JSON for scripts'"
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l root -d 'Work directory: database, stored profiles, configuration' -r -F
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l center -d 'URL of the goc center; may be given several times' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l color -d 'Use of colours; `NO_COLOR` has an effect, too' -r -f -a "auto\t'Colours on a terminal, unless `NO_COLOR` is set'
@@ -226,7 +226,7 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand history" -l br
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand history" -l commit -d 'Show only rows of commits that begin with this' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand history" -l limit -d 'Show only the newest N rows' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand history" -l format -d 'Form of the output' -r -f -a "text\t'Text for people'
-json\t'JSON for scripts; the command\'s man page describes the fields'"
+json\t'JSON for scripts'"
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand history" -l root -d 'Work directory: database, stored profiles, configuration' -r -F
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand history" -l center -d 'URL of the goc center; may be given several times' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand history" -l color -d 'Use of colours; `NO_COLOR` has an effect, too' -r -f -a "auto\t'Colours on a terminal, unless `NO_COLOR` is set'

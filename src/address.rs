@@ -20,6 +20,17 @@ pub(crate) struct BadAddress {
     pub is_possible: bool,
 }
 
+/// The error for the URL of a center with a usual mistake, and the URL that is meant.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{fault}; write \"{}\"", shown_url(meant))]
+pub(crate) struct MistypedCenter {
+    fault: String,
+    meant: String,
+}
+
+/// goc's default port of a center.
+const CENTER_PORT: u16 = 7777;
+
 /// An address in its parts.
 struct AddressParts<'a> {
     is_https: bool,
@@ -193,6 +204,30 @@ pub(crate) fn typed_address(text: &str) -> String {
     url.unwrap_or_else(|| text.to_owned())
 }
 
+/// Returns the mistake in a center's URL if it has no scheme or a path of the center's API, and is right without that.
+#[must_use]
+pub(crate) fn mistyped_center(url: &str) -> Option<MistypedCenter> {
+    const API: &str = "/v1/cover";
+    let has_scheme = url.contains("://");
+    let with_scheme = if has_scheme { url.to_owned() } else { target_url(url, None, CENTER_PORT).ok()? };
+    let (base, path) = with_scheme.split_at(with_scheme.find(API).unwrap_or(with_scheme.len()));
+    let meant = base_url(base).ok()?;
+    let fault = match path {
+        "" if has_scheme => return None,
+        _ if !has_scheme => "the scheme is missing".to_owned(),
+        path => format!("the path {} is not a part of a center's URL", in_message(path)),
+    };
+    Some(MistypedCenter { fault, meant })
+}
+
+/// Returns the address at which a process of the same host and port is asked by the other of http and https.
+pub(crate) fn by_other_scheme(url: &str) -> Option<String> {
+    let AddressParts { is_https, host, port, .. } = AddressParts::parse(url).ok()?;
+    let (open, close) = if host.contains(':') { ("[", "]") } else { ("", "") };
+    let scheme = if is_https { "http" } else { "https" };
+    base_url(&format!("{scheme}://{open}{host}{close}:{port}")).ok()
+}
+
 /// Returns host and port of an address. An IPv6 host has no brackets.
 pub(crate) fn host_and_port(address: &str) -> Result<(String, u16), BadAddress> {
     AddressParts::parse(address).map(|AddressParts { host, port, .. }| (host.into_owned(), port))
@@ -278,6 +313,25 @@ mod tests {
             assert_eq!(shown_url(url), expected);
         }
         assert!(shown_url(&format!("http://{}", "x".repeat(100_000))).len() < 500);
+    }
+
+    #[test]
+    fn a_center_without_a_scheme_or_with_a_path_of_its_api_is_a_mistake_whose_remedy_is_known() {
+        let said = |url: &str| mistyped_center(url).map(|mistyped| mistyped.to_string());
+        let no_scheme = |meant: &str| Some(format!("the scheme is missing; write \"{meant}\""));
+        assert_eq!(said("127.0.0.1:18811"), no_scheme("http://127.0.0.1:18811"));
+        assert_eq!(said("center.svc"), no_scheme("http://center.svc:7777"));
+        assert_eq!(said("[::1]:7777/v1/cover/list"), no_scheme("http://[::1]:7777"));
+        assert_eq!(said("h:7777/goc"), no_scheme("http://h:7777/goc"));
+        assert_eq!(
+            said("https://h/goc/v1/cover/list").as_deref(),
+            Some("the path /v1/cover/list is not a part of a center's URL; write \"https://h/goc\"")
+        );
+        for other in
+            ["http://h:7777", "http://h:7777/goc/", "user:secret@h", "http://user:secret@h", "", "ftp://h"]
+        {
+            assert_eq!(said(other), None, "{other}");
+        }
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! The command line: global options, and the list of commands.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::FalseyValueParser;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::commands::history::HistoryArgs;
 use crate::commands::list::ListArgs;
@@ -18,6 +20,7 @@ use crate::commands::total::TotalArgs;
 /// systemd timer runs `goc-watchdog pull`, and the database has the services that are due.
 #[derive(Debug, Parser)]
 #[command(name = "goc-watchdog", version, propagate_version = true, disable_help_subcommand = true)]
+#[command(after_help = "Example:\n  goc-watchdog pull --center http://127.0.0.1:7777\n  goc-watchdog list")]
 pub struct Cli {
     /// Options of every command.
     #[command(flatten)]
@@ -67,6 +70,32 @@ pub struct GlobalOptions {
     pub color: ColorWhen,
 }
 
+/// Returns the arguments with `help COMMAND` replaced by `COMMAND --help`. A command `help` would be listed among those
+/// that do the work.
+pub(crate) fn with_help_option(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = arguments.collect();
+    let is_asked = |arguments: &[OsString]| arguments.get(1).is_some_and(|first| first == "help");
+    if is_asked(&arguments) {
+        arguments.push("--help".into());
+    }
+    while is_asked(&arguments) {
+        arguments.remove(1);
+    }
+    arguments
+}
+
+/// Adds the names of the commands to an error about an unknown one, unless the error already names a similar one.
+pub(crate) fn with_commands(mut error: clap::Error) -> clap::Error {
+    let is_told = error.get(ContextKind::SuggestedSubcommand).is_some();
+    if error.kind() == ErrorKind::InvalidSubcommand && !is_told {
+        let cli = Cli::command();
+        let names: Vec<&str> = cli.get_subcommands().map(clap::Command::get_name).collect();
+        let tip = format!("the commands are {}", names.join(", "));
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+    }
+    error
+}
+
 /// Removes the white space around a value: a secret from a file ends in a newline, and a list may have spaces.
 #[expect(clippy::unnecessary_wraps, reason = "clap wants a parser that may fail")]
 fn trimmed(text: &str) -> Result<String, std::convert::Infallible> {
@@ -79,7 +108,7 @@ pub enum Format {
     /// Text for people.
     #[default]
     Text,
-    /// JSON for scripts; the command's man page describes the fields.
+    /// JSON for scripts.
     Json,
 }
 

@@ -59,7 +59,8 @@ use exit::ExitCode;
 #[must_use]
 pub fn main() -> ExitCode {
     commands::speak_to_journal(stderr_is(env::var_os("JOURNAL_STREAM").as_deref()));
-    let cli = match Cli::try_parse() {
+    let parsed = Cli::try_parse_from(cli::with_help_option(env::args_os())).map_err(cli::with_commands);
+    let cli = match parsed {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() && commands::speaks_to_journal() => {
             let text = error.render().to_string();

@@ -252,6 +252,7 @@ fn two_metas_of_one_hash_are_two_builds_and_it_is_said() {
 #[test]
 fn recorded_answers_of_coverport_give_what_go_makes_of_them() {
     let (world, agents) = world_with(1);
+    world.configure("");
     agents[0].record(body(RECORDED[0]), body(RECORDED[1]));
     let raw = world.run(&["pull", "--raw", "--address", &agents[0].url()]).assert_code(0);
     assert_eq!(profile_of(&raw.stdout), profile_of(RECORDED_TEXT));

@@ -673,7 +673,7 @@ fn white_space_around_a_center_is_no_part_of_it_and_its_password_is_not_shown() 
         || world.run(&["list", "--offline", "--format", "json"]).assert_code(0).json()[0][0]["state"].clone();
     with_center(&["pull"], &url).assert_code(0);
     let before = state();
-    with_center(&["pull"], "127.0.0.1:7777").assert_code(1);
+    with_center(&["pull"], "127.0.0.1:7777").assert_code(2);
     assert_eq!((&before, &state()), (&"ok".into(), &before));
 }
 

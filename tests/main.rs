@@ -40,6 +40,7 @@ mod limits;
 mod linediff;
 mod list;
 mod mending;
+mod mistakes;
 mod modules;
 mod named_processes;
 mod odd_sources;

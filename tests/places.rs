@@ -16,6 +16,7 @@ const BLOCKS_AT_ONE_PLACE: &str = "example.com/app/y.go:3.10,5.2 1\n\
 #[test]
 fn stored_profiles_have_each_block_at_a_place_of_its_own_with_all_of_its_counts() {
     let world = World::new();
+    world.configure("");
     let agent = world.start(SERVICE, &Program::from_profile(BLOCKS_AT_ONE_PLACE));
     agent.hit(&[0, 2], 4);
     assert_eq!(world.pull(0).stderr, "");

@@ -10,6 +10,7 @@ use crate::sim::{Agent, Behaviour, Program};
 #[test]
 fn replicas_are_merged_into_one_canonical_profile() {
     let (world, agents) = World::with_echo(2);
+    world.configure("");
     agents[0].hit(&[MAIN_BLOCK, PING_BLOCK], 2);
     agents[1].hit(&[MAIN_BLOCK, MIRROR_BLOCK], 3);
     let output = world.run(&["pull"]).assert_code(0);
@@ -443,6 +444,7 @@ fn a_silent_center_does_not_stop_pulls_of_known_addresses() {
 #[test]
 fn a_center_that_is_down_at_the_first_pull_is_an_error() {
     let mut world = World::new();
+    world.configure("");
     world.center.stop();
     let url = world.center.url();
     let output = world.run(&["pull"]).assert_code(1);

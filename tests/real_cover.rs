@@ -171,6 +171,7 @@ impl Service {
 fn compare_pulled(builder: &Builder<'_>) {
     for options in ATOMIC {
         let world = World::new();
+        world.configure("");
         let (program, data) = (builder.build(options), builder.data());
         let mut replicas = [Service::start(&program, &data), Service::start(&program, &data)];
         replicas[0].work(&["sum", "max", "max", "c"]);
@@ -265,6 +266,7 @@ fn a_real_process_is_pulled_and_its_restart_adds_to_what_it_counted() {
     let builder = Builder::new(&go);
     let (program, data) = (builder.build(ATOMIC[0]), builder.data());
     let world = World::new();
+    world.configure("");
     let mut first = Service::start(&program, &data);
     world.center.register_url(ECHO, &first.url);
     first.work(&["c"]);

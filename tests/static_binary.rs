@@ -50,7 +50,10 @@ fn the_static_binary_pulls_stores_and_prunes_where_there_is_nothing_else() {
 
     let output = image.run(&["pull", "--center", &center, "--format", "json"]).assert_code(0);
     assert_eq!((&output.json()[0]["covered"], &output.json()[0]["total"]), (&6.into(), &10.into()));
-    assert_eq!(output.stderr, "");
+    assert_eq!(
+        output.stderr,
+        "goc-watchdog: the root \"/data\" is new; another one is named by --root or GOC_WATCHDOG_ROOT\n"
+    );
     assert_eq!(image.run(&["total", ECHO]).assert_code(0).stdout, "60.0\n");
     image.run(&["prune", "--center", &center]).assert_code(0);
     image.run(&["report", ECHO]).assert_code(1).assert_stderr_contains("git");

@@ -66,6 +66,7 @@ fn services_without_a_commit_are_said_once() {
 #[test]
 fn a_target_without_any_label_has_the_app_of_its_main_package_and_keeps_it_while_it_is_down() {
     let world = World::new();
+    world.configure("");
     let agent = process("example.com/acme/cart/v2");
     agent.tell_commit("845820727e");
     let list = json!([{ "targets": [agent.url().trim_start_matches("http://")] }]);
@@ -262,6 +263,7 @@ fn a_full_name_whose_commit_its_agent_contradicts_loses_whatever_the_kind_is_kno
 #[test]
 fn a_program_of_another_commit_does_not_count_for_the_one_that_was_listed() {
     let world = World::new();
+    world.configure("");
     let agent = process("example.com/apa/echo");
     agent.tell_commit("845820727e");
     let list = json!([group(&[&agent], &json!({"service": ECHO}))]);

@@ -90,6 +90,7 @@ fn labels() -> Value {
 #[test]
 fn processes_of_a_file_are_pulled_listed_and_reported_without_any_center() {
     let world = World::new();
+    world.configure("");
     let agents = [process(), process()];
     agents[1].hit(&[PING_BLOCK], 3);
     let file = world.list_targets("targets.json", &json!([group(&[&agents[0], &agents[1]], &labels())]));
@@ -424,6 +425,7 @@ fn a_pull_without_sources_keeps_the_order_in_which_they_were_given() {
 #[test]
 fn an_address_by_hand_needs_no_center() {
     let world = World::new();
+    world.configure("");
     let agent = process();
     let pull = || world.run_alone(&["pull", ECHO, "--address", &agent.url()]);
     let output = pull().assert_code(0);

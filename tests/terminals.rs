@@ -1,21 +1,22 @@
 //! Tables at a terminal are as wide as it is, and whole commits, names and addresses are in them.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::Read as _;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::process::Stdio;
 
+use regex::Regex;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
 use crate::harness::{NEXT_ECHO, World, echo};
-use crate::sim::BinaryProgram;
+use crate::sim::{Behaviour, BinaryProgram};
 
 const COMMIT: &str = "64c8138b597865b650797c142a928739a82bc9a3";
 const SERVICE: &str = "staging_th_apa_goc_echoserver_master_64c8138b597865b650797c142a928739a82bc9a3";
 
-/// Runs the binary with its stdout at a terminal of this width, and returns its code and what it prints there.
-pub(crate) fn run_at(world: &World, columns: u16, arguments: &[&str]) -> (Option<i32>, String) {
+/// Opens a terminal of this width; returns both of its ends.
+fn open_terminal(columns: u16) -> (OwnedFd, File) {
     let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&terminal).unwrap();
     unlockpt(&terminal).unwrap();
@@ -23,12 +24,36 @@ pub(crate) fn run_at(world: &World, columns: u16, arguments: &[&str]) -> (Option
         .unwrap();
     let name = ptsname(&terminal, Vec::new()).unwrap();
     let other_end = OpenOptions::new().read(true).write(true).open(name.to_str().unwrap()).unwrap();
+    (terminal, other_end)
+}
+
+/// Runs the binary with its stderr at a terminal of this width, and returns its code and all that is printed there.
+fn run_with_progress_at(world: &World, columns: u16, arguments: &[&str]) -> (Option<i32>, String) {
+    let (terminal, other_end) = open_terminal(columns);
+    let mut command = world.command(arguments);
+    let mut child = command.env("TERM", "xterm").stdout(Stdio::null()).stderr(other_end).spawn().unwrap();
+    drop(command); // it holds the other end, which has to be closed for the output to end
+    let mut output = Vec::new();
+    // A terminal whose other end was closed answers with an error after its last bytes.
+    let _ = File::from(terminal).read_to_end(&mut output);
+    (child.wait().unwrap().code(), String::from_utf8(output).unwrap())
+}
+
+/// Returns the lines that were drawn on a terminal one after the other, without its control sequences.
+fn drawn_lines(output: &str) -> Vec<String> {
+    let controls = Regex::new(r"\x1b\[[0-9;?]*[A-Za-z]").unwrap();
+    controls.replace_all(output, "").split(['\r', '\n']).map(|line| line.trim_end().to_owned()).collect()
+}
+
+/// Runs the binary with its stdout at a terminal of this width, and returns its code and what it prints there.
+pub(crate) fn run_at(world: &World, columns: u16, arguments: &[&str]) -> (Option<i32>, String) {
+    let (terminal, other_end) = open_terminal(columns);
     let mut command = world.command(arguments);
     let mut child = command.env("NO_COLOR", "1").stdout(other_end).stderr(Stdio::piped()).spawn().unwrap();
     drop(command); // it holds the other end, which has to be closed for the output to end
     let mut output = Vec::new();
     // A terminal whose other end was closed answers with an error after its last bytes.
-    let _ = std::fs::File::from(terminal).read_to_end(&mut output);
+    let _ = File::from(terminal).read_to_end(&mut output);
     let mut errors = String::new();
     child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
     let code = child.wait().unwrap().code();
@@ -107,6 +132,39 @@ fn a_terminal_shows_a_row_for_each_service_that_left_files() {
             "    100.0%  -       0 of 0    1 taken in   changed",
         ]
     );
+}
+
+#[test]
+fn the_progress_of_pull_and_prune_is_shown_within_the_width_of_the_terminal() {
+    let (world, agents) = World::with_pulled_echo();
+    world.configure("[prune]\npauses = [\"300ms\"]\nrecheck = [\"1s\"]\n");
+    world.center.register_url(SERVICE, "http://127.0.0.1:1");
+    agents[0].behave_once(Behaviour::Hang);
+    for (columns, arguments, expected) in [
+        (80, &["pull", "--force", "--read-timeout", "500ms"][..], " services  "),
+        (80, &["prune"], "no answer from 1 address, asked again in 300ms"),
+        (
+            80,
+            &["prune", "--confirm-runs=1", "--confirm-over=0s"],
+            "1 removed address may answer again, watched for ",
+        ),
+        (30, &["pull", "--force", "--read-timeout", "500ms"], " services  "),
+        (30, &["prune"], "no answer from 1 address, ask"),
+    ] {
+        if columns == 30 {
+            world.center.register_url(SERVICE, "http://127.0.0.1:1");
+            agents[0].behave_once(Behaviour::Hang);
+        }
+        let (_, output) = run_with_progress_at(&world, columns, arguments);
+        let lines = drawn_lines(&output);
+        let progress: Vec<&String> = lines.iter().filter(|line| line.contains(expected)).collect();
+        assert!(!progress.is_empty(), "{arguments:?} at {columns}: {lines:?}");
+        for line in progress {
+            assert!(line.chars().count() <= usize::from(columns), "{line:?}");
+        }
+        let (_, quiet) = run_with_progress_at(&world, columns, &[arguments, &["-q"]].concat());
+        assert!(!quiet.contains('\r') || !quiet.contains(expected), "{quiet}");
+    }
 }
 
 #[test]

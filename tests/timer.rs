@@ -45,12 +45,13 @@ fn in_the_journal_each_line_has_its_priority() {
     let (world, agents) = World::with_echo(2);
     agents[0].hit(&[0], 1);
     agents[1].kill();
+    world.configure("");
     let (code, text) = with_stderr_on_a_socket(&world, &["pull", "-v"], journal);
     assert_eq!(code, 3);
     let [failed, pulled] = text.lines().collect::<Vec<_>>()[..] else { panic!("{text}") };
     let expected = format!("<3>goc-watchdog: {ECHO}: profile from \"{}\": ", agents[1].url());
     assert!(failed.starts_with(&expected), "{text}");
-    assert_eq!(pulled, format!("<6>goc-watchdog: {ECHO}: pulled, never pulled"));
+    assert_eq!(pulled, format!("<6>goc-watchdog: {ECHO}: pulled for the first time"));
 
     let held = std::fs::File::open(world.root().join("goc-watchdog.lock")).unwrap();
     held.try_lock().unwrap();
@@ -126,6 +127,7 @@ fn a_dead_mans_switch_hears_of_the_start_and_of_the_end_with_its_code() {
     let switch = DeadManSwitch::start("200 OK", "");
     let url = switch.url();
     let (world, agents) = World::with_echo(2);
+    world.configure("");
     let pull = ["pull", "--force", "--ping", &url];
     assert_eq!(world.run(&pull).assert_code(0).stderr, "");
     assert_eq!(switch.take_requests(), [STARTED, "GET /ping/T0KEN?rid=7"]);
@@ -186,6 +188,7 @@ fn a_ping_that_fails_is_a_warning_without_the_secret() {
         (closed, "no connection: connection refused"),
         (metadata, "no connection: 169.254.169.254 is a link-local address"),
     ];
+    world.configure("");
     for (url, fault) in cases {
         let output = world.run(&["pull", "--force", "--ping", &url]).assert_code(0);
         let origin = url.split("/ping").next().unwrap().trim_end_matches("/T0KEN");
@@ -225,7 +228,9 @@ fn one_of_fifty_overlapping_starts_works_and_the_others_are_busy_at_once() {
         let output = String::from_utf8(end.stderr).unwrap();
         assert_eq!((end.status.code(), end.stdout.as_slice()), (Some(4), &b""[..]), "{output}");
         assert!(
-            output.ends_with("goc-watchdog.lock: another run holds the lock; nothing was changed\n"),
+            output.ends_with(
+                "goc-watchdog.lock: another run holds the lock; nothing was changed (--wait waits for it)\n"
+            ),
             "{output}"
         );
         assert_eq!(output.lines().count(), 1, "{output}");

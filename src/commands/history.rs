@@ -24,6 +24,7 @@ use crate::names::in_message;
 /// The rows are all stored totals of the app in its environment and region, over all its commits, the newest last. They
 /// include rows whose profile `prune` dropped.
 #[derive(Args, Debug)]
+#[command(after_help = "Example:\n  goc-watchdog history cart")]
 pub struct HistoryArgs {
     /// Full name of the service, or any part of it that fits only one app in one environment and region.
     service: String,

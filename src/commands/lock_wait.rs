@@ -89,7 +89,8 @@ impl LockWait {
                 locked => return Ok(AcquiredLock { locked: locked?, has_waited }),
             };
             let Some(left) = self.left() else {
-                return Err(EarlyEnd::Busy(format!("{busy}{self}; nothing was changed")).into());
+                let advice = if self.longest.is_none() { " (--wait waits for it)" } else { "" };
+                return Err(EarlyEnd::Busy(format!("{busy}{self}; nothing was changed{advice}")).into());
             };
             if !has_waited {
                 context.explain(format_args!("{busy}; waiting"));

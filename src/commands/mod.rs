@@ -27,13 +27,14 @@ use anyhow::{Context as _, bail};
 use chrono::{DateTime, Utc};
 
 use crate::access::Caller;
+use crate::address::{mistyped_center, shown_url};
 use crate::cli::{ColorWhen, GlobalOptions};
 use crate::config::{Config, TargetSource};
 use crate::exit::{EarlyEnd, ExitCode};
 use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::pick::{ServiceQuery, namesakes};
 use crate::fleet::records::Key;
-use crate::io::center::RequestOptions;
+use crate::io::center::{HttpError, RequestOptions};
 use crate::io::host;
 use crate::io::store::{self, Outdated, Store, StoreError};
 use crate::io::workdir::{FillError, LockedWorkdir, Workdir, WorkdirError};
@@ -116,6 +117,17 @@ impl Context {
             has_color,
             environment,
         })
+    }
+
+    /// Fails if somebody typed the URL of a center with a usual mistake. Such a URL in the configuration is a center that
+    /// does not answer, so that the others are asked.
+    pub(crate) fn check_centers(&self) -> anyhow::Result<()> {
+        let is_typed = self.named_centers != self.config.centers;
+        let mistake = |center: &String| Some((shown_url(center), mistyped_center(center)?));
+        if let Some((center, mistyped)) = self.centers.iter().find_map(mistake).filter(|_| is_typed) {
+            bail!(EarlyEnd::Refused(format!("center \"{center}\": {mistyped}")));
+        }
+        Ok(())
     }
 
     /// Returns the context for output to a file.
@@ -340,8 +352,9 @@ pub(crate) fn tell_failure(error: &anyhow::Error) {
 /// Tells whether an error is a closed pipe, so that no program reads the output any more.
 #[must_use]
 pub(crate) fn is_closed_pipe(error: &anyhow::Error) -> bool {
-    error
-        .chain()
-        .filter_map(|cause| cause.downcast_ref::<io::Error>())
-        .any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+    let of_output = |cause: &(dyn std::error::Error + 'static)| match cause.downcast_ref() {
+        Some(HttpError::Output(error)) => Some(error.kind()),
+        _ => cause.downcast_ref::<io::Error>().map(io::Error::kind),
+    };
+    error.chain().filter_map(of_output).any(|kind| kind == io::ErrorKind::BrokenPipe)
 }

@@ -1,14 +1,28 @@
 //! Messages of several commands about stored files and about centers.
 
+use std::collections::BTreeSet;
 use std::error::Error as _;
 
 use crate::address::shown_url;
 use crate::collect::mending::{FaultyFile, MendingOutcome, Repair};
-use crate::commands::{fail, warn};
+use crate::commands::{Context, fail, warn};
+use crate::config::toml_key;
 use crate::fleet::services::Fleet;
 use crate::io::store::Store;
-use crate::io::workdir::{ASIDE, Swept, Workdir, WorkdirError};
-use crate::names::printable;
+use crate::io::workdir::{ASIDE, CONFIGURATION, Swept, Workdir, WorkdirError};
+use crate::names::{in_message, nearest, printable};
+
+/// Warns if the root does not exist, because the data of another one may be meant.
+pub(crate) fn tell_missing_root(context: &Context) {
+    let root = context.workdir.root();
+    if let Ok(false) = root.try_exists() {
+        warn(format_args!(
+            "the root \"{}\" does not exist, so nothing is stored there; another one is named by --root or \
+             GOC_WATCHDOG_ROOT",
+            in_message(&root.display().to_string())
+        ));
+    }
+}
 
 /// Prints the stored values that could not be read; tells whether there are any.
 pub(crate) fn tell_damages(store: &Store) -> bool {
@@ -58,6 +72,23 @@ pub(crate) fn tell_mended(mended: &MendingOutcome, workdir: &Workdir) {
             Repair::Unreadable { error } => fail(format_args!("{name}: stored profile: {error}")),
         }
     }
+}
+
+/// Returns a message on each configured app that no service has: its name may be mistyped.
+pub(crate) fn unknown_apps(fleet: &Fleet, context: &Context) -> Vec<String> {
+    let known: BTreeSet<&str> = fleet.entries.iter().map(|entry| entry.key.app.as_str()).collect();
+    if known.is_empty() {
+        return Vec::new();
+    }
+    let names: Vec<&str> = known.iter().copied().collect();
+    let unknown = context.config.apps.keys().filter(|app| !known.contains(app.as_str()));
+    unknown
+        .map(|app| {
+            let near = nearest(app, &names).map(|near| format!(", did you mean \"{}\"?", in_message(&near)));
+            let table = toml_key(app);
+            format!("no service has the app of [apps.{table}] in {CONFIGURATION}{}", near.unwrap_or_default())
+        })
+        .collect()
 }
 
 /// Prints the centers whose lists exceed the limits.

@@ -29,6 +29,7 @@ use crate::source::SourceReader;
 /// The number is the percentage of all statements in the latest stored profile. No center is asked, and the service may
 /// have ended long ago. The options below make the command a gate: the exit code is 5 if a requirement is not met.
 #[derive(Args, Debug)]
+#[command(after_help = "Example:\n  goc-watchdog total cart --fail-under 80")]
 pub struct TotalArgs {
     /// Full name of the service, its app, or any part of its name. If several commits fit, the one that runs is meant,
     /// or else the newest.

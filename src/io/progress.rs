@@ -1,11 +1,60 @@
-//! A progress bar on a terminal, and nothing anywhere else.
+//! The progress of a run on a terminal, and nothing anywhere else. A line that is longer than the terminal is cut.
+
+use std::io;
+use std::sync::Mutex;
 
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use rustix::termios::tcgetwinsize;
+
+use crate::parallel::lock;
 
 /// The progress bar of a pull.
 #[derive(Debug)]
 pub(crate) struct Progress {
     bar: ProgressBar,
+}
+
+/// The progress of a run that has several stages: a line of text.
+#[derive(Debug)]
+pub(crate) struct StageProgress {
+    visible: bool,
+    line: Mutex<Option<ProgressBar>>,
+}
+
+impl StageProgress {
+    /// Shows nothing yet; nothing ever unless `visible`.
+    #[must_use]
+    pub(crate) fn new(visible: bool) -> Self {
+        Self { visible, line: Mutex::new(None) }
+    }
+
+    /// Shows a text in place of the one before.
+    pub(crate) fn show(&self, text: impl FnOnce() -> String) {
+        if self.visible {
+            let begin = || styled(ProgressBar::no_length(), "{wide_msg}");
+            lock(&self.line).get_or_insert_with(begin).set_message(text());
+        }
+    }
+
+    /// Calls `print`, whose output must not be mixed with the line.
+    pub(crate) fn beside(&self, print: impl FnOnce()) {
+        match &*lock(&self.line) {
+            Some(line) => line.suspend(print),
+            None => print(),
+        }
+    }
+
+    /// Removes the line, so that the next output begins on a clean one.
+    pub(crate) fn clear(&self) {
+        if let Some(line) = lock(&self.line).take() {
+            line.finish_and_clear();
+        }
+    }
+}
+
+fn styled(bar: ProgressBar, template: &str) -> ProgressBar {
+    let style = ProgressStyle::with_template(template);
+    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
 impl Progress {
@@ -14,8 +63,13 @@ impl Progress {
     pub(crate) fn start(services: usize, visible: bool) -> Self {
         let target = if visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(services as u64), target);
-        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} services  {msg}  {elapsed}");
-        Self { bar: bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())) }
+        // The library cuts the message alone.
+        let is_narrow = tcgetwinsize(io::stderr()).is_ok_and(|size| size.ws_col < 60);
+        let template = match is_narrow {
+            true => "{pos}/{len} services  {wide_msg}",
+            false => "{bar:20} {pos}/{len} services  {elapsed}  {wide_msg}",
+        };
+        Self { bar: styled(bar, template) }
     }
 
     /// Brings the bar up to date.

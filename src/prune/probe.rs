@@ -1,5 +1,6 @@
 //! The probes of addresses: many at the same time, several times each, before any lock is taken.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,9 +13,11 @@ use crate::fleet::records::Key;
 use crate::fleet::targets::AgentKind;
 use crate::io::center::{Client, HttpError, ProbeEffort};
 use crate::io::clock::{self, Deadline};
+use crate::io::progress::StageProgress;
 use crate::io::signals::Signals;
 use crate::io::store::{Store, StoreError};
 use crate::parallel::{self, in_parallel};
+use crate::phrases::count;
 use crate::profile::Build;
 
 /// Number of addresses that each thread asks before failed ones are asked again, if the run has a deadline.
@@ -32,6 +35,7 @@ pub(crate) struct Prober<'a> {
     pub(crate) deadline: Deadline,
     /// The database, from which the builds that keys show are read; `None` when nothing was pulled yet.
     pub(crate) store: Option<Mutex<Store>>,
+    pub(crate) progress: StageProgress,
 }
 
 impl Prober<'_> {
@@ -72,7 +76,7 @@ impl Prober<'_> {
     ) -> Result<Vec<Option<ProbeResult>>> {
         // The last attempt is the thorough one, because it has the fewest addresses.
         let effort = |at: usize| if at == pauses.len() { ProbeEffort::Thorough } else { ProbeEffort::Quick };
-        let mut results = self.probe_each(targets, effort(0))?;
+        let mut results = self.probe_shown(targets, effort(0), "addresses")?;
         for (at, &pause) in pauses.iter().enumerate() {
             let is_failing = |&at: &usize| results[at].as_ref().is_some_and(|result| !result.is_alive());
             let failing: Vec<usize> = (0..results.len()).filter(is_failing).collect();
@@ -80,9 +84,14 @@ impl Prober<'_> {
                 break;
             }
             let pause = self.deadline.left().map_or(pause, |left| left.min(pause));
+            self.progress.show(|| {
+                let (addresses, pause) =
+                    (count(failing.len(), "addresses"), humantime::format_duration(pause));
+                format!("no answer from {addresses}, asked again in {pause}")
+            });
             let _ = clock::wait(pause, self.signals);
             let again: Vec<ProbeTarget> = failing.iter().map(|&at| targets[at].clone()).collect();
-            let again = self.probe_each(&again, effort(at + 1))?;
+            let again = self.probe_shown(&again, effort(at + 1), "addresses again")?;
             for (at, again) in failing.into_iter().zip(again) {
                 let before = results[at].take();
                 results[at] = before.zip(again).map(|(before, again)| ProbeResult {
@@ -100,19 +109,38 @@ impl Prober<'_> {
         targets: &[ProbeTarget],
         effort: ProbeEffort,
     ) -> Result<Option<Vec<ProbeResult>>> {
-        Ok(self.probe_each(targets, effort)?.into_iter().collect())
+        Ok(self.probe_each(targets, effort, &|| {})?.into_iter().collect())
     }
 
-    /// Probes each target once; `None` stands for a target that the end of the run left out.
-    pub(crate) fn probe_each(
+    /// Probes each target once, and shows the progress; `None` stands for a target that the end of the run left out.
+    pub(crate) fn probe_shown(
         &self,
         targets: &[ProbeTarget],
         effort: ProbeEffort,
+        what: &'static str,
+    ) -> Result<Vec<Option<ProbeResult>>> {
+        let asked = AtomicUsize::new(0);
+        self.probe_each(targets, effort, &|| {
+            let asked = asked.fetch_add(1, Ordering::Relaxed) + 1;
+            self.progress.show(|| format!("asked {asked} of {} {what}", targets.len()));
+        })
+    }
+
+    /// Probes each target once, and calls `when_asked` after each of them.
+    fn probe_each(
+        &self,
+        targets: &[ProbeTarget],
+        effort: ProbeEffort,
+        when_asked: &(dyn Fn() + Sync),
     ) -> Result<Vec<Option<ProbeResult>>> {
         let results = in_parallel(
             targets,
             self.concurrency,
-            |target| self.probe(target, effort),
+            |target| {
+                let probed = self.probe(target, effort);
+                when_asked();
+                probed
+            },
             || self.is_over(),
             || {
                 // A deadline ends each request by itself, and its result still counts.

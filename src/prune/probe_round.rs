@@ -70,7 +70,7 @@ impl ProbeRound {
         let removed = add_tombstones(&mut targets, &tombstones, naming);
         let mut results = prober.probe_repeatedly(&targets, &prune.pauses)?;
         // One attempt is enough, because most of them stay dead, and the next run tries again.
-        results.extend(prober.probe_each(&removed, ProbeEffort::Thorough)?);
+        results.extend(prober.probe_shown(&removed, ProbeEffort::Thorough, "removed addresses")?);
         if prober.signals.received().is_some() {
             return Ok(None);
         }

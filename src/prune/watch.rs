@@ -14,6 +14,7 @@ use crate::io::clock::{self, Stopwatch};
 use crate::io::workdir::LockedWorkdir;
 use crate::names::Naming;
 use crate::parallel;
+use crate::phrases::count;
 use crate::prune::PruneInputs;
 use crate::prune::probe::Prober;
 use crate::prune::registration::register;
@@ -118,6 +119,7 @@ impl<'a> Watch<'a> {
             } else if !is_open && self.watched.is_empty() {
                 return Ok(self.end(false));
             } else {
+                self.show();
                 let _ = clock::wait(TICK, self.prober.signals);
             }
         }
@@ -129,6 +131,18 @@ impl<'a> Watch<'a> {
 
     fn end(self, is_cut: bool) -> WatchResult {
         WatchResult { restored: self.restored, is_cut }
+    }
+
+    /// Shows how many addresses are watched, and for how long.
+    fn show(&self) {
+        let last = self.recheck.last().copied().unwrap_or_default();
+        let left = |watched: &WatchedAddress| last.saturating_sub(watched.since.elapsed()).as_secs();
+        if let Some(seconds) = self.watched.iter().map(left).max() {
+            self.prober.progress.show(|| {
+                let addresses = count(self.watched.len(), "removed addresses");
+                format!("{addresses} may answer again, watched for {seconds}s more")
+            });
+        }
     }
 
     /// Takes out the addresses that are due, and ends the watch of those that had all probes.

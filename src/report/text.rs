@@ -91,7 +91,11 @@ fn line_of(head: &ReportHead, facts: &str) -> String {
 /// Returns the facts about the data: commit, row, time and age, replicas.
 pub(super) fn facts(head: &ReportHead) -> String {
     let mut facts = row_facts(head, head.best_commit());
-    facts.push(format!("{} old", span(head.age)));
+    let age = span(head.age);
+    facts.push(match head.confirmed_at {
+        Some(_) => format!("confirmed {age} ago"),
+        None => format!("{age} old"),
+    });
     if let Some((answered, known)) = head.replicas {
         facts.push(format!("{answered} of {known} replicas"));
     }

@@ -17,6 +17,7 @@ use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 
 use crate::commands::narrow::NarrowArgs;
+use crate::commands::notices::{tell_missing_root, unknown_apps};
 use crate::commands::targets::TargetArgs;
 use crate::commands::{Context, show};
 use crate::config::SAMPLE_CONFIG;
@@ -39,6 +40,7 @@ use order::SortKey;
 /// The exit code is 3 if a center does not answer or a source of targets gives no list. If no center has a valid URL,
 /// the table is refused (exit code 1), and the other forms show the stored data (exit code 3).
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  goc-watchdog list\n  goc-watchdog list --explain cart")]
 pub struct ListArgs {
     /// Show only services that one of these names means: a full name, an app, or any part of a name.
     #[arg(value_name = "SERVICE")]
@@ -97,9 +99,9 @@ enum ListFormat {
     /// Table for people.
     #[default]
     Text,
-    /// JSON for scripts; the man page describes the fields.
+    /// JSON for scripts.
     Json,
-    /// Metrics for the node exporter's textfile collector; the man page describes them.
+    /// Metrics for the node exporter's textfile collector.
     Prometheus,
 }
 
@@ -131,13 +133,17 @@ pub(crate) fn run(args: &ListArgs, context: &Context) -> Result<ExitCode> {
     }
     let context = &context.with_targets(&args.targets)?;
     if !args.offline {
+        context.check_centers()?;
         context.check_commands()?;
     }
     let for_a_file = args.output.as_ref().map(|_| context.for_a_file());
     let context = for_a_file.as_ref().unwrap_or(context);
     let store = match Store::open_read_only(&context.workdir.database()) {
         Ok(store) => Some(store),
-        Err(StoreError::Missing { .. }) if !args.offline => None,
+        Err(StoreError::Missing { .. }) if !args.offline => {
+            tell_missing_root(context);
+            None
+        }
         Err(error) => return Err(error.into()),
     };
     let (fleet, asked) = fleet(args, store.as_ref(), context)?;
@@ -159,6 +165,11 @@ pub(crate) fn run(args: &ListArgs, context: &Context) -> Result<ExitCode> {
             // All lines are read before the first byte is written, because reading may fail.
             let (lines, earlier) = lines::read(args, &fleet, store.as_ref(), &health, context)?;
             let up = Up::new(&fleet, &asked);
+            if args.services.is_empty() && args.format == ListFormat::Text {
+                for message in unknown_apps(&fleet, context) {
+                    context.tell(message);
+                }
+            }
             if lines.is_empty() && args.format == ListFormat::Text && !context.is_quiet {
                 super::inform(lines::nothing_to_show(args, &fleet, context));
             }

@@ -15,7 +15,7 @@ use crate::address::shown_url;
 use crate::cli::Format;
 use crate::collect::fleet::open_reader;
 use crate::commands::lock_wait::{FOREVER, LockWait, tell_short_wait};
-use crate::commands::notices::{tell_left, tell_mended, tell_swept};
+use crate::commands::notices::{tell_left, tell_mended, tell_missing_root, tell_swept};
 use crate::commands::ping::{PingUrlParser, pinging};
 use crate::commands::targets::{TargetArgs, tell_nothing_to_remove};
 use crate::config::{PruneConfig, parse_duration};
@@ -25,6 +25,7 @@ use crate::fleet::removal::RemovalOptions;
 use crate::fleet::retention::RetentionRules;
 use crate::io::center::{Client, RequestOptions};
 use crate::io::clock::{Deadline, Stopwatch};
+use crate::io::progress::StageProgress;
 use crate::io::signals::Signals;
 use crate::io::store::{Store, StoreError};
 use crate::io::targets::SourceBounds;
@@ -50,6 +51,7 @@ use crate::prune::run::{self, PruneRun};
 /// Profiles that are older than 30 days and not among the newest 10 of their service and commit are deleted, with the
 /// reports beside them. Their totals stay in `history`.
 #[derive(Args, Debug)]
+#[command(after_help = "Example:\n  goc-watchdog prune --dry-run")]
 #[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub struct PruneArgs {
     #[command(flatten)]
@@ -85,7 +87,7 @@ pub struct PruneArgs {
     keep: Option<usize>,
 
     /// Keep all profiles that are younger than this number of days [default: 30].
-    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(0..=36_500))]
+    #[arg(long, value_name = "DAYS", value_parser = parse_days)]
     keep_days: Option<u32>,
 
     /// Drop also all data of services that no center listed for this time, and data set aside that is so old.
@@ -125,6 +127,19 @@ pub struct PruneArgs {
     /// Form of the output.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+}
+
+/// Reads a number of days.
+fn parse_days(text: &str) -> Result<u32, String> {
+    const MOST: u32 = 36_500;
+    let days = text.parse().ok().filter(|days| *days <= MOST);
+    days.ok_or_else(|| {
+        let number = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+        let meant =
+            number.parse().ok().filter(|days: &u32| *days <= MOST && text.trim_start_matches(number) == "d");
+        let example = meant.unwrap_or(30);
+        format!("expected a number of days from 0 to {MOST}, such as {example}")
+    })
 }
 
 impl PruneArgs {
@@ -201,6 +216,9 @@ impl Clients {
 /// Runs the command.
 pub(crate) fn run(args: &PruneArgs, context: &Context) -> Result<ExitCode> {
     let context = &context.with_targets(&args.targets)?;
+    if !args.retention_only {
+        context.check_centers()?;
+    }
     let url = args.ping.as_ref().or(context.config.prune.ping.as_ref()).filter(|_| !args.dry_run);
     pinging(url, context.config.pull.proxy.clone(), context, |begin| {
         let signals = Signals::catch().context("cannot catch signals")?;
@@ -217,6 +235,7 @@ pub(crate) fn run(args: &PruneArgs, context: &Context) -> Result<ExitCode> {
 
 fn prune(args: &PruneArgs, context: &Context, signals: &Signals, begin: &dyn Fn()) -> Result<ExitCode> {
     let started = Stopwatch::start();
+    tell_missing_root(context);
     let clients = Clients::new(args, context)?;
     let lock_wait = LockWait::new(args.wait);
     let context = match args.dry_run {
@@ -233,11 +252,13 @@ fn prune(args: &PruneArgs, context: &Context, signals: &Signals, begin: &dyn Fn(
         signals,
         deadline: Deadline::NONE,
         store: open_reader(&context.workdir)?.map(Mutex::new),
+        progress: StageProgress::new(context.environment.stderr_is_terminal && !context.is_quiet),
     };
     // The other half of the deadline is for the removals. Otherwise a long list would never lose its dead addresses.
     let prober = prober.until(deadline.half());
     // Probes take a while, so they run without the lock, which other runs may need.
     let round = if args.retention_only { None } else { ProbeRound::run(&prober, inputs)? };
+    prober.progress.clear();
     if let Some(signal) = signals.received() {
         return Ok(ExitCode::from_signal(signal));
     }
@@ -251,9 +272,11 @@ fn prune(args: &PruneArgs, context: &Context, signals: &Signals, begin: &dyn Fn(
     let prober = prober.until(deadline.put_off(waiting.elapsed()));
     begin();
     let store = super::open_store(&held.locked, context)?;
-    let on_event = |event: PruneEvent<'_>| tell_event(&event, context);
+    let on_event = |event: PruneEvent<'_>| prober.progress.beside(|| tell_event(&event, context));
     let run = PruneRun { inputs, prober: &prober, pulling: &clients.pulling, on_event: &on_event };
-    let outcome = run.carry_out(round.as_ref(), held.locked, store)?;
+    let outcome = run.carry_out(round.as_ref(), held.locked, store);
+    prober.progress.clear();
+    let outcome = outcome?;
     output::print(&outcome, args.format, false, &started, context)?;
     Ok(match signals.received() {
         Some(signal) => ExitCode::from_signal(signal),

@@ -11,11 +11,13 @@ use super::{PullArgs, Sources};
 use crate::cli::Format;
 use crate::collect;
 use crate::collect::fleet::{FleetSource, ask_known_first, open_reader, read_sources};
+use crate::commands::notices::tell_missing_root;
 use crate::commands::table::Column;
 use crate::commands::targets::unlisted;
 use crate::commands::{Context, show};
 use crate::exit::{EarlyEnd, ExitCode};
 use crate::fleet::assembly::Answers;
+use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::plan::{GroupKey, PullPlan, WaitingKey};
 use crate::fleet::service_state::ServiceState;
 use crate::fleet::services::Fleet;
@@ -48,6 +50,7 @@ pub(super) fn dry_run(
 
 /// Assembles the fleet for a run that changes nothing, and prints the centers and sources that do not answer.
 pub(super) fn fleet_to_read(args: &PullArgs, context: &Context, client: &Client) -> Result<Fleet> {
+    tell_missing_root(context);
     let signals = &match context.sources.is_empty() {
         true => Signals::default(),
         false => Signals::catch().context("cannot catch signals")?,
@@ -118,6 +121,7 @@ fn print_plan(
             }
             Ok(())
         }
+        Format::Text if context.is_quiet => Ok(()),
         Format::Text => {
             let pulls = pulls.map(|(key, addresses)| PlanLine::Asked(key, addresses.len()));
             let unasked = (!unasked.is_empty()).then_some(PlanLine::Unasked(unasked.len()));
@@ -130,7 +134,7 @@ fn print_plan(
 
 /// A key of a plan, as a row of a table.
 enum PlanLine<'a> {
-    /// The key would be pulled from this number of addresses.
+    /// The key would be pulled from this number of its addresses.
     Asked(&'a GroupKey<'a>, usize),
     /// The services of this number of addresses are not known before their processes are asked.
     Unasked(usize),
@@ -139,23 +143,24 @@ enum PlanLine<'a> {
 
 impl PlanLine<'_> {
     fn cells(&self, context: &Context) -> [Cell; 4] {
+        let listed = |entry: &KeyEntry| match entry.addresses().len() {
+            0 => NOTHING.to_owned(),
+            listed => listed.to_string(),
+        };
         let (entry, addresses, due, reason) = match self {
             Self::Unasked(addresses) => {
                 return [NOTHING, &addresses.to_string(), "now", ASKED_FIRST].map(show::cell);
             }
-            Self::Asked(key, addresses) => (key.entry, *addresses, "now".to_owned(), key.reason.to_string()),
+            Self::Asked(key, addresses) => {
+                (key.entry, addresses.to_string(), "now".to_owned(), key.reason.to_string())
+            }
             Self::Waiting(WaitingKey { entry, until: Some((until, reason)) }) => {
-                (*entry, 0, moment(*until, context.now()), reason.to_string())
+                (*entry, listed(entry), moment(*until, context.now()), reason.to_string())
             }
             Self::Waiting(WaitingKey { entry, until: None }) => {
-                (*entry, 0, String::new(), unlisted(context).to_owned())
+                (*entry, listed(entry), String::new(), unlisted(context).to_owned())
             }
         };
-        [
-            show::cell(&entry.newest_name().name),
-            show::cell(&addresses.to_string()),
-            show::cell(&due),
-            show::cell(&reason),
-        ]
+        [show::cell(&entry.newest_name().name), show::cell(&addresses), show::cell(&due), show::cell(&reason)]
     }
 }

@@ -5,22 +5,31 @@ use anyhow::{Result, bail};
 use super::inbox_messages::tell_inboxes;
 use super::table::by_name;
 use crate::address::shown_url;
-use crate::collect::inbox::InboxOutcome;
 use crate::collect::outcome::{KeyOutcome, KeyResult, WhyQuarantined};
-use crate::collect::pull::{PlannedPull, PullOutcome};
+use crate::collect::pull::{PlannedPull, PullOutcome, StartedPull};
 use crate::collect::upkeep::TidiedRoot;
-use crate::commands::notices::{tell_cut_lists, tell_left, tell_mended, tell_swept};
+use crate::commands::notices::{tell_cut_lists, tell_left, tell_mended, tell_swept, unknown_apps};
 use crate::commands::targets::{tell_sources, unlisted};
 use crate::commands::{Context, Level, fail, inform, say, show, warn};
 use crate::fleet::ids::KeyId;
 use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::plan::WaitingKey;
+use crate::fleet::schedule::DueReason;
 use crate::fleet::services::Fleet;
 use crate::io::workdir::CONFIGURATION;
 use crate::io::workdir::Workdir;
 use crate::names::{in_message, printable};
 use crate::phrases::moment;
 use crate::profile::Fingerprint;
+
+/// Prints that the run made the root. A person who forgot `--root` learns it here.
+pub(super) fn tell_new_root(context: &Context) {
+    let root = context.workdir.root().display().to_string();
+    context.tell(format_args!(
+        "the root \"{}\" is new; another one is named by --root or GOC_WATCHDOG_ROOT",
+        in_message(&root)
+    ));
+}
 
 /// Prints the faults that were found in the root before the run.
 pub(super) fn tell_tidied(tidied: &TidiedRoot, workdir: &Workdir) {
@@ -137,14 +146,24 @@ fn shown_few(names: &[String]) -> Option<(String, bool)> {
     }
 }
 
-/// Prints each service that a person named and nothing lists; with `--verbose`, also the others that are not pulled.
-pub(super) fn tell_waiting(planned: &PlannedPull<'_>, inbox: &InboxOutcome, context: &Context) {
+/// Prints each service that a person named and nothing lists; with `--verbose`, also the others that are not pulled, and
+/// configured apps without a service.
+pub(super) fn tell_waiting(
+    planned: &PlannedPull<'_>,
+    StartedPull { fleet, inbox, .. }: &StartedPull<'_>,
+    context: &Context,
+) {
     let in_vain: Vec<KeyId> = planned.named_offline(inbox).map(|waiting| waiting.entry.id).collect();
     for waiting in &planned.plan.waiting {
         let said = not_pulled(waiting, context);
         match in_vain.contains(&waiting.entry.id) {
             true => warn(format_args!("{said}; to pull a process of it, add --address URL")),
             false => context.explain(said),
+        }
+    }
+    if context.is_verbose {
+        for message in unknown_apps(fleet, context) {
+            inform(message);
         }
     }
 }
@@ -242,7 +261,10 @@ fn tell_news(name: &str, pulled: &KeyResult, context: &Context) {
         inform(format_args!("{name}: {}", pending.sentence(context.now())));
     }
     if context.is_verbose && pulled.outcome != KeyOutcome::NotDue {
-        inform(format_args!("{name}: pulled, {}", pulled.reason));
+        inform(match pulled.reason {
+            DueReason::NeverPulled => format!("{name}: pulled for the first time"),
+            reason => format!("{name}: pulled, {reason}"),
+        });
         for detail in &pulled.details {
             inform(format_args!("{name}: {detail}"));
         }

@@ -53,6 +53,9 @@ use crate::profile::Limits;
 /// Data of ended processes stays in the totals. Pulling a process again replaces its counters. An address that fails or
 /// serves another build never stops the others: a message and `list` name it, and the exit code is 3.
 #[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  goc-watchdog pull\n  goc-watchdog pull cart --center http://center:7777"
+)]
 #[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub struct PullArgs {
     /// Services to pull now, due or not.
@@ -248,6 +251,7 @@ pub(crate) fn run(args: &PullArgs, context: &Context) -> Result<ExitCode> {
         base_url(address).map_err(|error| EarlyEnd::Refused(format!("--address: {error}")))?;
     }
     let context = &context.with_targets(&args.targets)?;
+    context.check_centers()?;
     context.check_commands()?;
     let options = args.options(context.request_options());
     let client = Client::new(&options)?;
@@ -281,6 +285,9 @@ fn locked_pull(
     let held = LockWait::new(args.wait).take(&signals, context)?;
     begin();
     let context = &held.begin(context);
+    if held.locked.is_new {
+        messages::tell_new_root(context);
+    }
     if let Some(kind) = context.workdir.network_file_system() {
         let root = context.workdir.root().display();
         super::warn(format!("{root} is on {kind}: locks and SQLite are not safe there, use a local disk"));
@@ -359,7 +366,7 @@ fn pull(
             context.tell_namesakes(query, &entry.key, &started_pull.fleet.entries);
         }
     }
-    messages::tell_waiting(&planned, &started_pull.inbox, context);
+    messages::tell_waiting(&planned, &started_pull, context);
     let mut outcome = collect::pull::pull(inputs, request, started_pull, planned)?;
     messages::tell_house_keeping(&outcome, context);
     if let Some(error) = outcome.mended.stopped_by.take() {

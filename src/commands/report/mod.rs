@@ -26,6 +26,9 @@ use crate::source::{BaseChoice, ChangesFrom, RowRequest};
 /// commit of the service, even if the service ended long ago. Without --format the output is byte for byte that of `go
 /// tool cover -func` in a checkout of that commit, and is stored beside the profile, too.
 #[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  goc-watchdog report cart\n  goc-watchdog report cart --format html=cart.html"
+)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct ReportArgs {
     /// Full name of the service, its app, or any part of its name; with --format site, --all replaces it. If several

@@ -9,7 +9,7 @@ use ureq::{Agent, Body, BodyReader};
 use super::Client;
 use super::coverage::AgentHeaders;
 use super::dial::AddressOfCenter;
-use super::error::{HttpError, excerpt, transport};
+use super::error::{HttpError, asked_without_tls, excerpt, transport, transport_to};
 use crate::address::{base_url, shown_url};
 use crate::memory::Reservation;
 use crate::parallel::lock;
@@ -169,7 +169,7 @@ impl Client {
             agent = &self.configured;
             answer = self.bounded(agent.get(&url)).call();
         }
-        let mut response = answer.map_err(|e| transport(&e))?;
+        let mut response = answer.map_err(|e| transport_to(&base, &e))?;
         let is_coverport = |response: &Response<Body>| AgentHeaders::read(response.headers()).is_coverport;
         // A program may answer 200 to any path.
         if is_coverport(&response) {
@@ -186,7 +186,7 @@ impl Client {
         if response.status() != 200 {
             return Err(match self.shows_coverport(&base) {
                 true => HttpError::Coverport,
-                false => status_error(self, response),
+                false => status_error(self, &base, response),
             });
         }
         let headers = response.headers();
@@ -199,13 +199,19 @@ impl Client {
     }
 }
 
-/// Returns the error of an answer whose status is not 200.
-pub(super) fn status_error(client: &Client, response: Response<Body>) -> HttpError {
+/// Returns the error of an answer to a request to `url` whose status is not 200.
+pub(super) fn status_error(client: &Client, url: &str, response: Response<Body>) -> HttpError {
     let status = response.status().as_u16();
     let location = response.headers().get("location").and_then(|to| to.to_str().ok());
     let body = match location.filter(|_| (300..400).contains(&status)) {
         Some(to) => format!("redirects are not followed, this one goes to {}", shown_url(to)),
-        None => client.text(response).map(|text| excerpt(&text)).unwrap_or_default(),
+        None => {
+            let text = client.text(response).unwrap_or_default();
+            if let Some(error) = asked_without_tls(url, status, &text) {
+                return error;
+            }
+            excerpt(&text)
+        }
     };
     HttpError::Status { status, body }
 }

@@ -9,7 +9,7 @@ use ureq::http::{HeaderMap, Response};
 use super::Client;
 use super::answer::{refuse_encoded, status_error};
 use super::coverage_json::{self, CoverageJson, JsonFault};
-use super::error::{HttpError, transport};
+use super::error::{HttpError, transport, transport_to};
 use crate::address::base_url;
 use crate::memory::{Reservation, make_room};
 use crate::profile::ParseError;
@@ -108,13 +108,13 @@ impl Client {
     }
 
     fn get_from_agent(&self, url: &str) -> Result<(AgentHeaders, Response<Body>), HttpError> {
-        let response = self.bounded(self.agent.get(url)).call().map_err(|error| transport(&error))?;
+        let response = self.bounded(self.agent.get(url)).call().map_err(|error| transport_to(url, &error))?;
         let headers = AgentHeaders::read(response.headers());
         if response.status() == 200 {
             refuse_encoded(response.headers())?;
             return Ok((headers, response));
         }
-        Err(match status_error(self, response) {
+        Err(match status_error(self, url, response) {
             HttpError::Status { status, body } if headers.is_coverport => refusal(status, body),
             error => error,
         })

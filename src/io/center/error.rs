@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use ureq::Timeout;
 
-use crate::address::BadAddress;
+use crate::address::{BadAddress, MistypedCenter, by_other_scheme};
 use crate::fleet::center_list::ListCut;
 use crate::memory::MemoryExhausted;
 use crate::profile::gocover::DataError;
@@ -17,6 +17,9 @@ pub(crate) enum HttpError {
     /// The address cannot be dialled.
     #[error(transparent)]
     Address(#[from] BadAddress),
+    /// The URL of a center has a usual mistake.
+    #[error(transparent)]
+    Center(#[from] MistypedCenter),
     /// The authorities to trust cannot be read.
     #[error("cannot read {path:?}: {reason} (ca in [tls])")]
     Authorities {
@@ -28,6 +31,18 @@ pub(crate) enum HttpError {
     /// No connection.
     #[error("no connection: {0}")]
     Unreachable(String),
+    /// The server was asked by the wrong one of http and https.
+    #[error("it speaks {}: {url}", url.split(':').next().unwrap_or_default())]
+    OtherScheme {
+        /// The URL by which it answers.
+        url: String,
+    },
+    /// The answer does not begin as one of HTTP, as where the server speaks TLS.
+    #[error("answered without HTTP; if it speaks https, its URL is {url}")]
+    NoHttp {
+        /// The same URL with https.
+        url: String,
+    },
     /// The request took too long.
     #[error("timed out ({0})")]
     TimedOut(&'static str),
@@ -113,6 +128,33 @@ impl From<ReadError> for HttpError {
 
 fn quoted(body: &str) -> String {
     if body.is_empty() { String::new() } else { format!(": {body:?}") }
+}
+
+/// Returns the error for a failure below HTTP of a request to a URL; see [`transport`].
+pub(super) fn transport_to(url: &str, error: &ureq::Error) -> HttpError {
+    // A server of http answers the start of TLS with an error in plain text.
+    const NO_TLS: &str = "received corrupt message of type InvalidContentType";
+    const NO_HTTP: &str = "http parse fail: invalid HTTP version";
+    match by_other_scheme(url) {
+        Some(other) if other.starts_with("http:") && error.to_string().ends_with(NO_TLS) => {
+            HttpError::OtherScheme { url: other }
+        }
+        Some(other) if other.starts_with("https:") && error.to_string().ends_with(NO_HTTP) => {
+            HttpError::NoHttp { url: other }
+        }
+        _ => transport(error),
+    }
+}
+
+/// Returns the error if an answer of HTTP is that of a server of https, which was asked without TLS.
+pub(super) fn asked_without_tls(url: &str, status: u16, body: &[u8]) -> Option<HttpError> {
+    // The words of Go's net/http, of nginx and of Apache.
+    const SAID: [&str; 3] =
+        ["HTTP request to an HTTPS server", "sent to HTTPS port", "plain HTTP to an SSL-enabled"];
+    let body = String::from_utf8_lossy(body);
+    let is_said = status == 400 && SAID.iter().any(|said| body.contains(said));
+    let url = by_other_scheme(url).filter(|url| is_said && url.starts_with("https:"))?;
+    Some(HttpError::OtherScheme { url })
 }
 
 /// Returns the error for a failure below HTTP, in the words of the person who has to repair it.

@@ -9,8 +9,8 @@ use serde::Deserializer as _;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::Client;
-use super::error::{HttpError, excerpt, transport};
-use crate::address::base_url;
+use super::error::{HttpError, asked_without_tls, excerpt, transport, transport_to};
+use crate::address::{base_url, mistyped_center};
 use crate::fleet::center_list::{CenterList, ListCut, ListedService};
 use crate::profile::ParseError;
 
@@ -42,13 +42,16 @@ impl Client {
         within: Option<Duration>,
         is_known: &dyn Fn(&str) -> bool,
     ) -> Result<CenterList, HttpError> {
+        if let Some(mistyped) = mistyped_center(center) {
+            return Err(mistyped.into());
+        }
         let base = base_url(center)?;
         let request = self.bounded_configured(self.configured.get(format!("{base}/v1/cover/list")));
         let request = match within.filter(|within| *within < self.options.center_timeout) {
             Some(within) => request.config().timeout_global(Some(within)).build(),
             None => request,
         };
-        let response = request.call().map_err(|error| transport(&error))?;
+        let response = request.call().map_err(|error| transport_to(&base, &error))?;
         let status = response.status().as_u16();
         if status == 200 {
             return read(
@@ -59,6 +62,9 @@ impl Client {
             );
         }
         let text = self.text(response)?;
+        if let Some(error) = asked_without_tls(&base, status, &text) {
+            return Err(error);
+        }
         match status {
             404 if self.is_version_2(&base) => return Err(HttpError::Version2),
             404 => return Err(HttpError::NotACenter(format!("{base}/v1/cover/list is not found (404)"))),

@@ -71,7 +71,7 @@ pub(crate) enum GitError {
         setting: String,
     },
     /// Git is not installed, or could not be started.
-    #[error("cannot run git: {0}")]
+    #[error("cannot run git: {}", why_not_started(.0))]
     NotStarted(io::Error),
     /// Talking to git failed.
     #[error("git {action}: {reason}")]
@@ -82,7 +82,7 @@ pub(crate) enum GitError {
         reason: io::Error,
     },
     /// Git ended with an error.
-    #[error("git {action}: {message}")]
+    #[error("git {action}: {message}{}", next_step(message))]
     Failed {
         /// The git command.
         action: &'static str,
@@ -148,6 +148,43 @@ pub(crate) enum GitError {
         /// Full hashes.
         candidates: Vec<ObjectId>,
     },
+}
+
+fn why_not_started(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => {
+            "no folder of PATH has it; install git, or add its folder to the PATH of this run".to_owned()
+        }
+        _ => error.to_string(),
+    }
+}
+
+/// Returns the next step after a failure for want of a right, as the end of a message; empty for any other failure.
+fn next_step(message: &str) -> String {
+    const LOGIN: &str = "the repository wants a login, and nobody is asked here: give git a credential helper (git config \
+                         --global credential.helper store), or put a token into the URL (https://TOKEN@host/...)";
+    const KEY: &str = "the server knows no ssh key of this user: make one (ssh-keygen), and add it to the repository as a \
+                       deploy key with the right to read";
+    const HOST: &str = "this user's ~/.ssh/known_hosts lacks the server: ssh-keyscan HOST prints the line, which is to be \
+                        compared with the one that the server's owner publishes";
+    const SIGNS: [(&str, &str); 7] = [
+        ("terminal prompts disabled", LOGIN),
+        ("could not read Username", LOGIN),
+        ("could not read Password", LOGIN),
+        ("Authentication failed", LOGIN),
+        ("returned error: 403", LOGIN),
+        ("Permission denied (publickey", KEY),
+        ("Host key verification failed", HOST),
+    ];
+    if let Some((_, step)) = SIGNS.iter().find(|(sign, _)| message.contains(sign)) {
+        return format!("\n  {step}");
+    }
+    let refused = message.split_once("transport '").and_then(|(_, rest)| rest.split_once("' not allowed"));
+    refused.map_or_else(String::new, |(protocol, _)| {
+        let protocol = printable(protocol);
+        let doubt = if matches!(&*protocol, "http" | "git") { ", if the network is trusted" } else { "" };
+        format!("; protocols in [git] lacks \"{protocol}\": add it{doubt}")
+    })
 }
 
 impl GitError {

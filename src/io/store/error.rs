@@ -56,7 +56,9 @@ pub(crate) enum StoreError {
         reason: String,
     },
     /// No database is there yet.
-    #[error("{path:?} does not exist: nothing was pulled into this root yet (goc-watchdog pull)")]
+    #[error(
+        "{path:?} does not exist: nothing was pulled into this root yet (goc-watchdog pull), or another root is meant (--root, GOC_WATCHDOG_ROOT)"
+    )]
     Missing {
         /// The file.
         path: PathBuf,

@@ -57,6 +57,22 @@ pub(crate) enum WorkdirError {
         /// User id and name of its owner.
         owner: String,
     },
+    /// This user may not write to the root.
+    #[error(
+        "{action} {:?}: {why}; the root belongs to {owner}: run as that user, or let a group share it (chgrp, chmod g+rwxs, \
+         group_write = true in [files])",
+        path.display()
+    )]
+    NotPermitted {
+        /// The action that failed.
+        action: &'static str,
+        /// The lock, or the root.
+        path: PathBuf,
+        /// The reason. The message has its text, so it is not a `source`, which would be printed again.
+        why: String,
+        /// User id and name of the root's owner.
+        owner: String,
+    },
     /// A file is in the place of a folder.
     #[error("{:?} is not a folder, and reports need a folder of that name; remove it or rename it", path.display())]
     NoFolder {
@@ -121,6 +137,7 @@ impl WorkdirError {
             Self::Busy { .. }
             | Self::Foreign { .. }
             | Self::OtherOwner { .. }
+            | Self::NotPermitted { .. }
             | Self::TooLarge { .. }
             | Self::WrittenByOthers { .. } => false,
         }

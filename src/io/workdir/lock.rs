@@ -18,6 +18,8 @@ pub(super) const READERS: &str = "goc-watchdog.readers";
 #[derive(Debug)]
 pub(crate) struct LockedWorkdir {
     pub(super) workdir: Workdir,
+    /// This run made the root.
+    pub(crate) is_new: bool,
     proof: LockProof,
     _file: File,
 }
@@ -39,9 +41,9 @@ impl Workdir {
     ///
     /// Fails at once with [`WorkdirError::Busy`] when another process holds it.
     pub(crate) fn lock(&self) -> Result<LockedWorkdir, WorkdirError> {
-        self.make_root()?;
-        let root = self.open_root()?;
-        let file = root.open_lock(LOCK)?;
+        let is_new = self.make_root()?;
+        let opened = self.open_root().and_then(|root| Ok((root.open_lock(LOCK)?, root)));
+        let (file, root) = opened.map_err(|error| self.naming_owner(error))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(WorkdirError::Busy { path: self.root.join(LOCK) }),
@@ -51,25 +53,29 @@ impl Workdir {
         }
         // The lock of readers is made here, because a reader may lack the right to make it.
         open_readers(&root)?;
-        Ok(LockedWorkdir { workdir: self.clone(), proof: LockProof::new(), _file: file })
+        Ok(LockedWorkdir { workdir: self.clone(), is_new, proof: LockProof::new(), _file: file })
     }
 
-    fn make_root(&self) -> Result<(), WorkdirError> {
+    /// Makes the root, and tells whether it was missing.
+    fn make_root(&self) -> Result<bool, WorkdirError> {
         if is_folder(&self.root)? {
-            return Ok(());
+            return Ok(false);
         }
         let parent = self.root.parent().unwrap_or(Path::new("/"));
         make_folder(parent)?;
         match DirBuilder::new().mode(0o770).create(&self.root) {
             Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && self.root.is_dir() => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && self.root.is_dir() => {
+                return Ok(false);
+            }
             Err(error) => return Err(io_error("cannot create", &self.root)(error)),
         }
         if self.rules.group_write {
             let shared = fs::Permissions::from_mode(0o2770);
             fs::set_permissions(&self.root, shared).map_err(io_error("cannot create", &self.root))?;
         }
-        sync_folder(parent)
+        sync_folder(parent)?;
+        Ok(true)
     }
 
     /// Prevents sweeps until the guard is dropped. Fails at once with [`WorkdirError::Busy`] during a sweep.

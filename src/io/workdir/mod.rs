@@ -33,7 +33,7 @@ mod sweep;
 mod writers;
 
 use std::fs;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
@@ -99,6 +99,19 @@ impl Workdir {
         &self.root
     }
 
+    /// Adds the owner of the root to the error of a user who may not write there.
+    fn naming_owner(&self, error: WorkdirError) -> WorkdirError {
+        match (error, fs::metadata(&self.root)) {
+            (WorkdirError::Io { action, path, source }, Ok(root))
+                if source.kind() == io::ErrorKind::PermissionDenied =>
+            {
+                let owner = users::shown(root.uid());
+                WorkdirError::NotPermitted { action, path, why: source.to_string(), owner }
+            }
+            (error, _) => error,
+        }
+    }
+
     fn open_root(&self) -> Result<Folder, WorkdirError> {
         Folder::open_root(&self.root, self.rules)
     }
@@ -161,7 +174,7 @@ impl Workdir {
             Err(error) if error.is_not_found() => return Ok(None),
             // The command that needs the root reports that it is not a folder.
             Err(_) if !self.root.is_dir() => return Ok(None),
-            Err(error) => return Err(error),
+            Err(error) => return Err(self.naming_owner(error)),
         };
         let mut text = String::new();
         file.take(MAX_CONFIGURATION_BYTES + 1)
