@@ -2,8 +2,8 @@
 //!
 //! Nothing in an agent's answer tells whether the process is still the one that answered before: an
 //! address is kept across a restart, and there is no start time. But counters only grow within a life,
-//! except for noise: in `count` mode increments race, so a busy counter can fall a little, and a uint32
-//! wraps.
+//! with two exceptions: a uint32 wraps, and in `count` mode increments race, so that a busy counter can fall
+//! a little, which is noise. Counters of `atomic` mode have no noise.
 
 use crate::profile::{Mode, each_stored_count};
 
@@ -97,7 +97,7 @@ pub(crate) fn growth(stored: &[u8], answered: &[u64]) -> Option<Growth> {
 /// - A block that was hit is 0 now, or more than 1 % of the hit blocks (at least 2) fell: the process started again, or
 ///   its counters were cleared.
 /// - Any other fall from above 2^31 to below 2^31 is a uint32 that wrapped: 2^32 is added.
-/// - Any other fall is noise: the larger count is kept.
+/// - Any other fall is noise in `count` mode: the larger count is kept. In other modes the process started again.
 /// - Without a fall the life is the same. A new process that has already passed every count of the old one looks
 ///   the same, too; then the covered set is still exact, and hits are understated.
 #[must_use]
@@ -129,12 +129,12 @@ fn judge_each(mode: Mode, stored: &[u64], answered: &[u64]) -> Verdict {
         let lifted = lift(before, now);
         let wrapped = mode != Mode::Set && before & LOW > 1 << 31 && now < 1 << 31;
         match lifted {
-            _ if lifted >= before => lifted,
-            _ if wrapped => lifted + (1 << 32),
-            _ => before,
+            _ if lifted >= before => Some(lifted),
+            _ if wrapped => Some(lifted + (1 << 32)),
+            _ => (mode == Mode::Count).then_some(before),
         }
     });
-    Verdict::Continues(continued.collect())
+    continued.collect::<Option<Vec<u64>>>().map_or(Verdict::Restarted, Verdict::Continues)
 }
 
 /// Tells whether an answer goes on with the counters that are stored of the same build.
@@ -179,6 +179,13 @@ mod tests {
     #[test]
     fn a_lone_small_fall_is_noise_and_the_larger_count_stays() {
         assert_eq!(judge(Mode::Count, &[5, 3, 7], &[4, 3, 8]), continues(&[5, 3, 8]));
+    }
+
+    #[test]
+    fn a_fall_in_atomic_mode_is_no_noise_but_may_be_a_wrap() {
+        assert_eq!(judge(Mode::Atomic, &[5, 3, 7], &[4, 3, 8]), Verdict::Restarted);
+        let top = u64::from(u32::MAX);
+        assert_eq!(judge(Mode::Atomic, &[top, 3, 7], &[4, 3, 8]), continues(&[(1 << 32) + 4, 3, 8]));
     }
 
     #[test]

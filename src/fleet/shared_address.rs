@@ -139,6 +139,10 @@ mod tests {
     use crate::fleet::fixtures::at;
 
     fn placed(lives: &[&[u64]], answered: &[u64], is_first: bool) -> SharedPlace {
+        placed_in(Mode::Atomic, lives, answered, is_first)
+    }
+
+    fn placed_in(mode: Mode, lives: &[&[u64]], answered: &[u64], is_first: bool) -> SharedPlace {
         let times = LifeTimes {
             opened_at: at(1),
             pulled_at: at(1),
@@ -147,7 +151,7 @@ mod tests {
             is_mixture: false,
         };
         let counts_of = |index: usize| Ok::<_, Infallible>(Some(lives[index].to_vec()));
-        let Ok(place) = place(Mode::Atomic, &vec![times; lives.len()], answered, is_first, counts_of);
+        let Ok(place) = place(mode, &vec![times; lives.len()], answered, is_first, counts_of);
         place
     }
 
@@ -215,7 +219,7 @@ mod tests {
         let mut other = vec![6, 6];
         other.resize(11, 21);
         let answered: Vec<u64> = [6, 60].into_iter().chain([22; 9]).collect();
-        let resumed = placed(&[&one, &other], &answered, false).resumed.unwrap();
+        let resumed = placed_in(Mode::Count, &[&one, &other], &answered, false).resumed.unwrap();
         assert_eq!((resumed.index, &*resumed.others), (1, &[0][..]));
         let total: Vec<u64> = answered.iter().zip(&resumed.rest).map(|(now, rest)| now + rest).collect();
         assert_eq!(total[..3], [1_000_006, 66, 23]);
