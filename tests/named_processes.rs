@@ -502,3 +502,39 @@ fn what_lists_told_of_a_container_holds_when_it_is_pulled_without_a_list() {
     pull_pod(&world, &agent, Some(after(container, &agent, false)));
     assert_eq!(world.echo_counts(), [4, 0, 2]);
 }
+
+/// Lets a container leave a file and start again, pulls it, and returns what is stored then.
+fn start_again(
+    world: &World,
+    agent: &Coverport,
+    container: &mut Container,
+    left: [u64; 3],
+    counts: [u64; 3],
+) -> Vec<u64> {
+    leave_file(world, &format!("{ECHO}/echo-0"), 1, u64::from(container.restarts), left);
+    *container = after(*container, agent, false);
+    agent.switch_to(1, &counts);
+    pull_pod(world, agent, Some(*container));
+    world.echo_counts()
+}
+
+#[test]
+fn a_pod_that_leaves_a_file_at_each_restart_counts_each_process_once() {
+    let (world, agent, mut container) = world_of_pods([990, 1, 0], false);
+    let mut start_again = |left, counts| start_again(&world, &agent, &mut container, left, counts);
+    assert_eq!(start_again([1000, 1, 0], [3, 1, 1500]), [1003, 2, 1500]);
+    // One counter alone is smaller than that of the process before.
+    assert_eq!(start_again([5, 1, 2000], [1, 1, 0]), [1006, 3, 2000]);
+    world.assert_consistent();
+}
+
+#[test]
+fn a_file_of_a_pod_that_passed_those_of_two_earlier_processes_is_understated() {
+    let (world, agent, mut container) = world_of_pods([5, 1, 0], false);
+    let mut start_again = |left, counts| start_again(&world, &agent, &mut container, left, counts);
+    assert_eq!(start_again([5, 1, 0], [5, 0, 1]), [10, 1, 1]);
+    assert_eq!(start_again([5, 0, 1], [1, 0, 0]), [11, 1, 1]);
+    // The last process executed the first block five times, not once. Nothing tells that the file is not of another one.
+    assert_eq!(start_again([5, 1, 1], [1, 1, 1]), [12, 2, 2]);
+    world.assert_consistent();
+}

@@ -10,7 +10,7 @@ use crate::collect::run::PullRun;
 use crate::fleet::change::Change;
 use crate::fleet::ids::{BuildGroupId, LifeId, StructureId};
 use crate::fleet::key_entry::KeyEntry;
-use crate::fleet::left_pool::{LeftCounts, LeftPool, PulledOwner, may_be_before, may_be_of};
+use crate::fleet::left_pool::{LeftCounts, LeftPool, PulledOwner, SettledPool, may_be_before, may_be_of};
 use crate::fleet::left_process::{LeftName, is_left};
 use crate::fleet::life::{LifeDecision, RivalLives};
 use crate::fleet::process::Process;
@@ -79,6 +79,8 @@ struct LeftLife<'l> {
     surplus: Vec<u64>,
     owners: BTreeSet<LifeId>,
     had_owners: BTreeSet<LifeId>,
+    /// Lives that are new in this run and may be of a process that left files here.
+    new: BTreeSet<LifeId>,
 }
 
 impl LeftLife<'_> {
@@ -97,8 +99,11 @@ impl LeftLife<'_> {
         };
         // A life that goes on under the name of another pod was never compared with the files of that pod.
         let was_possible = || moved.known.as_ref().is_some_and(|known| self.name.may_be(known));
+        if is_new || !was_possible() {
+            self.new.insert(id);
+        }
         match may_own {
-            true if is_new || !was_possible() => _ = self.owners.insert(id),
+            true if self.new.contains(&id) => _ = self.owners.insert(id),
             true => {}
             false => _ = self.owners.remove(&id),
         }
@@ -113,6 +118,70 @@ struct SettledLife {
     structure: StructureId,
     surplus: Vec<u64>,
     changes: Vec<Change>,
+}
+
+/// A life with counts of files and pulled lives that are no longer told apart.
+struct RestLife<'l> {
+    life: &'l Life,
+    counts: Vec<u64>,
+    /// The pulled lives that had a part of these counts, as they are stored; `None`: it is new in the pool.
+    owners: Option<BTreeSet<LifeId>>,
+}
+
+/// The left lives of a build that are settled together.
+#[derive(Default)]
+struct LeftBuild<'l> {
+    left: Vec<LeftLife<'l>>,
+    rests: Vec<RestLife<'l>>,
+}
+
+impl LeftBuild<'_> {
+    /// Returns the pulled lives that may have or had a part of any of these, also of files that gave way to others.
+    fn owners(&self) -> BTreeSet<LifeId> {
+        let of_files = self.left.iter().flat_map(|left| [&left.owners, &left.had_owners, &left.new]);
+        of_files.chain(self.rests.iter().filter_map(|rest| rest.owners.as_ref())).flatten().copied().collect()
+    }
+
+    /// Returns the changes that store this rest, with the counters that a life has then.
+    fn rest_changes(&self, rest: Vec<u64>, run: &PullRun<'_>) -> Vec<SettledLife> {
+        let mut settled = Vec::new();
+        let mut rests = self.rests.iter();
+        let Life { build_group: group, structure, mode, .. } = *self.left[0].life;
+        if rest.iter().any(|count| *count > 0) {
+            let owners = self.owners();
+            let first = rests.next();
+            let (id, mut changes) = match first {
+                Some(known) if known.counts == rest => (known.life.id, Vec::new()),
+                Some(known) => {
+                    let (id, at, counts) = (known.life.id, known.life.pulled_at, encode_counts(&rest));
+                    (id, vec![Change::LifeMoved { id, mode, at, counts, answer: None }])
+                }
+                None => self.rest_opened(&rest, run),
+            };
+            if first.is_none_or(|known| known.owners.as_ref() != Some(&owners)) {
+                let counts = encode_counts(&vec![0; rest.len()]);
+                changes.push(Change::LeftCounts { life: id, counts, owners: owners.into_iter().collect() });
+            }
+            settled.push(SettledLife { id, mode, group, structure, surplus: rest, changes });
+        }
+        // The pool has one rest.
+        settled.extend(rests.map(|RestLife { life, counts, .. }| {
+            let (surplus, changes) = (vec![0; counts.len()], vec![Change::LifeFolded(life.id)]);
+            SettledLife { id: life.id, mode, group, structure, surplus, changes }
+        }));
+        settled.retain(|life| !life.changes.is_empty());
+        settled
+    }
+
+    /// Returns a new life with this rest at the first process, and the changes that open it.
+    fn rest_opened(&self, rest: &[u64], run: &PullRun<'_>) -> (LifeId, Vec<Change>) {
+        let Life { build_group, structure, mode, pulled_at: at, .. } = *self.left[0].life;
+        let (id, address, counts) = (run.ids.life(), self.left[0].life.address.clone(), encode_counts(rest));
+        let (closed_at, answer) = (Some(run.now), None);
+        let opened =
+            Change::LifeOpened { id, build_group, structure, address, mode, at, closed_at, counts, answer };
+        (id, vec![opened, Change::LifeMixed(id)])
+    }
 }
 
 /// Decides how much of what processes left is counted beside the pulled lives, and adds it to the sums of this run.
@@ -133,21 +202,28 @@ pub(crate) fn settle(
         return Ok(Vec::new());
     }
     let mut settled = Vec::new();
-    let mut by_build: BTreeMap<(BuildGroupId, StructureId), Vec<LeftLife<'_>>> = BTreeMap::new();
+    let with_rest = with_rest(&open.state.lives, &known, &moved);
+    let mut by_build: BTreeMap<(BuildGroupId, StructureId), LeftBuild<'_>> = BTreeMap::new();
     for life in open.state.lives.iter().filter(|life| !life.is_mixture) {
         let Some(name) = life.address.as_deref().and_then(LeftName::parse) else { continue };
-        let Some(left) = left_life(life, name, &known, (&moved, run), store)? else { continue };
-        by_build.entry((life.build_group, life.structure)).or_default().push(left);
+        let stored_owners = known.get(&life.id);
+        let is_pooled = stored_owners.is_some() || with_rest.contains(&life.address);
+        let left = left_life((life, name), (is_pooled, stored_owners), (&moved, run), store)?;
+        let Some(left) = left else { continue };
+        by_build.entry((life.build_group, life.structure)).or_default().left.push(left);
     }
-    for ((group, structure), mut left) in by_build {
-        let pool = pool(&open.state.lives, &mut left, &moved, store)?;
-        for ((of, counts), surplus) in left.iter().zip(&pool.left).zip(pool.surpluses()) {
+    for ((group, structure), mut build) in by_build {
+        build.rests = rest_lives(&open.state.lives, &build.left, &known, store)?;
+        let pool = pool(&open.state.lives, &mut build, &moved, store)?;
+        let SettledPool { surpluses, rest } = pool.settled();
+        for ((of, counts), surplus) in build.left.iter().zip(&pool.left).zip(surpluses) {
             let changes = changes(of, counts, &surplus);
             if !changes.is_empty() {
                 let Life { id, mode, .. } = *of.life;
                 settled.push(SettledLife { id, mode, group, structure, surplus, changes });
             }
         }
+        settled.extend(build.rest_changes(rest, run));
     }
     let mut all = Vec::new();
     for SettledLife { id, mode, group, structure, surplus, changes } in settled {
@@ -163,16 +239,32 @@ pub(crate) fn settle(
     Ok(all)
 }
 
+/// Returns what stands in place of an address for each process of which a pulled life may have counts that are in none
+/// of its left lives.
+fn with_rest<'l>(
+    lives: &'l [Life],
+    known: &HashMap<LifeId, Vec<LifeId>>,
+    moved: &MovedLives,
+) -> HashSet<&'l Option<String>> {
+    let may_be_new = |life: &Life| {
+        let name = life.address.as_deref().and_then(LeftName::parse);
+        name.is_some_and(|name| {
+            let is_new = |moved: &MovedLife| moved.before.is_none() && name.may_be(&moved.process);
+            moved.lives.values().any(is_new)
+        })
+    };
+    let rests = lives.iter().filter(|life| life.is_mixture && life.address.as_deref().is_some_and(is_left));
+    rests.filter(|life| known.contains_key(&life.id) || may_be_new(life)).map(|life| &life.address).collect()
+}
+
 /// Reads what a process left, if pulled lives have or may have a part of it after the answers of this run.
 fn left_life<'l>(
-    life: &'l Life,
-    name: LeftName<'l>,
-    known: &HashMap<LifeId, Vec<LifeId>>,
+    (life, name): (&'l Life, LeftName<'l>),
+    (is_pooled, stored_owners): (bool, Option<&Vec<LifeId>>),
     (moved, run): (&MovedLives, &PullRun<'_>),
     store: &Store,
 ) -> Result<Option<LeftLife<'l>>> {
-    let stored_owners = known.get(&life.id);
-    if stored_owners.is_none() && !moved.lives.values().any(|moved| name.may_be(&moved.process)) {
+    if !is_pooled && !moved.lives.values().any(|moved| name.may_be(&moved.process)) {
         return Ok(None);
     }
     let blocks = run.template(store, life.structure)?.build().blocks().len();
@@ -181,19 +273,45 @@ fn left_life<'l>(
     let left = left.unwrap_or_else(|| counts.clone());
     let had_owners: BTreeSet<LifeId> = stored_owners.into_iter().flatten().copied().collect();
     let owners = had_owners.clone();
-    let mut left = LeftLife { life, name, left, surplus: counts, owners, had_owners };
+    let mut left = LeftLife { life, name, left, surplus: counts, owners, had_owners, new: BTreeSet::new() };
     // Stored times have milliseconds.
     let is_from_earlier_run = life.closed_at.is_some_and(|at| at <= run.now - TimeDelta::milliseconds(1));
     moved.lives.iter().for_each(|(id, moved)| left.judge(*id, moved, is_from_earlier_run));
-    let is_pooled = stored_owners.is_some() || !left.owners.is_empty();
-    Ok(is_pooled.then_some(left))
+    Ok((is_pooled || !left.owners.is_empty()).then_some(left))
+}
+
+/// Reads the lives with counts of the processes of these left lives that are in none of them.
+fn rest_lives<'l>(
+    lives: &'l [Life],
+    left: &[LeftLife<'_>],
+    known: &HashMap<LifeId, Vec<LifeId>>,
+    store: &Store,
+) -> Result<Vec<RestLife<'l>>> {
+    let (blocks, Life { build_group, structure, .. }) = (left[0].left.len(), left[0].life);
+    let is_of_process = |life: &Life| left.iter().any(|left| left.life.address == life.address);
+    let is_rest = |life: &&Life| {
+        life.is_mixture
+            && (life.build_group, life.structure) == (*build_group, *structure)
+            && (known.contains_key(&life.id) || is_of_process(life))
+    };
+    let mut rests = Vec::new();
+    for life in lives.iter().filter(is_rest) {
+        let Some(counts) = store.counts(life.id, blocks)? else { continue };
+        let owners = known.get(&life.id).map(|owners| owners.iter().copied().collect());
+        rests.push(RestLife { life, counts, owners });
+    }
+    Ok(rests)
 }
 
 /// Returns the pool of the left lives of a build, with their counters.
-fn pool(lives: &[Life], left: &mut [LeftLife<'_>], moved: &MovedLives, store: &Store) -> Result<LeftPool> {
-    let ids: BTreeSet<LifeId> =
-        left.iter().flat_map(|left| left.owners.union(&left.had_owners)).copied().collect();
+fn pool(lives: &[Life], build: &mut LeftBuild<'_>, moved: &MovedLives, store: &Store) -> Result<LeftPool> {
+    let ids = build.owners();
+    let LeftBuild { left, rests } = build;
     let (blocks, structure) = (left[0].left.len(), left[0].life.structure);
+    let mut rest = vec![0_u64; blocks];
+    for known in rests.iter() {
+        add_all(&mut rest, &known.counts);
+    }
     let mut pulled = Vec::new();
     for id in &ids {
         let is_stored = lives.iter().any(|life| life.id == *id && !life.is_mixture);
@@ -230,7 +348,7 @@ fn pool(lives: &[Life], left: &mut [LeftLife<'_>], moved: &MovedLives, store: &S
         .values()
         .filter(|(of, _)| *of == structure)
         .for_each(|(_, counts)| add_all(&mut mixed, counts));
-    Ok(LeftPool { pulled, left: files, mixed })
+    Ok(LeftPool { pulled, left: files, rest, mixed })
 }
 
 /// Returns the changes that store a surplus and the owners of a left life.

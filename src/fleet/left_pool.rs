@@ -5,6 +5,9 @@
 //! files and the lives of a pool are therefore paired such that most counts are the same: in each block, the largest
 //! count of a file belongs to the largest count of a life, the second one to the second one, and so on. The sum is never
 //! above the true one, whoever the owners are, and exact where each file has one possible owner.
+//!
+//! A later file can take the place of two others, and an answer can show a further possible owner. Then the sum would be
+//! smaller than before, though both are lower bounds of the true one. So the rest of the larger one is counted, too.
 
 use std::collections::BTreeSet;
 
@@ -51,14 +54,25 @@ pub(crate) struct LeftCounts {
 pub(crate) struct LeftPool {
     pub(crate) pulled: Vec<PulledOwner>,
     pub(crate) left: Vec<LeftCounts>,
+    /// The counts beside the lives and the surpluses, as they are stored.
+    pub(crate) rest: Vec<u64>,
     /// Counts of mixtures, which may hold those of lives that are gone.
     pub(crate) mixed: Vec<u64>,
 }
 
+/// The counts of a pool that are counted beside its lives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SettledPool {
+    /// The part of each file's counters.
+    pub(crate) surpluses: Vec<Vec<u64>>,
+    /// Counts of files and lives that the surpluses no longer tell apart. Whatever a life of the pool gains may be in them,
+    /// also if it cannot own any of the files any more.
+    pub(crate) rest: Vec<u64>,
+}
+
 impl LeftPool {
-    /// Returns the part of each file's counters that is counted beside the lives. The sum of these parts and of the lives
-    /// never falls.
-    pub(crate) fn surpluses(&self) -> Vec<Vec<u64>> {
+    /// Returns what is counted beside the lives. The sum of it and of the lives never falls.
+    pub(crate) fn settled(&self) -> SettledPool {
         let blocks = self.left.iter().map(|left| left.counts.len()).max().unwrap_or(0);
         let mut surpluses = vec![vec![0; blocks]; self.left.len()];
         let (mut before, mut now) = (vec![0; blocks], vec![0; blocks]);
@@ -66,13 +80,12 @@ impl LeftPool {
             surpluses[part[0]] = self.surplus_of(&part);
             add_all(&mut now, &surpluses[part[0]]);
         }
+        add_all(&mut before, &self.rest);
         self.left.iter().for_each(|left| add_all(&mut before, &left.surplus));
         let mut grown = vec![0; blocks];
         self.pulled.iter().for_each(|owner| add_all(&mut grown, &owner.grown));
-        if let Some(first) = surpluses.first_mut() {
-            add_all(first, &beyond(&beyond(&before, &grown), &now));
-        }
-        surpluses
+        let rest = beyond(&beyond(&before, &grown), &now);
+        SettledPool { surpluses, rest }
     }
 
     /// Returns the files in parts, such that files of two parts have no possible owner in common.
@@ -176,40 +189,51 @@ mod tests {
         LeftPool {
             pulled: pulled.iter().map(owner).collect(),
             left: left.iter().map(file).collect(),
+            rest: Vec::new(),
             mixed: Vec::new(),
         }
     }
 
     #[test]
     fn a_file_counts_what_is_beyond_its_life() {
-        assert_eq!(pool(&[&[5, 0, 2]], &[(&[6, 1, 1], &[0])]).surpluses(), [[1, 1, 0]]);
-        assert_eq!(pool(&[&[5, 0, 2]], &[(&[6, 1, 1], &[])]).surpluses(), [[6, 1, 1]]);
+        assert_eq!(pool(&[&[5, 0, 2]], &[(&[6, 1, 1], &[0])]).settled().surpluses, [[1, 1, 0]]);
+        assert_eq!(pool(&[&[5, 0, 2]], &[(&[6, 1, 1], &[])]).settled().surpluses, [[6, 1, 1]]);
     }
 
     #[test]
     fn two_exit_files_of_two_pods_are_two_processes() {
         // Both lives stood at 5 when the pods ended.
         let files: [(&[u64], &[usize]); 2] = [(&[30], &[0, 1]), (&[30], &[0, 1])];
-        assert_eq!(pool(&[&[5], &[5]], &files).surpluses(), [[50], [0]]);
+        assert_eq!(pool(&[&[5], &[5]], &files).settled().surpluses, [[50], [0]]);
         // Nothing tells whose file this is.
-        assert_eq!(pool(&[&[5], &[3]], &[(&[7], &[0, 1])]).surpluses(), [[2]]);
-        assert_eq!(pool(&[&[5], &[3]], &[(&[7], &[1])]).surpluses(), [[4]]);
+        assert_eq!(pool(&[&[5], &[3]], &[(&[7], &[0, 1])]).settled().surpluses, [[2]]);
+        assert_eq!(pool(&[&[5], &[3]], &[(&[7], &[1])]).settled().surpluses, [[4]]);
     }
 
     #[test]
     fn no_block_counts_more_than_any_pairs_of_files_and_lives_tell() {
         // The file is of one of two lives, which share no block.
-        assert_eq!(pool(&[&[9, 0], &[0, 7]], &[(&[9, 7], &[0, 1])]).surpluses(), [[0, 0]]);
+        assert_eq!(pool(&[&[9, 0], &[0, 7]], &[(&[9, 7], &[0, 1])]).settled().surpluses, [[0, 0]]);
     }
 
     #[test]
     fn the_sum_stays_when_a_file_gets_another_possible_owner() {
         let mut pool = pool(&[&[5], &[40]], &[(&[30], &[0, 1])]);
         pool.left[0].surplus = vec![25];
-        assert_eq!(pool.surpluses(), [[25]]);
+        assert_eq!(pool.settled(), SettledPool { surpluses: vec![vec![0]], rest: vec![25] });
         // The second life has begun since, and its counts may be those of the file.
         pool.pulled[1].grown = vec![40];
-        assert_eq!(pool.surpluses(), [[0]]);
+        assert_eq!(pool.settled(), SettledPool { surpluses: vec![vec![0]], rest: vec![0] });
+    }
+
+    #[test]
+    fn a_rest_shrinks_by_what_lives_gain_and_is_never_added_to_what_they_have() {
+        // The file took the place of two others, whose processes had counted 10 each.
+        let mut pool = pool(&[&[10], &[10]], &[(&[10], &[0, 1])]);
+        pool.rest = vec![7];
+        assert_eq!(pool.settled(), SettledPool { surpluses: vec![vec![0]], rest: vec![7] });
+        pool.pulled[0] = PulledOwner { counts: Some(vec![15]), grown: vec![5] };
+        assert_eq!(pool.settled(), SettledPool { surpluses: vec![vec![0]], rest: vec![2] });
     }
 
     #[test]
@@ -217,7 +241,7 @@ mod tests {
         let mut pool = pool(&[&[5]], &[(&[30], &[0]), (&[9], &[0])]);
         pool.pulled[0].counts = None;
         pool.mixed = vec![4];
-        assert_eq!(pool.surpluses(), [[26], [0]]);
+        assert_eq!(pool.settled().surpluses, [[26], [0]]);
     }
 
     #[test]
@@ -272,6 +296,7 @@ mod tests {
         grown: Vec<Vec<u64>>,
         /// The counters of each folder, with its possible owners and the run that took it in.
         left: Vec<Option<(LeftCounts, usize)>>,
+        rest: Vec<u64>,
         files: Vec<(usize, Vec<u64>)>,
         run: usize,
     }
@@ -336,9 +361,12 @@ mod tests {
             let pool = LeftPool {
                 pulled: self.pulled.iter().zip(&self.grown).map(owner).collect(),
                 left: self.left.iter().flatten().map(|(left, _)| left.clone()).collect(),
+                rest: self.rest.clone(),
                 mixed: Vec::new(),
             };
-            for (left, surplus) in self.left.iter_mut().flatten().zip(pool.surpluses()) {
+            let SettledPool { surpluses, rest } = pool.settled();
+            self.rest = rest;
+            for (left, surplus) in self.left.iter_mut().flatten().zip(surpluses) {
                 left.0.surplus = surplus;
             }
             self.grown.iter_mut().for_each(|grown| grown.fill(0));
@@ -348,6 +376,7 @@ mod tests {
             let mut total = vec![0; self.running[0].len()];
             self.pulled.iter().flatten().for_each(|counts| add_all(&mut total, counts));
             self.left.iter().flatten().for_each(|(left, _)| add_all(&mut total, &left.surplus));
+            add_all(&mut total, &self.rest);
             total
         }
     }

@@ -28,6 +28,8 @@ pub(crate) mod named_answer;
 pub(crate) mod pending;
 pub(crate) mod pick;
 pub(crate) mod plan;
+#[cfg(test)]
+mod pod_restarts;
 pub(crate) mod probe;
 pub(crate) mod process;
 pub(crate) mod process_snapshots;

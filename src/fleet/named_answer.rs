@@ -244,7 +244,7 @@ mod tests {
     use super::*;
     use crate::fleet::counters::growth;
     use crate::fleet::fixtures::{self, at, print};
-    use crate::fleet::left_pool::{LeftCounts, LeftPool, PulledOwner, may_be_before, may_be_of};
+    use crate::fleet::left_pool::{LeftCounts, LeftPool, PulledOwner, SettledPool, may_be_before, may_be_of};
     use crate::fleet::life::{KnownLives, LifeDecision, RivalLives, StoredLife};
     use crate::fleet::process_snapshots::{SnapshotOrder, snapshot_order};
     use crate::fleet::snapshot::{ClockDoubt, LifeTimes, ResumedLife, beyond, larger, resumed};
@@ -389,7 +389,7 @@ mod tests {
     /// An event at an address.
     #[derive(Clone, Copy, Debug)]
     enum Event {
-        /// Hits of two blocks of one of the processes, because a fall of only one is taken for noise.
+        /// Hits of two blocks of one of the processes.
         Hits(bool, usize, u64),
         /// A process answers.
         Pull(bool),
@@ -485,6 +485,8 @@ mod tests {
     struct Model {
         lives: Vec<ModelLife>,
         left: Vec<ModelLeft>,
+        /// The rest of what was left.
+        rest: Vec<u64>,
         /// The total when the address was found to have several processes.
         shared_at: Option<Vec<u64>>,
     }
@@ -547,8 +549,11 @@ mod tests {
                     .unwrap_or_default(),
             });
             let left = self.left.iter().map(|left| left.counts.clone()).collect();
-            let pool = LeftPool { pulled: pulled.collect(), left, mixed: Vec::new() };
-            for (left, surplus) in self.left.iter_mut().zip(pool.surpluses()) {
+            let (pulled, rest) = (pulled.collect(), self.rest.clone());
+            let SettledPool { surpluses, rest } =
+                LeftPool { pulled, left, rest, mixed: Vec::new() }.settled();
+            self.rest = rest;
+            for (left, surplus) in self.left.iter_mut().zip(surpluses) {
                 left.counts.surplus = surplus;
             }
         }
@@ -738,7 +743,8 @@ mod tests {
 
         fn total(&self) -> Vec<u64> {
             let pulled = self.lives.iter().map(|life| &life.counts);
-            let all: Vec<_> = pulled.chain(self.left.iter().map(|left| &left.counts.surplus)).collect();
+            let all: Vec<_> =
+                pulled.chain(self.left.iter().map(|left| &left.counts.surplus)).chain([&self.rest]).collect();
             (0..BLOCKS).map(|block| all.iter().filter_map(|counts| counts.get(block)).sum()).collect()
         }
     }

@@ -1,6 +1,6 @@
 //! Stores what processes left in folders: snapshots of one process become its lives, and are never added.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::hash::BuildHasher as _;
 
 use anyhow::{Context as _, Result};
@@ -14,6 +14,7 @@ use super::left_key::LeftKey;
 use super::pooled_lives::counts_of;
 use super::read_ahead::EncodedCounts;
 use super::reader::build_group_for;
+use super::stored_snapshots::StoredSnapshots;
 use crate::collect::open_key::OpenKey;
 use crate::fleet::change::Change;
 use crate::fleet::counters::fell;
@@ -36,7 +37,7 @@ pub(super) struct OpenProcess {
     /// The key under which the database remembers that files of the process were taken in.
     identity: String,
     build_group: BuildGroupId,
-    structure: StructureId,
+    pub(super) structure: StructureId,
     pub(super) mode: Mode,
     pub(super) snapshots: ProcessSnapshots,
     /// The stored lives, each with a hash of its counters.
@@ -107,51 +108,18 @@ impl OpenProcess {
             self.stored.iter().any(|(_, stored)| *stored == hash)
         };
         let lives = self.snapshots.lives();
-        lives.len() == self.stored.len()
-            && lives.iter().all(is_stored)
-            && self.snapshots.rest().map(|rest| hash(&rest)) == self.rest.map(|(_, stored)| stored)
+        lives.len() == self.stored.len() && lives.iter().all(is_stored) && self.is_rest_unchanged()
+    }
+
+    /// Tells whether its files brought no counts that are in none of its lives.
+    fn is_rest_unchanged(&self) -> bool {
+        let rest = self.snapshots.rest().map(|rest| hash(&rest));
+        rest == self.rest.filter(|_| !self.is_pooled).map(|(_, stored)| stored)
     }
 
     /// Returns the time at which the last of its files was written.
     pub(super) fn last_written_at(&self) -> Option<DateTime<Utc>> {
         self.files.iter().map(|file| file.written_at).max()
-    }
-}
-
-/// The stored lives of a process that left files.
-struct StoredSnapshots {
-    snapshots: ProcessSnapshots,
-    /// The lives, each with a hash of its counters.
-    stored: Vec<(LifeId, u64)>,
-    /// The life with what is counted and in none of the others.
-    rest: Option<(LifeId, u64)>,
-}
-
-impl StoredSnapshots {
-    fn load<'l>(
-        store: &Store,
-        mode: Mode,
-        blocks: usize,
-        of_process: impl Iterator<Item = &'l Life>,
-        pooled: &HashMap<LifeId, Vec<LifeId>>,
-    ) -> Result<Self> {
-        let (mut lives, mut stored, mut rest) = (Vec::new(), Vec::new(), None);
-        for life in of_process {
-            let left = match pooled.contains_key(&life.id) {
-                true => store.left_counts(life.id, blocks)?,
-                false => None,
-            };
-            let stored_counts = || store.counts(life.id, blocks)?.context("the counters of a life are gone");
-            let counts = left.map_or_else(stored_counts, Ok)?;
-            if life.is_mixture {
-                rest = Some((life.id, hash(&counts), counts));
-            } else {
-                stored.push((life.id, hash(&counts)));
-                lives.push(counts);
-            }
-        }
-        let (rest, rest_counts) = rest.map(|(id, hash, counts)| ((id, hash), counts)).unzip();
-        Ok(Self { snapshots: ProcessSnapshots::from_stored(mode, lives, rest_counts), stored, rest })
     }
 }
 
@@ -190,12 +158,11 @@ impl FolderReader<'_, '_, '_, '_> {
         let pulled = key.pulled_lives(lives, &process);
 
         let lives = key.lives_at(&address, open_key).filter(is_of_it);
-        let StoredSnapshots { snapshots, stored, rest } =
+        let StoredSnapshots { snapshots, stored, rest, is_pooled } =
             StoredSnapshots::load(store, mode, build.blocks().len(), lives, &key.owners)?;
         let is_folded = stored.is_empty() && store.is_taken(&identity)?;
         let files = Vec::new();
-        let is_own = |life: &LifeId| stored.iter().any(|(id, _)| id == life);
-        let is_pooled = stored.iter().any(|(id, _)| key.owners.contains_key(id));
+        let is_own = |life: &LifeId| stored.iter().chain(&rest).any(|(id, _)| id == life);
         let others = key.owners.iter().filter(|(life, _)| !is_own(life));
         let claimed =
             others.flat_map(|(_, owners)| owners).filter(|life| pulled.contains(life)).copied().collect();
@@ -281,7 +248,9 @@ impl FolderReader<'_, '_, '_, '_> {
         }
         if process.is_pooled || !process.pulled.is_empty() {
             let owners = self.owners_of(process)?;
-            if process.is_pooled || owners.iter().any(|owners| !owners.is_empty()) {
+            let may_be_pulled =
+                owners.iter().any(|owners| !owners.is_empty()) || !process.is_rest_unchanged();
+            if process.is_pooled || may_be_pulled {
                 return self.pooled_changes(process, owners);
             }
         }
@@ -380,7 +349,7 @@ impl LeftLives<'_> {
     }
 
     /// Makes the stored life with the rest what the snapshots tell.
-    pub(super) fn rest_is(&mut self, rest: Option<Vec<u64>>, ids: &IdSource) {
+    fn rest_is(&mut self, rest: Option<Vec<u64>>, ids: &IdSource) {
         match (rest, self.process.rest) {
             (Some(rest), Some((id, stored))) if hash(&rest) != stored => self.moved(id, &rest),
             (Some(rest), None) => self.opened(ids.life(), encode_counts(&rest), true),

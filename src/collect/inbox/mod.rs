@@ -15,6 +15,7 @@ mod pooled_lives;
 mod read_ahead;
 mod reader;
 mod snapshot_service;
+mod stored_snapshots;
 
 pub(crate) use reader::InboxReader;
 

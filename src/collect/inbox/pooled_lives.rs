@@ -1,5 +1,6 @@
 //! The lives of a process that left files, where they may be those of pulled lives.
 
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -8,7 +9,7 @@ use super::folder::FolderReader;
 use super::kept_counts::KeptCounts;
 use super::left_process::{LeftLives, OpenProcess, hash};
 use crate::fleet::change::Change;
-use crate::fleet::ids::LifeId;
+use crate::fleet::ids::{IdSource, LifeId};
 use crate::fleet::left_pool::may_be_of;
 use crate::fleet::snapshot::beyond;
 use crate::io::store::Store;
@@ -26,6 +27,14 @@ pub(super) fn counts_of(
         Some(kept) => kept.of(life, read)?,
         None => read()?.map(Arc::from),
     })
+}
+
+/// The counts of a process that are in none of its lives.
+struct Rest {
+    /// The counts that are stored.
+    then: Vec<u64>,
+    /// Counts that neither these nor any life has.
+    unheld: Vec<u64>,
 }
 
 impl FolderReader<'_, '_, '_, '_> {
@@ -53,8 +62,38 @@ impl FolderReader<'_, '_, '_, '_> {
         Ok(all)
     }
 
+    /// Returns the counts of files beyond all with which they may be counted already, if files of this run gave way to
+    /// others. `counted` is what its lives are counted with.
+    fn unheld(&mut self, process: &OpenProcess, counted: &[u64]) -> Result<Option<Rest>> {
+        if process.snapshots.rest().is_none() {
+            return Ok(None);
+        }
+        let (store, total) = (self.reader.store, process.snapshots.total());
+        let then = match process.rest {
+            Some((id, _)) => store.counts(id, total.len())?.unwrap_or_default(),
+            None => vec![0; total.len()],
+        };
+        let mut unheld = beyond(&beyond(total, counted), &then);
+        for &life in &process.pulled {
+            let kept = self.key.as_mut().map(|key| &mut key.counts);
+            let pulled = counts_of(store, kept, life, total.len())?;
+            unheld = beyond(&unheld, pulled.as_deref().unwrap_or_default());
+        }
+        let is_own = |id: LifeId| process.stored.iter().chain(&process.rest).any(|(own, _)| *own == id);
+        let open_key = self.reader.open_key(process.entry, &mut self.cache.open)?;
+        let key = self.key.as_ref();
+        let others = open_key.state.lives.iter().filter(|life| {
+            let is_pooled = key.is_some_and(|key| key.owners.contains_key(&life.id));
+            is_pooled && life.structure == process.structure && !is_own(life.id)
+        });
+        for life in others {
+            unheld = beyond(&unheld, &store.counts(life.id, total.len())?.unwrap_or_default());
+        }
+        Ok(unheld.iter().any(|count| *count > 0).then_some(Rest { then, unheld }))
+    }
+
     /// Stores the lives of a process beside those of pulled ones. The end of the pull decides how much of their counters is
-    /// counted beside these. The part that was counted before stays until then.
+    /// counted beside these, and the rest of the process. The part that was counted before stays until then.
     pub(super) fn pooled_changes(
         &mut self,
         process: &OpenProcess,
@@ -66,13 +105,7 @@ impl FolderReader<'_, '_, '_, '_> {
         for (id, _) in &process.stored {
             add_all(&mut counted, &store.counts(*id, blocks)?.unwrap_or_default());
         }
-        let rest = process.snapshots.rest();
-        let rest_before = match process.rest {
-            Some((id, _)) => store.counts(id, blocks)?.unwrap_or_default(),
-            None => vec![0; blocks],
-        };
-        // The rest holds counts that a life had before.
-        let mut counted = beyond(&counted, &beyond(rest.as_deref().unwrap_or_default(), &rest_before));
+        let unheld = self.unheld(process, &counted)?;
         let at = process.last_written_at().unwrap_or(run.now);
         let open_key = self.reader.open_key(process.entry, &mut self.cache.open)?;
         let mut left = LeftLives { process, open_key, at, now: run.now, changes: Vec::new() };
@@ -96,7 +129,9 @@ impl FolderReader<'_, '_, '_, '_> {
             new_owners.push((id, owners));
         }
         ids.for_each(|id| left.removed(id));
-        left.rest_is(rest, run.ids);
+        if let Some(key) = &mut self.key {
+            left.join_rest(unheld, &mut key.owners, &new_owners, run.ids);
+        }
         let mut changes = left.changes;
         // A file that only one process can have written is later than the answers that it has seen.
         if let (Some(key), [(_, owners)]) = (&mut self.key, &*new_owners)
@@ -111,5 +146,49 @@ impl FolderReader<'_, '_, '_, '_> {
         }
         self.index(process, &changes)?;
         Ok(changes)
+    }
+}
+
+impl LeftLives<'_> {
+    /// Adds counts to the rest of the process, and notes with it which pulled lives may have them. These are also lives that
+    /// had a part of a left life and may have none any more: what they gain may be counted already, as a part of a life that
+    /// took the place of another.
+    fn join_rest(
+        &mut self,
+        unheld: Option<Rest>,
+        owners: &mut HashMap<LifeId, Vec<LifeId>>,
+        now: &[(LifeId, Vec<LifeId>)],
+        ids: &IdSource,
+    ) {
+        let process = self.process;
+        let is_kept = |owner: &&LifeId| now.iter().any(|(_, owners)| owners.contains(owner));
+        let had = process.stored.iter().filter_map(|(id, _)| owners.get(id)).flatten();
+        let mut all: BTreeSet<LifeId> = had.filter(|owner| !is_kept(owner)).copied().collect();
+        if unheld.is_some() {
+            all.extend(&process.pulled);
+        }
+        if all.is_empty() {
+            return;
+        }
+        let none = vec![0; process.snapshots.total().len()];
+        let rest = match (process.rest, unheld) {
+            (Some((id, _)), Some(Rest { then, unheld })) => {
+                let mut counts = then;
+                add_all(&mut counts, &unheld);
+                self.moved(id, &counts);
+                id
+            }
+            (Some((id, _)), None) => id,
+            (None, unheld) => {
+                let (id, counts) = (ids.life(), unheld.map_or_else(|| none.clone(), |rest| rest.unheld));
+                self.opened(id, encode_counts(&counts), true);
+                id
+            }
+        };
+        all.extend(owners.remove(&rest).unwrap_or_default());
+        let all: Vec<LifeId> = all.into_iter().collect();
+        let counts = encode_counts(&none);
+        self.changes.push(Change::LeftCounts { life: rest, counts, owners: all.clone() });
+        owners.insert(rest, all);
     }
 }
