@@ -333,8 +333,12 @@ pub(crate) fn has_program(command: &[&str]) -> bool {
     let (program, arguments) = command.split_first().expect("a program");
     let is_here = Command::new(program).args(arguments).output().is_ok_and(|output| output.status.success());
     if !is_here {
-        assert!(std::env::var_os("GOC_WATCHDOG_REQUIRE_READERS").is_none(), "no {program}");
-        warn_skipped(&format!("no {program} here, so it has not read what was written for it"));
+        // Python is often there without the module.
+        let missing = arguments.iter().find_map(|argument| argument.strip_prefix("import "));
+        let missing =
+            missing.map_or((*program).to_owned(), |module| format!("{module} (a module of {program})"));
+        assert!(std::env::var_os("GOC_WATCHDOG_REQUIRE_READERS").is_none(), "no {missing}");
+        warn_skipped(&format!("no {missing} here, so it has not read what was written for it"));
     }
     is_here
 }
@@ -349,10 +353,16 @@ pub(crate) fn has_file(path: &Path) -> bool {
     is_here
 }
 
-/// Says that something was not tested here. The test runner, which would hide the message, is bypassed.
+/// Says that something was not tested here. The test runner, which would hide the message, is bypassed. The reason is
+/// also left for `tests/skipped.rs`, which sums up what one cargo skipped.
 #[expect(clippy::explicit_write, reason = "eprintln is captured")]
 pub(crate) fn warn_skipped(why: &str) {
     writeln!(std::io::stderr(), "\nSKIPPED: {why}\n").unwrap();
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("skipped");
+    fs::create_dir_all(&folder).unwrap();
+    let file = folder.join(std::os::unix::process::parent_id().to_string());
+    let mut file = fs::OpenOptions::new().create(true).append(true).open(file).unwrap();
+    file.write_all(format!("{}\n", why.replace('\n', " ")).as_bytes()).unwrap();
 }
 
 pub(crate) fn output_of(command: &mut Command) -> Output {
