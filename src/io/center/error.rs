@@ -142,7 +142,14 @@ pub(super) fn transport_to(url: &str, error: &ureq::Error) -> HttpError {
         Some(other) if other.starts_with("https:") && error.to_string().ends_with(NO_HTTP) => {
             HttpError::NoHttp { url: other }
         }
-        _ => transport(error),
+        _ => match transport(error) {
+            HttpError::Unreachable(why) if why.starts_with("invalid peer certificate") => {
+                HttpError::Unreachable(format!(
+                    "{why}; trusted are the authorities in the file of ca in [tls], or else those of the system"
+                ))
+            }
+            other => other,
+        },
     }
 }
 

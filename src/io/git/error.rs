@@ -198,3 +198,33 @@ impl GitError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_for_want_of_a_right_has_a_next_step_and_no_other_has_one() {
+        for (message, step) in [
+            (
+                "could not read Username for 'https://h': terminal prompts disabled",
+                "\n  the repository wants a login",
+            ),
+            ("Authentication failed for 'https://h/r.git/'", "\n  the repository wants a login"),
+            (
+                "unable to access 'https://h/r.git/': The requested URL returned error: 403",
+                "\n  the repository wants a login",
+            ),
+            ("git@h: Permission denied (publickey).", "\n  the server knows no ssh key of this user"),
+            ("Host key verification failed.", "\n  this user's ~/.ssh/known_hosts lacks the server"),
+            (
+                "transport 'http' not allowed",
+                "; protocols in [git] lacks \"http\": add it, if the network is trusted",
+            ),
+            ("transport 'file' not allowed", "; protocols in [git] lacks \"file\": add it"),
+        ] {
+            assert!(next_step(message).starts_with(step), "{message}: {}", next_step(message));
+        }
+        assert_eq!(next_step("unable to access 'https://h/r.git/': Could not resolve host: h"), "");
+    }
+}
