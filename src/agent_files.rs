@@ -27,6 +27,12 @@ impl AgentFiles {
         Self(Vec::new())
     }
 
+    /// Returns the globs as one text, by which a change of them is known.
+    pub(crate) fn to_json(&self) -> String {
+        let globs: Vec<&str> = self.0.iter().map(|glob| glob.glob().glob()).collect();
+        serde_json::json!(globs).to_string()
+    }
+
     /// Tells whether a file is one of an agent.
     pub(crate) fn fits(&self, name: &str) -> bool {
         self.0.iter().any(|glob| glob.is_match(name))
@@ -42,9 +48,7 @@ impl Default for AgentFiles {
 /// Equal texts are equal globs.
 impl PartialEq for AgentFiles {
     fn eq(&self, other: &Self) -> bool {
-        let texts =
-            |files: &Self| files.0.iter().map(|glob| glob.glob().glob().to_owned()).collect::<Vec<_>>();
-        texts(self) == texts(other)
+        self.to_json() == other.to_json()
     }
 }
 

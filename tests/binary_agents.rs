@@ -28,6 +28,13 @@ const REBUILT: &str = "example.com/apa/echo/main.go:10.13,12.2 2\n\
     example.com/apa/echo/main.go:15.30,18.2 4\n\
     example.com/apa/echo/handlers/ping.go:8.40,10.2 1\n";
 
+/// A program with its agent in its own module.
+const WITH_AGENT: &str = "example.com/apa/echo/coverage/coverage_server.go:1.1,2.2 1\n\
+    example.com/apa/echo/main.go:10.13,12.2 2\n\
+    example.com/apa/echo/main.go:14.30,16.2 1\n";
+const AGENT: &str = "example.com/apa/echo/coverage/coverage_server.go";
+const MAIN: &str = "example.com/apa/echo/main.go";
+
 /// The recorded answers of an unmodified coverport server, as bodies, and what Go makes of the whole one.
 const RECORDED: [&str; 2] = [
     include_str!("fixtures/gocover/coverport-wire/coverage-nometa.txt"),
@@ -266,6 +273,24 @@ fn recorded_answers_of_coverport_give_what_go_makes_of_them() {
 }
 
 #[test]
+fn files_of_agents_that_are_left_out_are_named_by_the_first_pull_whose_details_are_read() {
+    let world = World::new();
+    let agent = Coverport::start(&BinaryProgram::from_profile(WITH_AGENT));
+    world.center.register_url(ECHO, &agent.url());
+    let pull = |options: &[&str]| {
+        // The agent counts itself.
+        agent.hit(&[0], 1);
+        world.run(&[&["pull", "--force"], options].concat()).assert_code(0).stderr
+    };
+    let said = format!("{ECHO}: \"{AGENT}\" is a file of its agent and left out (agent_files)");
+    assert_eq!(pull(&[]), "");
+    let second = pull(&["-v"]);
+    assert_eq!(second.matches(&said).count(), 1, "{second}");
+    let third = pull(&["-v"]);
+    assert!(!third.contains("left out"), "said once: {third}");
+}
+
+#[test]
 fn files_of_agents_are_left_out_unless_the_configuration_says_otherwise() {
     let (world, agents) = world_with(1);
     agents[0].record(body(RECORDED[0]), body(RECORDED[1]));
@@ -281,6 +306,55 @@ fn files_of_agents_are_left_out_unless_the_configuration_says_otherwise() {
     agents[0].record(body(RECORDED[0]), body(RECORDED[1]));
     world.pull(0);
     assert_eq!(profile_of(&world.latest_text("apa_goc_echoserver")), profile_of(RECORDED_TEXT));
+}
+
+#[test]
+fn a_process_counts_on_in_the_build_of_changed_agent_files() {
+    let world = World::new();
+    let agent = Coverport::start(&BinaryProgram::from_profile(WITH_AGENT));
+    world.center.register_url(ECHO, &agent.url());
+    let pull_with = |configuration: &str, hit: &[usize], expected: &str| {
+        world.configure(&format!("{configuration}[pull]\nchange = \"counts\"\n"));
+        agent.hit(hit, 1);
+        let output = world.pull(0);
+        assert_eq!(
+            profile_of(&world.latest_text("apa_goc_echoserver")),
+            profile_of(expected),
+            "{}",
+            output.stderr
+        );
+        let explained = world.run(&["list", "--explain", ECHO]).assert_code(0).stdout;
+        assert_eq!(explained.matches("\n  build ").count(), 1, "{explained}");
+    };
+    let main =
+        |counts: [u64; 2]| format!("{MAIN}:10.13,12.2 2 {}\n{MAIN}:14.30,16.2 1 {}\n", counts[0], counts[1]);
+    let whole = |agent: u64, counts| format!("mode: atomic\n{AGENT}:1.1,2.2 1 {agent}\n{}", main(counts));
+    let without = |counts| format!("mode: atomic\n{}", main(counts));
+    pull_with("", &[0, 1], &without([1, 0]));
+    agent.restart();
+    pull_with("", &[0, 2], &without([1, 1]));
+    // The agent's counters of the process that is over are not known any more.
+    pull_with("agent_files = []\n", &[0, 2], &whole(2, [1, 2]));
+    pull_with("", &[0, 1], &without([2, 2]));
+    pull_with("agent_files = [\"*/main.go\"]\n", &[0], &format!("mode: atomic\n{AGENT}:1.1,2.2 1 4\n"));
+    // The counters of the process that is over are gone with the file.
+    pull_with("agent_files = []\n", &[0], &whole(5, [1, 2]));
+}
+
+#[test]
+fn the_last_row_is_that_of_changed_agent_files_though_nothing_moved() {
+    let world = World::new();
+    let agent = Coverport::start(&BinaryProgram::from_profile(WITH_AGENT));
+    world.center.register_url(ECHO, &agent.url());
+    agent.hit(&[0, 1], 1);
+    world.configure("agent_files = []\n");
+    world.pull(0);
+    world.configure("");
+    world.pull(0);
+    let expected = format!("mode: atomic\n{MAIN}:10.13,12.2 2 1\n{MAIN}:14.30,16.2 1 0\n");
+    assert_eq!(profile_of(&world.latest_text("apa_goc_echoserver")), profile_of(&expected));
+    let again = world.pull(0).stdout;
+    assert!(again.contains("unchanged"), "{again}");
 }
 
 #[test]

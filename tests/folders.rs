@@ -115,11 +115,34 @@ fn files_of_agents_that_are_left_out_of_a_folder_are_named_once() {
     let said = format!(
         "{SERVICE}: \"example.com/calc/coverage/coverage_server.go\" is a file of its agent and left out (agent_files)"
     );
+    world.leave_file(SERVICE, &program, "7.0", &[1, 4]);
+    world.run_pull(0);
     let first = pull(&[1, 5], 1);
     assert_eq!(first.matches(&said).count(), 1, "{first}");
     let again = pull(&[2, 6], 2);
     assert!(!again.contains("left out"), "{again}");
     assert_eq!(world.stored(APP).counts, [1]);
+}
+
+#[test]
+fn a_process_of_a_folder_counts_once_though_agent_files_change() {
+    let world = World::new();
+    let (agent, main) = ("example.com/calc/coverage/coverage_server.go", "example.com/calc/main.go");
+    let program = BinaryProgram::from_profile(&format!("{agent}:1.1,2.2 1\n{main}:1.1,2.2 1\n"));
+    let leave = |process: &str, counts: &[u64]| world.leave_file(SERVICE, &program, process, counts);
+    leave("7.1", &[1, 5]);
+    world.run_pull(0);
+    assert_eq!(world.stored(APP).counts, [5]);
+    world.configure("agent_files = []\n");
+    leave("7.2", &[2, 9]);
+    leave("8.2", &[2, 9]);
+    world.run_pull(0);
+    assert_eq!(world.stored(APP).counts, [4, 18]);
+    world.configure("");
+    leave("8.3", &[3, 10]);
+    world.run_pull(0);
+    let stored = world.stored(APP);
+    assert_eq!((stored.build.file_count(), stored.counts), (1, vec![19]));
 }
 
 #[test]

@@ -127,7 +127,9 @@ fn read(
             continue;
         }
         match Counted::new(meta, &coverage, pull, &mut reservation) {
-            Ok(counted) => return Ok(counted.into_answer(kind, None, reservation)),
+            Ok(counted) => {
+                return of_known(pull, meta, kind, counted, reservation);
+            }
             // Counters that do not fit are of another meta with this hash.
             Err(HttpError::Data(_)) => {}
             Err(error) => return Err(error.into()),
@@ -141,7 +143,7 @@ fn read(
     if let Some(meta) = shown_meta(&coverage, &known) {
         (coverage.meta, coverage.bytes) = (None, bytes);
         let counted = Counted::new(meta, &coverage, pull, &mut reservation)?;
-        return Ok(counted.into_answer(kind, None, reservation));
+        return of_known(pull, meta, kind, counted, reservation);
     }
     let meta = whole_meta(&mut coverage, pull.run.client)?;
     let whole_bytes = coverage.bytes + meta.meta.heap_bytes() as u64;
@@ -154,6 +156,21 @@ fn read(
     let counted = Counted::new(&known, &coverage, pull, &mut reservation)?;
     let template = learn(pull, &known, data, &coverage.headers)?;
     Ok(counted.into_answer(kind, Some(template), reservation))
+}
+
+/// Returns an answer whose meta the service served before.
+fn of_known(
+    pull: &AddressPull<'_>,
+    meta: &KnownMeta,
+    kind: &AgentKind,
+    counted: Counted,
+    reservation: Reservation,
+) -> Result<PulledAnswer, AskError> {
+    for key in &pull.keys {
+        key.lock().tell_left_out(meta, key.entry.id, pull.run, pull.store)?;
+    }
+    let template = pull.run.template_if_new(meta.build());
+    Ok(counted.into_answer(kind, template, reservation))
 }
 
 /// Tells whether a process was taken in at its address before.
@@ -218,13 +235,12 @@ fn learn(
         format!("the program at \"{address}\" has the hash of another one, {hash}; they are two builds")
     });
     let told = told_by(headers).map(|told| format!("\"{address}\" tells {told}"));
-    let left_out =
-        |file| format!("\"{}\" is a file of its agent and left out (agent_files)", in_message(file));
     for key in &pull.keys {
         let mut open = key.lock();
         open.state.notes.extend(twin.clone());
-        open.state.details.extend(told.clone().into_iter().chain(known.left_out().map(left_out)));
+        open.state.details.extend(told.clone());
         open.learn_meta(known.clone());
+        open.tell_left_out(known, key.entry.id, pull.run, pull.store)?;
     }
     Ok(template)
 }

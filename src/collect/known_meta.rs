@@ -42,6 +42,11 @@ impl KnownMeta {
         self.part.as_ref().map_or(self.build.build(), |part| part.build())
     }
 
+    /// Returns the build with the files of agents.
+    pub(crate) fn whole_build(&self) -> &Build {
+        self.build.build()
+    }
+
     /// Returns the number of blocks that counters of it have, those of agents among them.
     pub(crate) fn counted_blocks(&self) -> usize {
         self.build.build().blocks().len()

@@ -6,6 +6,7 @@ use std::sync::mpsc;
 
 use anyhow::Result;
 
+use crate::collect::agent_files_change;
 use crate::collect::run::{Adapters, PullRun, PullRunSettings, StoreMessage, WAITING_MESSAGES};
 use crate::collect::store_thread::StoreThread;
 use crate::collect::workers::{TaskQueue, Workers};
@@ -33,6 +34,8 @@ impl LastPull<'_> {
         let (messages, received) = mpsc::sync_channel::<StoreMessage>(WAITING_MESSAGES);
         let stopped = AtomicBool::new(false);
         let (rules, memory_bytes) = (config.rules(), config.memory_bytes);
+        // The keys need no row now: the next pull decides.
+        agent_files_change::follow(&rules.agent_files, adapters, &numbering.ids)?;
         let run =
             PullRun::new(PullRunSettings { adapters, numbering, rules, memory_bytes }, messages, &stopped)?;
         let mut store_thread = StoreThread {

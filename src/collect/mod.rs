@@ -1,6 +1,7 @@
 //! The engine of `pull`: it fetches answers, has their meaning decided by `fleet`, and stores the result.
 
 pub(crate) mod address_pull;
+pub(crate) mod agent_files_change;
 pub(crate) mod asking;
 pub(crate) mod binary_answer;
 mod counts_buffers;

@@ -17,8 +17,9 @@ use crate::fleet::left_process::LeftName;
 use crate::fleet::process::Process;
 use crate::io::store::Store;
 use crate::memory::Reservation;
+use crate::names::in_message;
 use crate::profile::gocover::MetaHash;
-use crate::profile::{Build, Template};
+use crate::profile::{Build, Fingerprint, Template};
 
 /// Number of build groups set aside with which an unknown build is compared, the newest first.
 const ASIDES_COMPARED: usize = 4;
@@ -32,6 +33,8 @@ pub(crate) struct OpenKey {
     is_loaded: bool,
     /// Metas that processes of the key served.
     metas: Vec<KnownMeta>,
+    /// Metas whose left-out files this run named.
+    told_left_out: Vec<Fingerprint>,
     /// Hashes whose stored metas were read.
     read_metas: Vec<MetaHash>,
     /// Processes of lives as they were stored before this run; `None`: not read yet.
@@ -108,6 +111,32 @@ impl OpenKey {
         if self.metas.iter().all(|known| known.sha256 != meta.sha256) {
             self.metas.push(meta);
         }
+    }
+
+    /// Names the files of its agent that a meta leaves out, once where somebody reads that.
+    pub(crate) fn tell_left_out(
+        &mut self,
+        meta: &KnownMeta,
+        key: KeyId,
+        run: &PullRun<'_>,
+        store: &Store,
+    ) -> anyhow::Result<()> {
+        let sha256 = meta.sha256;
+        let mut left_out = meta.left_out().peekable();
+        if !run.rules.are_details_read
+            || left_out.peek().is_none()
+            || self.told_left_out.contains(&sha256)
+            || store.is_left_out_told(key, &sha256)?
+        {
+            return Ok(());
+        }
+        let said =
+            |file| format!("\"{}\" is a file of its agent and left out (agent_files)", in_message(file));
+        self.state.details.extend(left_out.map(said));
+        self.told_left_out.push(sha256);
+        let told = Change::LeftOutTold { key, meta: sha256, at: run.now };
+        run.send(StoreMessage::Changes(None, vec![told]));
+        Ok(())
     }
 
     /// Returns the metas that were read or learned in this run.

@@ -11,6 +11,7 @@ use anyhow::Result;
 use chrono::{DateTime, Utc};
 
 use crate::address::{base_url, loopback, normal_form};
+use crate::collect::agent_files_change;
 use crate::collect::fleet::{FleetSource, GivenSource, ask_known_first, read_sources};
 use crate::collect::inbox::{self, InboxContents, InboxOutcome, InboxReader};
 use crate::collect::mending::MendingOutcome;
@@ -170,6 +171,10 @@ pub(crate) fn take_in<'s>(
 
     let (messages, received) = mpsc::sync_channel::<StoreMessage>(WAITING_MESSAGES);
     let (rules, memory_bytes) = (request.rules.clone(), config.pull.memory_bytes);
+    let rebuilt = agent_files_change::follow(&rules.agent_files, adapters, &numbering.ids)?;
+    for entry in fleet.entries.iter_mut().filter(|entry| rebuilt.contains(&entry.id)) {
+        entry.schedule.unfinished = true;
+    }
     let shared =
         PullRun::new(PullRunSettings { adapters, numbering, rules, memory_bytes }, messages, stopped)?;
     let reader = InboxReader {

@@ -258,6 +258,14 @@ impl PullRun<'_> {
         })
     }
 
+    /// Returns the template of a build that is not stored; `None` where it is.
+    ///
+    /// The build of a known meta is another one after a change of `agent_files`.
+    pub(crate) fn template_if_new(&self, build: &Arc<Build>) -> Option<Arc<Template>> {
+        let is_known = lock(&self.structures).contains_key(&build.fingerprint());
+        (!is_known).then(|| Arc::new(Template::for_build(build)))
+    }
+
     /// Returns the id of a structure. A new structure is stored.
     ///
     /// The change is sent before the lock is released, so that no change refers to a structure that is not stored yet.

@@ -132,6 +132,7 @@ impl PullConfig {
             retry: self.retry.clone(),
             row_at_least_every: self.row_at_least_every,
             agent_files: self.agent_files.clone(),
+            are_details_read: false,
         }
     }
 

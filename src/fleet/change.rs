@@ -105,6 +105,30 @@ pub(crate) enum Change {
     /// Metas that were not left or needed since then are no longer kept for counters that may come, except for the last
     /// ones of each key.
     LeftMetasForgotten(DateTime<Utc>),
+    /// The lives of all programs have the builds that these globs of `agent_files` leave.
+    AgentFilesFollowed {
+        /// As [`crate::agent_files::AgentFiles::to_json`] returns them.
+        globs: String,
+        at: DateTime<Utc>,
+    },
+    /// The files of its agent that a program of a key leaves out were named.
+    LeftOutTold {
+        key: KeyId,
+        /// SHA-256 of the meta.
+        meta: Fingerprint,
+        at: DateTime<Utc>,
+    },
+    /// A meta has another build, because the files of its agent are others.
+    MetaRebuilt { sha256: Fingerprint, structure: StructureId },
+    /// A life has another build, because the files of its agent are others.
+    LifeRebuilt {
+        id: LifeId,
+        structure: StructureId,
+        /// The counters as [`crate::profile::encode_counts`] writes them.
+        counts: Vec<u8>,
+        /// The counters as a process left them, where pulled lives may have a part of them.
+        left: Option<Vec<u8>>,
+    },
     /// The process of a generation.
     ProcessOf(LifeId, Process),
     /// The kind of the agent at an address is another than before.

@@ -34,6 +34,7 @@ pub(crate) fn rules() -> PullRules {
         steps: PullWaits::default(),
         retry: RetryWaits::default(),
         agent_files: crate::agent_files::AgentFiles::default(),
+        are_details_read: false,
         row_at_least_every: Duration::from_secs(24 * 3600),
     }
 }

@@ -8,7 +8,7 @@ use crate::profile::Fingerprint;
 use crate::profile::gocover::DataFileName;
 
 /// Start of the address of a life whose counters were left in a folder. No agent can be asked there.
-const SCHEME: &str = "gocoverdir:";
+pub(crate) const SCHEME: &str = "gocoverdir:";
 /// Start of the identities of processes, which are remembered longer than those of files.
 pub(crate) const PROCESS_IDENTITY: &str = "process-";
 
@@ -70,7 +70,8 @@ fn has_nanosecond(name: &str) -> bool {
 pub(crate) struct LeftName<'a> {
     pod: Option<&'a str>,
     pid: u64,
-    meta: &'a str,
+    /// SHA-256 of the meta of its program, in hex digits.
+    pub(crate) meta: &'a str,
 }
 
 impl<'a> LeftName<'a> {

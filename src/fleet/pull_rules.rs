@@ -41,4 +41,6 @@ pub(crate) struct PullRules {
     pub(crate) row_at_least_every: Duration,
     /// Files that agents of Go's binary data count of themselves.
     pub(crate) agent_files: AgentFiles,
+    /// Somebody reads the details of the run (`--verbose`).
+    pub(crate) are_details_read: bool,
 }

@@ -27,7 +27,7 @@ pub(crate) use codec::{
 pub use limits::{Limits, ParseError, ReadError};
 pub use merge::{BuildConflict, ProfileSum};
 pub(crate) use merge::{StoredSumError, add_all, mix};
-pub(crate) use part::PartOfBuild;
+pub(crate) use part::{PartOfBuild, counts_as_of};
 pub(crate) use reader::{AnswerReader, ParsedAnswer, PreviousAnswer};
 pub use reader::{parse, read};
 pub use template::Template;

@@ -44,6 +44,19 @@ impl PartOfBuild {
     }
 }
 
+/// Returns the counts of a build as those of another one that has the same blocks in each file of both. Files that only
+/// the other one has were never executed.
+pub(crate) fn counts_as_of(counts: &[u64], from: &Build, to: &Build) -> Vec<u64> {
+    let mut moved = Vec::with_capacity(to.blocks().len());
+    for file in to.files() {
+        match from.find(file.name) {
+            Some(known) => moved.extend_from_slice(&counts[known.range.0..known.range.1]),
+            None => moved.resize(moved.len() + file.blocks.len(), 0),
+        }
+    }
+    moved
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::tests::profile;
@@ -59,5 +72,13 @@ mod tests {
         assert_eq!((without_b.build(), without_b.counts(&whole.counts)), (&expected.build, expected.counts));
         assert_eq!(part("a.go").unwrap().counts(&whole.counts), [2, 3, 4]);
         assert!(part("d.go").is_none() && part("a.go b.go c.go").is_none());
+    }
+
+    #[test]
+    fn counts_move_to_a_build_with_more_and_with_fewer_files() {
+        let whole = profile("mode: set\na.go:1.1,2.2 1 1\nb.go:1.1,2.2 1 2\nb.go:3.1,4.2 1 3\n");
+        let a = profile("mode: set\na.go:1.1,2.2 1 7\n");
+        assert_eq!(counts_as_of(&whole.counts, &whole.build, &a.build), [1]);
+        assert_eq!(counts_as_of(&a.counts, &a.build, &whole.build), [7, 0, 0]);
     }
 }

@@ -254,13 +254,19 @@ impl FolderReader<'_, '_, '_, '_> {
                 let service = entry.members[0].name.clone();
                 self.outcome.twin_metas.push((service, hash.to_string()));
             }
-            let service = entry.newest_name().name.clone();
-            let left_out = meta.known.left_out().map(|file| (service.clone(), file.to_owned()));
-            self.outcome.left_out.extend(left_out);
             let (structure, data) = (meta.structure, meta.data.to_vec());
             changes.push(Change::Meta { sha256, hash, structure, data });
         }
         changes.push(Change::MetaLeft { key, sha256, at });
+        let mut left_out = meta.known.left_out().peekable();
+        if self.reader.run.rules.are_details_read
+            && left_out.peek().is_some()
+            && !store.is_left_out_told(key, &sha256)?
+        {
+            let service = &entry.newest_name().name;
+            self.outcome.left_out.extend(left_out.map(|file| (service.clone(), file.to_owned())));
+            changes.push(Change::LeftOutTold { key, meta: sha256, at });
+        }
         self.reader.writer.apply_all(&changes)?;
         self.metas.stored.insert((key, sha256));
         Ok(())

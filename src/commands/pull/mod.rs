@@ -205,6 +205,7 @@ impl PullArgs {
         PullRules {
             change: self.change.unwrap_or(config.change),
             adopt_by_hand: self.adopt.clone(),
+            are_details_read: context.is_verbose,
             ..config.rules()
         }
     }

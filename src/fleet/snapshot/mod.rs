@@ -244,7 +244,7 @@ pub(crate) fn read_head(text: &[u8]) -> Result<(SnapshotHead, usize), BadSnapsho
 }
 
 /// Writes bytes as two hex digits each.
-pub(super) fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");

@@ -7,6 +7,7 @@
 
 mod address_spellings;
 mod address_states;
+mod agent_files;
 mod agents;
 mod builds;
 mod damage;
@@ -30,6 +31,7 @@ mod writer;
 pub(crate) use upgrade::{Outdated, Upgrade};
 pub(crate) use waiting::{never_wait, tell_waits};
 
+pub(crate) use agent_files::LifeOfMeta;
 pub(crate) use damage::Damage;
 pub(crate) use error::StoreError;
 pub(crate) use numbers::{Numbering, ProfileNumbers};

@@ -14,6 +14,9 @@ use crate::time::iso;
 /// Shortest time for which a jump of the clock is stored. The last jump is never deleted.
 const JUMPS_REMEMBERED: TimeDelta = TimeDelta::days(90);
 
+/// Start of the topic under which the globs of `agent_files` that all builds follow are kept among the messages.
+const AGENT_FILES: &str = "agent_files ";
+
 impl Store {
     /// Returns the latest time that the last run stored.
     pub(crate) fn last_run_at(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
@@ -47,6 +50,11 @@ impl Store {
     pub(crate) fn is_told(&self, topic: &str) -> Result<bool, StoreError> {
         let sql = "SELECT EXISTS (SELECT 1 FROM told WHERE topic = ?1)";
         self.connection.query_row(sql, [topic], |row| row.get(0)).map_err(self.failed())
+    }
+
+    /// Tells whether all stored builds follow these globs of `agent_files`.
+    pub(crate) fn follows_agent_files(&self, globs: &str) -> Result<bool, StoreError> {
+        self.is_told(&format!("{AGENT_FILES}{globs}"))
     }
 
     /// Tells whether a snapshot was taken in.
@@ -85,7 +93,12 @@ impl Writer<'_> {
     }
 
     pub(super) fn insert_told(&self, topic: &str, at: DateTime<Utc>) -> rusqlite::Result<()> {
-        self.run("INSERT INTO told (topic, told_at) VALUES (?1, ?2)", params![topic, iso(at)])
+        self.run("INSERT OR IGNORE INTO told (topic, told_at) VALUES (?1, ?2)", params![topic, iso(at)])
+    }
+
+    pub(super) fn set_agent_files(&self, globs: &str, at: DateTime<Utc>) -> rusqlite::Result<()> {
+        self.run("DELETE FROM told WHERE substr(topic, 1, length(?1)) = ?1", params![AGENT_FILES])?;
+        self.insert_told(&format!("{AGENT_FILES}{globs}"), at)
     }
 
     pub(super) fn insert_snapshot(&self, identity: &str, at: DateTime<Utc>) -> rusqlite::Result<()> {

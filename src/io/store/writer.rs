@@ -118,10 +118,17 @@ impl<'a> Writer<'a> {
             Change::StructureMended(id, data) => self.mend_structure(*id, data),
             Change::StructuresSwept => {
                 self.delete_unused_structures()?;
+                self.forget_left_out()?;
                 self.delete_unused_agents()
             }
             Change::Meta { sha256, hash, structure, data } => {
                 self.insert_meta(sha256, *hash, *structure, data)
+            }
+            Change::AgentFilesFollowed { globs, at } => self.set_agent_files(globs, *at),
+            Change::LeftOutTold { key, meta, at } => self.set_left_out_told(*key, meta, *at),
+            Change::MetaRebuilt { sha256, structure } => self.set_build_of_meta(sha256, *structure),
+            Change::LifeRebuilt { id, structure, counts, left } => {
+                self.set_build_of_life(*id, *structure, counts, left.as_deref())
             }
             Change::MetaLeft { key, sha256, at } => self.insert_left_meta(*key, sha256, *at),
             Change::LeftMetasForgotten(before) => self.delete_left_metas(*before),
