@@ -46,7 +46,7 @@ Register-ArgumentCompleter -Native -CommandName 'goc-watchdog' -ScriptBlock {
             [CompletionResult]::new('--region', '--region', [CompletionResultType]::ParameterName, 'Choose only among services of this region; '''' means none')
             [CompletionResult]::new('--branch', '--branch', [CompletionResultType]::ParameterName, 'Choose only among services of this branch; '''' means none')
             [CompletionResult]::new('--commit', '--commit', [CompletionResultType]::ParameterName, 'Pull only the commit that begins with this')
-            [CompletionResult]::new('--targets', '--targets', [CompletionResultType]::ParameterName, 'Ask the processes that FILE lists, a Prometheus `file_sd` list or what `kubectl get pods -o json` prints; - is standard input; may be given several times')
+            [CompletionResult]::new('--targets', '--targets', [CompletionResultType]::ParameterName, 'Use the processes that FILE lists, a Prometheus `file_sd` list or what `kubectl get pods -o json` prints; - is standard input; may be given several times')
             [CompletionResult]::new('--address', '--address', [CompletionResultType]::ParameterName, 'Pull only this address and store its data under SERVICE, even if it is not listed there; with --to-inbox, save its data')
             [CompletionResult]::new('--to-inbox', '--to-inbox', [CompletionResultType]::ParameterName, 'Save the profile of the process on this host in DIR, for a later pull; a hook for the end of a pod')
             [CompletionResult]::new('--service', '--service', [CompletionResultType]::ParameterName, 'With --to-inbox: the registered name of the process [default: `GOC_SERVICE_NAME`, in this environment or in that of the process; else made of `POD_NAMESPACE`, `POD_APP` and what its agent tells]')
@@ -87,7 +87,7 @@ Register-ArgumentCompleter -Native -CommandName 'goc-watchdog' -ScriptBlock {
             break
         }
         'goc-watchdog;prune' {
-            [CompletionResult]::new('--targets', '--targets', [CompletionResultType]::ParameterName, 'Ask the processes that FILE lists, a Prometheus `file_sd` list or what `kubectl get pods -o json` prints; - is standard input; may be given several times')
+            [CompletionResult]::new('--targets', '--targets', [CompletionResultType]::ParameterName, 'Use the processes that FILE lists, a Prometheus `file_sd` list or what `kubectl get pods -o json` prints; - is standard input; may be given several times')
             [CompletionResult]::new('--confirm-runs', '--confirm-runs', [CompletionResultType]::ParameterName, 'Number of runs in which an address has to fail before it is dead, for every kind of failure')
             [CompletionResult]::new('--confirm-over', '--confirm-over', [CompletionResultType]::ParameterName, 'Time over which an address has to fail before it is dead, for every kind of failure')
             [CompletionResult]::new('--keep', '--keep', [CompletionResultType]::ParameterName, 'Keep the newest N profiles of each service and commit at any age [default: 10]')
@@ -170,7 +170,7 @@ Register-ArgumentCompleter -Native -CommandName 'goc-watchdog' -ScriptBlock {
             [CompletionResult]::new('--commit', '--commit', [CompletionResultType]::ParameterName, 'Show only services of the commit that begins with this')
             [CompletionResult]::new('--state', '--state', [CompletionResultType]::ParameterName, 'Show only services in this state; may be given several times')
             [CompletionResult]::new('--sort', '--sort', [CompletionResultType]::ParameterName, 'Sort by this; the default is `state` in the table, and `name` in other forms')
-            [CompletionResult]::new('--targets', '--targets', [CompletionResultType]::ParameterName, 'Ask the processes that FILE lists, a Prometheus `file_sd` list or what `kubectl get pods -o json` prints; - is standard input; may be given several times')
+            [CompletionResult]::new('--targets', '--targets', [CompletionResultType]::ParameterName, 'Use the processes that FILE lists, a Prometheus `file_sd` list or what `kubectl get pods -o json` prints; - is standard input; may be given several times')
             [CompletionResult]::new('--explain', '--explain', [CompletionResultType]::ParameterName, 'Show all details of one service: its schedule with the reason, its addresses, builds and generations')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Form of the output')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write to this file, which is replaced as a whole')

@@ -42,7 +42,7 @@ set edit:completion:arg-completer[goc-watchdog] = {|@words|
             cand --region 'Choose only among services of this region; '''' means none'
             cand --branch 'Choose only among services of this branch; '''' means none'
             cand --commit 'Pull only the commit that begins with this'
-            cand --targets 'Ask the processes that FILE lists, a Prometheus `file_sd` list or what `kubectl get pods -o json` prints; - is standard input; may be given several times'
+            cand --targets 'Use the processes that FILE lists, a Prometheus `file_sd` list or what `kubectl get pods -o json` prints; - is standard input; may be given several times'
             cand --address 'Pull only this address and store its data under SERVICE, even if it is not listed there; with --to-inbox, save its data'
             cand --to-inbox 'Save the profile of the process on this host in DIR, for a later pull; a hook for the end of a pod'
             cand --service 'With --to-inbox: the registered name of the process [default: `GOC_SERVICE_NAME`, in this environment or in that of the process; else made of `POD_NAMESPACE`, `POD_APP` and what its agent tells]'
@@ -82,7 +82,7 @@ set edit:completion:arg-completer[goc-watchdog] = {|@words|
             cand --version 'Print version'
         }
         &'goc-watchdog;prune'= {
-            cand --targets 'Ask the processes that FILE lists, a Prometheus `file_sd` list or what `kubectl get pods -o json` prints; - is standard input; may be given several times'
+            cand --targets 'Use the processes that FILE lists, a Prometheus `file_sd` list or what `kubectl get pods -o json` prints; - is standard input; may be given several times'
             cand --confirm-runs 'Number of runs in which an address has to fail before it is dead, for every kind of failure'
             cand --confirm-over 'Time over which an address has to fail before it is dead, for every kind of failure'
             cand --keep 'Keep the newest N profiles of each service and commit at any age [default: 10]'
@@ -163,7 +163,7 @@ set edit:completion:arg-completer[goc-watchdog] = {|@words|
             cand --commit 'Show only services of the commit that begins with this'
             cand --state 'Show only services in this state; may be given several times'
             cand --sort 'Sort by this; the default is `state` in the table, and `name` in other forms'
-            cand --targets 'Ask the processes that FILE lists, a Prometheus `file_sd` list or what `kubectl get pods -o json` prints; - is standard input; may be given several times'
+            cand --targets 'Use the processes that FILE lists, a Prometheus `file_sd` list or what `kubectl get pods -o json` prints; - is standard input; may be given several times'
             cand --explain 'Show all details of one service: its schedule with the reason, its addresses, builds and generations'
             cand --format 'Form of the output'
             cand -o 'Write to this file, which is replaced as a whole'

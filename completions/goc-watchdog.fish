@@ -44,7 +44,7 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l env -
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l region -d 'Choose only among services of this region; \'\' means none' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l branch -d 'Choose only among services of this branch; \'\' means none' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l commit -d 'Pull only the commit that begins with this' -r
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l targets -d 'Ask the processes that FILE lists, a Prometheus `file_sd` list or what `kubectl get pods -o json` prints; - is standard input; may be given several times' -r -F
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l targets -d 'Use the processes that FILE lists, a Prometheus `file_sd` list or what `kubectl get pods -o json` prints; - is standard input; may be given several times' -r -F
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l address -d 'Pull only this address and store its data under SERVICE, even if it is not listed there; with --to-inbox, save its data' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l to-inbox -d 'Save the profile of the process on this host in DIR, for a later pull; a hook for the end of a pod' -r -F
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l service -d 'With --to-inbox: the registered name of the process [default: `GOC_SERVICE_NAME`, in this environment or in that of the process; else made of `POD_NAMESPACE`, `POD_APP` and what its agent tells]' -r
@@ -79,7 +79,7 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -s q -l 
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -s v -l verbose -d 'Print more, such as the reason why each service was or was not pulled'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -s V -l version -d 'Print version'
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l targets -d 'Ask the processes that FILE lists, a Prometheus `file_sd` list or what `kubectl get pods -o json` prints; - is standard input; may be given several times' -r -F
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l targets -d 'Use the processes that FILE lists, a Prometheus `file_sd` list or what `kubectl get pods -o json` prints; - is standard input; may be given several times' -r -F
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l confirm-runs -d 'Number of runs in which an address has to fail before it is dead, for every kind of failure' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l confirm-over -d 'Time over which an address has to fail before it is dead, for every kind of failure' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l keep -d 'Keep the newest N profiles of each service and commit at any age [default: 10]' -r
@@ -180,7 +180,7 @@ name\t'Environment, region, app and commit'
 total\t'Percentage, the lowest one first; services without data last'
 changed\t'Time of the last change of the coverage, the newest one first'
 seen\t'Time of the last listing, the newest one first'"
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l targets -d 'Ask the processes that FILE lists, a Prometheus `file_sd` list or what `kubectl get pods -o json` prints; - is standard input; may be given several times' -r -F
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l targets -d 'Use the processes that FILE lists, a Prometheus `file_sd` list or what `kubectl get pods -o json` prints; - is standard input; may be given several times' -r -F
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l explain -d 'Show all details of one service: its schedule with the reason, its addresses, builds and generations' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l format -d 'Form of the output' -r -f -a "text\t'Table for people'
 json\t'JSON for scripts'

@@ -291,6 +291,23 @@ fn files_of_agents_that_are_left_out_are_named_by_the_first_pull_whose_details_a
 }
 
 #[test]
+fn a_label_that_calls_an_agent_another_kind_is_named_where_it_does_not_answer_so() {
+    let world = World::new();
+    let agent = Agent::start(&crate::harness::echo());
+    let address = agent.url().trim_start_matches("http://").to_owned();
+    let pull = |labels: &serde_json::Value| {
+        pull_targets(&world, &json!([{"targets": [address], "labels": labels}]), 3).stderr
+    };
+    let coverport = pull(&json!({"service": ECHO, "agent": "coverport"}));
+    let said =
+        "\"404 page not found\" (its label agent is coverport; without that label its kind is found out)";
+    assert!(coverport.contains(said), "{coverport}");
+    let raw = pull(&json!({"service": ECHO, "agent": "raw", "meta": "/meta", "counters": "/counters"}));
+    let said = "(its label agent is raw; its labels meta and counters are paths of its two files)";
+    assert!(raw.contains(said), "{raw}");
+}
+
+#[test]
 fn files_of_agents_are_left_out_unless_the_configuration_says_otherwise() {
     let (world, agents) = world_with(1);
     agents[0].record(body(RECORDED[0]), body(RECORDED[1]));

@@ -636,6 +636,11 @@ fn a_link_in_place_of_a_folder_is_not_followed() {
     symlink(outside.join("pod"), world.folder(ODD_SERVICE).join("pod")).unwrap();
     assert_eq!(world.pull_folders(0), []);
     assert_eq!(names(&outside).len(), 5);
+    let said = world.run(&["pull", "--no-peek", "-v"]).assert_code(0).stderr;
+    for link in [world.inbox().join(SERVICE), world.inbox().join(ODD_SERVICE).join("pod")] {
+        let line = format!("inbox: \"{}\" is a link, and links are not followed", link.display());
+        assert!(said.contains(&line), "{said}");
+    }
 }
 
 #[test]

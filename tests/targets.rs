@@ -363,6 +363,12 @@ fn a_center_and_sources_that_list_one_address_count_it_once() {
     assert_eq!(world.row_count(), 1);
     let json = world.run(&[&["list", "--format", "json"], &sources[..]].concat()).assert_code(0).json();
     assert_eq!(json[0][1]["replicas"], json!({"up": 1, "known": 1}));
+    let said = world.run(&[&["pull", "-v", "--force"], &sources[..]].concat()).assert_code(0).stderr;
+    let (address, source) = (agents[0].url(), world.home().join("x.json").display().to_string());
+    let line = format!(
+        "other: not pulled, \"{address}\" counts for another service, under which targets \"{source}\" has it\n"
+    );
+    assert!(said.contains(&line), "{said}");
 }
 
 #[test]
@@ -565,6 +571,54 @@ fn a_text_that_is_no_commit_is_named_with_the_next_step() {
         );
         assert_eq!(output.stderr.matches(&said).count(), 1, "{}", output.stderr);
         assert_eq!(output.stderr.matches("the commit \"").count(), 1, "{}", output.stderr);
+    }
+}
+
+#[test]
+fn a_target_that_never_answered_has_a_line_though_its_commit_or_app_is_not_known() {
+    let world = World::new();
+    let labels = [json!({"env": "st", "app": "x"}), json!({"env": "st"}), json!({})];
+    let places = ["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"];
+    let groups: Vec<Value> = places
+        .iter()
+        .zip(labels)
+        .map(|(place, labels)| json!({"targets": [place], "labels": labels}))
+        .collect();
+    let file = world.list_targets("targets.json", &json!(groups));
+    let targets = ["--targets", file.to_str().unwrap()];
+    let names = ["127.0.0.1:3", "st_127.0.0.1:2", "st_x"];
+    let expected = |state: &str| names.map(|name| format!("{name} {state} 0"));
+    assert_eq!(world.states(&targets), expected("never_pulled"));
+    world.run_alone(&["pull", targets[0], targets[1]]).assert_code(3);
+    assert_eq!(world.states(&targets), expected("unreachable"));
+    let output = world.run_alone(&["list", targets[0], targets[1]]).assert_code(3);
+    assert!(output.stdout.contains("unreachable"), "{}", output.stdout);
+}
+
+#[test]
+fn a_new_name_of_a_source_shows_its_addresses_under_the_services_that_they_had() {
+    let world = World::new();
+    let agent =
+        crate::sim::Coverport::start(&crate::sim::BinaryProgram::from_profile("a.io/b/c.go:1.1,2.2 1\n"));
+    agent.tell_commit("845820727e");
+    let place = agent.url().trim_start_matches("http://").to_owned();
+    let list = json!([{"targets": [place], "labels": {"env": "st", "app": "x"}}]).to_string();
+    world.run_with_input(&["pull", "--targets", "old=-"], &list).assert_code(0);
+    let listed = world.run_with_input(&["list", "--targets", "new=-", "--format", "json"], &list);
+    let lines = listed.assert_code(0).json();
+    let names: Vec<&Value> = lines[0].as_array().unwrap().iter().map(|line| &line["service"]).collect();
+    assert_eq!(names, ["st_x_845820727e"]);
+}
+
+#[test]
+fn what_a_run_does_not_store_is_not_said_to_be_said_once() {
+    let world = World::new();
+    let agent = process();
+    let list = json!([group(&[&agent], &json!({"env": "st", "app": "x"}))]).to_string();
+    for options in [&["-n"][..], &["--raw", "st_x"]] {
+        let arguments = [&["pull", "--targets", "-"], options].concat();
+        let said = world.run_with_input(&arguments, &list).assert_code(0).stderr;
+        assert!(said.contains("or the label commit\n"), "{said}");
     }
 }
 

@@ -39,11 +39,21 @@ pub(crate) fn ask(pull: &AddressPull<'_>) -> anyhow::Result<()> {
     match asked {
         Err(AskError::Own(error)) => Err(error),
         Err(AskError::Address(error)) => {
-            pull.note_failure(&error.to_string());
+            let label = pull.told_kind().filter(|_| matches!(error, HttpError::Status { .. }));
+            pull.note_failure(&format!("{error}{}", label.as_ref().map(hint_at).unwrap_or_default()));
             Ok(())
         }
         Ok(()) => Ok(()),
     }
+}
+
+/// Returns the next step where an address does not answer as the kind of agent that a label tells.
+fn hint_at(label: &AgentKind) -> String {
+    let step = match label {
+        AgentKind::Goc | AgentKind::Coverport => "without that label its kind is found out",
+        AgentKind::Raw { .. } => "its labels meta and counters are paths of its two files",
+    };
+    format!(" (its label agent is {}; {step})", label.word())
 }
 
 /// Asks an address of which no label tells the kind of its agent: as the agent that was found there last, else as the one

@@ -19,7 +19,7 @@ use crate::names::in_message;
 /// The option `--targets`.
 #[derive(Args, Debug)]
 pub(crate) struct TargetArgs {
-    /// Ask the processes that FILE lists, a Prometheus `file_sd` list or what `kubectl get pods -o json` prints; - is
+    /// Use the processes that FILE lists, a Prometheus `file_sd` list or what `kubectl get pods -o json` prints; - is
     /// standard input; may be given several times.
     ///
     /// Replaces the sources of the configuration ([[targets]]). No center is asked beside them unless one is named. A

@@ -1,13 +1,14 @@
 //! The fleet: the services that one run knows, as the centers and the database have them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
 use super::change::Change;
-use super::ids::IdSource;
+use super::ids::{IdSource, KeyId};
 use super::key_entry::{KeyEntry, Listing, ServiceName};
-use super::records::{Key, ScheduleRow};
+use super::records::{AddressState, Key, Lister, ScheduleRow};
 use super::targets::{ServiceFields, TargetList};
 use crate::names::{Naming, ParsedName};
 
@@ -32,6 +33,10 @@ pub(crate) struct Fleet {
     pub failed_sources: Vec<FailedSource>,
     /// The lists of sources by name, without their targets, which are among the entries.
     pub sources: Vec<(String, TargetList)>,
+    /// Keys with addresses that count for others, each with one of these and who lists it there.
+    pub yielded: BTreeMap<KeyId, (Arc<str>, Lister)>,
+    /// The states of targets that had no service when they were asked, sorted by address.
+    pub unplaced: Vec<(String, AddressState)>,
     /// Centers that are not asked any more, and listed services that no other center lists; by URL.
     pub unasked: BTreeMap<String, UnaskedCenter>,
     /// Sources of targets like those, by name.
@@ -137,6 +142,37 @@ impl Fleet {
         let has_fields = !fields.is_name(naming);
         let stored = if has_fields { fields.stored() } else { name.clone() };
         self.add(NewService { key, name, stored, branch, has_fields }, ids, now)
+    }
+
+    /// Adds the services of targets whose commit or app is not known yet, for a list, which stores nothing: their labels
+    /// name them, and an address stands for an app that no label names.
+    pub(crate) fn show_unplaced(&mut self, naming: &Naming, ids: &IdSource, now: DateTime<Utc>) {
+        let mut unplaced = Vec::new();
+        for (name, list) in &mut self.sources {
+            let lister = Lister::Targets(name.as_str().into());
+            unplaced.extend(list.unplaced.drain(..).map(|target| (lister.clone(), target)));
+        }
+        for (lister, target) in unplaced {
+            let Some(mut fields) = target.service.fields(naming) else { continue };
+            if fields.app.is_empty() {
+                let (_, place) = target.address.split_once("://").unwrap_or(("", &target.address));
+                place.clone_into(&mut fields.app);
+            }
+            let (key, name) = (fields.key(), fields.to_string());
+            let has_name = |entry: &KeyEntry| entry.members.iter().any(|member| member.name == name);
+            let known = self.entries.iter().position(|entry| entry.key == key && has_name(entry));
+            let index = known.unwrap_or_else(|| self.add_service_of(&fields, naming, ids, now).0);
+            let KeyEntry { members, states, .. } = &mut self.entries[index];
+            if let Ok(at) = self.unplaced.binary_search_by(|(known, _)| known.cmp(&target.address))
+                && let Err(place) = states.binary_search_by(|(known, _)| known.cmp(&target.address))
+            {
+                states.insert(place, self.unplaced[at].clone());
+            }
+            let member = members.iter_mut().find(|member| member.name == name).expect("added above");
+            let (address, facts) = (target.address.into(), Some(Arc::new(target.facts)));
+            member.listings.push(Listing { facts, ..Listing::new(address, &lister, now) });
+        }
+        self.entries.sort_by(|a, b| a.key.cmp(&b.key));
     }
 
     fn add(&mut self, new: NewService, ids: &IdSource, now: DateTime<Utc>) -> (usize, Vec<Change>) {

@@ -31,7 +31,7 @@ use crate::config::{Config, InboxOwner};
 use crate::fleet::ids::KeyId;
 use crate::fleet::snapshot::{self, BadSnapshot, SnapshotHead};
 use crate::io::users;
-use crate::io::workdir::data_folder::{DataFolder, data_folders};
+use crate::io::workdir::data_folder::{DataFolder, DataFolders, data_folders};
 use crate::io::workdir::inbox::{self, InboxFile};
 use crate::io::workdir::misplaced::{MisplacedFiles, misplaced_files};
 use crate::io::workdir::{Workdir, WorkdirError};
@@ -125,6 +125,8 @@ pub(crate) struct InboxContents {
     folders: Vec<DataFolder>,
     /// Folders that could not be read.
     pub(crate) bad_inboxes: Vec<BadInbox>,
+    /// Links where folders of services or pods stand, which are not followed.
+    pub(crate) links: Vec<PathBuf>,
     /// Coverage files that are not taken in, because they lie at a level where no service can be told.
     pub(crate) misplaced: Vec<MisplacedFiles>,
     /// Files that are not snapshots, or not complete yet.
@@ -147,7 +149,7 @@ pub(crate) struct InboxOutcome {
     pub(crate) bad_folders: Vec<String>,
     /// Services of which two programs have one hash, each with the hash.
     pub(crate) twin_metas: Vec<(String, String)>,
-    /// Files of agents that are left out of programs which are new to a service, with its name.
+    /// Files of agents that programs of a service leave out and no run has named yet, with its name.
     pub(crate) left_out: Vec<(String, String)>,
     /// An inbox could not be read or not be emptied.
     is_partial: bool,
@@ -222,7 +224,8 @@ pub(crate) fn look(
         };
         let owners = config.inbox_owners.as_deref();
         contents.look_into(files, owners, now, is_over);
-        let (folders, failures) = data_folders(&folder, snapshot::SUFFIX);
+        let DataFolders { folders, links, failures } = data_folders(&folder, snapshot::SUFFIX);
+        contents.links.extend(links);
         contents.misplaced.extend(misplaced_files(&folder, &folders));
         contents.folders.extend(folders);
         contents.bad_inboxes.extend(failures.into_iter().map(|error| BadInbox::Unreadable(explained(error))));

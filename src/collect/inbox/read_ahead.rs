@@ -273,7 +273,7 @@ mod tests {
         for (name, bytes) in names.iter().zip([COUNT_COUNTERS, COUNT_COUNTERS, RAW_COUNTERS]) {
             fs::write(inbox.path().join("app").join(name), bytes).unwrap();
         }
-        let folder = data_folders(inbox.path(), ".snapshot").0.remove(0);
+        let folder = data_folders(inbox.path(), ".snapshot").folders.remove(0);
         let opened = folder.open().unwrap().unwrap();
         let reader =
             FileReader { names: &folder, opened: &opened, owners: None, max_bytes: 1 << 20, memory: &memory };

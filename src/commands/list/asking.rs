@@ -63,7 +63,7 @@ pub(super) fn fleet(args: &ListArgs, store: Option<&Store>, context: &Context) -
     let bounds = SourceBounds { deadline: Deadline::NONE, signals, max_targets };
     let source = FleetSource { store, naming: &context.config.naming, now: context.now() };
     let mut asked = Asked::default();
-    let (fleet, _) = source.assemble(|known| match client {
+    let (mut fleet, numbering) = source.assemble(|known| match client {
         None => known.without_asking(),
         Some(client) => {
             let given = GivenSource::begin(&context.sources, bounds);
@@ -76,7 +76,10 @@ pub(super) fn fleet(args: &ListArgs, store: Option<&Store>, context: &Context) -
     })?;
     match signals.received() {
         Some(signal) => bail!(EarlyEnd::Signal(signal)),
-        None => Ok((fleet, asked)),
+        None => {
+            fleet.show_unplaced(&context.config.naming, &numbering.ids, context.now());
+            Ok((fleet, asked))
+        }
     }
 }
 

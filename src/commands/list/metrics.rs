@@ -59,7 +59,7 @@ fn each(
         ("goc_watchdog_replicas_up", "Addresses that answered their last pull.", &|line| {
             Some(number(line.up() as u64))
         }),
-        ("goc_watchdog_replicas_known", "Addresses that centers list.", &|line| {
+        ("goc_watchdog_replicas_known", "Addresses that centers and targets list.", &|line| {
             Some(number(line.member.addresses().count() as u64))
         }),
         ("goc_watchdog_pull_errors", "Addresses that failed at their last pull.", &|line| {

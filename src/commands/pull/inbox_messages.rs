@@ -12,8 +12,14 @@ use crate::names::in_message;
 /// Largest number of files of the inboxes with trouble that are printed by name.
 const NAMED_OF_INBOX: usize = 10;
 
-/// Prints what is not taken in: inboxes that could not be read, and the coverage files at a wrong level of the others.
-pub(super) fn tell_left_outside(contents: &InboxContents) {
+/// Prints what is not taken in: inboxes that could not be read, and the coverage files at a wrong level of the others;
+/// with `--verbose`, links, too.
+pub(super) fn tell_left_outside(contents: &InboxContents, context: &Context) {
+    for link in contents.links.iter().take(NAMED_OF_INBOX) {
+        let link = link.display().to_string();
+        context
+            .explain(format_args!("inbox: \"{}\" is a link, and links are not followed", in_message(&link)));
+    }
     for bad in &contents.bad_inboxes {
         match bad {
             BadInbox::Missing(folder) => fail(format_args!("inbox {:?} does not exist", folder.display())),

@@ -14,6 +14,7 @@ use crate::commands::{Context, Level, fail, inform, say, show, warn};
 use crate::fleet::ids::KeyId;
 use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::plan::WaitingKey;
+use crate::fleet::records::Lister;
 use crate::fleet::schedule::DueReason;
 use crate::fleet::services::Fleet;
 use crate::io::workdir::CONFIGURATION;
@@ -155,7 +156,7 @@ pub(super) fn tell_waiting(
 ) {
     let in_vain: Vec<KeyId> = planned.named_offline(inbox).map(|waiting| waiting.entry.id).collect();
     for waiting in &planned.plan.waiting {
-        let said = not_pulled(waiting, context);
+        let said = not_pulled(waiting, fleet, context);
         match in_vain.contains(&waiting.entry.id) {
             true => warn(format_args!("{said}; to pull a process of it, add --address URL")),
             false => context.explain(said),
@@ -188,13 +189,25 @@ pub(super) fn tell(outcome: &PullOutcome<'_>, context: &Context) {
 }
 
 /// Returns the reason why a service is not pulled.
-fn not_pulled(waiting: &WaitingKey<'_>, context: &Context) -> String {
+fn not_pulled(waiting: &WaitingKey<'_>, fleet: &Fleet, context: &Context) -> String {
     let name = in_message(&waiting.entry.newest_name().name);
     match waiting.until {
         Some((until, reason)) => {
             format!("{name}: not pulled, {reason}, due {}", show::minute(until))
         }
-        None => format!("{name}: not pulled, {}", unlisted(context)),
+        None => match fleet.yielded.get(&waiting.entry.id) {
+            Some((address, lister)) => {
+                let lister = match lister {
+                    Lister::Center(url) => format!("center \"{}\"", shown_url(url)),
+                    Lister::Targets(name) => format!("targets \"{}\"", in_message(name)),
+                };
+                let address = in_message(address);
+                format!(
+                    "{name}: not pulled, \"{address}\" counts for another service, under which {lister} has it"
+                )
+            }
+            None => format!("{name}: not pulled, {}", unlisted(context)),
+        },
     }
 }
 

@@ -345,7 +345,7 @@ fn pull(
     messages::tell_tidied(&tidied, &context.workdir);
     upkeep::remember_told(inputs, &tidied)?;
     let mut sources = collect::pull::gather(inputs, request, sources.given)?;
-    inbox_messages::tell_left_outside(&sources.inbox);
+    inbox_messages::tell_left_outside(&sources.inbox, context);
     // An address by hand needs nobody who lists it.
     let is_by_hand = request.address.is_some();
     let may_take_in = sources.inbox.has_any();

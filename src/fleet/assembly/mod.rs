@@ -184,9 +184,9 @@ impl Fleet {
                 all.insert((**name).to_owned(), UnaskedCenter { since, services });
             }
         }
-        assembly.settle(&order);
+        let yielded = assembly.settle(&order);
         let fleet = assembly.finish(schedules, &replicas, states);
-        Self { unasked, unasked_sources, failed_sources, sources: lists, ..fleet }
+        Self { unasked, unasked_sources, failed_sources, sources: lists, yielded, ..fleet }
     }
 }
 
@@ -379,7 +379,8 @@ impl Assembly<'_> {
             entry.members.sort_by(|a, b| a.name.cmp(&b.name));
         }
         entries.sort_unstable_by(|a, b| a.key.cmp(&b.key));
-        let Self { changes, silent, new_unparsed, new_without_commit, new_namesakes, cut, .. } = self;
+        let Self { changes, silent, new_unparsed, new_without_commit, new_namesakes, cut, unplaced, .. } =
+            self;
         Fleet {
             entries,
             changes,
@@ -388,6 +389,7 @@ impl Assembly<'_> {
             new_without_commit,
             new_namesakes,
             cut,
+            unplaced,
             ..Fleet::default()
         }
     }

@@ -40,7 +40,11 @@ impl Assembly<'_> {
             let lister = Lister::Targets(name.as_str().into());
             let before = listed_before.remove(&lister).unwrap_or_default();
             if let Some(Ok(list)) = answer {
-                lists.push((name, self.source_listed(&lister, list, &before)));
+                // An address that a new source lists is probably that of another source or of another name of this one.
+                let is_new = known.get(&name).is_none_or(|source| source.last_listed_at.is_none());
+                let of_sources = listed_before.values().flatten().filter(|it| is_new && it.facts.is_some());
+                let elsewhere: Vec<ListedAddress> = of_sources.cloned().collect();
+                lists.push((name, self.source_listed(&lister, list, (&before, &elsewhere))));
                 continue;
             }
             let stood: Vec<&ListedAddress> = before.iter().filter(|listing| listing.listed).collect();
@@ -58,12 +62,13 @@ impl Assembly<'_> {
         &mut self,
         lister: &Lister,
         mut list: TargetList,
-        before: &[ListedAddress],
+        (before, elsewhere): (&[ListedAddress], &[ListedAddress]),
     ) -> TargetList {
         let now = self.now;
         let source = lister.targets().unwrap_or_default().to_owned();
         self.changes.push(Change::SourceListed { name: source.clone(), at: now });
-        let PlacedTargets { targets, as_before, named_by_program } = self.place(&mut list, before);
+        let PlacedTargets { targets, as_before, named_by_program } =
+            self.place(&mut list, if before.is_empty() { elsewhere } else { before });
         let names = self.names_of(&targets, &as_before);
         let mut stood: HashMap<(ServiceId, Arc<str>), &ListedAddress> =
             before.iter().map(|listing| ((listing.service, Arc::clone(&listing.address)), listing)).collect();
@@ -180,7 +185,9 @@ impl Assembly<'_> {
     /// others: the source that stands first in `order` counts, and after all sources the centers, whose lists keep what
     /// is long gone. A source that fails for a run keeps its place, or the counts of its processes would go to another
     /// service for that run; among centers one that answers counts first.
-    pub(super) fn settle(&mut self, order: &[String]) {
+    ///
+    /// Returns the keys that lose addresses, each with one of them and who lists it where it counts.
+    pub(super) fn settle(&mut self, order: &[String]) -> BTreeMap<KeyId, (Arc<str>, Lister)> {
         let rank = |listing: &Listing| {
             let place = listing.lister.targets().map(|name| order.iter().position(|known| known == name));
             (place.map_or(usize::MAX, |place| place.unwrap_or(usize::MAX - 1)), listing.assumed)
@@ -191,8 +198,9 @@ impl Assembly<'_> {
             .filter(|listing| listing.lister.targets().is_some())
             .map(|listing| Arc::clone(&listing.address))
             .collect();
+        let mut yielded = BTreeMap::new();
         if from_sources.is_empty() {
-            return;
+            return yielded;
         }
         for (key, member) in self.members.values() {
             for listing in member.listings.iter().filter(|listing| from_sources.contains(&listing.address)) {
@@ -206,10 +214,15 @@ impl Assembly<'_> {
         }
         for (key, member) in self.members.values_mut() {
             member.listings.retain(|listing| {
-                let best = first.get(&listing.address);
-                best.is_none_or(|(_, best_key, lister)| best_key == key || *lister == listing.lister)
+                let Some((_, best_key, lister)) = first.get(&listing.address) else { return true };
+                let stays = best_key == key || *lister == listing.lister;
+                if !stays {
+                    yielded.insert(*key, (Arc::clone(&listing.address), lister.clone()));
+                }
+                stays
             });
         }
+        yielded
     }
 }
 

@@ -77,6 +77,7 @@ impl Assembly<'_> {
                         list.unasked.push(target.address.clone());
                     }
                     list.reject(&target.address, reason);
+                    list.unplaced.push(target);
                     return None;
                 }
             }

@@ -27,6 +27,8 @@ pub(crate) struct TargetList {
     pub(crate) bad_count: usize,
     /// Addresses that are left out only because this run does not ask their processes; a pull asks them.
     pub(crate) unasked: Vec<String>,
+    /// Targets that are rejected because their services are not known.
+    pub(crate) unplaced: Vec<Target>,
     /// Targets whose labels or names do not say what counts, as sentences; not all of very many.
     pub(crate) notes: Vec<String>,
     /// Texts in place of commits, each with the number of targets that have it; not all of very many.

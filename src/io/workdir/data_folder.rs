@@ -38,37 +38,46 @@ pub(crate) struct OpenDataFolder<'f> {
     opened: OwnedFd,
 }
 
-/// Returns the folders of services below an inbox with those of their pods, sorted, and the reasons why others cannot be
-/// looked into. Folders whose name has this suffix are none.
-pub(crate) fn data_folders(inbox: &Path, suffix: &str) -> (Vec<DataFolder>, Vec<WorkdirError>) {
-    let (mut folders, mut failures) = (Vec::new(), Vec::new());
+/// The folders of services below an inbox with those of their pods, sorted.
+#[derive(Debug, Default)]
+pub(crate) struct DataFolders {
+    pub(crate) folders: Vec<DataFolder>,
+    /// Links that stand in places of folders.
+    pub(crate) links: Vec<PathBuf>,
+    /// The reasons why other folders cannot be looked into.
+    pub(crate) failures: Vec<WorkdirError>,
+}
+
+/// Returns the folders below an inbox. Folders whose name has this suffix are none.
+pub(crate) fn data_folders(inbox: &Path, suffix: &str) -> DataFolders {
+    let mut found = DataFolders::default();
     let is_service =
         |name: &OsStr| name != BAD && name != LOST_AND_FOUND && !name.as_bytes().ends_with(suffix.as_bytes());
     let opened = match inbox::open_folder(inbox) {
         Ok(opened) => opened,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return (folders, failures),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return found,
         Err(error) => {
-            failures.push(io_error("cannot list", inbox)(error));
-            return (folders, failures);
+            found.failures.push(io_error("cannot list", inbox)(error));
+            return found;
         }
     };
-    for service in subfolders(&opened, inbox, is_service, &mut failures) {
+    for service in subfolders(&opened, inbox, is_service, &mut found) {
         let path = inbox.join(&service);
         let below = openat(&opened, &*service, AS_FOLDER, Mode::empty());
         match below {
             Ok(below) => {
-                let pods = subfolders(&below, &path, |_| true, &mut failures);
+                let pods = subfolders(&below, &path, |_| true, &mut found);
                 let folder = DataFolder { inbox: inbox.to_owned(), service, pod: None };
                 let of_pods: Vec<_> =
                     pods.into_iter().map(|pod| DataFolder { pod: Some(pod), ..folder.clone() }).collect();
-                folders.push(folder);
-                folders.extend(of_pods);
+                found.folders.push(folder);
+                found.folders.extend(of_pods);
             }
             Err(Errno::NOENT | Errno::LOOP | Errno::NOTDIR) => {}
-            Err(error) => failures.push(io_error("cannot open", &path)(error.into())),
+            Err(error) => found.failures.push(io_error("cannot open", &path)(error.into())),
         }
     }
-    (folders, failures)
+    found
 }
 
 /// Returns the names of the folders within an open folder, sorted.
@@ -76,7 +85,7 @@ fn subfolders(
     opened: &OwnedFd,
     path: &Path,
     is_wanted: impl Fn(&OsStr) -> bool,
-    failures: &mut Vec<WorkdirError>,
+    found: &mut DataFolders,
 ) -> Vec<String> {
     let mut names = Vec::new();
     let listed = each_name(opened, |name, kind| {
@@ -84,6 +93,9 @@ fn subfolders(
             FileType::Unknown => is_folder(opened, name),
             kind => kind.is_dir(),
         };
+        if kind.is_symlink() && is_wanted(name) {
+            found.links.push(path.join(name));
+        }
         if !is_folder || !is_wanted(name) {
             return;
         }
@@ -91,12 +103,12 @@ fn subfolders(
             Some(name) => names.push(name.to_owned()),
             None => {
                 let error = io::Error::new(io::ErrorKind::InvalidData, "its name is not UTF-8");
-                failures.push(io_error("cannot open", &path.join(name))(error));
+                found.failures.push(io_error("cannot open", &path.join(name))(error));
             }
         }
     });
     if let Err(error) = listed {
-        failures.push(io_error("cannot list", path)(error));
+        found.failures.push(io_error("cannot list", path)(error));
     }
     names.sort_unstable();
     names
@@ -252,7 +264,8 @@ mod tests {
         fs::write(inbox.path().join("file"), "").unwrap();
         symlink(outside.path(), inbox.path().join("link")).unwrap();
         symlink(outside.path(), inbox.path().join("a/link")).unwrap();
-        let (folders, failures) = data_folders(inbox.path(), ".snapshot");
+        let DataFolders { folders, links, failures } = data_folders(inbox.path(), ".snapshot");
+        assert_eq!(links, ["link", "a/link"].map(|link| inbox.path().join(link)));
         assert!(failures.is_empty(), "{failures:?}");
         let found: Vec<_> = folders.iter().map(|folder| (&*folder.service, folder.pod.as_deref())).collect();
         assert_eq!(found, [("a", None), ("b", None), ("b", Some("pod-0")), ("b", Some("pod-1"))]);

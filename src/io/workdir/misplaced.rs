@@ -135,7 +135,7 @@ mod tests {
         }
         symlink(inbox.join("svc"), inbox.join("svc/pod/link")).unwrap();
         fs::create_dir(inbox.join("svc/pod/covmeta.folder")).unwrap();
-        let (folders, _) = data_folders(inbox, ".snapshot");
+        let folders = data_folders(inbox, ".snapshot").folders;
         let below = |folder: &str| MisplacedFiles {
             folder: inbox.join(folder),
             files: 1,
