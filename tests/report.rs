@@ -228,7 +228,7 @@ fn each_form_goes_to_one_place() {
     usage(&["--format", "func=a", "-o", "b"], "no form is left for --output \"b\"");
     usage(
         &["--format", "nosuch"],
-        "possible values: func, text, json, lcov, cobertura, codecov, markdown, badge",
+        "possible values: func, text, json, lcov, cobertura, codecov, profile, markdown, badge",
     );
     usage(&["--format", "func="], "a value is required");
     usage(&["--include", "a["], "is not a glob");
