@@ -283,7 +283,8 @@ fn files_of_agents_that_are_left_out_are_named_by_the_first_pull_whose_details_a
         world.run(&[&["pull", "--force"], options].concat()).assert_code(0).stderr
     };
     let said = format!("{ECHO}: \"{AGENT}\" is a file of its agent and left out (agent_files)");
-    assert_eq!(pull(&[]), "");
+    let first = pull(&[]);
+    assert!(!first.contains("left out"), "{first}");
     let second = pull(&["-v"]);
     assert_eq!(second.matches(&said).count(), 1, "{second}");
     let third = pull(&["-v"]);
