@@ -997,6 +997,21 @@ fn diff_json_fits_its_published_schema() {
 }
 
 #[test]
+fn a_gate_on_changed_lines_is_the_same_with_every_form() {
+    let service = changed_service();
+    let forms =
+        ["func", "text", "json", "lcov", "cobertura", "codecov", "profile", "markdown", "badge", "html"];
+    for form in forms {
+        let form = format!("{form}=out");
+        let options = ["--only-changed", "--fail-under", "60", "--fail-missed", "3", "--format", &form];
+        let output = service.report(&options).assert_code(5);
+        for message in ["50.0% of the changed lines", "4 of 8 changed lines missed"] {
+            assert!(output.stderr.contains(message), "{form}: {}", output.stderr);
+        }
+    }
+}
+
+#[test]
 fn findings_fit_the_schemas_of_gitlab_and_reviewdog() {
     if !has_program(&["python3", "-c", "import jsonschema"]) {
         return;

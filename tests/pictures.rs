@@ -18,7 +18,7 @@ use crate::terminals::{assert_fits, run_at};
 
 /// The profile of the echo service that just started.
 const RECORDED: &str = include_str!("fixtures/echo.cov");
-const COLUMNS: u16 = 110;
+const COLUMNS: u16 = 120;
 
 fn should_update() -> bool {
     std::env::var_os("GOC_WATCHDOG_UPDATE_DOCS").is_some()
@@ -61,7 +61,7 @@ impl EchoService {
             (r"127\.0\.0\.1:\d+", "10.2.3.4:53700"),
             (r"[\d.]+ KiB in [\d.]+ m?s", "3.9 KiB in 84 ms"),
             (r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", "2026-11-30 09:00 UTC"),
-            (r"\b\d+s old", "4s old"),
+            (r"confirmed \d+s ago", "confirmed 4s ago"),
         ];
         masks.iter().fold(text, |text, (pattern, with)| {
             Regex::new(pattern).unwrap().replace_all(&text, *with).into_owned()

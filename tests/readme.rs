@@ -95,6 +95,9 @@ fn commands_of_all_pages_work_when_they_are_pasted_one_after_the_other() {
     let mut pasted = shell(&world, &["timeout", "120", "bash", "-euo", "pipefail", "-c", &commands]);
     pasted.current_dir(&repository).env_remove("GOC_CENTER").env("COVERAGE_PORT", &port);
     pasted.envs([("GOPROXY", "off"), ("GOWORK", "off"), ("GOCACHE", go_cache().trim_end())]);
+    for person in ["AUTHOR", "COMMITTER"] {
+        pasted.env(format!("GIT_{person}_NAME"), "t").env(format!("GIT_{person}_EMAIL"), "t@example.com");
+    }
     let output = output_of(&mut pasted).assert_code(0);
 
     assert!(output.stdout.contains("\n19.8\n"), "the total: {}", output.stdout);

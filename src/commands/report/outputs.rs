@@ -161,8 +161,9 @@ impl Outputs {
     /// Returns the data that the forms need of each file. `packer` takes the files of a page.
     pub(crate) fn file_needs<'p>(&self, packer: &'p Packer<'p>) -> FileNeeds<'p> {
         let quotes = self.have_changes() && self.forms().any(|form| form.needs(FormNeed::KnownChanges));
-        let nothing = FileNeeds { quotes, ..FileNeeds::default() };
-        self.forms().fold(nothing, |all, form| {
+        // Gates judge changed lines, whatever the forms show.
+        let of_changes = FileNeeds { lines: self.have_changes(), quotes, ..FileNeeds::default() };
+        self.forms().fold(of_changes, |all, form| {
             let needs = form.file_needs(packer);
             FileNeeds { lines: all.lines || needs.lines, packer: all.packer.or(needs.packer), ..all }
         })
