@@ -180,6 +180,7 @@ Register-ArgumentCompleter -Native -CommandName 'goc-watchdog' -ScriptBlock {
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Use of colours; `NO_COLOR` has an effect, too')
             [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'Show earlier commits that are offline, too, as JSON, `--commit` and `--state` always do')
             [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Ask no center and read no source of targets; show the stored data')
+            [CompletionResult]::new('--check', '--check', [CompletionResultType]::ParameterName, 'Look over the set-up instead, one line for each part; nothing is changed')
             [CompletionResult]::new('--sample-config', '--sample-config', [CompletionResultType]::ParameterName, 'Print a configuration with every key, all commented out, and nothing else')
             [CompletionResult]::new('--trust-root', '--trust-root', [CompletionResultType]::ParameterName, 'As root, use a work directory that belongs to another user')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only errors')

@@ -117,7 +117,7 @@ _goc_watchdog() {
             return 0
             ;;
         goc_watchdog__subcmd__list)
-            opts="-o -q -v -h -V --env --region --branch --commit --state --sort --all --targets --offline --explain --format --output --sample-config --root --trust-root --center --quiet --verbose --color --help --version"
+            opts="-o -q -v -h -V --env --region --branch --commit --state --sort --all --targets --offline --explain --check --format --output --sample-config --root --trust-root --center --quiet --verbose --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

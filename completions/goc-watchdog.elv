@@ -173,6 +173,7 @@ set edit:completion:arg-completer[goc-watchdog] = {|@words|
             cand --color 'Use of colours; `NO_COLOR` has an effect, too'
             cand --all 'Show earlier commits that are offline, too, as JSON, `--commit` and `--state` always do'
             cand --offline 'Ask no center and read no source of targets; show the stored data'
+            cand --check 'Look over the set-up instead, one line for each part; nothing is changed'
             cand --sample-config 'Print a configuration with every key, all commented out, and nothing else'
             cand --trust-root 'As root, use a work directory that belongs to another user'
             cand -q 'Print only errors'

@@ -103,6 +103,9 @@ fn run(cli: &Cli, environment: RunEnvironment) -> Result<ExitCode> {
         if args.wants_sample_config() {
             return commands::list::print_sample_config();
         }
+        if args.is_check() {
+            return commands::list::check::run(args, &cli.global, environment);
+        }
     }
     let context = Context::new(&cli.global, environment)?;
     match &cli.command {

@@ -56,6 +56,7 @@ mod report;
 mod repositories;
 mod retention;
 mod service_names;
+mod setup_check;
 mod simulation;
 mod site;
 mod spellings;

@@ -68,6 +68,12 @@ impl Context {
         Ok(Self { centers, sources, ..self.clone() })
     }
 
+    /// Returns the same context without the sources that are commands.
+    pub(crate) fn without_commands(mut self) -> Self {
+        self.sources.retain(|source| !matches!(source.input, SourceInput::Command { .. }));
+        self
+    }
+
     /// Fails where a command is to be run, and somebody else could have written it.
     pub(crate) fn check_commands(&self) -> Result<()> {
         if self.sources.iter().all(|source| !matches!(source.input, SourceInput::Command { .. })) {

@@ -93,8 +93,13 @@ impl SourceReader<'_> {
 
     /// Opens the clone in a folder.
     pub(super) fn opened(&self, path: &Path) -> Result<Repository, GitError> {
+        self.opened_within(path, Timeout(self.settings.config.git.timeout))
+    }
+
+    /// Opens the clone in a folder, of which each run of git may take as long as `timeout`.
+    pub(super) fn opened_within(&self, path: &Path, timeout: Timeout) -> Result<Repository, GitError> {
         let fetched = self.settings.workdir.fetch_repository(self.app);
-        Repository::open(path, &fetched, &self.owners(), Timeout(self.settings.config.git.timeout))
+        Repository::open(path, &fetched, &self.owners(), timeout)
     }
 
     /// Returns the users whose clones are read.
@@ -107,7 +112,7 @@ impl SourceReader<'_> {
     }
 
     /// Returns the error for a clone whose owner is not trusted, with the setting that trusts the owner.
-    fn not_trusted(&self, path: &Path, owner: u32) -> NotTrusted {
+    pub(super) fn not_trusted(&self, path: &Path, owner: u32) -> NotTrusted {
         let key = users::name_of(owner).map_or_else(|| owner.to_string(), |name| format!("{name:?}"));
         let user = users::shown(owner);
         let unknown = self.settings.config.git.trust_owners.iter().filter_map(|user| match user {

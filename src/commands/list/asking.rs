@@ -23,8 +23,8 @@ use crate::names::in_message;
 /// The centers and sources that a run asked, by URL and by name.
 #[derive(Default)]
 pub(super) struct Asked {
-    centers: Vec<String>,
-    sources: Vec<String>,
+    pub(super) centers: Vec<String>,
+    pub(super) sources: Vec<String>,
 }
 
 impl Asked {
@@ -52,15 +52,25 @@ pub(super) fn fleet(args: &ListArgs, store: Option<&Store>, context: &Context) -
     if !args.offline && args.format == ListFormat::Text {
         named_centers(&context.centers)?;
     }
+    fleet_within(Deadline::NONE, args.offline, store, context)
+}
+
+/// Assembles the fleet; sources of targets are read until the deadline. Also returns who was asked.
+pub(super) fn fleet_within(
+    deadline: Deadline,
+    is_offline: bool,
+    store: Option<&Store>,
+    context: &Context,
+) -> Result<(Fleet, Asked)> {
     let options = RequestOptions { concurrency: 1, ..context.request_options() };
-    let client = if args.offline { None } else { Some(Client::new(&options)?) };
+    let client = if is_offline { None } else { Some(Client::new(&options)?) };
     let client = client.filter(|_| !(context.centers.is_empty() && context.sources.is_empty()));
     let signals = &match client.is_none() || context.sources.is_empty() {
         true => Signals::default(),
         false => Signals::catch().context("cannot catch signals")?,
     };
     let max_targets = context.config.pull.max_addresses;
-    let bounds = SourceBounds { deadline: Deadline::NONE, signals, max_targets };
+    let bounds = SourceBounds { deadline, signals, max_targets };
     let source = FleetSource { store, naming: &context.config.naming, now: context.now() };
     let mut asked = Asked::default();
     let (mut fleet, numbering) = source.assemble(|known| match client {

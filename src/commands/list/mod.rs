@@ -1,6 +1,7 @@
 //! `list`: the services with their coverage and state.
 
 mod asking;
+pub(crate) mod check;
 pub(crate) mod complete;
 mod explain;
 mod json;
@@ -41,6 +42,7 @@ use order::SortKey;
 /// the table is refused (exit code 1), and the other forms show the stored data (exit code 3).
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  goc-watchdog list\n  goc-watchdog list --explain cart")]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub struct ListArgs {
     /// Show only services that one of these names means: a full name, an app, or any part of a name.
     #[arg(value_name = "SERVICE")]
@@ -75,6 +77,17 @@ pub struct ListArgs {
     /// Show all details of one service: its schedule with the reason, its addresses, builds and generations.
     #[arg(long, value_name = "SERVICE", conflicts_with_all = ["services", "states", "sort", "all"])]
     explain: Option<String>,
+
+    /// Look over the set-up instead, one line for each part; nothing is changed.
+    ///
+    /// The parts are the root, its owner, lock and free space, the configuration, the centers and sources of targets, a
+    /// few agents, the repository of each app, git, the clock, names, and the last pull. The exit code is 1 if `pull`
+    /// cannot work, and 3 if targets fail.
+    #[arg(
+        long,
+        conflicts_with_all = ["services", "env", "region", "branch", "commit", "states", "sort", "all", "explain"]
+    )]
+    check: bool,
 
     /// Form of the output.
     #[arg(long, value_enum, default_value_t)]
@@ -114,6 +127,11 @@ impl ListArgs {
     /// Tells whether the sample of a configuration is wanted, which needs no root.
     pub(crate) fn wants_sample_config(&self) -> bool {
         self.sample_config
+    }
+
+    /// Tells whether the set-up is looked over, for which the configuration need not be valid.
+    pub(crate) fn is_check(&self) -> bool {
+        self.check
     }
 
     /// Tells whether a list leaves earlier commits out that are offline.

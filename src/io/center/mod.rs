@@ -7,6 +7,7 @@
 mod answer;
 mod coverage;
 mod coverage_json;
+mod date;
 mod dial;
 mod error;
 mod kind;

@@ -24,6 +24,7 @@ mod running;
 mod settings;
 mod tree;
 mod url;
+mod version;
 mod view;
 
 pub(crate) use error::GitError;
@@ -35,6 +36,7 @@ pub(crate) use remote::clone;
 pub(crate) use run::Timeout;
 pub(crate) use tree::Tree;
 pub(crate) use url::RemoteUrl;
+pub(crate) use version::version;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};

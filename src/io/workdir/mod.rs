@@ -22,6 +22,7 @@ mod durable;
 mod error;
 mod folder;
 pub(crate) mod inbox;
+mod inspection;
 mod lock;
 pub(crate) mod misplaced;
 mod outside;
@@ -40,6 +41,7 @@ use std::path::{Component, Path, PathBuf};
 use folder::{Folder, FolderRules, LinkPolicy};
 
 pub(crate) use error::{FillError, WorkdirError};
+pub(crate) use inspection::{FileSystemSpace, LockState};
 pub(crate) use lock::{LockedWorkdir, ReadersLock};
 pub(crate) use outside::{absolute_path, is_same_place, read_outside, write_whole};
 pub(crate) use profiles::{ASIDE, CovPath, report_path};

@@ -1,0 +1,79 @@
+//! The forms of a check: lines for people, and JSON.
+
+use std::io::{self, Write};
+
+use unicode_width::UnicodeWidthStr;
+
+use super::finding::SetupFinding;
+use crate::names::printable;
+
+/// Columns of the level and of the check, each with the gap behind it.
+const LEVEL: usize = 9;
+const CHECK: usize = 15;
+
+/// Writes one line for each finding. On a terminal with `width` columns a longer text goes on below itself, and no word
+/// is broken.
+pub(super) fn write_text(
+    findings: &[SetupFinding],
+    width: Option<usize>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let room = width.map_or(usize::MAX, |width| width.saturating_sub(LEVEL + CHECK).max(1));
+    for finding in findings {
+        let check = finding.check.replace('_', " ");
+        write!(out, "{:LEVEL$}{check:CHECK$}", finding.level.word())?;
+        let text = finding.text();
+        let mut column = 0;
+        // A text from outside may have several lines.
+        for word in text.split_whitespace().map(printable) {
+            if column > 0 && column + 1 + word.width() > room {
+                write!(out, "\n{:1$}", "", LEVEL + CHECK)?;
+                column = 0;
+            } else if column > 0 {
+                write!(out, " ")?;
+                column += 1;
+            }
+            write!(out, "{word}")?;
+            column += word.width();
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::list::check::finding::FindingLevel;
+
+    fn text(width: Option<usize>) -> String {
+        let findings = [
+            SetupFinding::ok("root", "/srv/g, 42 services"),
+            SetupFinding::new(
+                "free_space",
+                FindingLevel::Warning,
+                "512.0 MiB of 20.0 GiB are free (2%)",
+                "make room: prune drops old profiles ([prune] keep, keep_days)",
+            ),
+        ];
+        let mut out = Vec::new();
+        write_text(&findings, width, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_long_text_goes_on_below_itself_at_a_terminal_alone() {
+        assert_eq!(
+            text(Some(80)),
+            "ok       root           /srv/g, 42 services\n\
+             warning  free space     512.0 MiB of 20.0 GiB are free (2%); make room: prune\n                        \
+             drops old profiles ([prune] keep, keep_days)\n"
+        );
+        assert_eq!(
+            text(None),
+            "ok       root           /srv/g, 42 services\n\
+             warning  free space     512.0 MiB of 20.0 GiB are free (2%); make room: prune drops old profiles \
+             ([prune] keep, keep_days)\n"
+        );
+    }
+}
