@@ -180,7 +180,11 @@ fn a_run_in_which_an_address_waits_for_its_next_try_does_not_end_as_if_it_answer
     world.run(&["pull"]).assert_code(3);
     // The service is not due, and the address waits for its first retry.
     let waits = world.run(&["pull", "--no-peek"]).assert_code(3);
-    assert!(waits.stdout.ends_with("; 1 address not tried again yet\n"), "{}", waits.stdout);
+    assert!(
+        waits.stdout.ends_with("; 1 address not tried again yet (--force tries now)\n"),
+        "{}",
+        waits.stdout
+    );
     assert!(waits.stdout.starts_with("pulled 0 services (1 not due)"), "{}", waits.stdout);
     let summary = world.run(&["pull", "--format", "json"]).assert_code(3).json().pop().unwrap();
     assert_eq!(summary["summary"]["waiting_addresses"], 1);
@@ -189,7 +193,11 @@ fn a_run_in_which_an_address_waits_for_its_next_try_does_not_end_as_if_it_answer
     world.run(&["pull", ECHO]).assert_code(3);
     world.execute("UPDATE schedule SET next_due_at = '2020-01-01T00:00:00.000Z'");
     let waits = world.run(&["pull"]).assert_code(3);
-    assert!(waits.stdout.ends_with("; 2 addresses not tried again yet\n"), "{}", waits.stdout);
+    assert!(
+        waits.stdout.ends_with("; 2 addresses not tried again yet (--force tries now)\n"),
+        "{}",
+        waits.stdout
+    );
     // A person who names another service does not ask for this one.
     let _other = world.start(NEXT_ECHO, &echo());
     world.run(&["pull", NEXT_ECHO]).assert_code(0);

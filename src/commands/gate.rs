@@ -8,12 +8,14 @@ use crate::commands::{self, Context};
 use crate::config::parse_age;
 use crate::coverage::Threshold;
 use crate::gate::{Before, Gate, GateResult, Requirement, Verdict, doubt};
+use crate::names::printable;
 use crate::report::gate::ChangesGate;
 
 /// The requirements of a gate. The exit code is 5 if one is not met.
 #[derive(Args, Debug)]
 pub(crate) struct GateArgs {
-    /// Fail if the percentage of all statements is lower; the exact value counts, not the rounded one.
+    /// Fail if the percentage is lower: of all statements, or in a report of changes of the changed lines. The exact
+    /// value counts, not the rounded one.
     #[arg(long, value_name = "PERCENT")]
     fail_under: Option<Threshold>,
 
@@ -27,8 +29,15 @@ pub(crate) struct GateArgs {
 
     /// Fail if the percentage of all statements is more than so many points lower than before: at the commit before on
     /// the branch, or at the row or service of --against.
-    #[arg(long, value_name = "POINTS")]
+    #[arg(long, value_name = "POINTS", value_parser = parse_points)]
     max_drop: Option<Threshold>,
+}
+
+/// Reads a number of percentage points.
+fn parse_points(text: &str) -> Result<Threshold, String> {
+    text.parse().map_err(|_| {
+        format!("\"{}\" is no number of percentage points from 0 to 100, such as \"0.5\"", printable(text))
+    })
 }
 
 impl GateArgs {
@@ -130,8 +139,8 @@ pub(crate) fn tell_verdicts(
         }
         told.push(message);
     }
-    if !looks.is_empty() {
-        commands::fail(format_args!("see {}", looks.join(" and ")));
+    for look in looks {
+        commands::fail(format_args!("see {look}"));
     }
     !verdicts.iter().any(Verdict::is_unmet)
 }

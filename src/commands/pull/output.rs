@@ -146,7 +146,11 @@ impl std::fmt::Display for Summary {
             write!(f, "; {} failed", show::count(self.failed_addresses, "addresses"))?;
         }
         if self.waiting_addresses > 0 {
-            write!(f, "; {} not tried again yet", show::count(self.waiting_addresses, "addresses"))?;
+            write!(
+                f,
+                "; {} not tried again yet (--force tries now)",
+                show::count(self.waiting_addresses, "addresses")
+            )?;
         }
         if self.set_aside_addresses > 0 {
             write!(f, "; {} set aside", show::count(self.set_aside_addresses, "addresses"))?;
