@@ -997,6 +997,20 @@ fn diff_json_fits_its_published_schema() {
 }
 
 #[test]
+fn head_as_a_base_is_the_commit_of_the_service_and_not_that_of_the_clone() {
+    let service = changed_service();
+    let base = |words: &str| report_json(&service, &["--base", words])["base_commit"].clone();
+    let clone = repository(&service.world);
+    service.source.git(&["--git-dir", clone.to_str().unwrap(), "symbolic-ref", "HEAD", "refs/heads/master"]);
+    assert_eq!(base("HEAD~1"), base("parent"));
+    assert_eq!(base("HEAD^"), base("parent"));
+    service
+        .report(&["--base", "HEAD", "--format", "diff"])
+        .assert_code(1)
+        .assert_stderr_contains("itself, or comes after it, so nothing can have changed since");
+}
+
+#[test]
 fn a_gate_on_changed_lines_is_the_same_with_every_form() {
     let service = changed_service();
     let forms =

@@ -87,6 +87,15 @@ fn conclude_default(
     }
 }
 
+/// Returns the revision that a person means. HEAD is the commit of the service: that of a bare clone is a branch as it
+/// was when the clone was made.
+fn of_service(revision: &str, commit: &ObjectId) -> String {
+    match revision.strip_prefix("HEAD") {
+        Some(rest) if rest.is_empty() || rest.starts_with(['~', '^']) => format!("{commit}{rest}"),
+        _ => revision.to_owned(),
+    }
+}
+
 /// Returns the base, and how it was chosen; `rows` are those of the app, the newest last.
 pub(super) fn choose(
     choice: BaseChoice<'_>,
@@ -110,6 +119,7 @@ pub(super) fn choose(
             return Ok((base, format!("the commit of row {}", row.id.0)));
         }
         BaseChoice::Revision(name) => {
+            let name = &of_service(name, commit);
             let tip = reader.find(repository, &Revision::Any(name.to_owned()), network)?;
             let tip = Tip { name, commit: &tip };
             let merge_base = merge_base(at, reader, tip)?;

@@ -10,6 +10,7 @@ use crate::fleet::pick::{is_same_app, is_same_commit};
 use crate::fleet::row::Row;
 use crate::gate::HowBefore;
 use crate::io::git::{ObjectId, Repository};
+use crate::names::in_message;
 use crate::notice::Notice;
 
 /// Number of stored commits, the newest ones, that git is asked about. Each costs a run of git.
@@ -45,7 +46,14 @@ impl SourceReader<'_> {
 
     fn judged_by_git(&self, row: &Row, others: &[&Row]) -> Result<JudgedByGit> {
         let repository = self.opened(&self.settings.workdir.repository(self.app)?)?;
-        let own = repository.commit(&row.key.commit)?;
+        let Ok(own) = repository.commit(&row.key.commit) else {
+            self.warn(format!(
+                "the clone lacks commit {}, so the commit that was stored before it is taken; a report of changes \
+                 (--format diff) fetches it",
+                in_message(&row.key.commit)
+            ));
+            return Ok(JudgedByGit::default());
+        };
         judged_by_git(&own, others, &repository)
     }
 }
