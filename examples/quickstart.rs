@@ -1,4 +1,4 @@
-//! Shows the main job on this machine alone: `cargo run --example quickstart`.
+//! Shows the main job on this machine alone: `cargo run --profile quickstart --example quickstart`.
 //!
 //! The example starts simulated processes of the echo service inside itself, three as `go build -cover` with an agent
 //! makes them, and one as goc makes it, with its center. Then it runs the real binary as a person would, command by
@@ -184,9 +184,8 @@ fn build() -> Result<PathBuf> {
     let mut command = Command::new(cargo);
     command.args(["build", "--bin", "goc-watchdog", "--manifest-path"]);
     command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
-    if folder.ends_with("release") {
-        command.arg("--release");
-    }
+    let profile = folder.file_name().and_then(|name| name.to_str()).ok_or("a folder without a name")?;
+    command.args(["--profile", if profile == "debug" { "dev" } else { profile }]);
     // "cargo run" describes this package to its child. Build scripts that look at the description would run again, and
     // what depends on them would be compiled again.
     for (name, _) in std::env::vars_os() {

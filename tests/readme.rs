@@ -34,7 +34,7 @@ const PAGES: [&str; 8] = [
 ];
 
 /// The commands for a newcomer, which the gate runs by itself.
-const OF_THE_GATE: [&str; 2] = ["cargo run --example quickstart\n", "cargo test\n"];
+const OF_THE_GATE: [&str; 2] = ["cargo run --profile quickstart --example quickstart\n", "cargo test\n"];
 
 fn page(name: &str) -> String {
     fs::read_to_string(project_path(name)).unwrap()
