@@ -178,7 +178,7 @@ Register-ArgumentCompleter -Native -CommandName 'goc-watchdog' -ScriptBlock {
             [CompletionResult]::new('--root', '--root', [CompletionResultType]::ParameterName, 'Work directory: database, stored profiles, configuration')
             [CompletionResult]::new('--center', '--center', [CompletionResultType]::ParameterName, 'URL of the goc center; may be given several times')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Use of colours; `NO_COLOR` has an effect, too')
-            [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'Show earlier commits that are offline, too, as JSON, `--commit` and `--state` always do')
+            [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'Show earlier commits that are offline, too; JSON, `--commit` and `--state` always show them')
             [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Ask no center and read no source of targets; show the stored data')
             [CompletionResult]::new('--check', '--check', [CompletionResultType]::ParameterName, 'Look over the set-up instead, one line for each part; nothing is changed')
             [CompletionResult]::new('--sample-config', '--sample-config', [CompletionResultType]::ParameterName, 'Print a configuration with every key, all commented out, and nothing else')

@@ -171,7 +171,7 @@ set edit:completion:arg-completer[goc-watchdog] = {|@words|
             cand --root 'Work directory: database, stored profiles, configuration'
             cand --center 'URL of the goc center; may be given several times'
             cand --color 'Use of colours; `NO_COLOR` has an effect, too'
-            cand --all 'Show earlier commits that are offline, too, as JSON, `--commit` and `--state` always do'
+            cand --all 'Show earlier commits that are offline, too; JSON, `--commit` and `--state` always show them'
             cand --offline 'Ask no center and read no source of targets; show the stored data'
             cand --check 'Look over the set-up instead, one line for each part; nothing is changed'
             cand --sample-config 'Print a configuration with every key, all commented out, and nothing else'

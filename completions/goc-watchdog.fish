@@ -191,7 +191,7 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l cente
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l color -d 'Use of colours; `NO_COLOR` has an effect, too' -r -f -a "auto\t'Colours on a terminal, unless `NO_COLOR` is set'
 always\t'Colours always'
 never\t'No colours'"
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l all -d 'Show earlier commits that are offline, too, as JSON, `--commit` and `--state` always do'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l all -d 'Show earlier commits that are offline, too; JSON, `--commit` and `--state` always show them'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l offline -d 'Ask no center and read no source of targets; show the stored data'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l check -d 'Look over the set-up instead, one line for each part; nothing is changed'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l sample-config -d 'Print a configuration with every key, all commented out, and nothing else'

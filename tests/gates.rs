@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::harness::source::Source;
-use crate::harness::{ECHO, NEXT_ECHO, World, echo};
+use crate::harness::{ECHO, NEXT_ECHO, World};
 use crate::sim::Agent;
 
 /// A service at three commits: the second one and a fix are both based on the first one. The fix was stored last.
@@ -188,13 +188,7 @@ fn a_report_is_compared_in_the_files_that_its_filters_leave() {
 
 #[test]
 fn a_canary_is_compared_with_the_commit_before_whichever_was_stored_last() {
-    let world = World::new();
-    let old = world.start(ECHO, &echo());
-    old.hit(&[0, 4], 1);
-    world.pull(0);
-    let new = world.start(NEXT_ECHO, &echo());
-    new.hit(&[5], 1);
-    world.pull(0);
+    let (world, [old, _new]) = World::with_two_commits();
     old.hit(&[2], 1);
     world.pull(0);
     let stderr = |name: &str, code| world.run(&["total", name, "--max-drop", "1"]).assert_code(code).stderr;

@@ -7,8 +7,8 @@ use std::os::unix::fs::PermissionsExt;
 use chrono::DateTime;
 use serde_json::{Value, json};
 
-use crate::harness::{ECHO, NEXT_ECHO, Output, World, echo, has_program, output_of};
-use crate::sim::{Agent, Center};
+use crate::harness::{ECHO, Output, World, echo, has_program, output_of};
+use crate::sim::Center;
 
 #[test]
 fn list_shows_each_state() {
@@ -204,18 +204,6 @@ fn history_shows_each_row_and_its_change() {
     assert!(none.code != 0 || none.stdout.is_empty(), "{none:?}");
 }
 
-/// Returns a world with two commits of the echo service, the older one with 50 % and the newer one with 10 %.
-fn world_of_two_commits() -> (World, [Agent; 2]) {
-    let world = World::new();
-    let old = world.start(ECHO, &echo());
-    old.hit(&[0, 4], 1);
-    world.pull(0);
-    let new = world.start(NEXT_ECHO, &echo());
-    new.hit(&[5], 1);
-    world.pull(0);
-    (world, [old, new])
-}
-
 #[test]
 fn nearly_all_and_hardly_anything_read_as_such_everywhere() {
     for (covered, shown, go) in [(2999, "99.9", "100.0"), (1, "0.1", "0.0")] {
@@ -256,7 +244,7 @@ fn nearly_all_and_hardly_anything_read_as_such_everywhere() {
 
 #[test]
 fn history_compares_a_row_with_its_own_commit_and_tells_where_a_commit_began() {
-    let (world, [old, new]) = world_of_two_commits();
+    let (world, [old, new]) = World::with_two_commits();
     new.hit(&[2], 1);
     world.pull(0);
     old.hit(&[3], 1);

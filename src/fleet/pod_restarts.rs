@@ -235,7 +235,7 @@ impl Model {
         has_moved
     }
 
-    /// What is counted beside pulled lives that may have a part of it.
+    /// Returns the counts of files and rests that are added to those of pulled lives, which may hold a part of them.
     fn counted_in_pool(&self) -> Vec<u64> {
         let mut counted = vec![0; BLOCKS + OWN_BLOCKS];
         for folder in &self.folders {

@@ -188,7 +188,7 @@ mod tests {
             for (index, &number) in numbers.iter().enumerate() {
                 prop_assert_eq!(input.at(), ends[index]);
                 if index == taken {
-                    // What was loaded before is of other bytes.
+                    // The word in memory no longer fits the position after a take.
                     let length = ends[index + 1] - ends[index];
                     prop_assert_eq!(input.take(length), Some(&bytes[ends[index]..ends[index + 1]]));
                 } else {

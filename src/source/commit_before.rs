@@ -19,8 +19,8 @@ const ASKED_COMMITS: usize = 100;
 impl SourceReader<'_> {
     /// Returns the newest row of the commit before that of a row; `rows` are all rows, the newest last.
     ///
-    /// That is the nearest ancestor in git, as far as the local clone has both commits. Of the other commits it is the
-    /// one of the same branch that began to be stored last before this one. Nothing is fetched.
+    /// The commit before is the nearest ancestor in git, as far as the local clone has both commits. Of the other
+    /// commits, the one of the same branch that began to be stored last before this one is taken. Nothing is fetched.
     pub(crate) fn commit_before<'r>(&self, row: &Row, rows: &'r [Row]) -> Option<(&'r Row, HowBefore)> {
         let others = rows.iter().filter(|other| is_same_app(&other.key, &row.key));
         let own = row.key.commit.as_str();

@@ -132,6 +132,18 @@ impl World {
         (world, agents)
     }
 
+    /// Makes a world with two commits of the echo service, the older one with 50 % and the newer one with 10 %.
+    pub(crate) fn with_two_commits() -> (Self, [Agent; 2]) {
+        let world = Self::new();
+        let old = world.start(ECHO, &echo());
+        old.hit(&[0, 4], 1);
+        world.pull(0);
+        let new = world.start(NEXT_ECHO, &echo());
+        new.hit(&[5], 1);
+        world.pull(0);
+        (world, [old, new])
+    }
+
     /// Starts a process that registers under `name`.
     pub(crate) fn start(&self, name: &str, program: &Program) -> Agent {
         let agent = Agent::start(program);

@@ -20,6 +20,8 @@ use crate::fleet::service_state::{AddressHealth, ListedAddressState, ServiceLine
 use crate::io::store::Store;
 use crate::names::in_message;
 
+use super::json::address_object;
+
 /// Writes all known facts about a service.
 pub(crate) fn run(
     entry: &KeyEntry,
@@ -125,20 +127,12 @@ impl ExplainedService<'_> {
         let schedule = &entry.schedule;
         let (next, why) = self.next();
         let address = |address: &String| {
-            let state = entry.state(address);
-            let suspicion = self.health.suspicion(address);
-            json!({
+            let more = json!({
                 "address": address,
                 "targets": entry.sources_of(address),
-                "agent": self.health.agent(entry, address),
-                "last_answer": state.last_answer_at.map(show::iso),
-                "failures": state.retry.failures,
-                "next_try": state.retry.next_try.map(show::iso),
-                "error": state.last_error,
-                "other_build": state.other_build.map(|build| build.short()),
-                "finding": suspicion.map(|suspicion| suspicion.probe.finding.word()),
-                "is_dead": suspicion.is_some_and(|suspicion| suspicion.is_dead),
-            })
+                "is_dead": self.health.suspicion(address).is_some_and(|suspicion| suspicion.is_dead),
+            });
+            address_object(entry, address, self.health, more)
         };
         let build = |build: &ExplainedBuildGroup| {
             json!({

@@ -63,7 +63,7 @@ pub struct ListArgs {
     #[arg(long, value_name = "KEY", value_enum)]
     sort: Option<SortKey>,
 
-    /// Show earlier commits that are offline, too, as JSON, `--commit` and `--state` always do.
+    /// Show earlier commits that are offline, too; JSON, `--commit` and `--state` always show them.
     #[arg(long)]
     all: bool,
 

@@ -362,7 +362,7 @@ fn pull(
     }
     let planned = collect::pull::plan(inputs, request, started_pull.fleet)?;
     for query in &request.services {
-        // What is ambiguous was refused, and a pull takes all that run.
+        // The plan has refused an ambiguous SERVICE. All commits that run are pulled, and one of them names their app.
         if let Ok(Picked { entry, .. }) = pick(query, &started_pull.fleet.entries) {
             context.tell_namesakes(query, &entry.key, &started_pull.fleet.entries);
         }

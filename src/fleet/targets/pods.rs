@@ -233,7 +233,7 @@ impl<'de> Visitor<'de> for PodsSeed<'_> {
                         }
                     }
                     let target = pod.target(self.template);
-                    // Where an annotation has the full name, the template does not count.
+                    // A full name in an annotation takes the place of the template.
                     if target.as_ref().is_ok_and(|target| matches!(*target.service, TargetService::Fields(_)))
                         && let Some(commit) = pod.commit_text(self.template)
                     {
