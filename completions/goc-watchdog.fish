@@ -140,12 +140,12 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l lim
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l base -d 'With the forms of changes and html: the base of the changes. It is the merge base of this branch, tag or commit with the service\'s commit, or `previous` for the previous stored commit, or `parent` for the first parent [default: the merge base with the default branch; for a commit on that branch, the previous stored commit]' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l diff-file -d 'With the forms of changes and html: read the changes from this unified diff, `-` for stdin' -r -F
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l against -d 'With the forms of changes and html: compare each line with another stored state of the app, in the categories of lcov\'s differential coverage. The state is the row with this number, or the latest row of this service. With --max-drop: compare the total with that state, in every form' -r
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l fail-under -d 'Fail if the percentage is lower: of all statements, or in a report of changes of the changed lines. The exact value counts, not the rounded one' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l fail-under -d 'Fail if the percentage of all statements is lower, or that of the changed lines in a report of changes. The exact value counts, not the rounded one' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l max-age -d 'Fail if the last pull with an answer is longer ago' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l min-replicas -d 'Fail if fewer replicas answered at the last pull' -r
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l max-drop -d 'Fail if the percentage of all statements is more than so many points lower than before: at the commit before on the branch, or at the row or service of --against' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l max-drop -d 'Fail if the percentage of all statements is more than POINTS percentage points below that of the commit before on the branch, or below that of the row or service of --against' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l fail-missed -d 'Fail if more changed lines were missed' -r
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l min-changed -d 'Apply --fail-under and --fail-missed only to at least so many changed lines that count' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l min-changed -d 'Apply --fail-under and --fail-missed only if at least N changed lines count' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l fail-on -d 'Fail for this reason; may be given several times' -r -f -a "lost\t'With --against: lost coverage, which is code that was executed there, did not change, and is not executed here'
 unmeasured\t'Changed code that is in no profile, such as that of a package that is not linked into the program'"
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l root -d 'Work directory: database, stored profiles, configuration' -r -F
@@ -204,10 +204,10 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l env 
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l region -d 'Choose only among services of this region; \'\' means none' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l branch -d 'Choose only among services of this branch; \'\' means none' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l commit -d 'Choose the commit that begins with this' -r
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l fail-under -d 'Fail if the percentage is lower: of all statements, or in a report of changes of the changed lines. The exact value counts, not the rounded one' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l fail-under -d 'Fail if the percentage of all statements is lower, or that of the changed lines in a report of changes. The exact value counts, not the rounded one' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l max-age -d 'Fail if the last pull with an answer is longer ago' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l min-replicas -d 'Fail if fewer replicas answered at the last pull' -r
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l max-drop -d 'Fail if the percentage of all statements is more than so many points lower than before: at the commit before on the branch, or at the row or service of --against' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l max-drop -d 'Fail if the percentage of all statements is more than POINTS percentage points below that of the commit before on the branch, or below that of the row or service of --against' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l against -d 'With --max-drop: compare with this row, or with the latest row of this service, of the same app' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l format -d 'Form of the output' -r -f -a "text\t'Text for people'
 json\t'JSON for scripts'"

@@ -90,6 +90,17 @@ impl<'a> AddressParts<'a> {
         };
         Ok(Self { is_https, host: normal_host(host), port, path: path.trim_end_matches('/') })
     }
+
+    /// Returns the URL in its normal form, without a default port.
+    fn url(&self) -> String {
+        let Self { is_https, host, port, path } = self;
+        let scheme = if *is_https { "https" } else { "http" };
+        let (open, close) = if host.contains(':') { ("[", "]") } else { ("", "") };
+        match *port == default_port(*is_https) {
+            true => format!("{scheme}://{open}{host}{close}{path}"),
+            false => format!("{scheme}://{open}{host}{close}:{port}{path}"),
+        }
+    }
 }
 
 fn default_port(is_https: bool) -> u16 {
@@ -130,13 +141,7 @@ fn old_ipv4(host: &str) -> Option<Ipv4Addr> {
 /// IPv4 address, the default port and slashes at the end are left out (RFC 3986, 6.2). The rest of a path stays, with
 /// dot segments and percent signs: goc's center lists no path, and a proxy may distinguish its spellings.
 pub(crate) fn base_url(address: &str) -> Result<String, BadAddress> {
-    let AddressParts { is_https, host, port, path } = AddressParts::parse(address)?;
-    let scheme = if is_https { "https" } else { "http" };
-    let (open, close) = if host.contains(':') { ("[", "]") } else { ("", "") };
-    Ok(match port == default_port(is_https) {
-        true => format!("{scheme}://{open}{host}{close}{path}"),
-        false => format!("{scheme}://{open}{host}{close}:{port}{path}"),
-    })
+    AddressParts::parse(address).map(|parts| parts.url())
 }
 
 /// Returns the normal form of an address, or the address itself if it cannot be dialled.
@@ -204,7 +209,8 @@ pub(crate) fn typed_address(text: &str) -> String {
     url.unwrap_or_else(|| text.to_owned())
 }
 
-/// Returns the mistake in a center's URL if it has no scheme or a path of the center's API, and is right without that.
+/// Returns the mistake in a center's URL that lacks its scheme or ends with a path of the center's API. A URL with any
+/// other fault has none.
 #[must_use]
 pub(crate) fn mistyped_center(url: &str) -> Option<MistypedCenter> {
     const API: &str = "/v1/cover";
@@ -220,12 +226,10 @@ pub(crate) fn mistyped_center(url: &str) -> Option<MistypedCenter> {
     Some(MistypedCenter { fault, meant })
 }
 
-/// Returns the address at which a process of the same host and port is asked by the other of http and https.
+/// Returns the URL of the same host and port with the other scheme of http and https, without a path.
 pub(crate) fn by_other_scheme(url: &str) -> Option<String> {
-    let AddressParts { is_https, host, port, .. } = AddressParts::parse(url).ok()?;
-    let (open, close) = if host.contains(':') { ("[", "]") } else { ("", "") };
-    let scheme = if is_https { "http" } else { "https" };
-    base_url(&format!("{scheme}://{open}{host}{close}:{port}")).ok()
+    let parts = AddressParts::parse(url).ok()?;
+    Some(AddressParts { is_https: !parts.is_https, path: "", ..parts }.url())
 }
 
 /// Returns host and port of an address. An IPv6 host has no brackets.

@@ -70,16 +70,14 @@ pub struct GlobalOptions {
     pub color: ColorWhen,
 }
 
-/// Returns the arguments with `help COMMAND` replaced by `COMMAND --help`. A command `help` would be listed among those
-/// that do the work.
+/// Returns the arguments with `help COMMAND` replaced by `COMMAND --help`. The command `help` of clap would be
+/// listed beside the commands that do the work.
 pub(crate) fn with_help_option(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = arguments.collect();
-    let is_asked = |arguments: &[OsString]| arguments.get(1).is_some_and(|first| first == "help");
-    if is_asked(&arguments) {
+    let asked = arguments.iter().skip(1).take_while(|argument| *argument == "help").count();
+    if asked > 0 {
+        arguments.drain(1..=asked);
         arguments.push("--help".into());
-    }
-    while is_asked(&arguments) {
-        arguments.remove(1);
     }
     arguments
 }

@@ -124,7 +124,7 @@ impl std::iter::Sum for Coverage {
 /// Prints the percentage for people, `56.4%`.
 impl fmt::Display for Coverage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&format!("{}%", shown_percent(self.percent())))
+        f.pad(&percent_text(self.percent()))
     }
 }
 
@@ -137,6 +137,11 @@ pub(crate) fn shown_percent(percent: f64) -> String {
         "0.0" if percent > 0.0 => "0.1".to_owned(),
         _ => rounded,
     }
+}
+
+/// Returns a percentage as [`shown_percent`] does, with its sign: `56.4%`.
+pub(crate) fn percent_text(percent: f64) -> String {
+    shown_percent(percent) + "%"
 }
 
 /// Digits after the point that a threshold may have. The products in [`Coverage::meets`] then stay
@@ -163,9 +168,16 @@ pub struct ThresholdError {
 }
 
 impl Threshold {
+    /// Returns the exact percentage without zeros at its end and without a sign: `79.95`.
+    pub(crate) fn number(self) -> String {
+        let scaled = u128::from(self.scaled_percent);
+        let decimal = format!("{}.{:0DIGITS$}", scaled / SCALE, scaled % SCALE);
+        decimal.trim_end_matches('0').trim_end_matches('.').to_owned()
+    }
+
     /// Returns the nearest number to the percentage.
     pub(crate) fn percent(self) -> f64 {
-        self.to_string().trim_end_matches('%').parse().unwrap_or_default()
+        self.number().parse().unwrap_or_default()
     }
 
     /// Returns the percentage that a number above 0 and below 1 stands for if it was meant as a share: 80 for 0.8.
@@ -206,9 +218,7 @@ fn scaled_percent(text: &str) -> Option<u64> {
 /// Prints the exact percentage without zeros at its end: `79.95%`.
 impl fmt::Display for Threshold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scaled = u128::from(self.scaled_percent);
-        let decimal = format!("{}.{:0DIGITS$}", scaled / SCALE, scaled % SCALE);
-        f.pad(&format!("{}%", decimal.trim_end_matches('0').trim_end_matches('.')))
+        f.pad(&(self.number() + "%"))
     }
 }
 

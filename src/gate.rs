@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use humantime::format_duration;
 use serde::Serialize;
 
-use crate::coverage::{Coverage, Threshold, shown_percent};
+use crate::coverage::{Coverage, Threshold, percent_text};
 use crate::fleet::row::Row;
 use crate::names::printable;
 use crate::time::{iso, span};
@@ -24,16 +24,16 @@ pub(crate) struct Gate {
     pub(crate) max_drop: Option<Threshold>,
 }
 
-/// The choice of a state before.
+/// The way in which the earlier state was chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum HowBefore {
     /// An option named it.
     Named,
-    /// Its commit is the nearest ancestor in git that is stored.
+    /// The commit is the nearest stored ancestor in git.
     Git,
-    /// Its commit began to be stored before on the same branch.
+    /// The commit is the one that was stored before on the same branch.
     Time,
 }
 
@@ -175,7 +175,7 @@ impl Gate {
         &self,
         row: i64,
         data: &GateData,
-        before: Result<&Before, String>,
+        before: &Result<Before, String>,
     ) -> Option<Verdict> {
         let most = self.max_drop?;
         Some(match before {
@@ -193,28 +193,25 @@ impl Gate {
 
 /// Judges the percentage of statements.
 pub(crate) fn judge_coverage(gate: Requirement, data: &GateData, threshold: Threshold) -> Verdict {
-    let figure = match data.coverage {
-        Some(coverage) => format!("{coverage} ({} of {} statements)", coverage.covered, coverage.total),
-        None => format!("{}%", shown_percent(data.percent)),
+    let (is_met, figure, more) = match data.coverage {
+        Some(coverage) => (
+            coverage.meets(threshold),
+            format!("{coverage} ({} of {} statements)", coverage.covered, coverage.total),
+            format!(", {} more to cover", coverage.missing_for(threshold)),
+        ),
+        None => (data.percent >= threshold.percent(), percent_text(data.percent), String::new()),
     };
-    let is_met = match data.coverage {
-        Some(coverage) => coverage.meets(threshold),
-        None => data.percent >= threshold.percent(),
+    let (result, message) = match is_met {
+        true => (GateResult::Met, format!("{figure}, at least {threshold} required")),
+        false => (GateResult::Unmet, format!("{figure} is below {threshold}{more}")),
     };
-    let message = match (is_met, data.coverage) {
-        (true, _) => format!("{figure}, at least {threshold} required"),
-        (false, Some(coverage)) => {
-            format!("{figure} is below {threshold}, {} more to cover", coverage.missing_for(threshold))
-        }
-        (false, None) => format!("{figure} is below {threshold}"),
-    };
-    let result = if is_met { GateResult::Met } else { GateResult::Unmet };
     Verdict { gate, result, figure: Some(data.percent), threshold: threshold.percent(), message }
 }
 
 /// Returns the change of a total since the state before in percentage points, if verdicts are about one.
 pub(crate) fn delta(verdicts: &[Verdict]) -> Option<f64> {
     let of_drop = verdicts.iter().find(|verdict| verdict.gate == Requirement::MaxDrop)?;
+    // Without a change, -drop would be written as -0.0.
     of_drop.figure.map(|drop| 0.0 - drop)
 }
 
@@ -227,7 +224,7 @@ fn judge_drop(row: i64, data: &GateData, before: &Before, most: Threshold) -> Ve
     };
     let figure = |coverage: Option<Coverage>, percent: f64, row: i64| match coverage {
         Some(it) => format!("{it} ({} of {} statements, row {row}", it.covered, it.total),
-        None => format!("{}% (row {row}", shown_percent(percent)),
+        None => format!("{} (row {row}", percent_text(percent)),
     };
     let how = match before.chosen_by {
         HowBefore::Named => "--against",
@@ -241,8 +238,7 @@ fn judge_drop(row: i64, data: &GateData, before: &Before, most: Threshold) -> Ve
     };
     let now = figure(data.coverage, data.percent, row);
     let then = format!("{}{commit}, {how})", figure(before.coverage(), before.percent, before.id));
-    let (by, most_shown) = (points(drop.abs()), most.to_string());
-    let most_shown = most_shown.trim_end_matches('%');
+    let (by, most_shown) = (points(drop.abs()), most.number());
     let (result, message) = match is_met {
         false => (GateResult::Unmet, format!("{now}) is {by} below {then}, more than {most_shown}")),
         true => {
@@ -289,8 +285,7 @@ fn judge_replicas((answered, listed): (u32, u32), least: u32) -> Verdict {
 /// Returns a warning about a threshold that was probably meant as a share, such as 0.8 for 80 %.
 pub(crate) fn doubt(setting: &str, threshold: Threshold) -> Option<String> {
     threshold.as_share().map(|share| {
-        let meant = share.to_string();
-        let meant = meant.trim_end_matches('%');
+        let meant = share.number();
         format!("{setting} {threshold} is less than one percent; write {meant} for {meant} percent")
     })
 }
@@ -375,11 +370,11 @@ mod tests {
             ),
         ] {
             let gate = Gate { max_drop: Some(most.parse().unwrap()), ..Gate::default() };
-            let verdict = gate.judge_drop(9, &data, Ok(&before)).unwrap();
+            let verdict = gate.judge_drop(9, &data, &Ok(before)).unwrap();
             assert_eq!(format!("{:?}: {}", verdict.result, verdict.message), expected);
         }
         let gate = Gate { max_drop: Some("1".parse().unwrap()), ..Gate::default() };
-        let verdict = gate.judge_drop(9, &data(1, 2), Err("nothing was stored before".to_owned())).unwrap();
+        let verdict = gate.judge_drop(9, &data(1, 2), &Err("nothing was stored before".to_owned())).unwrap();
         assert_eq!((verdict.result, verdict.figure), (GateResult::NotApplied, None));
         assert_eq!(verdict.message, "nothing was stored before, gate not applied (--max-drop)");
     }

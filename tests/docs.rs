@@ -161,9 +161,10 @@ fn sample_with(marks: &[&str]) -> String {
     SAMPLE_CONFIG
         .lines()
         .skip_while(|line| !line.is_empty())
-        .map(|line| marks.iter().find_map(|mark| line.strip_prefix(mark)).filter(|rest| is_setting(rest)))
-        .zip(SAMPLE_CONFIG.lines().skip_while(|line| !line.is_empty()))
-        .flat_map(|(without_mark, line)| [without_mark.unwrap_or(line), "\n"])
+        .flat_map(|line| {
+            let without_mark = marks.iter().find_map(|mark| line.strip_prefix(mark));
+            [without_mark.filter(|rest| is_setting(rest)).unwrap_or(line), "\n"]
+        })
         .collect()
 }
 

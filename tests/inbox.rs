@@ -92,7 +92,7 @@ fn a_snapshot_counts_once_however_often_it_is_left() {
     for memory in ["", "DELETE FROM snapshot"] {
         world.execute(memory);
         fs::write(folder.join("again.snapshot"), &kept).unwrap();
-        // The code is that of the address, which does not answer any more.
+        // The exit code is 3 because the address does not answer any more.
         assert_eq!(results(&world.pull_inbox(3)), ["known"]);
         assert_eq!(world.echo_counts(), counts);
         assert!(snapshots(&folder).is_empty());

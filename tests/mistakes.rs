@@ -1,15 +1,13 @@
 //! Mistakes that people make: each with the command as it is typed, its exit code, and all that is said on stderr: the
 //! fault, its cause and the next step.
 
-use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
-use std::os::unix::fs::symlink;
-use std::process::Command;
 use std::thread;
 
 use regex::Regex;
 
+use crate::examples::shell;
 use crate::harness::git_server::GitServer;
 use crate::harness::source::Source;
 use crate::harness::users::can_change_user;
@@ -27,9 +25,6 @@ struct Stage {
 
 impl Stage {
     fn new(world: World) -> Self {
-        let binaries = world.home().join("bin");
-        fs::create_dir(&binaries).unwrap();
-        symlink(env!("CARGO_BIN_EXE_goc-watchdog"), binaries.join("goc-watchdog")).unwrap();
         let center = world.center.url().replace("http://", "");
         let home = world.home().canonicalize().unwrap().display().to_string();
         Self { world, names: vec![(center, "CENTER"), (home, "HOME")] }
@@ -41,12 +36,9 @@ impl Stage {
 
     /// Runs a line in a shell, in which each name is a variable. A pipe fails if a program in it fails.
     fn run(&self, line: &str) -> Output {
-        let mut shell = Command::new("bash");
-        self.world.set_environment(&mut shell);
-        let path = std::env::var("PATH").unwrap_or_default();
-        shell.env("PATH", format!("{}:{path}", self.world.home().join("bin").display()));
+        let mut shell = shell(&self.world, &["bash", "-o", "pipefail", "-c", line]);
         shell.envs(self.names.iter().map(|(text, name)| (name, text)));
-        let Output { code, stdout, stderr } = output_of(shell.args(["-o", "pipefail", "-c", line]));
+        let Output { code, stdout, stderr } = output_of(&mut shell);
         let times = Regex::new(r"([0-9-]{10} )?\d\d:\d\d UTC").unwrap();
         let took = Regex::new(r"\d+ ms").unwrap();
         let stderr = self.names.iter().fold(stderr, |said, (text, name)| said.replace(text, name));

@@ -87,7 +87,7 @@ fn commands_of_all_pages_work_when_they_are_pasted_one_after_the_other() {
             .replace("53700", &port)
             .replace("./echoserver &", &format!("./echoserver -addr 127.0.0.1:0 2>{} &", log.display()));
         if block.contains("./echoserver &") {
-            // A person reads what the service says, which takes longer than its start.
+            // A person pastes the next command only after the service said that it listens.
             writeln!(commands, "grep -qm1 'agent: listening' <(tail -F -n +1 {} 2>&-)", log.display())
                 .unwrap();
         }

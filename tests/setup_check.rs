@@ -27,7 +27,7 @@ fn assert_found(output: &Output, check: &str, start: &str) {
     assert!(is_so, "{check}: expected {start:?}, found {found:?} in\n{}", output.stdout);
 }
 
-/// Returns the checks of a finding in JSON with their levels.
+/// Returns the check and the level of each finding in JSON.
 fn levels(output: &Output) -> Vec<String> {
     let findings = output.json().remove(0);
     let word = |finding: &Value, key: &str| finding[key].as_str().unwrap().to_owned();
@@ -84,7 +84,7 @@ fn a_good_set_up_has_a_line_for_each_part_and_stays_as_it_is() {
     ] {
         assert_found(&output, check, &start);
     }
-    // The disk of the machine that tests may be full.
+    // The disk of this machine may be full, so the level of this line is not compared.
     assert_eq!(found(&output, "free space").len(), 1);
     assert_eq!((output.code, output.stdout.lines().count()), (0, 12), "{}", output.stderr);
 }

@@ -27,16 +27,22 @@ fn open_terminal(columns: u16) -> (OwnedFd, File) {
     (terminal, other_end)
 }
 
+/// Returns all that is printed at a terminal until its other end is closed.
+fn all_printed_at(terminal: OwnedFd) -> String {
+    let mut output = Vec::new();
+    // A terminal whose other end was closed answers with an error after its last bytes.
+    let _ = File::from(terminal).read_to_end(&mut output);
+    String::from_utf8(output).unwrap()
+}
+
 /// Runs the binary with its stderr at a terminal of this width, and returns its code and all that is printed there.
 fn run_with_progress_at(world: &World, columns: u16, arguments: &[&str]) -> (Option<i32>, String) {
     let (terminal, other_end) = open_terminal(columns);
     let mut command = world.command(arguments);
     let mut child = command.env("TERM", "xterm").stdout(Stdio::null()).stderr(other_end).spawn().unwrap();
     drop(command); // it holds the other end, which has to be closed for the output to end
-    let mut output = Vec::new();
-    // A terminal whose other end was closed answers with an error after its last bytes.
-    let _ = File::from(terminal).read_to_end(&mut output);
-    (child.wait().unwrap().code(), String::from_utf8(output).unwrap())
+    let output = all_printed_at(terminal);
+    (child.wait().unwrap().code(), output)
 }
 
 /// Returns the lines that were drawn on a terminal one after the other, without its control sequences.
@@ -51,14 +57,12 @@ pub(crate) fn run_at(world: &World, columns: u16, arguments: &[&str]) -> (Option
     let mut command = world.command(arguments);
     let mut child = command.env("NO_COLOR", "1").stdout(other_end).stderr(Stdio::piped()).spawn().unwrap();
     drop(command); // it holds the other end, which has to be closed for the output to end
-    let mut output = Vec::new();
-    // A terminal whose other end was closed answers with an error after its last bytes.
-    let _ = File::from(terminal).read_to_end(&mut output);
+    let output = all_printed_at(terminal);
     let mut errors = String::new();
     child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
     let code = child.wait().unwrap().code();
     assert!(!output.is_empty(), "{arguments:?}: {errors}");
-    (code, String::from_utf8(output).unwrap().replace("\r\n", "\n"))
+    (code, output.replace("\r\n", "\n"))
 }
 
 /// Fails unless each line fits the terminal, or is one word alone.

@@ -1,4 +1,4 @@
-//! The state before, with which `--max-drop` compares a total.
+//! The earlier state with which `--max-drop` compares a total.
 
 use anyhow::{Result, bail};
 
@@ -8,8 +8,8 @@ use crate::gate::HowBefore;
 use crate::names::in_message;
 use crate::source::{Compared, SourceReader, row_to_compare};
 
-/// Finds the row with whose total that of a row is compared: the one that `--against` names, else the newest of the
-/// commit before. `Err` in the result tells in words why there is none.
+/// Finds the row to compare with: the row that `--against` names, or else the newest row of the commit before. The inner
+/// `Err` is the reason, in words, why there is none.
 pub(crate) fn row_before<'r>(
     against: Option<&str>,
     row: &Row,

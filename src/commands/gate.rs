@@ -14,7 +14,7 @@ use crate::report::gate::ChangesGate;
 /// The requirements of a gate. The exit code is 5 if one is not met.
 #[derive(Args, Debug)]
 pub(crate) struct GateArgs {
-    /// Fail if the percentage is lower: of all statements, or in a report of changes of the changed lines. The exact
+    /// Fail if the percentage of all statements is lower, or that of the changed lines in a report of changes. The exact
     /// value counts, not the rounded one.
     #[arg(long, value_name = "PERCENT")]
     fail_under: Option<Threshold>,
@@ -27,8 +27,8 @@ pub(crate) struct GateArgs {
     #[arg(long, value_name = "N")]
     min_replicas: Option<u32>,
 
-    /// Fail if the percentage of all statements is more than so many points lower than before: at the commit before on
-    /// the branch, or at the row or service of --against.
+    /// Fail if the percentage of all statements is more than POINTS percentage points below that of the commit before on
+    /// the branch, or below that of the row or service of --against.
     #[arg(long, value_name = "POINTS", value_parser = parse_points)]
     max_drop: Option<Threshold>,
 }
@@ -62,7 +62,7 @@ pub(crate) struct ChangesGateArgs {
     #[arg(long, value_name = "N")]
     fail_missed: Option<u64>,
 
-    /// Apply --fail-under and --fail-missed only to at least so many changed lines that count.
+    /// Apply --fail-under and --fail-missed only if at least N changed lines count.
     #[arg(long, value_name = "N")]
     min_changed: Option<u64>,
 
@@ -109,14 +109,8 @@ impl ChangesGateArgs {
 }
 
 /// Prints the verdicts about a service: the requirements that are not met with the commands that show more, those that
-/// were not applied, comparisons with the state before, and at a terminal or with `--verbose` all others. Tells whether
-/// none is unmet.
-pub(crate) fn tell_verdicts(
-    verdicts: &[Verdict],
-    name: &str,
-    before: Option<&Before>,
-    context: &Context,
-) -> bool {
+/// were not applied, comparisons with the state before, and at a terminal or with `--verbose` all others.
+pub(crate) fn tell_verdicts(verdicts: &[Verdict], name: &str, before: Option<&Before>, context: &Context) {
     let (mut told, mut looks) = (Vec::new(), Vec::new());
     for Verdict { gate, result, message, .. } in verdicts {
         if told.contains(&message) {
@@ -142,7 +136,6 @@ pub(crate) fn tell_verdicts(
     for look in looks {
         commands::fail(format_args!("see {look}"));
     }
-    !verdicts.iter().any(Verdict::is_unmet)
 }
 
 /// Returns the command that shows more about a requirement.

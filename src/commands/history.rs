@@ -12,7 +12,7 @@ use crate::collect::fleet::stored_fleet;
 use crate::commands::narrow::NarrowArgs;
 use crate::commands::table::Column;
 use crate::commands::{Context, show};
-use crate::coverage::{ChangedLines, shown_percent};
+use crate::coverage::{ChangedLines, percent_text, shown_percent};
 use crate::exit::ExitCode;
 use crate::fleet::pick::{is_same_app, pick_app};
 use crate::fleet::row::{Row, RowFilter};
@@ -140,9 +140,11 @@ impl HistoryLine<'_> {
 
     /// Returns the change since the row before of the same commit.
     fn change(&self) -> String {
+        if self.begins_commit() {
+            return "new commit".to_owned();
+        }
         let facts = |row: &Row| row.stats.as_ref().map(|stats| stats.coverage);
         match (facts(self.row), self.before_of_commit.and_then(facts)) {
-            _ if self.begins_commit() => "new commit".to_owned(),
             (Some(now), Some(before)) => now.since(before).to_string(),
             _ => self.delta(self.before_of_commit).map(|delta| format!("{delta:+.1}")).unwrap_or_default(),
         }
@@ -168,7 +170,7 @@ fn print(lines: &[HistoryLine<'_>], context: &Context) -> Result<()> {
             show::cell(&line.row.key.commit),
             show::cell(&line.row.branch),
             show::cell(&replicas.unwrap_or_default()),
-            show::cell(&format!("{}%", shown_percent(line.row.cover_total))),
+            show::cell(&percent_text(line.row.cover_total)),
             show::cell(&line.change()),
             show::cell(&line.diff.as_ref().map(show::changed_lines).unwrap_or_default()),
         ]
@@ -182,20 +184,22 @@ fn print(lines: &[HistoryLine<'_>], context: &Context) -> Result<()> {
     Ok(())
 }
 
-/// Returns totals as bars between the smallest and the largest of them, the newest ones that fit the width. A mark
-/// stands before the first total of a commit, which `true` tells.
+/// Returns totals as bars between the smallest and the largest of them, the newest ones that fit the width. The flag
+/// of a point tells that a commit begins with it; a mark stands before it.
 fn sparkline(points: &[(f64, bool)], width: usize) -> String {
     const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     const MARK: char = '│';
     const LABELS: usize = "lowest 100.0%  highest 100.0%".len();
-    let mut room = width.saturating_sub(LABELS).max(1);
-    let cells = |(_, begins): &&(f64, bool)| 1 + usize::from(*begins);
-    let fitting = points.iter().rev().take_while(|point| {
-        let fits = cells(point) <= room;
-        room = room.saturating_sub(cells(point));
-        fits
-    });
-    let shown = &points[points.len() - fitting.count().max(1)..];
+    let room = width.saturating_sub(LABELS).max(1);
+    let cells = |(_, begins): &(f64, bool)| 1 + usize::from(*begins);
+    let (mut shown, mut needed) = (points, points.iter().map(cells).sum::<usize>());
+    while needed > room
+        && let [oldest, newer @ ..] = shown
+        && !newer.is_empty()
+    {
+        needed -= cells(oldest);
+        shown = newer;
+    }
     let totals = || shown.iter().map(|(total, _)| *total);
     let lowest = totals().fold(f64::INFINITY, f64::min);
     let highest = totals().fold(f64::NEG_INFINITY, f64::max);

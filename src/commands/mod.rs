@@ -119,12 +119,14 @@ impl Context {
         })
     }
 
-    /// Fails if somebody typed the URL of a center with a usual mistake. Such a URL in the configuration is a center that
-    /// does not answer, so that the others are asked.
+    /// Fails if an option or the environment has a common mistake in the URL of a center. A center of the configuration
+    /// with such a mistake only counts as one that does not answer, so that the others are asked.
     pub(crate) fn check_centers(&self) -> anyhow::Result<()> {
-        let is_typed = self.named_centers != self.config.centers;
+        if self.named_centers == self.config.centers {
+            return Ok(());
+        }
         let mistake = |center: &String| Some((shown_url(center), mistyped_center(center)?));
-        if let Some((center, mistyped)) = self.centers.iter().find_map(mistake).filter(|_| is_typed) {
+        if let Some((center, mistyped)) = self.centers.iter().find_map(mistake) {
             bail!(EarlyEnd::Refused(format!("center \"{center}\": {mistyped}")));
         }
         Ok(())

@@ -22,7 +22,7 @@ const BLOCK: usize = 512;
 /// Indent of the cells below a name that has a line of its own.
 const INDENT: usize = 4;
 
-/// Least width of a wrapped text, as long as a name beside it may still get a line of its own.
+/// Least width of a wrapped text. If a name beside it leaves less room, the name gets a line of its own.
 const PROSE: usize = 24;
 
 /// Least width of a shortened app.
@@ -49,7 +49,7 @@ enum Fit {
     Above,
     /// The column is left out where the whole name has a line of its own.
     Part,
-    /// The column is a `Part`, and before it is left out, the middle of its long texts is.
+    /// The middle of long texts is left out first; after that the column gives way like a `Part`.
     ShortenedPart,
     /// The column has the name that the parts make. It is shown only on a line of its own.
     WholeName,

@@ -18,7 +18,7 @@ use crate::exit::{EarlyEnd, ExitCode};
 use crate::fleet::pick::{Picked, pick};
 use crate::fleet::row::{Row, RowFilter};
 use crate::fleet::services::Fleet;
-use crate::gate::{Before, GateData, delta};
+use crate::gate::{Before, GateData, Verdict, delta};
 use crate::io::signals::Signals;
 use crate::io::store::Store;
 use crate::names::in_message;
@@ -85,7 +85,7 @@ pub(crate) fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
     let before = match gate.max_drop {
         Some(_) => {
             let before = state_before(args, &row, &store, &fleet, context)?;
-            verdicts.extend(gate.judge_drop(row.id.0, &data, before.as_ref().map_err(Clone::clone)));
+            verdicts.extend(gate.judge_drop(row.id.0, &data, &before));
             before.ok()
         }
         None => None,
@@ -108,8 +108,9 @@ pub(crate) fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
         }
     }
     args.gate.tell_doubts();
-    let is_met = tell_verdicts(&verdicts, &name, before.as_ref(), context);
-    Ok(if is_met { ExitCode::Done } else { ExitCode::BelowThreshold })
+    tell_verdicts(&verdicts, &name, before.as_ref(), context);
+    let is_unmet = verdicts.iter().any(Verdict::is_unmet);
+    Ok(if is_unmet { ExitCode::BelowThreshold } else { ExitCode::Done })
 }
 
 /// Returns the state with which `--max-drop` compares; `Err` in the result tells in words why there is none.

@@ -82,7 +82,7 @@ impl TargetSource {
         Self { input, ..self }
     }
 
-    /// Returns the file of a source that was given without a name, and has its path for one.
+    /// Returns the file of a source that was given without a name, so that its path is the name.
     pub(crate) fn unnamed_file(&self) -> Option<&Path> {
         match &self.input {
             SourceInput::File(path) if path.as_os_str() == &*self.name => Some(path),

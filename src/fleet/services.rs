@@ -86,6 +86,11 @@ impl Fleet {
             || self.sources.iter().any(is_bad)
     }
 
+    /// Tells whether a center that was asked has answered.
+    pub(crate) fn has_answered(&self, center: &str) -> bool {
+        self.silent.iter().all(|silent| silent.url != center)
+    }
+
     /// Returns the changes that forget names which nobody lists and whose key was never pulled.
     #[must_use]
     pub(crate) fn forget_never_pulled(&self) -> Vec<Change> {

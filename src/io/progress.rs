@@ -22,7 +22,7 @@ pub(crate) struct StageProgress {
 }
 
 impl StageProgress {
-    /// Shows nothing yet; nothing ever unless `visible`.
+    /// Begins without a line. Nothing is ever shown unless `visible`.
     #[must_use]
     pub(crate) fn new(visible: bool) -> Self {
         Self { visible, line: Mutex::new(None) }

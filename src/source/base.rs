@@ -87,8 +87,8 @@ fn conclude_default(
     }
 }
 
-/// Returns the revision that a person means. HEAD is the commit of the service: that of a bare clone is a branch as it
-/// was when the clone was made.
+/// Returns the revision that a person means. HEAD means the commit of the service, because the HEAD of a bare clone is a
+/// branch at the time of cloning.
 fn of_service(revision: &str, commit: &ObjectId) -> String {
     match revision.strip_prefix("HEAD") {
         Some(rest) if rest.is_empty() || rest.starts_with(['~', '^']) => format!("{commit}{rest}"),
@@ -165,28 +165,33 @@ fn before_on_branch(
 /// Returns the nearest ancestor of which something is stored.
 fn previous_commit(at: &RepositoryCommit, rows: &[Row]) -> Result<Option<ChosenBase>> {
     let RepositoryCommit { repository, commit, .. } = at;
-    let find = |hash: &str| repository.commit(hash).ok();
-    let is_ancestor =
-        |older: &ObjectId, newer: &ObjectId| Ok(repository.merge_base(older, newer)?.as_ref() == Some(older));
-    let nearest = nearest_ancestor(commit, rows, find, is_ancestor)?;
+    let stored = newest_of_commits(rows.iter())
+        .filter_map(|row| Some((repository.commit(&row.key.commit).ok()?, row)));
+    let is_ancestor = |older: &ObjectId, newer: &ObjectId| Ok(repository.is_ancestor(older, newer)?);
+    let nearest = nearest_ancestor(commit, stored, is_ancestor)?;
     Ok(nearest.map(|(commit, row)| {
         let how = format!("the previous commit with data (row {}, {})", row.id.0, minute(row.created_at));
         (commit, how)
     }))
 }
 
-/// Returns the nearest stored ancestor of a commit with its newest row, whenever that was written; rows of other
-/// branches, and of commits that are gone, are passed over.
+/// Returns the newest row of each commit, the newest first; `rows` have the newest last.
+pub(super) fn newest_of_commits<'r>(
+    rows: impl DoubleEndedIterator<Item = &'r Row>,
+) -> impl Iterator<Item = &'r Row> {
+    let mut seen = HashSet::new();
+    rows.rev().filter(move |row| seen.insert(row.key.commit.as_str()))
+}
+
+/// Returns the nearest of the stored commits that are ancestors of a commit, with its row. Commits of other branches are
+/// passed over.
 pub(super) fn nearest_ancestor<'r>(
     commit: &ObjectId,
-    rows: &'r [Row],
-    find: impl Fn(&str) -> Option<ObjectId>,
+    stored: impl IntoIterator<Item = (ObjectId, &'r Row)>,
     is_ancestor: impl Fn(&ObjectId, &ObjectId) -> Result<bool>,
 ) -> Result<Option<(ObjectId, &'r Row)>> {
-    let mut seen = HashSet::new();
     let mut nearest: Option<(ObjectId, &Row)> = None;
-    for row in rows.iter().rev().filter(|row| seen.insert(row.key.commit.as_str())) {
-        let Some(other) = find(&row.key.commit) else { continue };
+    for (other, row) in stored {
         if other == *commit || !is_ancestor(&other, commit)? {
             continue;
         }
@@ -304,7 +309,8 @@ mod tests {
         let find = |hash: &str| ObjectId::parse(hash).filter(|id| digit(id) != '9');
         let rows: Vec<Row> =
             (1..).zip(stored).map(|(number, commit)| row(number, "app", id(*commit).as_str())).collect();
-        let base = nearest_ancestor(&id('d'), &rows, find, is_ancestor).unwrap();
+        let stored = newest_of_commits(rows.iter()).filter_map(|row| Some((find(&row.key.commit)?, row)));
+        let base = nearest_ancestor(&id('d'), stored, is_ancestor).unwrap();
         base.map(|(commit, row)| format!("{} row {}", digit(&commit), row.id.0))
     }
 

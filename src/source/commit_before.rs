@@ -5,11 +5,11 @@ use std::collections::HashSet;
 use anyhow::Result;
 
 use super::SourceReader;
-use super::base::nearest_ancestor;
+use super::base::{nearest_ancestor, newest_of_commits};
 use crate::fleet::pick::{is_same_app, is_same_commit};
 use crate::fleet::row::Row;
 use crate::gate::HowBefore;
-use crate::io::git::{ObjectId, Repository};
+use crate::io::git::{GitError, ObjectId, Repository};
 use crate::names::in_message;
 use crate::notice::Notice;
 
@@ -19,8 +19,8 @@ const ASKED_COMMITS: usize = 100;
 impl SourceReader<'_> {
     /// Returns the newest row of the commit before that of a row; `rows` are all rows, the newest last.
     ///
-    /// The commit before is the nearest ancestor in git, as far as the local clone has both commits. Of the other
-    /// commits, the one of the same branch that began to be stored last before this one is taken. Nothing is fetched.
+    /// The nearest ancestor in git is taken if the local clone has both commits. Otherwise the commit of the same branch
+    /// is taken whose first row is the last one before the first row of this commit. Nothing is fetched.
     pub(crate) fn commit_before<'r>(&self, row: &Row, rows: &'r [Row]) -> Option<(&'r Row, HowBefore)> {
         let others = rows.iter().filter(|other| is_same_app(&other.key, &row.key));
         let own = row.key.commit.as_str();
@@ -46,13 +46,16 @@ impl SourceReader<'_> {
 
     fn judged_by_git(&self, row: &Row, others: &[&Row]) -> Result<JudgedByGit> {
         let repository = self.opened(&self.settings.workdir.repository(self.app)?)?;
-        let Ok(own) = repository.commit(&row.key.commit) else {
-            self.warn(format!(
-                "the clone lacks commit {}, so the commit that was stored before it is taken; a report of changes \
-                 (--format diff) fetches it",
-                in_message(&row.key.commit)
-            ));
-            return Ok(JudgedByGit::default());
+        let own = match repository.commit(&row.key.commit) {
+            Err(GitError::NoCommit { .. }) => {
+                self.warn(format!(
+                    "the clone lacks commit {}, so the commit that was stored before it is taken; a report of \
+                     changes (--format diff) fetches it",
+                    in_message(&row.key.commit)
+                ));
+                return Ok(JudgedByGit::default());
+            }
+            found => found?,
         };
         judged_by_git(&own, others, &repository)
     }
@@ -72,26 +75,16 @@ fn judged_by_git(own: &ObjectId, others: &[&Row], repository: &Repository) -> Re
     let mut judged = JudgedByGit::default();
     // The history of a shallow clone ends too early to exclude a commit.
     let excludes = !repository.is_shallow()?;
-    for row in newest_of_commits(others).take(ASKED_COMMITS) {
+    for row in newest_of_commits(others.iter().copied()).take(ASKED_COMMITS) {
         let Ok(commit) = repository.commit(&row.key.commit) else { continue };
         if commit == *own || excludes {
             judged.excluded.push(row.key.commit.clone());
         }
         known.push((commit, row));
     }
-    let rows: Vec<Row> = known.iter().rev().map(|(_, row)| (*row).clone()).collect();
-    let find =
-        |hash: &str| known.iter().find(|(_, row)| row.key.commit == hash).map(|(commit, _)| commit.clone());
-    let is_ancestor =
-        |older: &ObjectId, newer: &ObjectId| Ok(repository.merge_base(older, newer)?.as_ref() == Some(older));
-    judged.nearest = nearest_ancestor(own, &rows, find, is_ancestor)?.map(|(_, row)| row.key.commit.clone());
+    let is_ancestor = |older: &ObjectId, newer: &ObjectId| Ok(repository.is_ancestor(older, newer)?);
+    judged.nearest = nearest_ancestor(own, known, is_ancestor)?.map(|(_, row)| row.key.commit.clone());
     Ok(judged)
-}
-
-/// Returns the newest row of each commit, the newest first.
-fn newest_of_commits<'r>(rows: &[&'r Row]) -> impl Iterator<Item = &'r Row> {
-    let mut seen = HashSet::new();
-    rows.iter().rev().copied().filter(move |row| seen.insert(row.key.commit.as_str()))
 }
 
 /// Returns the commit on the row's branch that began to be stored last before that of the row; `others` are the rows of

@@ -1,4 +1,4 @@
-//! The requests of a list: the centers and sources of targets that are asked, and what is said of them.
+//! The requests of a list to centers and sources of targets, and the messages about them.
 
 use std::collections::BTreeMap;
 
@@ -142,7 +142,7 @@ fn named_centers(centers: &[String]) -> Result<()> {
 fn centers_up(fleet: &Fleet, asked: &[String]) -> BTreeMap<String, bool> {
     let mut centers = BTreeMap::new();
     for url in asked {
-        let is_up = fleet.silent.iter().all(|silent| silent.url != *url);
+        let is_up = fleet.has_answered(url);
         // URLs that differ only in credentials are one center here.
         *centers.entry(metrics::without_credentials(url)).or_insert(true) &= is_up;
     }

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::commands::targets::unlisted;
 use crate::commands::{Context, show};
-use crate::coverage::shown_percent;
+use crate::coverage::percent_text;
 use crate::fleet::build_group::{BuildGroup, BuildGroupStatus};
 use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::pending::PendingAdoption;
@@ -179,7 +179,7 @@ impl ExplainedService<'_> {
         if let Some(row) = &self.row {
             let replicas = self.entry.replicas_now(row);
             let replicas = replicas.map(|(answered, listed)| format!(", {answered} of {listed} replicas"));
-            field("total", &format!("{}%{}", shown_percent(row.cover_total), replicas.unwrap_or_default()))?;
+            field("total", &(percent_text(row.cover_total) + &replicas.unwrap_or_default()))?;
             let stored = show::moment(row.created_at, now);
             field("stored", &format!("{stored}, id {}, {}", row.id.0, row.cov_file_path))?;
         }

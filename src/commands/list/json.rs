@@ -65,7 +65,8 @@ pub(super) fn address_object(
     further
 }
 
-/// Returns the state that JSON has had since the first release: data that is overdue is a field of its own there.
+/// Returns the state that JSON has had since the first release, which knows no overdue data: the field `overdue` tells
+/// it.
 fn released_state(state: ServiceState) -> ServiceState {
     match state {
         ServiceState::Overdue => ServiceState::Ok,

@@ -64,11 +64,11 @@ pub(super) fn read<'a>(
 }
 
 fn asked_names(args: &ListArgs, fleet: &Fleet) -> Result<AskedNames> {
-    let everything = args.query("");
     if !args.services.is_empty() {
         let names = args.services.iter().map(|service| pick_names(&args.query(service), &fleet.entries));
         return Ok(Some(names.collect::<Result<_, _>>()?));
     }
+    let everything = args.query("");
     if everything.is_everything() {
         return Ok(None);
     }
@@ -78,8 +78,8 @@ fn asked_names(args: &ListArgs, fleet: &Fleet) -> Result<AskedNames> {
     Ok(Some(vec![admitted.map(|(_, member)| member.id).collect()]))
 }
 
-/// Returns the names whose offline commits stay in the table: those of an argument of which nothing runs. A file of
-/// metrics keeps none, or it would get many series on the day on which a service ends.
+/// Returns the names whose offline commits stay in the table: all names that an argument means, if none of them runs.
+/// Metrics keep none, because otherwise the end of a service would add many series.
 fn kept_names(asked: AskedNames, lines: &[ServiceLine<'_>], format: ListFormat) -> BTreeSet<ServiceId> {
     if format != ListFormat::Text {
         return BTreeSet::new();

@@ -189,7 +189,7 @@ fn center_up(centers: &BTreeMap<String, bool>) -> Gauge<'_> {
     }
 }
 
-/// Writes the same for a terminal, with control characters escaped. The format itself has no escapes for them, and two
+/// Writes the metrics for a terminal, with control characters escaped. The format itself has no escapes for them, and two
 /// names may differ only in them, so a file gets them unchanged.
 fn show(lines: &[ServiceLine<'_>], up: &Up, context: &Context, out: &mut dyn Write) -> io::Result<()> {
     each(lines, up, context, |gauge| {

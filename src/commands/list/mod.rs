@@ -34,8 +34,8 @@ use order::SortKey;
 
 /// List the services with their coverage, their state and the age of their data.
 ///
-/// Services that fail stand first, then those that run. The table and the metrics leave out earlier commits: those that
-/// are offline, but for the newest one with data of each environment, region, app and branch. A line below the table
+/// Services that fail stand first, then those that run. The table and the metrics leave out earlier commits: all that
+/// are offline, except the newest one with data of each environment, region, app and branch. A line below the table
 /// counts them. The number of replicas that `prune` found suspect or dead follows the state.
 ///
 /// The exit code is 3 if a center does not answer or a source of targets gives no list. If no center has a valid URL,

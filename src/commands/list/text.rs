@@ -6,7 +6,7 @@ use comfy_table::Color;
 
 use crate::commands::table::{Column, without_middle};
 use crate::commands::{Context, show};
-use crate::coverage::shown_percent;
+use crate::coverage::percent_text;
 use crate::fleet::earlier_commits::EarlierCommits;
 use crate::fleet::service_state::{ServiceLine, ServiceState};
 use crate::names::in_message;
@@ -41,12 +41,12 @@ pub(super) fn write(
     let now = context.now();
     let cells = |line: &ServiceLine<'_>| {
         let ServiceLine { entry, member, stored, state, health: _ } = line;
-        let next = match line.next_pull(context.config.pull.waits(), context.now()) {
+        let next = match line.next_pull(context.config.pull.waits(), now) {
             Some(at) if at <= now => "now".to_owned(),
             Some(at) => format!("in {}", show::span(at - now)),
             None => String::new(),
         };
-        let total = stored.map(|stored| format!("{}%", shown_percent(stored.cover_total)));
+        let total = stored.map(|stored| percent_text(stored.cover_total));
         [
             show::cell(&member.name),
             show::cell(&entry.key.env),

@@ -132,12 +132,9 @@ pub struct PruneArgs {
 /// Reads a number of days.
 fn parse_days(text: &str) -> Result<u32, String> {
     const MOST: u32 = 36_500;
-    let days = text.parse().ok().filter(|days| *days <= MOST);
-    days.ok_or_else(|| {
-        let number = text.trim_end_matches(|c: char| !c.is_ascii_digit());
-        let meant =
-            number.parse().ok().filter(|days: &u32| *days <= MOST && text.trim_start_matches(number) == "d");
-        let example = meant.unwrap_or(30);
+    let in_range = |number: &str| number.parse().ok().filter(|days: &u32| *days <= MOST);
+    in_range(text).ok_or_else(|| {
+        let example = text.strip_suffix('d').and_then(in_range).unwrap_or(30);
         format!("expected a number of days from 0 to {MOST}, such as {example}")
     })
 }

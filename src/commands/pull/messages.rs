@@ -80,7 +80,7 @@ pub(super) fn tell_silence(fleet: &Fleet, can_go_on: bool, context: &Context) ->
     Ok(())
 }
 
-/// How often names that are new are told.
+/// The number of times that a message names new names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ToldNames {
     /// The run stores them, so that the next one does not tell them again.
@@ -98,7 +98,7 @@ impl ToldNames {
     }
 }
 
-/// Prints the new names that fit no pattern, those without a commit, and those of services that an inbox had before.
+/// Prints the new names that fit no pattern, those without a commit, and those that only an inbox had before.
 pub(super) fn tell_new_names(fleet: &Fleet, told: ToldNames, context: &Context) {
     let once = told.suffix();
     if let Some((names, are_several)) = shown_few(&fleet.new_unparsed) {

@@ -42,7 +42,7 @@ struct LeftFiles {
     set_aside: usize,
     /// Files that the next run tries again.
     waiting: usize,
-    /// Some of them brought new counts.
+    /// At least one file brought new counts.
     has_moved: bool,
 }
 
@@ -71,10 +71,10 @@ impl std::fmt::Display for LeftFiles {
     }
 }
 
-/// Files of the inboxes by the service that they are of.
+/// The files of the inboxes, grouped by service.
 struct LeftByService<'a> {
     of_keys: HashMap<KeyId, LeftFiles>,
-    /// Files of names that have no key, because nothing of them was taken in.
+    /// Files of services without a key: no file of such a service was taken in.
     of_names: BTreeMap<&'a str, LeftFiles>,
 }
 

@@ -49,7 +49,7 @@ impl ReportRun<'_> {
         let before = self.state_before(finished, subject, stored)?;
         let (replicas, percent) = (report.head.replicas, whole.percent());
         let data = GateData { coverage: Some(*whole), percent, last_pull, replicas };
-        verdicts.extend(gate.judge_drop(subject.row.id.0, &data, before.as_ref().map_err(Clone::clone)));
+        verdicts.extend(gate.judge_drop(subject.row.id.0, &data, &before));
         Ok(Judgement { verdicts, before: before.ok() })
     }
 

@@ -158,8 +158,7 @@ impl ReportArgs {
 
     /// Tells whether an option sets the base of the changes, or requires something of them.
     fn asks_about_changes(&self) -> bool {
-        let names_base = self.base.is_some() || self.diff_file.is_some() || self.against.is_some();
-        names_base || self.changes_gate.is_given()
+        self.against.is_some() || self.needs_changes()
     }
 
     /// Tells whether an option has no effect without changes. The state before of a total needs none.

@@ -18,6 +18,7 @@ use crate::filter::Filter;
 use crate::fleet::ids::RowId;
 use crate::fleet::row::{Row, RowFilter};
 use crate::fleet::services::Fleet;
+use crate::gate::Verdict;
 use crate::io::signals::Signals;
 use crate::io::store::Store;
 use crate::io::workdir::{ReadersLock, report_path};
@@ -78,8 +79,9 @@ pub(super) fn report(
     let judged = run.judge(&finished, &subject, (&fleet.entries, &rows))?;
     finished.set_judgement(&judged);
     run.keep_and_write(&finished, &subject)?;
-    let is_met = tell_verdicts(&judged.verdicts, &subject.name(), judged.before.as_ref(), context);
-    Ok(if is_met { code } else { code.or(ExitCode::BelowThreshold) })
+    tell_verdicts(&judged.verdicts, &subject.name(), judged.before.as_ref(), context);
+    let is_unmet = judged.verdicts.iter().any(Verdict::is_unmet);
+    Ok(if is_unmet { code.or(ExitCode::BelowThreshold) } else { code })
 }
 
 /// Reads the services and all rows of the database, and prints those that could not be read.

@@ -326,8 +326,8 @@ impl<R: Read> Scanner<'_, R> {
     }
 }
 
-/// Returns the number of bytes of a text before its end, an escape or a control character. The data has none of them for
-/// hundreds of kilobytes, so its bytes are looked at several at a time.
+/// Returns the number of bytes before the first quote, backslash or control character. Profiles have none of these for
+/// hundreds of kilobytes, so 32 bytes are tested together.
 fn plain_bytes(bytes: &[u8]) -> usize {
     let is_plain = |byte: u8| byte != b'"' && byte != b'\\' && byte >= b' ';
     let (together, _) = bytes.as_chunks::<32>();

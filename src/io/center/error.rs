@@ -31,13 +31,13 @@ pub(crate) enum HttpError {
     /// No connection.
     #[error("no connection: {0}")]
     Unreachable(String),
-    /// The server was asked by the wrong one of http and https.
+    /// The server speaks https and was asked by http, or the reverse.
     #[error("it speaks {}: {url}", url.split(':').next().unwrap_or_default())]
     OtherScheme {
         /// The URL by which it answers.
         url: String,
     },
-    /// The answer does not begin as one of HTTP, as where the server speaks TLS.
+    /// The answer does not begin as HTTP does, for example because the server speaks TLS.
     #[error("answered without HTTP; if it speaks https, its URL is {url}")]
     NoHttp {
         /// The same URL with https.

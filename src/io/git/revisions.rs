@@ -93,7 +93,8 @@ impl Repository {
         }
     }
 
-    pub(super) fn is_ancestor(&self, ancestor: &ObjectId, commit: &ObjectId) -> Result<bool, GitError> {
+    /// Tells whether a commit is another one, or an ancestor of it.
+    pub(crate) fn is_ancestor(&self, ancestor: &ObjectId, commit: &ObjectId) -> Result<bool, GitError> {
         Ok(ancestor == commit || self.merge_base(ancestor, commit)?.as_ref() == Some(ancestor))
     }
 

@@ -103,11 +103,11 @@ impl Workdir {
 
     /// Adds the owner of the root to the error of a user who may not write there.
     fn naming_owner(&self, error: WorkdirError) -> WorkdirError {
-        match (error, fs::metadata(&self.root)) {
-            (WorkdirError::Io { action, path, source }, Ok(root))
+        match (error, self.owner()) {
+            (WorkdirError::Io { action, path, source }, Some(owner))
                 if source.kind() == io::ErrorKind::PermissionDenied =>
             {
-                let owner = users::shown(root.uid());
+                let owner = users::shown(owner);
                 WorkdirError::NotPermitted { action, path, why: source.to_string(), owner }
             }
             (error, _) => error,

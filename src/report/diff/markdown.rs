@@ -89,8 +89,8 @@ fn comment(diff: &DiffReport) -> String {
     page
 }
 
-/// Returns a line that readers of a comment do not see, and that is the same for all commits of a branch: a CI job finds
-/// the comment of its last run by it.
+/// Returns a line that readers do not see and that is the same for each commit, so that a CI job finds the comment of
+/// its last run.
 fn marker(head: &ReportHead) -> String {
     let fields = [&head.env, &head.region, &head.app].map(|field| escaped(field));
     format!("<!-- goc-watchdog diff-markdown: {} -->\n", fields.join(" "))

@@ -163,9 +163,10 @@ impl DiffReport {
             Some(path) => {
                 let file = changed_file(patch, path, &by_path, changes, filter);
                 Some(file.map_err(|why| {
-                    let is_unmeasured = why == WhyLeftOut::NotBuilt;
-                    let lines =
-                        if is_unmeasured { changed_code(patch, changes.texts.get(path)) } else { Vec::new() };
+                    let lines = match why {
+                        WhyLeftOut::NotBuilt => changed_code(patch, changes.texts.get(path)),
+                        _ => Vec::new(),
+                    };
                     (path.clone(), why, lines)
                 }))
             }

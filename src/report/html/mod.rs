@@ -26,7 +26,7 @@ use sha2::{Digest, Sha256};
 
 use super::diff::{Changes, DiffReport};
 use super::{FileReport, NoSource, Report, TrendPoint, text};
-use crate::coverage::{Coverage, shown_percent};
+use crate::coverage::{Coverage, percent_text};
 use crate::names::printable;
 use crate::time::{iso, minute, span};
 
@@ -269,7 +269,6 @@ impl TrendChart {
             true => height - edge - (height - 2.0 * edge) * (percent - lowest) / range,
             false => height / 2.0,
         };
-        let shown = |percent: f64| format!("{}%", shown_percent(percent));
         let points: Vec<ChartPoint> = percents
             .iter()
             .zip(trend)
@@ -279,7 +278,7 @@ impl TrendChart {
                 y: format!("{:.1}", y(percent)),
                 title: format!(
                     "{} {}, {}",
-                    shown(percent),
+                    percent_text(percent),
                     printable(&point.commit),
                     minute(point.stored_at)
                 ),
@@ -294,10 +293,10 @@ impl TrendChart {
             height,
             line: line.trim_end().to_owned(),
             points,
-            first: shown(first),
-            last: shown(last),
-            lowest: shown(lowest),
-            highest: shown(highest),
+            first: percent_text(first),
+            last: percent_text(last),
+            lowest: percent_text(lowest),
+            highest: percent_text(highest),
         })
     }
 }

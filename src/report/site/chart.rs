@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use chrono::{DateTime, Utc};
 
-use crate::coverage::shown_percent;
+use crate::coverage::percent_text;
 use crate::names::printable;
 use crate::time::minute;
 
@@ -185,7 +185,7 @@ fn extent<'a>(points: impl Iterator<Item = &'a DatedTotal>) -> (f64, f64) {
 }
 
 pub(super) fn shown(percent: f64) -> String {
-    format!("{}%", shown_percent(percent))
+    percent_text(percent)
 }
 
 #[cfg(test)]

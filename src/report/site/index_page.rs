@@ -27,7 +27,7 @@ pub(super) struct IndexPage<'s> {
 pub(super) struct StateCount {
     pub(super) word: &'static str,
     pub(super) phrase: &'static str,
-    /// The least urgent one of these services, because a suspect address does not make all others urgent.
+    /// The concern of the least urgent service, because one suspect address must not make the others look urgent.
     pub(super) concern: Concern,
     pub(super) services: usize,
 }

@@ -9,7 +9,7 @@ use crate::exit::ExitCode;
 #[serde(rename_all = "snake_case")]
 pub(super) enum FindingLevel {
     Ok,
-    /// Something that a person should know, with which `pull` works.
+    /// `pull` works, but a person should know of this.
     Warning,
     /// `pull` cannot work.
     Failed,
@@ -41,10 +41,15 @@ pub(super) struct SetupFinding {
 
 impl SetupFinding {
     pub(super) fn ok(check: &'static str, message: impl Into<String>) -> Self {
-        Self { check, level: FindingLevel::Ok, message: message.into(), next_step: None }
+        Self::without_step(check, FindingLevel::Ok, message)
     }
 
-    /// Makes a finding that is not in order.
+    /// Makes a finding without a next step: nothing has to be done, or the message says it.
+    pub(super) fn without_step(check: &'static str, level: FindingLevel, message: impl Into<String>) -> Self {
+        Self { check, level, message: message.into(), next_step: None }
+    }
+
+    /// Makes a finding about a part that is not in order.
     pub(super) fn new(
         check: &'static str,
         level: FindingLevel,

@@ -1,6 +1,6 @@
 //! The look at the root and its configuration, and the order of all findings.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use anyhow::Result;
 
@@ -64,11 +64,10 @@ pub(super) fn findings(
 }
 
 fn look_at_owner(workdir: &Workdir, caller: Caller, refused: Option<String>) -> OwnerFacts {
-    let shown = |path: PathBuf| printable(&path.display().to_string()).into_owned();
     OwnerFacts {
         owner: workdir.owner().map(users::shown),
         user: users::shown(caller.uid),
-        unwritable: workdir.unwritable().map(shown),
+        unwritable: workdir.unwritable().map(|path| shown(&path)),
         refused,
     }
 }
@@ -94,12 +93,12 @@ fn look_at_root(workdir: &Workdir, is_refused: bool) -> (RootFacts, Option<Store
             Err(error) => (RootState::Unusable(error.to_string()), None),
         },
     };
-    let path = printable(&root.display().to_string()).into_owned();
+    let path = shown(root);
     (RootFacts { path, state, network: workdir.network_file_system() }, store)
 }
 
 /// Looks at the configuration; returns the context of a command that it makes, unless it cannot be used. Commands that
-/// nobody may run are no sources of that context.
+/// may not be run are left out of the sources of that context.
 fn look_at_configuration(
     args: &ListArgs,
     global: &GlobalOptions,
@@ -119,8 +118,12 @@ fn look_at_configuration(
     }
     let path = context.workdir.root().join(CONFIGURATION);
     let state = match path.exists() {
-        true => ConfigurationState::Read(printable(&path.display().to_string()).into_owned()),
+        true => ConfigurationState::Read(shown(&path)),
         false => ConfigurationState::Missing,
     };
     Ok((state, Some(context)))
+}
+
+fn shown(path: &Path) -> String {
+    printable(&path.display().to_string()).into_owned()
 }

@@ -13,6 +13,7 @@ use super::judge_fleet::{
 use crate::address::{normal_form, shown_url};
 use crate::commands::Context;
 use crate::commands::list::asking::{Asked, fleet_within};
+use crate::commands::report::notices::source_settings;
 use crate::exit::EarlyEnd;
 use crate::fleet::key_entry::{KeyEntry, Listing, ServiceName};
 use crate::fleet::liveness::Finding;
@@ -24,9 +25,10 @@ use crate::io::clock::{self, Deadline};
 use crate::io::signals::Signals;
 use crate::io::store::Store;
 use crate::names::Naming;
+use crate::notice::Notice;
 use crate::parallel::in_parallel;
 use crate::phrases::count;
-use crate::source::{SourceReader, SourceSettings};
+use crate::source::SourceReader;
 
 /// Largest number of agents that are asked.
 const MOST_AGENTS: usize = 8;
@@ -46,12 +48,8 @@ pub(super) fn look(is_offline: bool, store: Option<&Store>, context: &Context) -
     let (fleet, asked) = match fleet_within(Deadline::after(Some(READING)), is_offline, store, context) {
         Err(error) if error.downcast_ref::<EarlyEnd>().is_none() => {
             // The proxy, the authorities, or a damaged database: each of them ends a pull, too.
-            let findings = vec![SetupFinding {
-                check: "center",
-                level: FindingLevel::Failed,
-                message: format!("{error:#}"),
-                next_step: None,
-            }];
+            let finding = SetupFinding::without_step("center", FindingLevel::Failed, format!("{error:#}"));
+            let findings = vec![finding];
             let names = judge_names(&[], 0);
             return Ok(SeenFleet { findings, clocks: Vec::new(), names });
         }
@@ -115,7 +113,7 @@ fn listed(fleet: &Fleet, is_meant: impl Fn(&Lister) -> bool) -> ListerAnswer {
 /// Returns the clocks of the centers that answered.
 fn clocks(fleet: &Fleet, asked: &Asked, context: &Context) -> Vec<CenterClock> {
     let Ok(client) = client(context) else { return Vec::new() };
-    let answers = asked.centers.iter().filter(|url| fleet.silent.iter().all(|silent| silent.url != **url));
+    let answers = asked.centers.iter().filter(|url| fleet.has_answered(url));
     let clock = |url: &String| {
         let told = client.clock_of(url).ok().flatten()?;
         Some(CenterClock { url: shown_url(url), told, own: clock::now() })
@@ -172,13 +170,8 @@ fn judge_repositories(entries: &[KeyEntry], context: &Context) -> Vec<SetupFindi
         let of_app = commits.entry(&entry.key.app).or_default();
         of_app.extend(Some(entry.key.commit.as_str()).filter(|commit| !commit.is_empty()));
     }
-    let settings = SourceSettings {
-        workdir: &context.workdir,
-        config: &context.config,
-        caller: context.environment.caller,
-        signals: &Signals::default(),
-        notify: &|_| {},
-    };
+    let (signals, notify) = (Signals::default(), |_: Notice| {});
+    let settings = source_settings(context, &signals, &notify);
     let judge = |(app, commits): (&str, BTreeSet<&str>)| {
         let reader = SourceReader { settings, app, is_offline: true };
         let commits: Vec<&str> = commits.into_iter().collect();

@@ -132,12 +132,7 @@ pub(super) fn judge_repository(app: &str, found: &Result<StoredCommits, String>)
             "no repository, so reports have no source".to_owned(),
             format!("git clone --bare URL {path}, or set repo in [apps.{app}]"),
         ),
-        Err(reason) => SetupFinding {
-            check: CHECK,
-            level: FindingLevel::Warning,
-            message: format!("{app}: {reason}"),
-            next_step: None,
-        },
+        Err(reason) => SetupFinding::without_step(CHECK, FindingLevel::Warning, format!("{app}: {reason}")),
     }
 }
 

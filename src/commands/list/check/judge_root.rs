@@ -98,12 +98,7 @@ pub(super) fn judge_owner(facts: &OwnerFacts) -> SetupFinding {
     let failed =
         |message: String, step: String| SetupFinding::new(CHECK, FindingLevel::Failed, message, step);
     match (owner, refused, unwritable) {
-        (_, Some(refused), _) => SetupFinding {
-            check: CHECK,
-            level: FindingLevel::Failed,
-            message: refused.clone(),
-            next_step: None,
-        },
+        (_, Some(refused), _) => SetupFinding::without_step(CHECK, FindingLevel::Failed, refused.clone()),
         (Some(owner), None, Some(path)) if owner != user => failed(
             format!("{user} may not write {path}, and the root belongs to {owner}"),
             "run this and pull as that user (sudo -u)".to_owned(),
@@ -209,12 +204,9 @@ pub(super) fn judge_configuration(state: &ConfigurationState) -> SetupFinding {
             error.clone(),
             "correct it; then this check also looks at centers, targets, agents, repositories and names",
         ),
-        ConfigurationState::CommandsRefused(error) => SetupFinding {
-            check: CHECK,
-            level: FindingLevel::Failed,
-            message: error.clone(),
-            next_step: None,
-        },
+        ConfigurationState::CommandsRefused(error) => {
+            SetupFinding::without_step(CHECK, FindingLevel::Failed, error.clone())
+        }
     }
 }
 

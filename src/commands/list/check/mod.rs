@@ -1,4 +1,4 @@
-//! `list --check`: looks over a set-up, as somebody does who knows the program.
+//! `list --check`: examines a set-up as an experienced operator would.
 //!
 //! [`gather`] and [`gather_fleet`] look at the world and change nothing; [`judge_root`] and [`judge_fleet`] make findings
 //! of what they saw.
