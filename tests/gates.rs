@@ -151,7 +151,7 @@ fn a_report_is_compared_in_the_files_that_its_filters_leave() {
     };
     let json = report(&["json", "--max-drop", "0.1"], 0).json().remove(0);
     assert_eq!((&json["before"]["id"], &json["before"]["percent"]), (&json!(1), &json!(50.0)));
-    // Of main.go alone: 49.8 after 50.0 percent.
+    // The total of main.go alone fell from 50.0 to 49.8 percent.
     let output = report(&["json", "--max-drop", "0.1", "--exclude", "made.go"], 5);
     assert!(
         output

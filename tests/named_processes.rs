@@ -534,7 +534,8 @@ fn a_file_of_a_pod_that_passed_those_of_two_earlier_processes_is_understated() {
     let mut start_again = |left, counts| start_again(&world, &agent, &mut container, left, counts);
     assert_eq!(start_again([5, 1, 0], [5, 0, 1]), [10, 1, 1]);
     assert_eq!(start_again([5, 0, 1], [1, 0, 0]), [11, 1, 1]);
-    // The last process executed the first block five times, not once. Nothing tells that the file is not of another one.
+    // The last process executed the first block five times, not once. The file may also be of another process, so the
+    // sum has only the certain part.
     assert_eq!(start_again([5, 1, 1], [1, 1, 1]), [12, 2, 2]);
     world.assert_consistent();
 }

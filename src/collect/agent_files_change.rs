@@ -17,7 +17,6 @@ use crate::fleet::change::Change;
 use crate::fleet::ids::{BuildGroupId, IdSource, KeyId, LifeId, StructureId};
 use crate::fleet::snapshot::hex;
 use crate::io::store::{LifeOfMeta, Store, StoreError, Writer};
-use crate::profile::gocover::Meta;
 use crate::profile::{
     Build, BuildRelation, Fingerprint, Template, counts_as_of, encode_build, encode_counts,
 };
@@ -48,13 +47,11 @@ pub(crate) fn follow(
         }
         let Some(data) = store.meta_data(&sha256)? else { continue };
         // A damaged meta is not used, and its agent is asked for it again.
-        let Ok(meta) = Meta::from_bytes(&data, client.limits()) else { continue };
-        let known = KnownMeta::new(&meta, agent_files);
-        drop((meta, data));
-        if known.sha256 == sha256 {
-            let lives = lives.take(&sha256, structure);
-            keys.extend(rebuilding.rebuild(&known, structure, &lives)?);
-        }
+        let known = KnownMeta::from_stored(&data, sha256, client.limits(), agent_files);
+        let Some(known) = known else { continue };
+        drop(data);
+        let lives = lives.take(&sha256, structure);
+        keys.extend(rebuilding.rebuild(&known, structure, &lives)?);
     }
     rebuilding.writer.apply(&Change::AgentFilesFollowed { globs, at: now })?;
     rebuilding.writer.commit()?;

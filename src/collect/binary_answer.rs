@@ -127,9 +127,7 @@ fn read(
             continue;
         }
         match Counted::new(meta, &coverage, pull, &mut reservation) {
-            Ok(counted) => {
-                return of_known(pull, meta, kind, counted, reservation);
-            }
+            Ok(counted) => return of_known(pull, meta, kind, counted, reservation),
             // Counters that do not fit are of another meta with this hash.
             Err(HttpError::Data(_)) => {}
             Err(error) => return Err(error.into()),
@@ -166,9 +164,7 @@ fn of_known(
     counted: Counted,
     reservation: Reservation,
 ) -> Result<PulledAnswer, AskError> {
-    for key in &pull.keys {
-        key.lock().tell_left_out(meta, key.entry.id, pull.run, pull.store)?;
-    }
+    tell_left_out(pull, meta)?;
     let template = pull.run.template_if_new(meta.build());
     Ok(counted.into_answer(kind, template, reservation))
 }
@@ -240,9 +236,20 @@ fn learn(
         open.state.notes.extend(twin.clone());
         open.state.details.extend(told.clone());
         open.learn_meta(known.clone());
-        open.tell_left_out(known, key.entry.id, pull.run, pull.store)?;
     }
+    tell_left_out(pull, known)?;
     Ok(template)
+}
+
+/// Names the files of its agent that a meta leaves out, if somebody reads that.
+fn tell_left_out(pull: &AddressPull<'_>, meta: &KnownMeta) -> anyhow::Result<()> {
+    if !pull.run.rules.are_details_read || meta.left_out().next().is_none() {
+        return Ok(());
+    }
+    for key in &pull.keys {
+        key.lock().tell_left_out(meta, key.entry.id, pull.run, pull.store)?;
+    }
+    Ok(())
 }
 
 /// Returns what an agent tells of its program, in words.

@@ -1,9 +1,9 @@
-//! An answer whose counters only grew, of a process that is certainly the one of the open life at its address. It is
-//! what a pull of binary counters meets most.
+//! An answer whose counters only grew, and whose process is certainly that of the open life at its address. Most
+//! answers with binary counters are of this kind.
 //!
-//! Such an answer is taken in without the stored counters being decoded, and without a sum: its counters are encoded once
-//! for the database, and their sum is made at the end of the pull if a row needs it. What is stored is the same as on the
-//! way through [`known_lives`](crate::collect::known_lives).
+//! This path neither decodes the stored counters nor adds to a sum: the counters of the answer are encoded once for the
+//! database, and the sum is made at the end of the pull if a row needs it. The stored data is the same as on the way
+//! through [`known_lives`](crate::collect::known_lives).
 
 use crate::collect::address_pull::AddressPull;
 use crate::collect::run::{PulledAnswer, StoreMessage};
@@ -21,7 +21,7 @@ use crate::profile::{Profile, encode_counts, hit_fraction};
 /// Tells whether an answer goes on with the open life of its build if its counters only grew. No file that was left may be
 /// of its process either, as such files are settled with the counters before and after an answer.
 pub(crate) fn goes_on(pull: &AddressPull<'_>, answer: &PulledAnswer, life: &Life) -> bool {
-    // Of an address of several keys, each has lives.
+    // At an address of several keys, each key has lives of its own.
     let Some(key) = pull.only_key() else { return false };
     let open = key.lock();
     let (known, answering) = (open.process(life.id), answer.process.as_ref());
@@ -62,11 +62,9 @@ pub(crate) fn send(
     let pulled = &mut state.build_groups[assignment.index];
     pulled.add_encoded(mode, &build, waiting)?;
     pulled.moved = pulled.moved.max(if growth.hit_more { Moved::Covered } else { Moved::Counts });
-    state.replaced.insert(life);
     state.touched = true;
-    state.bytes += answer.bytes;
     let answered = AddressAnswer { build_group, build: build.fingerprint(), fraction, is_decided };
-    state.answered.insert(pull.address.to_owned(), answered);
+    state.note_answer(pull.address, life, answer.bytes, answered);
     pull.run.send(StoreMessage::Changes(Some(id), changes));
     Ok(())
 }

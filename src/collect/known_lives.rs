@@ -12,7 +12,7 @@ use crate::fleet::shared_address;
 use crate::fleet::snapshot::{self, LifeTimes, ResumedLife};
 use crate::io::store::{Store, StoreError};
 use crate::names::in_message;
-use crate::profile::Profile;
+use crate::profile::{Profile, add_all};
 
 /// Finds the stored life that an answer may go on with, closed ones that may be the same, and the mixture of its address.
 pub(crate) fn known_lives(
@@ -98,7 +98,7 @@ fn summed_mixtures<E>(
         match &mut first {
             None => first = Some(StoredLife { life, counts }),
             Some(StoredLife { counts: sum, .. }) => {
-                sum.iter_mut().zip(counts).for_each(|(sum, count)| *sum = sum.saturating_add(count));
+                add_all(sum, &counts);
                 others.push(life);
             }
         }

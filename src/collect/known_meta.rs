@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::agent_files::AgentFiles;
 use crate::fleet::targets::ProgramName;
 use crate::profile::gocover::{CounterFile, DataError, Meta, MetaBuild, MetaHash};
-use crate::profile::{Build, Fingerprint, PartOfBuild, Profile};
+use crate::profile::{Build, Fingerprint, Limits, PartOfBuild, Profile};
 
 /// A meta that a service served.
 #[derive(Clone)]
@@ -25,6 +25,17 @@ impl KnownMeta {
         let part = PartOfBuild::new(build.build(), |name| agent_files.fits(name)).map(Arc::new);
         let main_package = meta.main_package().map(Arc::from);
         Self { sha256: meta.sha256(), build, part, main_package }
+    }
+
+    /// Reads a stored meta; `None` where its bytes are damaged or those of another meta.
+    pub(crate) fn from_stored(
+        data: &[u8],
+        sha256: Fingerprint,
+        limits: Limits,
+        agent_files: &AgentFiles,
+    ) -> Option<Self> {
+        let meta = Meta::from_bytes(data, limits).ok()?;
+        (meta.sha256() == sha256).then(|| Self::new(&meta, agent_files))
     }
 
     /// Returns about how many bytes it holds.

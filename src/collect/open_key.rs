@@ -33,7 +33,7 @@ pub(crate) struct OpenKey {
     is_loaded: bool,
     /// Metas that processes of the key served.
     metas: Vec<KnownMeta>,
-    /// Metas whose left-out files this run named.
+    /// Metas whose left-out files are named, in this run or an earlier one.
     told_left_out: Vec<Fingerprint>,
     /// Hashes whose stored metas were read.
     read_metas: Vec<MetaHash>,
@@ -113,7 +113,7 @@ impl OpenKey {
         }
     }
 
-    /// Names the files of its agent that a meta leaves out, once where somebody reads that.
+    /// Names the files of its agent that a meta leaves out, unless a run has named them for this key.
     pub(crate) fn tell_left_out(
         &mut self,
         meta: &KnownMeta,
@@ -122,18 +122,17 @@ impl OpenKey {
         store: &Store,
     ) -> anyhow::Result<()> {
         let sha256 = meta.sha256;
-        let mut left_out = meta.left_out().peekable();
-        if !run.rules.are_details_read
-            || left_out.peek().is_none()
-            || self.told_left_out.contains(&sha256)
-            || store.is_left_out_told(key, &sha256)?
-        {
+        if self.told_left_out.contains(&sha256) {
+            return Ok(());
+        }
+        let is_told = store.is_left_out_told(key, &sha256)?;
+        self.told_left_out.push(sha256);
+        if is_told {
             return Ok(());
         }
         let said =
             |file| format!("\"{}\" is a file of its agent and left out (agent_files)", in_message(file));
-        self.state.details.extend(left_out.map(said));
-        self.told_left_out.push(sha256);
+        self.state.details.extend(meta.left_out().map(said));
         let told = Change::LeftOutTold { key, meta: sha256, at: run.now };
         run.send(StoreMessage::Changes(None, vec![told]));
         Ok(())

@@ -27,7 +27,6 @@ use crate::io::store::{Numbering, ProfileNumbers, Store, StoreError};
 use crate::io::workdir::LockedWorkdir;
 use crate::memory::{Memory, MemoryExhausted, Reservation};
 use crate::parallel::lock;
-use crate::profile::gocover::Meta;
 use crate::profile::{Build, Fingerprint, ParsedAnswer, PreviousAnswer, Profile, Template, encode_build};
 
 /// Number of messages that may wait for the thread that writes. More would only fill memory.
@@ -312,10 +311,8 @@ impl PullRun<'_> {
             return Ok(Some(kept));
         }
         let Some(data) = store.meta(key, &sha256)? else { return Ok(None) };
-        let meta = match Meta::from_bytes(&data, self.client.limits()) {
-            Ok(meta) if meta.sha256() == sha256 => KnownMeta::new(&meta, &self.rules.agent_files),
-            _ => return Ok(None),
-        };
+        let known = KnownMeta::from_stored(&data, sha256, self.client.limits(), &self.rules.agent_files);
+        let Some(meta) = known else { return Ok(None) };
         keep(&self.kept_metas, meta.clone(), KnownMeta::heap_bytes);
         Ok(Some(meta))
     }

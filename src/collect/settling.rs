@@ -239,8 +239,8 @@ pub(crate) fn settle(
     Ok(all)
 }
 
-/// Returns what stands in place of an address for each process of which a pulled life may have counts that are in none
-/// of its left lives.
+/// Returns the names, stored in place of addresses, of the processes with a rest of which pulled lives may have a part.
+/// The rest of a process has the counts that are in none of its left lives.
 fn with_rest<'l>(
     lives: &'l [Life],
     known: &HashMap<LifeId, Vec<LifeId>>,
@@ -280,7 +280,7 @@ fn left_life<'l>(
     Ok((is_pooled || !left.owners.is_empty()).then_some(left))
 }
 
-/// Reads the lives with counts of the processes of these left lives that are in none of them.
+/// Reads the lives with the rests of these processes: the counts that are in none of their left lives.
 fn rest_lives<'l>(
     lives: &'l [Life],
     left: &[LeftLife<'_>],

@@ -167,18 +167,18 @@ fn assign<'g>(
         is_elsewhere: pull.keys.len() > 1,
         is_assumed: key.entry.is_assumed(pull.address),
     };
-    let Some(assignment) = assignment::assign(&open.state, answer) else { return Ok(None) };
-    let index = open.make_room(assignment, key.entry.id, (&profile.build, build_ref), run, store)?;
+    let Some(assigned) = assignment::assign(&open.state, answer) else { return Ok(None) };
+    let index = open.make_room(assigned, key.entry.id, (&profile.build, build_ref), run, store)?;
     let build_group = open.state.build_groups[index].id;
     if let Some(template) = template {
         open.state.templates.push((structure, Arc::clone(template)));
     }
-    let is_of_it = |known: &&Life| {
-        (known.build_group, known.structure, known.mode) == (build_group, structure, profile.mode)
-            && open.may_be_of(known.id, process.as_ref())
-    };
+    let mut assignment = BuildAssignment { key, is_decided, index, build_group, structure, open: None };
+    let is_of_it =
+        |known: &&Life| assignment.is_of(known, profile.mode) && open.may_be_of(known.id, process.as_ref());
     let life = open.state.open_at(pull.address).find(is_of_it).cloned();
-    Ok(Some(BuildAssignment { key, is_decided, index, build_group, structure, open: life }))
+    assignment.open = life;
+    Ok(Some(assignment))
 }
 
 /// Returns the key to which a process at a shared address belongs.
@@ -205,10 +205,10 @@ fn open_counts(
     let answered = &answer.profile.counts;
     let read = pull.store.encoded_counts(open.id).and_then(|encoded| {
         let Some(encoded) = encoded else { return Ok(OpenCounts::Decoded(None)) };
-        match counters::growth(&encoded, answered) {
-            Some(growth) if growth.has_moved && grown_answer::goes_on(pull, answer, open) => {
-                Ok(OpenCounts::Grown(open.id, growth))
-            }
+        let may_be_grown = grown_answer::goes_on(pull, answer, open);
+        let growth = may_be_grown.then(|| counters::growth(&encoded, answered)).flatten();
+        match growth {
+            Some(growth) if growth.has_moved => Ok(OpenCounts::Grown(open.id, growth)),
             _ => decode_counts(&encoded, answered.len())
                 .map(|counts| OpenCounts::Decoded(Some(counts)))
                 .map_err(|error| pull.store.damaged_counts(open.id, error)),
@@ -298,12 +298,11 @@ fn send(
         pulled.add(mode, &build, &rivals.counts)?;
         state.replaced.extend(rivals.lives.iter().map(|known| known.id));
     }
-    state.replaced.insert(life);
     state.touched |= has_moved;
     state.restarted += closed.len();
-    state.bytes += answer.bytes;
     let (build, is_decided) = (build.fingerprint(), assignment.is_decided);
-    state.answered.insert(address.to_owned(), AddressAnswer { build_group, build, fraction, is_decided });
+    let answered = AddressAnswer { build_group, build, fraction, is_decided };
+    state.note_answer(address, life, answer.bytes, answered);
     if has_moved {
         let changes = [Change::Unfinished(id)].into_iter().chain(closed).chain(more).collect();
         run.send(StoreMessage::Changes(Some(id), changes));

@@ -111,7 +111,7 @@ pub(crate) enum Change {
         globs: String,
         at: DateTime<Utc>,
     },
-    /// The files of its agent that a program of a key leaves out were named.
+    /// A message named the agent's files that are left out of a program of this key.
     LeftOutTold {
         key: KeyId,
         /// SHA-256 of the meta.

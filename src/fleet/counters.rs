@@ -86,7 +86,7 @@ pub(crate) fn growth(stored: &[u8], answered: &[u64]) -> Option<Growth> {
     if decoded.is_err() || all > LOW || grown >> 63 > 0 {
         return None;
     }
-    // No block that was hit is zero now, so the others are those that are hit for the first time.
+    // Each block that was hit before is still hit, so a larger number now means that some are hit for the first time.
     let hit_now: u64 = answered.iter().map(|&count| u64::from(count > 0)).sum();
     let hit_more = hit_now > hit_before;
     Some(Growth { has_moved: hit_more || grown > 0, hit_more })

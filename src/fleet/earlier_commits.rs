@@ -2,28 +2,31 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::pick::{Age, age, is_same_app};
+use super::pick::{Age, Group, age, group_of};
 use super::service_state::ServiceLine;
 
 /// The commits that were left out of a list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct EarlierCommits {
     pub(crate) count: usize,
-    /// Their apps.
+    /// The apps of these commits.
     pub(crate) apps: BTreeSet<String>,
 }
 
-/// Removes the commits that are offline from a list, but for the newest one with data of each environment, region, app
-/// and branch. `is_kept` names further ones that stay. The lines are in the order of keys.
-pub(crate) fn leave_out_earlier(
-    lines: &mut Vec<ServiceLine<'_>>,
+/// Removes the commits that are offline from a list, except the newest one with data of each environment, region, app
+/// and branch. `is_kept` names further ones that stay.
+pub(crate) fn leave_out_earlier<'a>(
+    lines: &mut Vec<ServiceLine<'a>>,
     is_kept: impl Fn(&ServiceLine<'_>) -> bool,
 ) -> EarlierCommits {
-    let of_apps = lines.chunk_by(|a, b| is_same_app(&a.entry.key, &b.entry.key));
-    let mut are_newest = of_apps.flat_map(newest_of_branches).collect::<Vec<bool>>().into_iter();
+    let mut newest: HashMap<Group<'a>, (bool, Age)> = HashMap::new();
+    for line in lines.iter() {
+        let of_group = newest.entry(group_of(line.entry, line.member)).or_insert_with(|| place(line));
+        *of_group = place(line).max(*of_group);
+    }
     let mut earlier = EarlierCommits::default();
     lines.retain(|line| {
-        let is_newest = are_newest.next() == Some(true);
+        let is_newest = newest[&group_of(line.entry, line.member)] == place(line);
         let stays = is_newest || line.state.is_listed() || is_kept(line);
         if !stays {
             earlier.count += 1;
@@ -34,16 +37,6 @@ pub(crate) fn leave_out_earlier(
         stays
     });
     earlier
-}
-
-/// Tells of each commit of an app whether it is the newest of its branch.
-fn newest_of_branches(of_app: &[ServiceLine<'_>]) -> Vec<bool> {
-    let mut newest: HashMap<&str, (bool, Age)> = HashMap::new();
-    for line in of_app {
-        let of_branch = newest.entry(&line.member.branch).or_insert_with(|| place(line));
-        *of_branch = place(line).max(*of_branch);
-    }
-    of_app.iter().map(|line| newest[&*line.member.branch] == place(line)).collect()
 }
 
 /// Returns the place of a commit among those of its branch: one without data comes before all with data.

@@ -68,7 +68,7 @@ pub(crate) struct ServiceName {
 }
 
 impl ServiceName {
-    /// Returns an order of services of one name: the greatest is listed, or was listed last.
+    /// Returns a key to sort services of one name by: the greatest is one that is listed, or else was listed last.
     pub(crate) fn listing_order(&self) -> (bool, Option<DateTime<Utc>>) {
         (!self.listings.is_empty(), self.last_seen)
     }

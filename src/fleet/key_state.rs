@@ -80,6 +80,13 @@ pub(crate) struct AddressAnswer {
 }
 
 impl KeyState {
+    /// Notes the answer of an address, whose counters are in the sums in place of those of this life.
+    pub(crate) fn note_answer(&mut self, address: &str, life: LifeId, bytes: u64, answer: AddressAnswer) {
+        self.replaced.insert(life);
+        self.bytes += bytes;
+        self.answered.insert(address.to_owned(), answer);
+    }
+
     /// Starts with the stored build groups and lives. Structures and counters are read later, only if an answer
     /// changed.
     pub(crate) fn new(build_groups: Vec<BuildGroup>, lives: Vec<Life>) -> Self {
@@ -308,8 +315,8 @@ impl PulledBuildGroup {
         self.sum.get_or_insert_with(|| ProfileSum::new(Arc::clone(build))).add(mode, build, counts)
     }
 
-    /// Adds encoded counters of an answer to the sum, later where they are few: most pulls need no sum. Those that wait
-    /// take at most the memory of a sum, however many replicas answer.
+    /// Notes encoded counters of an answer for the sum. The counters are added when the sum is needed, since most pulls
+    /// need none, or as soon as all waiting ones take more memory than a sum.
     pub(crate) fn add_encoded(
         &mut self,
         mode: Mode,

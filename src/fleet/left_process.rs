@@ -88,8 +88,8 @@ impl<'a> LeftName<'a> {
     }
 }
 
-/// Tells whether a process of the same program with this pod and process id may be the one that was pulled: its pod is
-/// the same, or its process id if a pod is not known on both sides.
+/// Tells whether a process of the same program with this pod and process id may be the pulled one: the pods are the
+/// same, or the process ids if one of the two pods is not known.
 ///
 /// The pods are those with which it was pulled, because another pod may have its address now. A process that is known to
 /// be of another pod is another process, and so is one with another id: its agent and its file tell the same id.

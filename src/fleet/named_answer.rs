@@ -134,9 +134,9 @@ impl NamedAnswer<'_> {
         lives: &[NamedLife<'_>],
         mut counts_of: impl FnMut(usize) -> Result<Option<Vec<u64>>, E>,
     ) -> Result<NamedPlace, E> {
-        // A life that was read later would have all counts of the answer, and so the last one before it goes on. Where
-        // there is none, the open life goes on: counts that have grown in no time are those of a clock that went back. A
-        // life of the same process is later, too, if it has joined a file, whose counts are stored beside it.
+        // A life that was read later would have all counts of the answer, so the last life before the answer goes on.
+        // If no life is before it, the open life goes on: counts that have grown in no time show that a clock went
+        // back. A life of the same process is later, too, if it has joined a file, whose counts are stored beside it.
         let mut last_before: Option<(Option<DateTime<Utc>>, usize, Vec<u64>)> = None;
         let mut open = None;
         for (index, life) in lives.iter().enumerate().take(MOST_COMPARED) {

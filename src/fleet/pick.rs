@@ -202,14 +202,14 @@ pub(crate) fn pick_app(query: &ServiceQuery<'_>, entries: &[KeyEntry]) -> Result
     Err(fitting.ambiguous(query))
 }
 
-/// Returns the number of other services that have the app which the text of a query names, where the text was taken for
-/// the full name of a service with the key `taken`.
+/// Returns the number of other services whose app is the text of a query, after the text was taken for the full name of
+/// the service with the key `taken`.
 pub(crate) fn namesakes(query: &ServiceQuery<'_>, taken: &Key, entries: &[KeyEntry]) -> usize {
-    let is_named = |entry: &&KeyEntry| {
+    let is_named = |entry: &KeyEntry| {
         let fits = |member: &ServiceName| fit(query.text, &member.name, &entry.key.app) == Some(Fit::Full);
         entry.key == *taken && entry.members.iter().any(fits)
     };
-    if !entries.iter().any(|entry| is_named(&entry)) {
+    if !entries.iter().any(is_named) {
         return 0;
     }
     let has_app = |entry: &&KeyEntry| {

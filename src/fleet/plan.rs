@@ -8,7 +8,6 @@ use chrono::{DateTime, Utc};
 use super::ids::KeyId;
 use super::key_entry::KeyEntry;
 use super::pull_rules::PullRules;
-use super::records::AddressState;
 use super::schedule::{self, Due, DueReason};
 
 /// The services that a run is to pull.
@@ -183,14 +182,11 @@ impl<'a> PullPlan<'a> {
     pub(crate) fn waiting_addresses(&self, entries: &[KeyEntry]) -> usize {
         let asked = self.pulls.iter().flat_map(|group| &group.addresses);
         let asked: HashSet<&str> = asked.map(|asked| asked.address.as_str()).collect();
-        let mut waiting = HashSet::new();
-        let has_failed = |(_, state): &&(String, AddressState)| state.retry.failures > 0;
-        for entry in entries.iter().filter(|entry| entry.states.iter().any(|state| has_failed(&state))) {
-            let listed: HashSet<String> = entry.addresses().into_iter().collect();
-            let failed = entry.states.iter().filter(has_failed).map(|(address, _)| address.as_str());
-            waiting.extend(failed.filter(|address| listed.contains(*address)));
-        }
-        waiting.difference(&asked).count()
+        let failed = entries.iter().flat_map(|entry| {
+            let failed = entry.states.iter().filter(|(_, state)| state.retry.failures > 0);
+            failed.map(|(address, _)| address.as_str()).filter(|address| entry.listed_at(address).is_some())
+        });
+        failed.filter(|address| !asked.contains(address)).collect::<HashSet<&str>>().len()
     }
 
     /// Adds keys that share addresses. All of them are pulled together if one of them is.

@@ -11,7 +11,7 @@ use super::snapshot::{beyond, larger};
 use crate::profile::{Mode, add_all};
 
 const BLOCKS: usize = 6;
-/// Blocks of which each process executes one that no other process does.
+/// Number of the blocks that tell processes apart: each process executes one that no other process executes.
 const OWN_BLOCKS: usize = 64;
 
 /// An event of a service of which each process has the id 1.
@@ -351,7 +351,7 @@ impl Model {
     }
 }
 
-/// Lets all of it happen, and holds what is counted against the truth after each pull.
+/// Plays the events, and compares the stored counts with the true ones after each pull.
 fn check(told: Told, events: &[Event]) -> Result<(), TestCaseError> {
     let mut model = Model { told, containers: Vec::new(), folders: Vec::new(), run: 0 };
     let mut running = [0, 1].map(|pod| model.start(pod));

@@ -33,7 +33,7 @@ pub(crate) struct Fleet {
     pub failed_sources: Vec<FailedSource>,
     /// The lists of sources by name, without their targets, which are among the entries.
     pub sources: Vec<(String, TargetList)>,
-    /// Keys with addresses that count for others, each with one of these and who lists it there.
+    /// Keys with addresses that count for other keys, each with one such address and the lister for which it counts.
     pub yielded: BTreeMap<KeyId, (Arc<str>, Lister)>,
     /// The states of targets that had no service when they were asked, sorted by address.
     pub unplaced: Vec<(String, AddressState)>,

@@ -44,8 +44,8 @@ impl PartOfBuild {
     }
 }
 
-/// Returns the counts of a build as those of another one that has the same blocks in each file of both. Files that only
-/// the other one has were never executed.
+/// Returns the counts of the build `from` in the order of the blocks of the build `to`. A file that both builds have
+/// has the same blocks in both; a file that only `to` has was never executed.
 pub(crate) fn counts_as_of(counts: &[u64], from: &Build, to: &Build) -> Vec<u64> {
     let mut moved = Vec::with_capacity(to.blocks().len());
     for file in to.files() {

@@ -1,4 +1,4 @@
-//! The commit before that of a row, with whose total the row's is compared.
+//! The commit before a row's own. The total of the row is compared with the total of that commit.
 
 use std::collections::HashSet;
 
@@ -87,8 +87,8 @@ fn judged_by_git(own: &ObjectId, others: &[&Row], repository: &Repository) -> Re
     Ok(judged)
 }
 
-/// Returns the commit on the row's branch that began to be stored last before that of the row; `others` are the rows of
-/// the app, the newest last.
+/// Returns the commit on the row's branch that began to be stored last before the row's own commit; `others` are the
+/// rows of the app, the newest last.
 fn began_before<'r>(row: &Row, others: &[&'r Row], excluded: &[String]) -> Option<&'r str> {
     let mut seen = HashSet::new();
     let beginnings = others.iter().filter(|other| seen.insert(other.key.commit.as_str()));

@@ -91,7 +91,7 @@ fn accept(listener: &TcpListener, connections: &Arc<Connections>, handler: &Arc<
         if let Some(idle) = idle {
             match idle.send(connection) {
                 Ok(()) => continue,
-                // Its thread has ended by a panic.
+                // The idle thread has ended by a panic, so another one takes the connection.
                 Err(unsent) => connection = unsent.0,
             }
         }

@@ -111,7 +111,7 @@ impl OpenProcess {
         lives.len() == self.stored.len() && lives.iter().all(is_stored) && self.is_rest_unchanged()
     }
 
-    /// Tells whether its files brought no counts that are in none of its lives.
+    /// Tells whether the rest, the counts of the files that are in none of the lives, is the stored one.
     fn is_rest_unchanged(&self) -> bool {
         let rest = self.snapshots.rest().map(|rest| hash(&rest));
         rest == self.rest.filter(|_| !self.is_pooled).map(|(_, stored)| stored)
@@ -348,7 +348,7 @@ impl LeftLives<'_> {
         }
     }
 
-    /// Makes the stored life with the rest what the snapshots tell.
+    /// Opens, replaces or removes the stored life with the rest, so that it equals the rest of the snapshots.
     fn rest_is(&mut self, rest: Option<Vec<u64>>, ids: &IdSource) {
         match (rest, self.process.rest) {
             (Some(rest), Some((id, stored))) if hash(&rest) != stored => self.moved(id, &rest),

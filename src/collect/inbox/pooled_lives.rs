@@ -29,14 +29,6 @@ pub(super) fn counts_of(
     })
 }
 
-/// The counts of a process that are in none of its lives.
-struct Rest {
-    /// The counts that are stored.
-    then: Vec<u64>,
-    /// Counts that neither these nor any life has.
-    unheld: Vec<u64>,
-}
-
 impl FolderReader<'_, '_, '_, '_> {
     /// Returns the pulled lives that may have counters of each life of a process.
     pub(super) fn owners_of(&mut self, process: &OpenProcess) -> Result<Vec<Vec<LifeId>>> {
@@ -62,18 +54,18 @@ impl FolderReader<'_, '_, '_, '_> {
         Ok(all)
     }
 
-    /// Returns the counts of files beyond all with which they may be counted already, if files of this run gave way to
-    /// others. `counted` is what its lives are counted with.
-    fn unheld(&mut self, process: &OpenProcess, counted: &[u64]) -> Result<Option<Rest>> {
+    /// Returns the stored rest with the counts of files that nothing stored may hold already; `None` if there are no such
+    /// counts, or no file gave way to another. `counted` is the sum of the process's stored lives.
+    fn grown_rest(&mut self, process: &OpenProcess, counted: &[u64]) -> Result<Option<Vec<u64>>> {
         if process.snapshots.rest().is_none() {
             return Ok(None);
         }
         let (store, total) = (self.reader.store, process.snapshots.total());
-        let then = match process.rest {
+        let mut rest = match process.rest {
             Some((id, _)) => store.counts(id, total.len())?.unwrap_or_default(),
             None => vec![0; total.len()],
         };
-        let mut unheld = beyond(&beyond(total, counted), &then);
+        let mut unheld = beyond(&beyond(total, counted), &rest);
         for &life in &process.pulled {
             let kept = self.key.as_mut().map(|key| &mut key.counts);
             let pulled = counts_of(store, kept, life, total.len())?;
@@ -89,7 +81,11 @@ impl FolderReader<'_, '_, '_, '_> {
         for life in others {
             unheld = beyond(&unheld, &store.counts(life.id, total.len())?.unwrap_or_default());
         }
-        Ok(unheld.iter().any(|count| *count > 0).then_some(Rest { then, unheld }))
+        if unheld.iter().all(|count| *count == 0) {
+            return Ok(None);
+        }
+        add_all(&mut rest, &unheld);
+        Ok(Some(rest))
     }
 
     /// Stores the lives of a process beside those of pulled ones. The end of the pull decides how much of their counters is
@@ -105,7 +101,7 @@ impl FolderReader<'_, '_, '_, '_> {
         for (id, _) in &process.stored {
             add_all(&mut counted, &store.counts(*id, blocks)?.unwrap_or_default());
         }
-        let unheld = self.unheld(process, &counted)?;
+        let grown_rest = self.grown_rest(process, &counted)?;
         let at = process.last_written_at().unwrap_or(run.now);
         let open_key = self.reader.open_key(process.entry, &mut self.cache.open)?;
         let mut left = LeftLives { process, open_key, at, now: run.now, changes: Vec::new() };
@@ -130,7 +126,7 @@ impl FolderReader<'_, '_, '_, '_> {
         }
         ids.for_each(|id| left.removed(id));
         if let Some(key) = &mut self.key {
-            left.join_rest(unheld, &mut key.owners, &new_owners, run.ids);
+            left.join_rest(grown_rest, &mut key.owners, &new_owners, run.ids);
         }
         let mut changes = left.changes;
         // A file that only one process can have written is later than the answers that it has seen.
@@ -150,12 +146,12 @@ impl FolderReader<'_, '_, '_, '_> {
 }
 
 impl LeftLives<'_> {
-    /// Adds counts to the rest of the process, and notes with it which pulled lives may have them. These are also lives that
-    /// had a part of a left life and may have none any more: what they gain may be counted already, as a part of a life that
-    /// took the place of another.
+    /// Adds counts to the rest of the process, and notes with it which pulled lives may have a part of them. Pulled
+    /// lives that had a part of a left life before are noted, too: their later counts may be counted already, in a left
+    /// life that took the place of another.
     fn join_rest(
         &mut self,
-        unheld: Option<Rest>,
+        grown_rest: Option<Vec<u64>>,
         owners: &mut HashMap<LifeId, Vec<LifeId>>,
         now: &[(LifeId, Vec<LifeId>)],
         ids: &IdSource,
@@ -164,24 +160,22 @@ impl LeftLives<'_> {
         let is_kept = |owner: &&LifeId| now.iter().any(|(_, owners)| owners.contains(owner));
         let had = process.stored.iter().filter_map(|(id, _)| owners.get(id)).flatten();
         let mut all: BTreeSet<LifeId> = had.filter(|owner| !is_kept(owner)).copied().collect();
-        if unheld.is_some() {
+        if grown_rest.is_some() {
             all.extend(&process.pulled);
         }
         if all.is_empty() {
             return;
         }
         let none = vec![0; process.snapshots.total().len()];
-        let rest = match (process.rest, unheld) {
-            (Some((id, _)), Some(Rest { then, unheld })) => {
-                let mut counts = then;
-                add_all(&mut counts, &unheld);
+        let rest = match (process.rest, grown_rest) {
+            (Some((id, _)), Some(counts)) => {
                 self.moved(id, &counts);
                 id
             }
             (Some((id, _)), None) => id,
-            (None, unheld) => {
-                let (id, counts) = (ids.life(), unheld.map_or_else(|| none.clone(), |rest| rest.unheld));
-                self.opened(id, encode_counts(&counts), true);
+            (None, counts) => {
+                let id = ids.life();
+                self.opened(id, encode_counts(counts.as_ref().unwrap_or(&none)), true);
                 id
             }
         };

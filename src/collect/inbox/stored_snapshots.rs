@@ -16,14 +16,14 @@ pub(super) struct StoredSnapshots {
     pub(super) snapshots: ProcessSnapshots,
     /// The lives, each with a hash of its counters.
     pub(super) stored: Vec<(LifeId, u64)>,
-    /// The life with what is counted and in none of the others.
+    /// The life with the counts that are in none of the other lives, and a hash of these counts.
     pub(super) rest: Option<(LifeId, u64)>,
-    /// Pulled lives may have a part of them.
+    /// Pulled lives may have a part of these lives.
     pub(super) is_pooled: bool,
 }
 
 impl StoredSnapshots {
-    /// Reads them. `pooled` are the left lives of which pulled lives may have a part.
+    /// Reads the stored lives of a process. `pooled` are the left lives of which pulled lives may have a part.
     pub(super) fn load<'l>(
         store: &Store,
         mode: Mode,
@@ -49,7 +49,7 @@ impl StoredSnapshots {
         let (rest, rest_counts) = rest.map(|(id, hash, counts)| ((id, hash), counts)).unzip();
         let is_pooled = stored.iter().chain(&rest).any(|(id, _)| pooled.contains_key(id));
         // The rest of a pool is not that of the files of one process.
-        let rest_counts = if is_pooled { None } else { rest_counts };
+        let rest_counts = rest_counts.filter(|_| !is_pooled);
         let snapshots = ProcessSnapshots::from_stored(mode, lives, rest_counts);
         Ok(Self { snapshots, stored, rest, is_pooled })
     }

@@ -14,8 +14,8 @@ use crate::fleet::records::{ListedAddress, Lister};
 use crate::fleet::services::SilentCenter;
 
 impl Assembly<'_> {
-    /// Takes in the answer of a center that listed `before`. Its last list stands in for what it does not say, and for an
-    /// empty list after one that was not.
+    /// Takes in the answer of a center that listed `before`. The last list stands in for a missing answer, for known
+    /// addresses that a cut list lacks, and for an empty list after one with addresses.
     pub(super) fn heard(
         &mut self,
         CenterAnswer { url, answer }: CenterAnswer,

@@ -12,8 +12,8 @@ use crate::address::{LoopbackHost, loopback, normal_form};
 #[derive(Default)]
 struct LoopbackAddresses(HashMap<String, (LoopbackRank, String)>);
 
-/// The address with the lowest rank is chosen. An address that was listed before stays, or the counts of its process
-/// would count again.
+/// The address with the lowest rank is chosen. An address that was listed before comes first, because under another
+/// address the counts of its process would count again.
 type LoopbackRank = (LoopbackOrigin, LoopbackHost);
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -39,9 +39,10 @@ impl Assembly<'_> {
         for SourceAnswer { name, answer } in answers {
             let lister = Lister::Targets(name.as_str().into());
             let before = listed_before.remove(&lister).unwrap_or_default();
+            let last_heard = known.get(&name).and_then(|source| source.last_listed_at);
             if let Some(Ok(list)) = answer {
                 // An address that a new source lists is probably that of another source or of another name of this one.
-                let is_new = known.get(&name).is_none_or(|source| source.last_listed_at.is_none());
+                let is_new = last_heard.is_none();
                 let of_sources = listed_before.values().flatten().filter(|it| is_new && it.facts.is_some());
                 let elsewhere: Vec<ListedAddress> = of_sources.cloned().collect();
                 lists.push((name, self.source_listed(&lister, list, (&before, &elsewhere))));
@@ -50,7 +51,6 @@ impl Assembly<'_> {
             let stood: Vec<&ListedAddress> = before.iter().filter(|listing| listing.listed).collect();
             self.assume(&stood);
             if let Some(Err(message)) = answer {
-                let last_heard = known.get(&name).and_then(|source| source.last_listed_at);
                 failed.push(FailedSource { name, message, last_heard });
             }
         }
@@ -186,7 +186,7 @@ impl Assembly<'_> {
     /// is long gone. A source that fails for a run keeps its place, or the counts of its processes would go to another
     /// service for that run; among centers one that answers counts first.
     ///
-    /// Returns the keys that lose addresses, each with one of them and who lists it where it counts.
+    /// Returns the keys that lose addresses, each with one of these addresses and the lister for which it counts.
     pub(super) fn settle(&mut self, order: &[String]) -> BTreeMap<KeyId, (Arc<str>, Lister)> {
         let rank = |listing: &Listing| {
             let place = listing.lister.targets().map(|name| order.iter().position(|known| known == name));

@@ -23,7 +23,7 @@ pub(crate) struct LifeTimes {
     pub closed_at: Option<DateTime<Utc>>,
     /// The clock of this machine went back after it was first stored, so its times may be later than the true ones.
     pub is_from_before_jump: bool,
-    /// Its counts may belong to several processes of this address, which may have lives of their own, too.
+    /// The counts may belong to several processes of this address, which may have lives of their own, too.
     pub is_mixture: bool,
 }
 

@@ -36,7 +36,7 @@ pub(super) struct Labels {
     pub(super) meta: Option<String>,
     pub(super) counters: Option<String>,
     pub(super) pod: Option<String>,
-    /// Not all of very many.
+    /// The misspelt labels, at most [`MOST_MISSPELT`].
     pub(super) misspelt: Vec<MisspeltLabel>,
     /// The reason why a value cannot be used; a clause.
     pub(super) fault: Option<String>,

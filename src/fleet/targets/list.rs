@@ -202,7 +202,7 @@ impl Collected {
     }
 
     /// Notes misspelt labels that this number of targets have.
-    pub(super) fn note_misspelt(&mut self, labels: Vec<MisspeltLabel>, targets: usize) {
+    pub(super) fn note_misspelt(&mut self, labels: impl IntoIterator<Item = MisspeltLabel>, targets: usize) {
         for label in labels.into_iter().filter(|_| targets > 0) {
             if self.list.misspelt.len() < NAMED_LABELS || self.list.misspelt.contains_key(&label) {
                 *self.list.misspelt.entry(label).or_default() += targets;

@@ -390,13 +390,9 @@ impl Pod {
 }
 
 /// Returns an annotation as a misspelt one, if its name is near that of one that has a meaning.
-fn misspelt(name: &str) -> Vec<MisspeltLabel> {
-    let meant = meant_by(name, &ANNOTATIONS);
-    let misspelt = meant.map(|meant| MisspeltLabel {
-        given: format!("{ANNOTATION}{name}"),
-        meant: format!("{ANNOTATION}{meant}"),
-    });
-    misspelt.into_iter().collect()
+fn misspelt(name: &str) -> Option<MisspeltLabel> {
+    let meant = meant_by(name, &ANNOTATIONS)?;
+    Some(MisspeltLabel { given: format!("{ANNOTATION}{name}"), meant: format!("{ANNOTATION}{meant}") })
 }
 
 fn port_number(text: &str) -> Result<u16, String> {

@@ -65,7 +65,7 @@ impl TargetList {
     }
 }
 
-/// Returns what there is to say of the services that the entries of one address have after they were joined; `None` for
+/// Returns a clause about the services that one address still has after its entries were joined; `None` if these are
 /// names of one key, which counts for all of them.
 fn clause_about(services: &[&TargetService], naming: &Naming) -> Option<String> {
     const NAMED: usize = 3;

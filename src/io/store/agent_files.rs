@@ -31,7 +31,7 @@ pub(crate) struct LifeOfMeta {
 }
 
 impl Store {
-    /// Tells whether the files of its agent that a program of a key leaves out were named.
+    /// Tells whether a message has named the agent's files that are left out of this program of a key.
     pub(crate) fn is_left_out_told(&self, key: KeyId, meta: &Fingerprint) -> Result<bool, StoreError> {
         self.is_told(&left_out_topic(key, meta))
     }
@@ -50,9 +50,9 @@ impl Store {
 
     /// Returns the lives that came with metas, sorted by build group and structure.
     ///
-    /// A life whose counters were left in a folder names the meta in place of an address. Sums of closed lives, and
-    /// mixtures, name no process: those of the structure of a meta are taken for its own. Any other life without a
-    /// process is one of text, which `agent_files` does not concern.
+    /// A life whose counters were left in a folder has the meta in its address. A sum of closed lives or a mixture has
+    /// no process, so it is taken for one of the meta with its structure. Any other life without a process came from a
+    /// text profile, which `agent_files` does not concern.
     pub(crate) fn lives_of_metas(&self) -> Result<Vec<LifeOfMeta>, StoreError> {
         let sql = "SELECT edition.key_id, generation.id, process.meta, edition_id, generation.structure_id,
                           closed_at IS NULL AND address IS NOT NULL, address
@@ -92,7 +92,7 @@ impl Writer<'_> {
         self.insert_told(&left_out_topic(key, meta), at)
     }
 
-    /// Deletes what was named of programs whose metas are gone.
+    /// Forgets which left-out files were named, for programs whose metas are gone.
     pub(super) fn forget_left_out(&self) -> rusqlite::Result<()> {
         self.run(
             "DELETE FROM told WHERE substr(topic, 1, length(?1)) = ?1

@@ -48,7 +48,8 @@ pub(crate) struct DataFolders {
     pub(crate) failures: Vec<WorkdirError>,
 }
 
-/// Returns the folders below an inbox. Folders whose name has this suffix are none.
+/// Returns the folders of services and pods below an inbox. A folder of a service whose name ends with `suffix` is left
+/// out.
 pub(crate) fn data_folders(inbox: &Path, suffix: &str) -> DataFolders {
     let mut found = DataFolders::default();
     let is_service =

@@ -52,7 +52,8 @@ impl Workdir {
 
     /// Finds out whether a run holds the exclusive lock.
     ///
-    /// A free lock is held for an instant, and shared, so that several checks do not see each other.
+    /// To find out, this method holds a free lock for an instant. The lock is taken shared, so that two checks at once
+    /// do not take each other for a run.
     pub(crate) fn lock_state(&self) -> Result<LockState, WorkdirError> {
         let file = match self.open_root().and_then(|root| root.open_file(LOCK)) {
             Ok(file) => file,

@@ -95,8 +95,8 @@ pub(super) fn changed_file(
     })
 }
 
-/// Returns the changed lines of a file without blocks that have code inside of a function. A line that only begins a
-/// function has no statement.
+/// Returns the changed lines with code inside of functions, in a file for which the profile has no blocks. A line that
+/// only begins a function has no statement.
 pub(super) fn changed_code(changed: &FilePatch, text: Option<&ChangedText>) -> Vec<u32> {
     let added = changed.added().flat_map(|(first, end)| first..end);
     let Some((text, Ok(scanned))) = text.map(|text| (&text.text, &text.scanned)) else {

@@ -80,7 +80,7 @@ fn identity(run: MissedRun<'_>) -> Vec<u8> {
     identity
 }
 
-/// Returns the hash of an identity, which differs for equal lines of one file.
+/// Returns the hash of an identity and of the number of equal ones before it, so that equal lines of one file differ.
 fn fingerprint(mut identity: Vec<u8>, same_before: u32) -> String {
     identity.push(0);
     identity.extend_from_slice(&same_before.to_be_bytes());
