@@ -967,16 +967,20 @@ fn each_replica_of_the_compose_file_has_a_target_and_a_folder() {
 // ---- CI jobs ---------------------------------------------------------------------------------
 
 const BEFORE: &str = "package main\n\nfunc main() {\n\trun(1)\n}\n";
-const AFTER: &str = "package main\n\nfunc main() {\n\trun(1)\n}\n\nfunc run(x int) int {\n\tif x > 2 {\n\t\treturn 1\n\t}\n\treturn 0\n}\n";
+const AFTER: &str = "package main\n\nfunc main() {\n\trun(1)\n}\n\nfunc run(x int) int {\n\ty := 2 * x\n\tif y > 2 {\n\t\ty--\n\t\treturn y\n\t}\n\ty++\n\treturn y\n}\n";
 
-/// Blocks of `AFTER`; the third is a line that the first test leaves out.
+/// Blocks of `AFTER`; the third is two lines that the first test leaves out.
 const PROFILE: &str = "example.com/app/main.go:3.13,5.2 1
-example.com/app/main.go:7.21,8.11 1
-example.com/app/main.go:8.11,10.3 1
-example.com/app/main.go:11.2,11.10 1
+example.com/app/main.go:7.21,9.11 2
+example.com/app/main.go:9.11,12.3 2
+example.com/app/main.go:13.2,14.10 2
 ";
 
-/// Makes a service with a change of three lines against `master`, two of which were executed; nothing is pulled yet.
+/// The verdicts of the comments about both states.
+const BELOW: &str = "**Not met:** 66.7% of the changed lines (4 of 6) is below 80%, 1 more to cover";
+const REACHED: &str = "Met: 100.0% of the changed lines (6 of 6), at least 80% required";
+
+/// Makes a service with a change of six lines against `master`, four of which were executed; nothing is pulled yet.
 fn changed_service() -> Service {
     let mut source =
         Source::from_files(&[("main.go", BEFORE.as_bytes()), ("go.mod", b"module example.com/app\n")]);
@@ -1059,12 +1063,13 @@ impl Comments {
         format!("http://{}", self.server.address())
     }
 
-    /// Fails unless there is one comment beside that of the person, with this percentage.
-    fn assert_one_says(&self, percentage: &str) {
+    /// Fails unless there is one comment beside that of the person, with this percentage and this verdict.
+    fn assert_one_says(&self, percentage: &str, verdict: &str) {
         let bodies = self.bodies.lock().unwrap();
         let [person, ours] = &bodies[..] else { panic!("two comments wanted: {bodies:?}") };
         assert_eq!(person, "Looks good to me");
         assert!(ours.contains(&format!("changed lines: {percentage}\n")), "{ours}");
+        assert!(ours.contains(&format!("\n- {verdict}\n")), "{ours}");
     }
 }
 
@@ -1117,14 +1122,14 @@ fn the_github_workflow_gates_on_the_lines_that_changed_and_comments_once() {
     let (service, comments) = (changed_service(), Comments::start());
     let (output, summary) = run_github_job(&service, &comments);
     let output = output.assert_code(ExitCode::BelowThreshold.number().into());
-    assert!(output.stdout.contains("file=main.go,line=9"), "{}", output.stdout);
+    assert!(output.stdout.contains("file=main.go,line=10"), "{}", output.stdout);
     assert!(summary.contains("66.7"), "{summary}");
-    comments.assert_one_says("66.7%");
+    comments.assert_one_says("66.7%", BELOW);
     service.agent.hit(&[2], 1);
     let (output, summary) = run_github_job(&service, &comments);
     output.assert_code(0);
     assert!(summary.contains("100"), "{summary}");
-    comments.assert_one_says("100.0%");
+    comments.assert_one_says("100.0%", REACHED);
 }
 
 /// Runs the script of the job as GitLab does, and then what follows it in a shell of its own. Returns the output of the
@@ -1171,13 +1176,13 @@ fn the_gitlab_job_gates_on_the_lines_that_changed_and_comments_once() {
     let (output, coverage) = run_gitlab_job(&service, &comments);
     let output = output.assert_code(ExitCode::BelowThreshold.number().into());
     assert!(output.stdout.contains("66.7%"), "{}", output.stdout);
-    assert_eq!(coverage.as_deref(), Some("75.0"));
-    comments.assert_one_says("66.7%");
+    assert_eq!(coverage.as_deref(), Some("71.4"));
+    comments.assert_one_says("66.7%", BELOW);
     service.agent.hit(&[2], 1);
     let (output, coverage) = run_gitlab_job(&service, &comments);
     output.assert_code(0);
     assert_eq!(coverage.as_deref(), Some("100.0"));
-    comments.assert_one_says("100.0%");
+    comments.assert_one_says("100.0%", REACHED);
 }
 
 #[test]

@@ -8,7 +8,9 @@ use std::io::{self, Write};
 use super::forms::{Form, Renderer};
 use super::{Report, text};
 use crate::coverage::Coverage;
+use crate::gate::{GateResult, Verdict};
 use crate::names::printable;
+use crate::phrases::count;
 
 pub(super) const FORM: Form =
     Form::new("markdown", "Summary for a pull request or a CI job", Renderer::Report(write));
@@ -19,6 +21,8 @@ pub(super) const LONGEST: usize = 60_000;
 const FILES: usize = 10;
 /// More packages than this are folded.
 const OPEN_PACKAGES: usize = 15;
+/// More gates than this that are met are only counted.
+const MET_GATES: usize = 5;
 
 pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     out.write_all(summary(report).as_bytes())
@@ -43,6 +47,7 @@ fn summary(report: &Report<'_>) -> String {
     if let Some(missing) = text::what_has_no_source(report).filter(|_| was_read) {
         let _ = writeln!(page, "\n{missing}, still counted.");
     }
+    gates(&mut page, &head.verdicts);
 
     let mut worst: Vec<_> = report.files.iter().filter(|file| missed(file.coverage) > 0).collect();
     worst.sort_by_key(|file| Reverse(missed(file.coverage)));
@@ -63,6 +68,36 @@ fn summary(report: &Report<'_>) -> String {
         page.push_str("\n</details>\n");
     }
     page
+}
+
+/// Adds the verdicts of gates, the unmet ones first. Several with the same message are one.
+pub(super) fn gates(page: &mut String, verdicts: &[Verdict]) {
+    if verdicts.is_empty() {
+        return;
+    }
+    page.push_str("\nGates:\n\n");
+    for (result, word) in
+        [(GateResult::Unmet, "**Not met:** "), (GateResult::NotApplied, ""), (GateResult::Met, "Met: ")]
+    {
+        let mut messages: Vec<&str> = Vec::new();
+        for verdict in verdicts.iter().filter(|verdict| verdict.result == result) {
+            if !messages.contains(&&*verdict.message) {
+                messages.push(&verdict.message);
+            }
+        }
+        if result == GateResult::Met && messages.len() > MET_GATES {
+            let _ = writeln!(page, "- {word}{}", count(messages.len(), "gates"));
+            continue;
+        }
+        for (index, message) in messages.iter().enumerate() {
+            let line = format!("- {word}{}\n", escaped(message));
+            if page.len() + line.len() > LONGEST {
+                let _ = writeln!(page, "- {word}{} more", messages.len() - index);
+                break;
+            }
+            page.push_str(&line);
+        }
+    }
 }
 
 fn table<'t>(page: &mut String, what: &str, rows: impl ExactSizeIterator<Item = (&'t str, Coverage)>) {
@@ -108,4 +143,57 @@ pub(super) fn escaped(text: &str) -> String {
         }
     }
     safe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{PROFILE, SOURCES, with_report};
+    use super::*;
+    use crate::gate::Requirement;
+
+    fn verdict(result: GateResult, message: &str) -> Verdict {
+        let gate = Requirement::FailUnder;
+        Verdict { gate, result, figure: None, threshold: 80.0, message: message.to_owned() }
+    }
+
+    fn gates_of(verdicts: Vec<Verdict>) -> String {
+        let page = with_report(PROFILE, &SOURCES, |mut report| {
+            report.head.verdicts = verdicts;
+            summary(&report)
+        });
+        let gates = page.split_once("\nGates:\n\n").map_or("", |(_, after)| after);
+        gates.split("\n\n").next().unwrap_or_default().to_owned()
+    }
+
+    #[test]
+    fn unmet_gates_stand_first_and_each_message_once() {
+        assert_eq!(gates_of(Vec::new()), "");
+        let few = "2 changed lines, gate not applied";
+        let verdicts = vec![
+            verdict(GateResult::Met, "1 replica answered"),
+            verdict(GateResult::NotApplied, few),
+            verdict(GateResult::NotApplied, few),
+            verdict(GateResult::Unmet, "50% of <b> is below 80%"),
+        ];
+        assert_eq!(
+            gates_of(verdicts),
+            format!("- **Not met:** 50% of &#60;b&#62; is below 80%\n- {few}\n- Met: 1 replica answered")
+        );
+    }
+
+    #[test]
+    fn many_gates_that_are_met_are_counted() {
+        let met = |number| (0..number).map(|n| verdict(GateResult::Met, &format!("package {n}"))).collect();
+        assert_eq!(gates_of(met(5)).lines().count(), 5);
+        assert_eq!(gates_of(met(6)), "- Met: 6 gates");
+    }
+
+    #[test]
+    fn a_page_of_gates_is_no_longer_than_a_comment_may_be() {
+        let unmet =
+            (0..1_000).map(|n| verdict(GateResult::Unmet, &format!("package {n} {}", "x".repeat(200))));
+        let gates = gates_of(unmet.collect());
+        assert!(gates.len() < LONGEST, "{}", gates.len());
+        assert!(gates.ends_with(" more"), "{gates}");
+    }
 }

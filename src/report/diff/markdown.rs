@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use super::super::ReportHead;
 use super::super::forms::{Form, FormNeed, Renderer};
-use super::super::markdown::{LONGEST, code, escaped};
+use super::super::markdown::{LONGEST, code, escaped, gates};
 use super::super::text::{facts, range};
 use super::{ChangedFile, DiffReport, LineCategory};
 
@@ -42,6 +42,7 @@ fn comment(diff: &DiffReport) -> String {
     if !head.filters.is_empty() {
         let _ = writeln!(page, "\nFilters: {}.", code(&head.filters.join(", ")));
     }
+    gates(&mut page, &head.verdicts);
     if !diff.files.is_empty() {
         let folds = diff.files.len() > OPEN_FILES;
         if folds {
