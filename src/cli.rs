@@ -13,13 +13,14 @@ use crate::commands::prune::PruneArgs;
 use crate::commands::pull::PullArgs;
 use crate::commands::report::ReportArgs;
 use crate::commands::total::TotalArgs;
+use crate::version;
 
 /// Collects, keeps and reports the coverage of running Go services, built with go build -cover or with goc.
 ///
 /// Each command is one synchronous operation on a work directory and its SQLite database. There is no daemon: cron or a
 /// systemd timer runs `goc-watchdog pull`, and the database has the services that are due.
 #[derive(Debug, Parser)]
-#[command(name = "goc-watchdog", version, propagate_version = true, disable_help_subcommand = true)]
+#[command(name = "goc-watchdog", version = version::of_this_build(), propagate_version = true, disable_help_subcommand = true)]
 #[command(after_help = "Example:\n  goc-watchdog pull --center http://127.0.0.1:7777\n  goc-watchdog list")]
 pub struct Cli {
     /// Options of every command.

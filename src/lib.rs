@@ -25,6 +25,7 @@ pub mod profile;
 mod prometheus;
 mod report;
 mod time;
+mod version;
 
 // Threads, and the memory that they share.
 mod memory;

@@ -44,6 +44,7 @@ mod mistakes;
 mod modules;
 mod named_processes;
 mod odd_sources;
+mod packages;
 mod page_script;
 mod pictures;
 mod places;
