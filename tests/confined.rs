@@ -4,7 +4,7 @@
 use std::fs;
 use std::process::Command;
 
-use crate::harness::units::service_settings;
+use crate::harness::units::{ENVIRONMENT_FILE, service_settings, unit_environment, variables_of};
 use crate::harness::users::{SERVICE_USER, can_change_user, make_folder};
 use crate::harness::{ECHO, Output, World, output_of, warn_skipped};
 use crate::sim::Agent;
@@ -91,7 +91,9 @@ impl UnitProcess {
                     process.privileges.extend(["--inh-caps=-all".into(), "--ambient-caps=-all".into()]);
                 }
                 ("UMask", umask) => umask.clone_into(&mut process.umask),
-                ("Environment", variable) => process.environment.push(variable.into()),
+                ("EnvironmentFile", ENVIRONMENT_FILE) => {
+                    process.environment.extend(variables_of(&unit_environment()).map(Into::into));
+                }
                 ("ExecStart", command) => process.command = command.split(' ').map(Into::into).collect(),
                 ("ReadWritePaths", path) => process.writable.push(path.into()),
                 ("ProtectSystem", "strict") => late.push_str(READ_ONLY),

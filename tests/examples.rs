@@ -20,13 +20,13 @@ use serde_json::Value;
 
 use crate::harness::service::Service;
 use crate::harness::source::{Source, project_path};
-use crate::harness::units::unit_values;
+use crate::harness::units::{ENVIRONMENT_FILE, unit_environment, unit_values, variables_of};
 use crate::harness::users::{NOBODY, SERVICE_USER};
 use crate::harness::{ECHO, MAIN_BLOCK, Output, World, echo, has_program, make_script, output_of};
 use crate::sim::{AfterAnswer, Agent, Program, Request, Server, sized};
 
 /// The examples that a person adapts; [`each_example_says_what_to_change`] compares the list with the folder.
-const EXAMPLES: [&str; 17] = [
+const EXAMPLES: [&str; 18] = [
     "ci/github-actions.yml",
     "ci/gitlab-ci.yml",
     "compose/compose.yaml",
@@ -40,6 +40,7 @@ const EXAMPLES: [&str; 17] = [
     "kubernetes/volumes.yaml",
     "site/crontab",
     "site/nginx.conf",
+    "systemd/env",
     "systemd/goc-watchdog-prune.service",
     "systemd/goc-watchdog-prune.timer",
     "systemd/goc-watchdog-pull.service",
@@ -384,7 +385,7 @@ fn arguments(unit: &str) -> Vec<String> {
     let [command] = unit_values(unit, "ExecStart").try_into().expect("one command");
     assert!(!command.contains(['"', '\'', '\\', '%', '$']), "only spaces are read here: {command}");
     let mut words = command.split(' ').map(ToOwned::to_owned);
-    assert_eq!(words.next().unwrap(), INSTALLED);
+    assert_eq!(words.next().unwrap(), "goc-watchdog", "systemd finds the program in /usr/local/bin, too");
     words.collect()
 }
 
@@ -393,7 +394,8 @@ fn install_units(world: &World) -> Vec<String> {
     let write = |unit: &&str| {
         let text = example(&format!("systemd/{unit}"));
         let path = world.home().join(unit);
-        fs::write(&path, text.replace(INSTALLED, env!("CARGO_BIN_EXE_goc-watchdog"))).unwrap();
+        let command = concat!("ExecStart=", env!("CARGO_BIN_EXE_goc-watchdog"), " ");
+        fs::write(&path, text.replace("ExecStart=goc-watchdog ", command)).unwrap();
         path.to_str().unwrap().to_owned()
     };
     UNITS.iter().map(write).collect()
@@ -439,11 +441,8 @@ fn the_services_run_as_they_are_written_and_agree_with_each_other() {
         let arguments = arguments(unit);
         world.run(&arguments.iter().map(String::as_str).collect::<Vec<_>>()).assert_code(0);
 
-        let environment = unit_values(unit, "Environment");
-        let root = environment.iter().find_map(|it| it.strip_prefix("GOC_WATCHDOG_ROOT=")).unwrap();
-        for variable in &environment {
-            assert_is_read(variable.split_once('=').unwrap().0);
-        }
+        let environment = unit_environment();
+        let root = variables_of(&environment).find_map(|it| it.strip_prefix("GOC_WATCHDOG_ROOT=")).unwrap();
         assert_eq!(unit_values(unit, "ReadWritePaths"), [root]);
         assert_eq!(Path::new("/var/lib").join(&unit_values(unit, "StateDirectory")[0]), Path::new(root));
         assert_eq!(unit_values(unit, "ProtectSystem"), ["strict"]);
@@ -451,9 +450,15 @@ fn the_services_run_as_they_are_written_and_agree_with_each_other() {
         let good = [ExitCode::Busy, ExitCode::Terminated].map(|code| code.number().to_string());
         assert_eq!(unit_values(unit, "SuccessExitStatus"), [good.join(" ")]);
     }
-    for key in ["User", "Group", "Environment", "SystemCallFilter", "UMask"] {
+    for key in ["User", "Group", "EnvironmentFile", "SystemCallFilter", "UMask"] {
         assert_eq!(unit_values(services[0], key), unit_values(services[1], key), "{key}");
     }
+    assert_eq!(unit_values(services[0], "EnvironmentFile"), [ENVIRONMENT_FILE]);
+    // A center is commented out, because services built with go build -cover need none.
+    let with_center = unit_environment().replace("\n#GOC", "\nGOC");
+    let names: Vec<&str> = variables_of(&with_center).map(|it| it.split_once('=').unwrap().0).collect();
+    assert_eq!(names, ["GOC_CENTER", "GOC_WATCHDOG_ROOT"]);
+    names.into_iter().for_each(assert_is_read);
     for timer in ["goc-watchdog-pull.timer", "goc-watchdog-prune.timer"] {
         for key in ["OnCalendar", "RandomizedDelaySec", "AccuracySec", "Persistent", "WantedBy"] {
             assert_eq!(unit_values(timer, key).len(), 1, "{key} of {timer}");

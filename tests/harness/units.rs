@@ -20,6 +20,19 @@ pub(crate) fn service_settings(unit: &str) -> Vec<(String, String)> {
     lines.filter_map(|line| line.split_once('=')).map(|(key, value)| (key.into(), value.into())).collect()
 }
 
+/// The path at which the services expect their environment.
+pub(crate) const ENVIRONMENT_FILE: &str = "/etc/goc-watchdog/env";
+
+/// Returns the shipped environment of the services.
+pub(crate) fn unit_environment() -> String {
+    fs::read_to_string(project_path("examples/systemd/env")).unwrap()
+}
+
+/// Returns the variables that systemd reads from an environment file.
+pub(crate) fn variables_of(environment: &str) -> impl Iterator<Item = &str> {
+    environment.lines().filter(|line| !line.is_empty() && !line.starts_with('#'))
+}
+
 fn unit_text(unit: &str) -> String {
     fs::read_to_string(project_path(&format!("examples/systemd/{unit}"))).unwrap()
 }
