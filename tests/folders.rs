@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 
 use crate::crash::{has_strace, killed_at};
 use crate::harness::users::{NOBODY, SERVICE_USER, change_owner};
-use crate::harness::{Output, World, output_of, profile_of, warn_skipped};
-use crate::sim::{BinaryProgram, Coverport};
+use crate::harness::{ECHO, Output, World, echo, output_of, profile_of, signal, warn_skipped};
+use crate::sim::{Agent, Behaviour, BinaryProgram, Coverport, Program, ReservedPort};
 
 const SERVICE: &str = "staging_th_calc_master_845820727e";
 const APP: &str = "calc";
@@ -1098,6 +1098,125 @@ fn left_files_and_the_lives_they_may_be_of_are_folded_together() {
     pods.world.execute("UPDATE generation SET pulled_at = '2026-01-01T00:00:00Z'");
     assert_eq!(pods.end(), 37);
     assert_eq!(pods.world.query::<i64>("SELECT count(*) FROM generation"), 1);
+}
+
+/// Pulls, and ends the run after all processes but one of goc have answered. That one is the last that is asked.
+fn cut_pull(world: &World, hung: &Agent) {
+    let asked = hung.pulls();
+    let child = world.spawn(&["pull", "--force", "--concurrency", "1"]);
+    hung.wait_for_pulls(asked + 1);
+    signal(&child, "-TERM");
+    assert_eq!(child.wait_with_output().unwrap().status.code(), Some(143));
+    world.assert_consistent();
+}
+
+#[test]
+fn a_pull_that_is_cut_before_its_service_is_settled_overstates_nothing() {
+    for pulled_before in [false, true] {
+        let world = World::new();
+        world.configure("[pull]\nchange = \"counts\"\n");
+        let program = BinaryProgram::from_profile(BLOCKS);
+        // Addresses are asked in their order, and this port is below those that the kernel gives out.
+        let agent = Coverport::start_at(ReservedPort::in_a_row(1).remove(0), &program);
+        let hung = Agent::start(&Program::from_profile(BLOCKS));
+        hung.behave_once(Behaviour::Hang);
+        world.leave_file(&format!("{SERVICE}/pod-a"), &program, "1.1", &[6, 0, 1]);
+        if pulled_before {
+            agent.switch_to(1, &[5, 0, 1]);
+            world.center.register_url(SERVICE, &agent.url());
+            world.pull(0);
+        } else {
+            world.run_pull(0);
+        }
+        assert_eq!(world.stored(APP).counts, [6, 0, 1]);
+        // The process of the file goes on, and is stored beside it by a run that ends before the service does.
+        world.center.register_url(SERVICE, &agent.url());
+        world.center.register_url(SERVICE, &hung.url());
+        agent.switch_to(1, &[9, 1, 1]);
+        cut_pull(&world, &hung);
+        assert_eq!(world.stored(APP).counts, [6, 0, 1], "no decision was made");
+        agent.kill();
+        hung.kill();
+        world.pull(3);
+        assert_eq!(world.stored(APP).counts, [9, 1, 1], "{pulled_before}");
+        assert_eq!(world.query::<i64>("SELECT count(*) FROM unsettled"), 0);
+        world.assert_consistent();
+    }
+}
+
+#[test]
+fn a_profile_that_is_written_again_after_a_cut_pull_has_the_counts_of_its_row() {
+    let pods = Unnamed::new();
+    pods.write("pod-a", 1, 6);
+    assert_eq!(pods.pull([5, 0]), 6);
+    let path = pods.world.files(".cov").into_iter().max().unwrap();
+    let text = fs::read_to_string(&path).unwrap();
+    // The processes have counted more, and the run was cut before it settled that.
+    let pulled = "address NOT LIKE 'gocoverdir:%'";
+    pods.world.execute(&format!("INSERT INTO unsettled SELECT id, counts FROM generation WHERE {pulled}"));
+    pods.world
+        .execute(&format!("UPDATE generation SET counts = (SELECT counts FROM left_counts) WHERE {pulled}"));
+    fs::remove_file(&path).unwrap();
+    pods.world.run(&["prune", "--retention-only"]).assert_code(0);
+    assert_eq!(fs::read_to_string(&path).unwrap(), text);
+
+    // No sum takes in what is not settled, however old it is.
+    let world = &pods.world;
+    world.execute(
+        "UPDATE generation SET pulled_at = '2026-01-01T00:00:00Z', closed_at = '2026-01-01T00:00:00Z'",
+    );
+    let _other = world.start(ECHO, &echo());
+    let lives = || world.query::<i64>("SELECT count(*) FROM generation WHERE address LIKE '%:%'");
+    let before = lives();
+    world.run(&["pull", ECHO]).assert_code(0);
+    assert_eq!(lives(), before + 1);
+    world.execute("DELETE FROM unsettled");
+    world.run(&["pull", ECHO]).assert_code(0);
+    assert_eq!(lives(), 1);
+}
+
+#[test]
+fn a_snapshot_of_a_process_that_left_a_file_before_is_counted_once() {
+    for pulled_before in [false, true] {
+        let world = World::new();
+        world.configure("[pull]\nchange = \"counts\"\n");
+        let program = BinaryProgram::from_profile(BLOCKS);
+        let agent = Coverport::start(&program);
+        agent.switch_to(1, &[5, 0, 1]);
+        world.leave_file(&format!("{SERVICE}/pod-a"), &program, "1.1", &[6, 0, 1]);
+        if pulled_before {
+            world.center.register_url(SERVICE, &agent.url());
+            world.pull(0);
+        } else {
+            world.run_pull(0);
+        }
+        assert_eq!(world.stored(APP).counts, [6, 0, 1]);
+        agent.switch_to(1, &[9, 1, 1]);
+        world.leave_snapshot(&agent.url(), SERVICE);
+        agent.kill();
+        world.pull(if pulled_before { 3 } else { 0 });
+        assert_eq!(world.stored(APP).counts, [9, 1, 1], "{pulled_before}");
+    }
+}
+
+#[test]
+fn a_process_whose_pod_gets_another_name_after_it_left_a_file_is_counted_once() {
+    let world = World::new();
+    world.configure("[pull]\nchange = \"counts\"\n");
+    let program = BinaryProgram::from_profile(BLOCKS);
+    let agent = Coverport::start(&program);
+    let target = agent.url().replace("http://", "");
+    let file = world.home().join("targets.json");
+    let pull = |pod: &str, counts: [u64; 3]| {
+        agent.switch_to(1, &counts);
+        let list = json!([{"targets": [target], "labels": {"service": SERVICE, "pod": pod}}]);
+        fs::write(&file, list.to_string()).unwrap();
+        world.run(&["pull", "--force", "--targets", file.to_str().unwrap()]).assert_code(0);
+        world.stored(APP).counts
+    };
+    world.leave_file(&format!("{SERVICE}/a"), &program, "1.1", &[6, 0, 1]);
+    assert_eq!(pull("a", [5, 0, 1]), [6, 0, 1]);
+    assert_eq!(pull("b", [9, 1, 1]), [9, 1, 1]);
 }
 
 #[test]

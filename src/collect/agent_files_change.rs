@@ -176,8 +176,9 @@ impl Rebuilding<'_> {
         let (store, blocks) = (self.store, from.blocks().len());
         let as_of = |counts: Vec<u64>| encode_counts(&counts_as_of(&counts, from, to));
         let Some(counts) = store.counts(id, blocks)?.map(as_of) else { return Ok(()) };
-        let left = store.left_counts(id, blocks)?.map(as_of);
-        self.writer.apply(&Change::LifeRebuilt { id, structure, counts, left })
+        let (left, settled) = (store.left_counts(id, blocks)?, store.settled_counts(id, blocks)?);
+        let (left, settled) = (left.map(as_of), settled.map(as_of));
+        self.writer.apply(&Change::LifeRebuilt { id, structure, counts, left, settled })
     }
 
     /// Tells whether a build contradicts no other one of a build group.

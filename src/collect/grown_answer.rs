@@ -26,8 +26,7 @@ pub(crate) fn goes_on(pull: &AddressPull<'_>, answer: &PulledAnswer, life: &Life
     let open = key.lock();
     let (known, answering) = (open.process(life.id), answer.process.as_ref());
     let here = open.state.at(pull.address).map(|known| known.id);
-    goes_on_if_grown(life, known, answering, here)
-        && !answering.is_some_and(|process| open.has_left_by(process))
+    goes_on_if_grown(life, known, answering, here) && !open.has_left_by(answering, Some(life.id))
 }
 
 /// Sends the changes of an answer that [goes on](goes_on) with the open life of its assignment.

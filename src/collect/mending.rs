@@ -254,7 +254,7 @@ pub(crate) fn written(out: &mut BufWriter<File>) -> io::Result<u64> {
     Ok(out.get_ref().metadata()?.len())
 }
 
-/// Returns the sum of the stored counters of a build group.
+/// Returns the sum of the stored counters of a build group, as they were when its services were last decided.
 fn rebuilt(store: &Store, key: KeyId, build_group: BuildGroupId) -> Result<Profile> {
     let mut templates: HashMap<StructureId, Template> = HashMap::new();
     let mut sum: Option<ProfileSum> = None;
@@ -264,7 +264,7 @@ fn rebuilt(store: &Store, key: KeyId, build_group: BuildGroupId) -> Result<Profi
             Entry::Vacant(new) => new.insert(store.structure(known.structure)?),
         };
         let build = template.build();
-        let Some(counts) = store.counts(known.id, build.blocks().len())? else { continue };
+        let Some(counts) = store.settled_counts(known.id, build.blocks().len())? else { continue };
         sum.get_or_insert_with(|| ProfileSum::new(Arc::clone(build))).add(known.mode, build, &counts)?;
     }
     Ok(sum.context("the database has no counters of it")?.into_profile().at_distinct_places())

@@ -18,6 +18,7 @@ pub(crate) mod known_meta;
 pub(crate) mod last_pull;
 pub(crate) mod leave_snapshot;
 pub(crate) mod mending;
+mod moved_lives;
 pub(crate) mod open_key;
 pub(crate) mod outcome;
 pub(crate) mod program_check;

@@ -1,12 +1,12 @@
 //! A key whose stored state was read, with the structures for comparing answers and their memory.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::collect::fault::FaultScope;
 use crate::collect::known_meta::KnownMeta;
+use crate::collect::moved_lives::MovedLives;
 use crate::collect::run::{PullRun, StoreMessage};
-use crate::collect::settling::MovedLives;
 use crate::fleet::assignment::Assignment;
 use crate::fleet::build_group::BuildGroupStatus;
 use crate::fleet::change::Change;
@@ -41,6 +41,9 @@ pub(crate) struct OpenKey {
     processes: Option<HashMap<LifeId, Process>>,
     /// Pulled lives that moved in this run, and may be of processes that left files.
     pub(crate) moved: MovedLives,
+    /// Such lives that moved before, in a run that was cut or in the inbox, with their counters of before; `None`: they
+    /// were new.
+    pub(crate) unsettled: BTreeMap<LifeId, Option<Vec<u8>>>,
 }
 
 impl OpenKey {
@@ -51,7 +54,8 @@ impl OpenKey {
         if build_groups.is_empty() {
             return Ok(Self::default());
         }
-        Ok(Self { state: KeyState::new(build_groups, store.lives(entry.id)?), ..Self::default() })
+        let (lives, unsettled) = (store.lives(entry.id)?, store.unsettled(entry.id)?);
+        Ok(Self { state: KeyState::new(build_groups, lives), unsettled, ..Self::default() })
     }
 
     /// Reads which processes the lives of the key are of, where that was not done yet.
@@ -72,10 +76,12 @@ impl OpenKey {
         self.processes.get_or_insert_default().insert(life, process);
     }
 
-    /// Tells whether a file that was left may be of a process.
-    pub(crate) fn has_left_by(&self, process: &Process) -> bool {
+    /// Tells whether a file that was left may be of a process, as it is told now or as it is known from its life.
+    pub(crate) fn has_left_by(&self, process: Option<&Process>, life: Option<LifeId>) -> bool {
+        let known = life.and_then(|life| self.process(life));
+        let may_be = |left: LeftName<'_>| [process, known].into_iter().flatten().any(|it| left.may_be(it));
         let mut left = self.state.lives.iter().filter_map(|life| LeftName::parse(life.address.as_deref()?));
-        left.any(|left| left.may_be(process))
+        left.any(may_be)
     }
 
     /// Tells whether a life may be that of a process.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use anyhow::{Context as _, Result};
 use chrono::TimeDelta;
 
+use crate::collect::moved_lives::{MovedLife, MovedLives};
 use crate::collect::open_key::OpenKey;
 use crate::collect::run::PullRun;
 use crate::fleet::change::Change;
@@ -12,62 +13,11 @@ use crate::fleet::ids::{BuildGroupId, LifeId, StructureId};
 use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::left_pool::{LeftCounts, LeftPool, PulledOwner, SettledPool, may_be_before, may_be_of};
 use crate::fleet::left_process::{LeftName, is_left};
-use crate::fleet::life::{LifeDecision, RivalLives};
-use crate::fleet::process::Process;
 use crate::fleet::records::Life;
 use crate::fleet::row_decision::Moved;
 use crate::fleet::snapshot::beyond;
 use crate::io::store::Store;
 use crate::profile::{Mode, add_all, encode_counts};
-
-/// The changes of this run to pulled lives that may be of processes that left files.
-#[derive(Default)]
-pub(crate) struct MovedLives {
-    lives: HashMap<LifeId, MovedLife>,
-    /// Lives that were joined into mixtures.
-    gone: HashSet<LifeId>,
-    /// Counters of mixtures that changed.
-    mixed: HashMap<LifeId, (StructureId, Vec<u64>)>,
-}
-
-/// A pulled life whose counters moved.
-struct MovedLife {
-    process: Process,
-    /// Its process as it was known before.
-    known: Option<Process>,
-    structure: StructureId,
-    mode: Mode,
-    /// `None`: the life is new.
-    before: Option<Vec<u64>>,
-    now: Vec<u64>,
-    /// The answer was older than the last one of its address.
-    is_late: bool,
-}
-
-impl MovedLives {
-    /// Notes an answer. `known` and `before` are the process and the counters of its life before it, if the life is not
-    /// new.
-    pub(crate) fn note(
-        &mut self,
-        (life, process, known): (LifeId, &Process, Option<Process>),
-        (structure, mode): (StructureId, Mode),
-        decision: &LifeDecision,
-        before: Option<Vec<u64>>,
-        rivals: &RivalLives,
-    ) {
-        let before = match decision {
-            LifeDecision::Begins { .. } | LifeDecision::Late { life: None, .. } => None,
-            LifeDecision::Continues { .. } | LifeDecision::Late { .. } => before,
-        };
-        let is_late = matches!(decision, LifeDecision::Late { .. });
-        let (process, now) = (process.clone(), decision.counts().to_vec());
-        self.lives.insert(life, MovedLife { process, known, structure, mode, before, now, is_late });
-        if let Some((mixture, gone)) = rivals.lives.split_first() {
-            self.mixed.insert(mixture.id, (structure, rivals.counts.clone()));
-            self.gone.extend(gone.iter().map(|life| life.id).chain([mixture.id]));
-        }
-    }
-}
 
 /// A left life of a key.
 struct LeftLife<'l> {
@@ -99,7 +49,7 @@ impl LeftLife<'_> {
         };
         // A life that goes on under the name of another pod was never compared with the files of that pod.
         let was_possible = || moved.known.as_ref().is_some_and(|known| self.name.may_be(known));
-        if is_new || !was_possible() {
+        if is_new || moved.is_unsettled || !was_possible() {
             self.new.insert(id);
         }
         match may_own {
@@ -191,15 +141,20 @@ pub(crate) fn settle(
     run: &PullRun<'_>,
     store: &Store,
 ) -> Result<Vec<Change>> {
-    let moved = std::mem::take(&mut open.moved);
+    let mut moved = std::mem::take(&mut open.moved);
+    moved.add_unsettled(open, entry.id, run, store)?;
+    let mut all = Vec::new();
+    if !moved.lives.is_empty() || !open.unsettled.is_empty() {
+        all.push(Change::LivesSettled(entry.id));
+    }
     let may_have_changed = !moved.lives.is_empty() || entry.came_in || entry.schedule.unfinished;
     if !may_have_changed || !open.state.lives.iter().any(|life| life.address.as_deref().is_some_and(is_left))
     {
-        return Ok(Vec::new());
+        return Ok(all);
     }
     let known = store.left_owners(entry.id)?;
     if known.is_empty() && moved.lives.is_empty() {
-        return Ok(Vec::new());
+        return Ok(all);
     }
     let mut settled = Vec::new();
     let with_rest = with_rest(&open.state.lives, &known, &moved);
@@ -225,7 +180,6 @@ pub(crate) fn settle(
         }
         settled.extend(build.rest_changes(rest, run));
     }
-    let mut all = Vec::new();
     for SettledLife { id, mode, group, structure, surplus, changes } in settled {
         all.extend(changes);
         let template = run.template(store, structure)?;
@@ -249,7 +203,9 @@ fn with_rest<'l>(
     let may_be_new = |life: &Life| {
         let name = life.address.as_deref().and_then(LeftName::parse);
         name.is_some_and(|name| {
-            let is_new = |moved: &MovedLife| moved.before.is_none() && name.may_be(&moved.process);
+            let is_new = |moved: &MovedLife| {
+                (moved.before.is_none() || moved.is_unsettled) && name.may_be(&moved.process)
+            };
             moved.lives.values().any(is_new)
         })
     };

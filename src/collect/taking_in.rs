@@ -240,7 +240,8 @@ fn send(
     let decision = known.decide(mode, answered);
     let covers_more = decision.covers_more(known.previous.as_ref());
     let is_shared = known.is_shared;
-    let may_have_left = process.as_ref().is_some_and(|process| key.lock().has_left_by(process));
+    let known_life = known.previous.as_ref().map(|known| known.life.id);
+    let may_have_left = process.is_some() && key.lock().has_left_by(process.as_ref(), known_life);
     let before = known.previous.as_ref().filter(|_| may_have_left).map(|known| known.counts.clone());
     let rivals = &known.rivals(&decision);
     let closed = ended_lives(pull, &decision);
@@ -270,6 +271,7 @@ fn send(
         let known = open.process(life).cloned();
         open.moved.note((life, process, known), (structure, mode), &decision, before, rivals);
     }
+    let unsettled = may_have_left.then_some(Change::LifeUnsettled(life));
     let to_store = process.filter(|process| match (&decision, open.process(life)) {
         (LifeDecision::Late { life: Some(_), .. }, _) => false,
         (_, Some(known)) => !known.is_told_as(process) || has_new_counts && known != process,
@@ -279,7 +281,10 @@ fn send(
         let process = Change::ProcessOf(life, process);
         match has_new_counts {
             true => more.push(process),
-            false => run.send(StoreMessage::Changes(Some(id), vec![process])),
+            false => {
+                let changes = unsettled.iter().cloned().chain([process]).collect();
+                run.send(StoreMessage::Changes(Some(id), changes));
+            }
         }
     }
     let state = &mut open.state;
@@ -304,7 +309,9 @@ fn send(
     let answered = AddressAnswer { build_group, build, fraction, is_decided };
     state.note_answer(address, life, answer.bytes, answered);
     if has_moved {
-        let changes = [Change::Unfinished(id)].into_iter().chain(closed).chain(more).collect();
+        let unsettled = unsettled.filter(|_| has_new_counts);
+        let changes =
+            [Change::Unfinished(id)].into_iter().chain(unsettled).chain(closed).chain(more).collect();
         run.send(StoreMessage::Changes(Some(id), changes));
     }
     Ok(())

@@ -128,6 +128,8 @@ pub(crate) enum Change {
         counts: Vec<u8>,
         /// The counters as a process left them, where pulled lives may have a part of them.
         left: Option<Vec<u8>>,
+        /// The counters that were settled last, where the life moved since.
+        settled: Option<Vec<u8>>,
     },
     /// The process of a generation.
     ProcessOf(LifeId, Process),
@@ -198,6 +200,11 @@ pub(crate) enum Change {
     LifeMixed(LifeId),
     /// A life was added to a sum and is deleted.
     LifeFolded(LifeId),
+    /// A pulled life, of which a process may have left counters, is about to move or to be opened. Its counters of before
+    /// stay until [`Change::LivesSettled`].
+    LifeUnsettled(LifeId),
+    /// All counters that were left for a key are settled with its pulled lives.
+    LivesSettled(KeyId),
     /// Pulled lives may have a part of the counters that a process left.
     LeftCounts {
         /// The life that has what is counted beside those.

@@ -28,6 +28,8 @@ enum Event {
     },
     /// A pull takes the files in and asks some of the pods.
     Pull(u8),
+    /// A pull that is killed after these pods have answered, so that nothing is settled.
+    Cut(u8),
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -40,6 +42,7 @@ fn event() -> impl Strategy<Value = Event> {
         2 => start.prop_map(|(place, leaves, is_same_pod)| Event::Start { place, leaves, is_same_pod }),
         2 => Just(Event::Pull(u8::MAX)),
         2 => any::<u8>().prop_map(Event::Pull),
+        1 => any::<u8>().prop_map(Event::Cut),
     ]
 }
 
@@ -125,8 +128,18 @@ struct Container {
     counts: Vec<u64>,
     /// The counters of its pulled life.
     pulled: Option<Vec<u64>>,
+    /// The life moved since the last settlement.
+    unsettled: Option<Unsettled>,
     /// The largest counts that were seen of it.
     shown: Vec<u64>,
+}
+
+/// A pulled life that moved since the last settlement.
+struct Unsettled {
+    /// Its counters then; `None`: it was not there.
+    before: Option<Vec<u64>>,
+    /// The last answer that moved it, and the first one that did so.
+    runs: [usize; 2],
 }
 
 /// The store of the service, as `collect::inbox` and `collect::settling` keep it.
@@ -135,6 +148,8 @@ struct Model {
     containers: Vec<Container>,
     folders: Vec<Folder>,
     run: usize,
+    /// Files or answers came in since the last settlement.
+    is_unfinished: bool,
 }
 
 impl Model {
@@ -144,7 +159,14 @@ impl Model {
             counts[BLOCKS + self.containers.len()] = 1;
         }
         let folder = if self.told.folders == Folders::Shared { 0 } else { pod };
-        self.containers.push(Container { pod, folder, shown: vec![0; counts.len()], counts, pulled: None });
+        self.containers.push(Container {
+            pod,
+            folder,
+            shown: vec![0; counts.len()],
+            counts,
+            pulled: None,
+            unsettled: None,
+        });
         self.folders.resize_with(self.folders.len().max(folder + 1), Folder::default);
         self.containers.len() - 1
     }
@@ -253,36 +275,58 @@ impl Model {
         kin.filter_map(|(number, container)| Some((number, container.pulled.clone()?)))
     }
 
-    /// Pulls a process; returns the counters of its life before, if anything moved.
-    fn pull(&mut self, number: usize) -> Option<(usize, Option<Vec<u64>>)> {
+    /// Takes the files in and asks the processes of these places.
+    fn ask(&mut self, running: &[usize], asked: u8) {
+        self.run += 1;
+        for folder in 0..self.folders.len() {
+            self.is_unfinished |= self.take_in(folder);
+        }
+        let asked = running.iter().enumerate().filter(|(place, _)| asked & (1 << place) > 0);
+        asked.for_each(|(_, number)| self.pull(*number));
+    }
+
+    /// Pulls a process.
+    fn pull(&mut self, number: usize) {
         let container = &mut self.containers[number];
         let before = container.pulled.replace(container.counts.clone());
         container.shown.clone_from(&container.counts);
-        (before.as_ref() != Some(&container.counts)).then_some((number, before))
+        if before.as_ref() != Some(&container.counts) {
+            let unsettled = Unsettled { before, runs: [self.run; 2] };
+            container.unsettled.get_or_insert(unsettled).runs[0] = self.run;
+            self.is_unfinished = true;
+        }
     }
 
-    fn settle(&mut self, moved: &[(usize, Option<Vec<u64>>)]) {
-        let Self { told, containers, folders, run } = self;
+    fn settle(&mut self) {
+        if !std::mem::take(&mut self.is_unfinished) {
+            return;
+        }
+        let Self { told, containers, folders, run, .. } = self;
         let mode = told.mode;
+        let moved =
+            |(number, container): (usize, &mut Container)| Some((number, container.unsettled.take()?));
+        let moved: Vec<(usize, Unsettled)> = containers.iter_mut().enumerate().filter_map(moved).collect();
         let mut ids = BTreeSet::new();
         let mut pooled: Vec<(usize, usize)> = Vec::new();
         for (pod, folder) in folders.iter_mut().enumerate() {
             let kin: Vec<_> =
                 moved.iter().filter(|(number, _)| told.is_kin(&containers[*number], pod)).collect();
+            let is_new = |of: &Unsettled| of.before.is_none() || of.runs[1] < *run;
             let new: Vec<usize> =
-                kin.iter().filter(|(_, before)| before.is_none()).map(|(number, _)| *number).collect();
+                kin.iter().filter(|(_, of)| is_new(of)).map(|(number, _)| *number).collect();
             let has_owned_rest =
                 folder.rest.as_ref().is_some_and(|rest| rest.owners.is_some() || !new.is_empty());
             for (index, left) in folder.lives.iter_mut().enumerate() {
                 let mut owners = left.owners.clone().unwrap_or_default();
-                for (number, before) in &kin {
+                for (number, of) in &kin {
                     let now = containers[*number].pulled.as_ref().unwrap();
-                    let may_own = match left.taken_in < *run && before.is_some() && told.time {
+                    let is_later = left.taken_in < *run && of.runs[0] == *run;
+                    let may_own = match is_later && of.before.is_some() && told.time {
                         true => may_be_before(mode, &left.counts, now),
                         false => may_be_of(mode, &left.counts, now),
                     };
                     match may_own {
-                        true if before.is_none() => _ = owners.insert(*number),
+                        true if is_new(of) => _ = owners.insert(*number),
                         true => {}
                         false => _ = owners.remove(number),
                     }
@@ -312,7 +356,7 @@ impl Model {
             let grown = moved
                 .iter()
                 .find(|(number, _)| number == id)
-                .map(|(_, before)| beyond(counts.as_ref().unwrap(), before.as_deref().unwrap_or_default()));
+                .map(|(_, of)| beyond(counts.as_ref().unwrap(), of.before.as_deref().unwrap_or_default()));
             PulledOwner { counts, grown: grown.unwrap_or_default() }
         };
         let left = |&(pod, index): &(usize, usize)| {
@@ -353,7 +397,7 @@ impl Model {
 
 /// Plays the events, and compares the stored counts with the true ones after each pull.
 fn check(told: Told, events: &[Event]) -> Result<(), TestCaseError> {
-    let mut model = Model { told, containers: Vec::new(), folders: Vec::new(), run: 0 };
+    let mut model = Model { told, containers: Vec::new(), folders: Vec::new(), run: 0, is_unfinished: false };
     let mut running = [0, 1].map(|pod| model.start(pod));
     let mut before = model.total();
     for event in events {
@@ -372,17 +416,10 @@ fn check(told: Told, events: &[Event]) -> Result<(), TestCaseError> {
                 };
                 running[place] = model.start(pod);
             }
+            Event::Cut(asked) => model.ask(&running, *asked),
             Event::Pull(asked) => {
-                model.run += 1;
-                let mut came_in = false;
-                for folder in 0..model.folders.len() {
-                    came_in |= model.take_in(folder);
-                }
-                let asked = running.iter().enumerate().filter(|(place, _)| asked & (1 << place) > 0);
-                let moved: Vec<_> = asked.filter_map(|(_, number)| model.pull(*number)).collect();
-                if came_in || !moved.is_empty() {
-                    model.settle(&moved);
-                }
+                model.ask(&running, *asked);
+                model.settle();
                 let (total, truth) = (model.total(), model.truth());
                 for block in 0..total.len() {
                     prop_assert!(total[block] <= truth[block], "{:?} above {:?} in {}", total, truth, block);

@@ -76,7 +76,17 @@ impl SnapshotOrigin<'_, '_> {
                 vec![opened, Change::LifeMixed(id)]
             }
         };
-        Ok(shrunk.into_iter().chain(changes).collect())
+        let unsettled = self.unsettled(&changes, open_key);
+        Ok(unsettled.into_iter().chain(shrunk).chain(changes).collect())
+    }
+
+    /// Keeps the counters of the life that these changes concern, if its process may have left files.
+    fn unsettled(&self, changes: &[Change], open_key: &OpenKey) -> Option<Change> {
+        let id = changes.iter().find_map(|change| match change {
+            Change::LifeMoved { id, .. } | Change::LifeOpened { id, .. } => Some(*id),
+            _ => None,
+        })?;
+        open_key.has_left_by(self.process.as_ref(), Some(id)).then_some(Change::LifeUnsettled(id))
     }
 
     /// Notes the process of a life, and that its counters were read as late as those of the snapshot.

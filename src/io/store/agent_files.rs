@@ -115,7 +115,7 @@ impl Writer<'_> {
         id: LifeId,
         structure: StructureId,
         counts: &[u8],
-        left: Option<&[u8]>,
+        (left, settled): (Option<&[u8]>, Option<&[u8]>),
     ) -> rusqlite::Result<()> {
         self.run(
             "UPDATE generation SET structure_id = ?2, counts = ?3 WHERE id = ?1",
@@ -123,6 +123,10 @@ impl Writer<'_> {
         )?;
         if let Some(left) = left {
             self.run("UPDATE left_counts SET counts = ?2 WHERE generation_id = ?1", params![id, left])?;
+        }
+        if let Some(settled) = settled {
+            let sql = "UPDATE unsettled SET counts = ?2 WHERE generation_id = ?1 AND counts IS NOT NULL";
+            self.run(sql, params![id, settled])?;
         }
         self.set_last_answer(id, None)
     }

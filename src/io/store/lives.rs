@@ -38,7 +38,8 @@ impl Store {
     /// that lives that fold into one sum follow each other.
     ///
     /// A mixture is not folded while a life that may own some of its counts is not folded: each that was stored when the
-    /// mixture last grew. The same holds for all lives of a build that have counters of files, and for these files.
+    /// mixture last grew. The same holds for all lives of a build that have counters of files, and for these files. No life
+    /// of a build is folded while one is to be settled with what processes left.
     pub(crate) fn closed_before(&self, until: DateTime<Utc>, limit: usize) -> Result<Vec<Life>, StoreError> {
         let sql =
             "SELECT id, edition_id, structure_id, address, mode, opened_at, pulled_at, closed_at, is_mixture
@@ -55,6 +56,9 @@ impl Store {
                        SELECT 1 FROM left_owner JOIN generation AS life ON life.id IN (left_id, owner_id)
                        WHERE (life.edition_id, life.structure_id) = (generation.edition_id, generation.structure_id)
                          AND (life.closed_at IS NULL OR life.closed_at >= ?1)))
+                   AND NOT EXISTS (
+                       SELECT 1 FROM unsettled CROSS JOIN generation AS life ON life.id = generation_id
+                       WHERE (life.edition_id, life.structure_id) = (generation.edition_id, generation.structure_id))
                    ORDER BY edition_id, structure_id, id LIMIT ?2";
         let owner = |row: &Row<'_>| row.get(1).map(ValueOwner::BuildGroup);
         let mut damaged = Vec::new();

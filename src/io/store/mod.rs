@@ -24,6 +24,7 @@ mod rows;
 mod runs;
 mod schedules;
 mod targets;
+mod unsettled;
 mod upgrade;
 mod waiting;
 mod writer;
@@ -83,6 +84,7 @@ const MIGRATIONS: &[Migration] = &[
     Sql(include_str!("migrations/0021_pods.sql")),
     Sql(include_str!("migrations/0022_shared_addresses.sql")),
     Sql(include_str!("migrations/0023_left_counts.sql")),
+    Sql(include_str!("migrations/0024_unsettled.sql")),
 ];
 
 /// A connection to the database.

@@ -25,6 +25,7 @@ const CHANGES: &[(usize, &str)] = &[
     (21, "the pods of processes are remembered"),
     (22, "addresses that answer for several processes are remembered"),
     (23, "the pulled processes that may have left a file are remembered"),
+    (24, "answers that a cut run stored beside the files of their processes are remembered"),
 ];
 
 /// The database of an earlier release.

@@ -1,5 +1,6 @@
 //! The writer, which carries out changes in transactions. The SQL of each change is in the file of its table.
 
+use chrono::{DateTime, Utc};
 use rusqlite::{ToSql, params};
 
 use super::{Store, StoreError};
@@ -68,6 +69,12 @@ impl<'a> Writer<'a> {
         self.store.connection.prepare_cached(sql)?.execute(bound).map(drop)
     }
 
+    fn forget_unlisted(&self, before: DateTime<Utc>) -> rusqlite::Result<()> {
+        self.delete_listings(before)?;
+        self.delete_targets(before)?;
+        self.delete_address_states(before)
+    }
+
     /// Carries out one change.
     fn execute(&self, change: &Change) -> rusqlite::Result<()> {
         match change {
@@ -77,11 +84,7 @@ impl<'a> Writer<'a> {
             Change::ClockWentBack(jump) => self.insert_clock_jump(jump),
             Change::SnapshotTaken { identity, at } => self.insert_snapshot(identity, *at),
             Change::SnapshotWaits { identity, since } => self.insert_waiting_snapshot(identity, *since),
-            Change::UnlistedForgotten(before) => {
-                self.delete_listings(*before)?;
-                self.delete_targets(*before)?;
-                self.delete_address_states(*before)
-            }
+            Change::UnlistedForgotten(before) => self.forget_unlisted(*before),
             Change::SnapshotsForgotten { files, processes } => self.delete_snapshots(*files, *processes),
             Change::Key(id, key) => self.insert_key(*id, key),
             Change::KeyMended(id, key) => self.mend_key(*id, key),
@@ -127,8 +130,8 @@ impl<'a> Writer<'a> {
             Change::AgentFilesFollowed { globs, at } => self.set_agent_files(globs, *at),
             Change::LeftOutTold { key, meta, at } => self.set_left_out_told(*key, meta, *at),
             Change::MetaRebuilt { sha256, structure } => self.set_build_of_meta(sha256, *structure),
-            Change::LifeRebuilt { id, structure, counts, left } => {
-                self.set_build_of_life(*id, *structure, counts, left.as_deref())
+            Change::LifeRebuilt { id, structure, counts, left, settled } => {
+                self.set_build_of_life(*id, *structure, counts, (left.as_deref(), settled.as_deref()))
             }
             Change::MetaLeft { key, sha256, at } => self.insert_left_meta(*key, sha256, *at),
             Change::LeftMetasForgotten(before) => self.delete_left_metas(*before),
@@ -166,6 +169,8 @@ impl<'a> Writer<'a> {
             Change::LifeReopened(id) => self.reopen_life(*id),
             Change::LifeMixed(id) => self.mark_mixture(*id),
             Change::LifeFolded(id) => self.delete_life(*id),
+            Change::LifeUnsettled(id) => self.insert_unsettled(*id),
+            Change::LivesSettled(key) => self.delete_unsettled(*key),
             Change::LeftCounts { life, counts, owners } => self.set_left_counts(*life, counts, owners),
             Change::Closed { service, address, at } => self.close_lives_at(service, address, *at),
         }
