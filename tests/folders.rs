@@ -125,6 +125,29 @@ fn files_of_agents_that_are_left_out_of_a_folder_are_named_once() {
 }
 
 #[test]
+fn a_folder_leaves_out_what_its_address_leaves_out_later() {
+    let world = World::new();
+    world.configure("[pull]\nchange = \"counts\"\n");
+    let (agent_file, main) = ("example.com/calc/coverage/coverage_server.go", "example.com/calc/main.go");
+    let program = BinaryProgram::from_profile(&format!("{agent_file}:1.1,2.2 1\n{main}:1.1,2.2 1\n"));
+    // No address of the service is known, and the program itself shows that it has the agent.
+    world.leave_file(SERVICE, &program, "1.1", &[1, 5]);
+    world.run_pull(0);
+    assert_eq!(world.stored(APP).counts, [5]);
+    let agent = Coverport::start(&program);
+    agent.switch_to(1, &[2, 7]);
+    world.center.register_url(SERVICE, &agent.url());
+    world.pull(0);
+    assert_eq!(world.stored(APP).counts, [7]);
+    assert_eq!(world.query::<i64>("SELECT count(*) FROM structure"), 1);
+    // A service that only has a file of its own at such a path gets it back.
+    world.configure("agent_files = []\n[pull]\nchange = \"counts\"\n");
+    agent.switch_to(1, &[3, 8]);
+    world.pull(0);
+    assert_eq!(world.stored(APP).counts, [3, 8]);
+}
+
+#[test]
 fn a_process_of_a_folder_counts_once_though_agent_files_change() {
     let world = World::new();
     let (agent, main) = ("example.com/calc/coverage/coverage_server.go", "example.com/calc/main.go");
