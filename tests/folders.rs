@@ -156,6 +156,8 @@ fn a_process_of_a_folder_counts_once_though_agent_files_change() {
     leave("7.1", &[1, 5]);
     world.run_pull(0);
     assert_eq!(world.stored(APP).counts, [5]);
+    let followed = "SELECT count(*) FROM told WHERE topic LIKE 'agent_files %'";
+    assert_eq!(world.query::<i64>(followed), 1, "the next run reads no meta again");
     world.configure("agent_files = []\n");
     leave("7.2", &[2, 9]);
     leave("8.2", &[2, 9]);

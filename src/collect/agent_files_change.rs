@@ -34,13 +34,15 @@ pub(crate) fn follow(
     if store.follows_agent_files(&globs)? {
         return Ok(keys);
     }
-    let metas = store.structures_of_metas()?;
+    let (metas, mut writer) = (store.structures_of_metas()?, store.writer(locked.proof()));
     if metas.is_empty() {
+        // The metas that this run stores follow the globs already.
+        writer.apply(&Change::AgentFilesFollowed { globs, at: now })?;
+        writer.commit()?;
         return Ok(keys);
     }
     let mut lives = LivesOfMetas::new(store.lives_of_metas()?);
-    let (structures, writer) = (store.structures()?, store.writer(locked.proof()));
-    let mut rebuilding = Rebuilding { store, writer, ids, structures };
+    let mut rebuilding = Rebuilding { store, writer, ids, structures: store.structures()? };
     for (sha256, structure) in metas {
         if StopReason::now(signals, deadline).is_some() {
             return Ok(keys);

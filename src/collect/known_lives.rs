@@ -37,14 +37,19 @@ pub(crate) fn known_lives(
     if let Some(process) = process
         && let (Some(place), here) = named_place(pull, process, answer, assignment, stored.as_deref())?
     {
-        let mut known = match place {
+        let of = |index: usize, counts| Some(StoredLife { life: here[index].clone(), counts });
+        let (previous, is_late) = match place {
             NamedPlace::Shared { is_first } => {
-                shared_lives(pull, process, answer, assignment, (mixture, is_first))?
+                let mut known = shared_lives(pull, process, answer, assignment, (mixture, is_first))?;
+                known.others.extend(joined_mixtures);
+                return Ok(known);
             }
-            place => KnownLives { mixture, ..known_by_name(place, &here) },
+            NamedPlace::Held(index, then) | NamedPlace::LateOf(index, then) => (of(index, then), true),
+            NamedPlace::Resumes(index, then) => (of(index, then), false),
+            NamedPlace::LateAlone => (None, true),
         };
-        known.others.extend(joined_mixtures);
-        return Ok(known);
+        let others = joined_mixtures;
+        return Ok(KnownLives { previous, others, mixture, is_late, ..KnownLives::default() });
     }
     if may_be_of_another {
         // A life of another process does not go on, whatever its counters.
@@ -104,18 +109,6 @@ fn summed_mixtures<E>(
         }
     }
     Ok((first, others))
-}
-
-/// Returns the life at the place of an answer among these lives.
-fn known_by_name(place: NamedPlace, here: &[Life]) -> KnownLives {
-    let of = |index: usize, counts| Some(StoredLife { life: here[index].clone(), counts });
-    let (previous, is_late) = match place {
-        NamedPlace::Held(index, then) | NamedPlace::LateOf(index, then) => (of(index, then), true),
-        NamedPlace::Resumes(index, then) => (of(index, then), false),
-        NamedPlace::LateAlone => (None, true),
-        NamedPlace::Shared { .. } => (None, false),
-    };
-    KnownLives { previous, is_late, ..KnownLives::default() }
 }
 
 /// Finds the lives that concern an answer of an address with several processes, and tells it the first time. `mixture`
