@@ -14,6 +14,7 @@ mod narrow;
 pub(crate) mod notices;
 mod pending;
 mod ping;
+mod read_fleet;
 pub(crate) mod show;
 mod table;
 pub(crate) mod targets;

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::cli::Format;
 use crate::collect::fleet::stored_fleet;
-use crate::commands::before::row_before;
+use crate::commands::before::{NamedRow, row_before};
 use crate::commands::gate::{GateArgs, tell_verdicts};
 use crate::commands::narrow::NarrowArgs;
 use crate::commands::report::notices;
@@ -22,7 +22,7 @@ use crate::gate::{Before, GateData, Verdict, delta};
 use crate::io::signals::Signals;
 use crate::io::store::Store;
 use crate::names::in_message;
-use crate::source::SourceReader;
+use crate::source::{Compared, SourceReader};
 
 /// Print the coverage of a service as one number.
 ///
@@ -126,7 +126,9 @@ fn state_before(
     let notify = |notice| notices::print(notice, context);
     let settings = notices::source_settings(context, &signals, &notify);
     let reader = SourceReader { settings, app: &row.key.app, is_offline: true };
-    let before = row_before(args.against.as_deref(), row, &fleet.entries, &rows, &reader)?;
+    let against = args.against.as_deref();
+    let against = NamedRow::find(against, row, &fleet.entries, &rows, Compared::Total)?;
+    let before = row_before(against, row, &rows, &reader)?;
     if let Some(signal) = signals.received() {
         bail!(EarlyEnd::Signal(signal));
     }

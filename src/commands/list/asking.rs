@@ -2,16 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 
 use super::{ListArgs, ListFormat, metrics};
 use crate::address::{base_url, shown_url};
-use crate::collect::fleet::{FleetSource, GivenSource, ask_known_first, read_sources};
+use crate::collect::fleet::GivenSource;
 use crate::commands::notices::tell_cut_lists;
+use crate::commands::read_fleet::{Asked, Asking, ReadFleet, read_fleet};
 use crate::commands::targets::tell_sources;
 use crate::commands::{Context, show, warn};
-use crate::exit::EarlyEnd;
-use crate::fleet::assembly::Answers;
 use crate::fleet::services::{Fleet, UnaskedCenter};
 use crate::io::center::{Client, RequestOptions};
 use crate::io::clock::Deadline;
@@ -19,19 +18,6 @@ use crate::io::signals::Signals;
 use crate::io::store::Store;
 use crate::io::targets::SourceBounds;
 use crate::names::in_message;
-
-/// The centers and sources that a run asked, by URL and by name.
-#[derive(Default)]
-pub(super) struct Asked {
-    pub(super) centers: Vec<String>,
-    pub(super) sources: Vec<String>,
-}
-
-impl Asked {
-    pub(super) fn is_nobody(&self) -> bool {
-        self.centers.is_empty() && self.sources.is_empty()
-    }
-}
 
 /// Whether each center and each source of targets that was asked has answered.
 pub(super) struct Up {
@@ -71,26 +57,13 @@ pub(super) fn fleet_within(
     };
     let max_targets = context.config.pull.max_addresses;
     let bounds = SourceBounds { deadline, signals, max_targets };
-    let source = FleetSource { store, naming: &context.config.naming, now: context.now() };
-    let mut asked = Asked::default();
-    let (mut fleet, numbering) = source.assemble(|known| match client {
-        None => known.without_asking(),
-        Some(client) => {
-            let given = GivenSource::begin(&context.sources, bounds);
-            let sources = read_sources(given, bounds);
-            let centers = ask_known_first(&client, &context.centers, known, || None);
-            asked.centers.extend(centers.iter().map(|answer| answer.url.clone()));
-            asked.sources.extend(sources.iter().map(|answer| answer.name.clone()));
-            Answers { centers, sources }
-        }
-    })?;
-    match signals.received() {
-        Some(signal) => bail!(EarlyEnd::Signal(signal)),
-        None => {
-            fleet.show_unplaced(&context.config.naming, &numbering.ids, context.now());
-            Ok((fleet, asked))
-        }
-    }
+    let asking = client.as_ref().map(|client| {
+        let sources = GivenSource::begin(&context.sources, bounds);
+        Asking { client, sources, bounds, time_left: None }
+    });
+    let ReadFleet { mut fleet, asked, numbering } = read_fleet(asking, store, context)?;
+    fleet.show_unplaced(&context.config.naming, &numbering.ids, context.now());
+    Ok((fleet, asked))
 }
 
 /// Reports the centers and sources of targets that do not answer, list too much, or are not asked any more.

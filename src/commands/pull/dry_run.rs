@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use comfy_table::Cell;
 use serde_json::json;
 
@@ -10,13 +10,13 @@ use super::messages::{self, ToldNames};
 use super::{PullArgs, Sources};
 use crate::cli::Format;
 use crate::collect;
-use crate::collect::fleet::{FleetSource, ask_known_first, open_reader, read_sources};
+use crate::collect::fleet::open_reader;
 use crate::commands::notices::tell_missing_root;
+use crate::commands::read_fleet::{Asking, read_fleet};
 use crate::commands::table::Column;
 use crate::commands::targets::unlisted;
 use crate::commands::{Context, show};
-use crate::exit::{EarlyEnd, ExitCode};
-use crate::fleet::assembly::Answers;
+use crate::exit::ExitCode;
 use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::plan::{GroupKey, PullPlan, WaitingKey};
 use crate::fleet::service_state::ServiceState;
@@ -55,21 +55,12 @@ pub(super) fn fleet_to_read(args: &PullArgs, context: &Context, client: &Client)
         true => Signals::default(),
         false => Signals::catch().context("cannot catch signals")?,
     };
-    let Sources { given, time_left, left_to_read } = Sources::begin(args, context, signals);
+    let Sources { given: sources, time_left, left_to_read } = Sources::begin(args, context, signals);
     let deadline = Deadline::after(left_to_read);
     let bounds = SourceBounds { deadline, signals, max_targets: context.config.pull.max_addresses };
     let store = open_reader(&context.workdir)?;
-    let source = FleetSource { store: store.as_ref(), naming: &context.config.naming, now: context.now() };
-    let (fleet, _) = source.assemble(|known| match context.centers.is_empty() && given.is_empty() {
-        true => known.without_asking(),
-        false => Answers {
-            centers: ask_known_first(client, &context.centers, known, || time_left),
-            sources: read_sources(given, bounds),
-        },
-    })?;
-    if let Some(signal) = signals.received() {
-        bail!(EarlyEnd::Signal(signal));
-    }
+    let asking = Asking { client, sources, bounds, time_left };
+    let fleet = read_fleet(Some(asking), store.as_ref(), context)?.fleet;
     messages::tell_new_names(&fleet, ToldNames::UntilStored, context);
     messages::tell_silence(&fleet, false, context)?;
     Ok(fleet)

@@ -6,7 +6,6 @@ use super::run::{FinishedReport, ReportRun, told};
 use crate::collect::mending::stored_profile;
 use crate::commands;
 use crate::commands::before::row_before;
-use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::row::Row;
 use crate::gate::{Before, GateData, Verdict};
 use crate::report::gate::Requirements;
@@ -20,13 +19,13 @@ pub(super) struct Judgement {
 }
 
 impl ReportRun<'_> {
-    /// Judges the report by the options and the configuration, and prints warnings about these. `stored` are the
-    /// services and all rows.
+    /// Judges the report by the options and the configuration, and prints warnings about these. `rows` are
+    /// all rows.
     pub(super) fn judge(
         &self,
         finished: &FinishedReport<'_>,
         subject: &Subject<'_>,
-        stored: (&[KeyEntry], &[Row]),
+        rows: &[Row],
     ) -> Result<Judgement> {
         let app = self.context.config.apps.get(&subject.row.key.app);
         let gate = self.args.gate.gate();
@@ -46,7 +45,7 @@ impl ReportRun<'_> {
         if gate.max_drop.is_none() {
             return Ok(Judgement { verdicts, before: None });
         }
-        let before = self.state_before(finished, subject, stored)?;
+        let before = self.state_before(finished, subject, rows)?;
         let (replicas, percent) = (report.head.replicas, whole.percent());
         let data = GateData { coverage: Some(*whole), percent, last_pull, replicas };
         verdicts.extend(gate.judge_drop(subject.row.id.0, &data, &before));
@@ -58,10 +57,9 @@ impl ReportRun<'_> {
         &self,
         finished: &FinishedReport<'_>,
         subject: &Subject<'_>,
-        (entries, rows): (&[KeyEntry], &[Row]),
+        rows: &[Row],
     ) -> Result<Result<Before, String>> {
-        let against = self.args.against.as_deref();
-        let (row, how) = match row_before(against, &subject.row, entries, rows, &self.reader)? {
+        let (row, how) = match row_before(self.against, &subject.row, rows, &self.reader)? {
             Ok(found) => found,
             Err(lack) => return Ok(Err(lack)),
         };

@@ -10,6 +10,7 @@ use super::outputs::{Outputs, StdoutTerminal};
 use super::{ReportArgs, usage};
 use crate::collect::fleet::stored_fleet;
 use crate::collect::mending::{StoredProfile, stored_profile};
+use crate::commands::before::NamedRow;
 use crate::commands::gate::tell_verdicts;
 use crate::commands::{self, Context, Level};
 use crate::coverage::{ChangedLines, Coverage};
@@ -31,7 +32,7 @@ use crate::report::forms::{Form, FormInput, FormNeed, PAGE};
 use crate::report::{FileReport, FileSource, NoSource, Packer, Report, ReportHead};
 use crate::source::{
     Compared, FoundSource, LookupOutcome, OtherState, SourceLack, SourceLookup, SourceReader, Subject,
-    compared, row_to_compare,
+    compared,
 };
 
 /// Number of files without source that are listed without `--verbose`.
@@ -62,8 +63,7 @@ pub(super) fn report(
     outputs.name_page(&page_name(&subject.row), screen);
     let compared = if outputs.have_changes() { Compared::Lines } else { Compared::Total };
     let against = args.against.as_deref();
-    let against = against.map(|query| row_to_compare(query, &subject.row, &fleet.entries, &rows, compared));
-    let against = against.transpose()?;
+    let against = NamedRow::find(against, &subject.row, &fleet.entries, &rows, compared)?;
     let notify = |notice| print(notice, context);
     let app = subject.row.key.app.clone();
     let settings = source_settings(context, signals, &notify);
@@ -76,7 +76,7 @@ pub(super) fn report(
     subject.source_commit = run.source_commit(found.as_ref(), &subject);
     let report = Report::new(run.head(&subject), &profile, sources);
     let mut finished = run.finish(report, found)?;
-    let judged = run.judge(&finished, &subject, (&fleet.entries, &rows))?;
+    let judged = run.judge(&finished, &subject, &rows)?;
     finished.set_judgement(&judged);
     run.keep_and_write(&finished, &subject)?;
     tell_verdicts(&judged.verdicts, &subject.name(), judged.before.as_ref(), context);
@@ -110,8 +110,7 @@ pub(super) struct ReportRun<'a> {
     pub(super) filter: Filter,
     outputs: Outputs,
     pub(super) reader: SourceReader<'a>,
-    /// The row of `--against`.
-    against: Option<&'a Row>,
+    pub(super) against: Option<NamedRow<'a>>,
 }
 
 /// A report with its changes and the facts about its source.
@@ -160,7 +159,10 @@ impl ReportRun<'_> {
             subject,
             filter: &self.filter,
             demand: self.outputs.demand(),
-            changes: self.outputs.have_changes().then(|| self.args.changes_from(self.against, configured)),
+            changes: self
+                .outputs
+                .have_changes()
+                .then(|| self.args.changes_from(self.against_row(), configured)),
         };
         let (profile, outcome) = thread::scope(|scope| {
             let workdir = &self.context.workdir;
@@ -193,6 +195,10 @@ impl ReportRun<'_> {
         }
     }
 
+    fn against_row(&self) -> Option<&Row> {
+        self.against.map(|against| against.row)
+    }
+
     fn source_commit(&self, found: Option<&FoundSource>, subject: &Subject<'_>) -> Option<String> {
         let known = || self.reader.known(subject.revision.as_ref()?);
         found.map(|found| found.at.commit.clone()).or_else(known).map(|commit| commit.to_string())
@@ -217,7 +223,7 @@ impl ReportRun<'_> {
         if let Some(changes) = changes.as_ref().filter(|_| self.args.only_changed) {
             report.retain_changed(changes);
         }
-        if let (Some(diff), Some(changes), Some(row)) = (&mut diff, &changes, self.against) {
+        if let (Some(diff), Some(changes), Some(row)) = (&mut diff, &changes, self.against_row()) {
             diff.comparison = Some(self.compared(&report, row, changes)?);
         }
         Ok(FinishedReport { report, whole, changes, diff, has_source, is_resolved })

@@ -12,7 +12,8 @@ use super::judge_fleet::{
 };
 use crate::address::{normal_form, shown_url};
 use crate::commands::Context;
-use crate::commands::list::asking::{Asked, fleet_within};
+use crate::commands::list::asking::fleet_within;
+use crate::commands::read_fleet::Asked;
 use crate::commands::report::notices::source_settings;
 use crate::exit::EarlyEnd;
 use crate::fleet::key_entry::{KeyEntry, Listing, ServiceName};
