@@ -142,14 +142,7 @@ pub(super) fn transport_to(url: &str, error: &ureq::Error) -> HttpError {
         Some(other) if other.starts_with("https:") && error.to_string().ends_with(NO_HTTP) => {
             HttpError::NoHttp { url: other }
         }
-        _ => match transport(error) {
-            HttpError::Unreachable(why) if why.starts_with("invalid peer certificate") => {
-                HttpError::Unreachable(format!(
-                    "{why}; trusted are the authorities in the file of ca in [tls], or else those of the system"
-                ))
-            }
-            other => other,
-        },
+        _ => transport(error),
     }
 }
 
@@ -177,10 +170,22 @@ pub(super) fn transport(error: &ureq::Error) -> HttpError {
                 HttpError::Cut("the connection was reset".to_owned())
             }
             io::ErrorKind::ConnectionRefused => HttpError::Unreachable("connection refused".to_owned()),
-            _ => HttpError::Unreachable(error.to_string()),
+            _ => HttpError::Unreachable(with_trusted(error.to_string())),
         },
         ureq::Error::Other(refused) => HttpError::Unreachable(refused.to_string()),
         other => HttpError::Cut(other.to_string()),
+    }
+}
+
+/// Adds which authorities are trusted to the reason for which a certificate is not.
+fn with_trusted(why: String) -> String {
+    match why.starts_with("invalid peer certificate") {
+        true => {
+            format!(
+                "{why}; trusted are the authorities in the file of ca in [tls], or else those of the system"
+            )
+        }
+        false => why,
     }
 }
 
