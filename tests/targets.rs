@@ -141,26 +141,41 @@ fn standard_input_and_several_files_are_sources_with_names() {
 }
 
 #[test]
-fn standard_input_that_does_not_end_is_left_at_the_deadline_and_holds_no_lock() {
+fn a_run_that_waits_for_standard_input_holds_no_lock() {
     let world = World::new();
     let agent = process();
-    let mut command = world.command(&["pull", "--targets", "-", "--deadline", "6s"]);
+    let mut command = world.command(&["pull", "--targets", "-"]);
     command.env_remove("GOC_CENTER").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut waiting = command.spawn().unwrap();
     // More than a pipe holds, so it is written once the run has begun to read.
     let blanks = vec![b' '; 1 << 20];
     waiting.stdin.as_mut().unwrap().write_all(&blanks).unwrap();
     // The other run is not kept from the lock.
-    let file = world.list_targets("x.json", &json!([group(&[&agent], &labels())]));
+    let list = json!([group(&[&agent], &labels())]);
+    let file = world.list_targets("x.json", &list);
     world.run_alone(&["pull", "--targets", file.to_str().unwrap()]).assert_code(0);
     assert_eq!(waiting.try_wait().unwrap(), None, "the run with standard input waits for it");
+    let mut input = waiting.stdin.take().unwrap();
+    input.write_all(list.to_string().as_bytes()).unwrap();
+    drop(input);
+    let ended = waiting.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(0), "{}", String::from_utf8_lossy(&ended.stderr));
+}
+
+#[test]
+fn standard_input_that_does_not_end_is_left_at_the_deadline() {
+    let world = World::new();
+    // The time is over when the run begins to read.
+    let mut command = world.command(&["pull", "--targets", "-", "--deadline", "0s"]);
+    command.env_remove("GOC_CENTER").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut waiting = command.spawn().unwrap();
     let input = waiting.stdin.take();
     let ended = waiting.wait_with_output().unwrap();
     drop(input);
     let stderr = String::from_utf8(ended.stderr).unwrap();
     assert_eq!(ended.status.code(), Some(3), "{stderr}");
     assert!(
-        stderr.contains("targets \"stdin\": nothing was complete after 3s; it listed nothing before"),
+        stderr.contains("targets \"stdin\": nothing was complete after 0s; it listed nothing before"),
         "{stderr}"
     );
 }
