@@ -17,11 +17,12 @@ use crate::fleet::assembly::{SourceAnswer, StoredFleet, join_loopback};
 use crate::fleet::change::Change;
 use crate::fleet::ids::{IdSource, KeyId, ServiceId};
 use crate::fleet::records::{AddressState, Key, ListedAddress, Lister, StoredService};
-use crate::fleet::schedule::{Due, RetryWaits};
+use crate::fleet::schedule::Due;
 use crate::fleet::targets::{
     AddressHistory, AgentKind, FoundAgent, NameAnswer, ProgramAnswer, ProgramName, Question, ServiceFields,
     Silence, Target, TargetService, ToldProgram,
 };
+use crate::fleet::waits::RetryWaits;
 use crate::io::center::{Client, HttpError};
 use crate::io::store::{Store, StoreError};
 use crate::memory::{Memory, MemoryExhausted};

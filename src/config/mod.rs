@@ -246,7 +246,7 @@ mod tests {
 
     use super::*;
     use crate::fleet::pull_rules::ChangeRule;
-    use crate::fleet::schedule::{PullWaits, RetryWaits};
+    use crate::fleet::waits::{PullWaits, RetryWaits};
 
     #[test]
     fn no_text_is_the_default() {

@@ -9,7 +9,7 @@ use super::addresses::AddressPolicy;
 use super::values::{above_zero, duration, durations, expected, ping_url, size, text, whole};
 use crate::agent_files::AgentFiles;
 use crate::fleet::pull_rules::{ChangeRule, PullRules};
-use crate::fleet::schedule::{PullWaits, RetryWaits, Waits};
+use crate::fleet::waits::{PullWaits, RetryWaits, Waits};
 use crate::ping::PingUrl;
 
 /// Settings of a pull.

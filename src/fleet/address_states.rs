@@ -8,8 +8,8 @@ use super::ids::BuildGroupId;
 use super::key_entry::KeyEntry;
 use super::key_state::{AddressAnswer, KeyState};
 use super::records::AddressState;
-use super::schedule::RetryWaits;
 use super::targets::Silence;
+use super::waits::RetryWaits;
 use crate::profile::Fingerprint;
 
 impl AddressState {

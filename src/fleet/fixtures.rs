@@ -16,8 +16,9 @@ use super::pull_rules::{ChangeRule, PullRules};
 use super::pulled_key::PulledKey;
 use super::records::Life;
 use super::records::{AddressState, Key, Lister, ScheduleRow};
-use super::schedule::{AddressRetry, PullWaits, RetryWaits, Schedule};
+use super::schedule::{AddressRetry, Schedule};
 use super::tombstone::Tombstone;
+use super::waits::{PullWaits, RetryWaits};
 use crate::profile::{Build, Fingerprint, Limits, Mode, parse};
 
 /// The time `minute` minutes after 12:00 of an ordinary day.

@@ -51,4 +51,5 @@ pub(crate) mod succession;
 pub(crate) mod targets;
 pub(crate) mod tombstone;
 pub(crate) mod votes;
+pub(crate) mod waits;
 pub(crate) mod watch;

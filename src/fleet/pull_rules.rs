@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::agent_files::AgentFiles;
 
-use super::schedule::{PullWaits, RetryWaits};
+use super::waits::{PullWaits, RetryWaits};
 
 /// The kind of change of a service's coverage that begins a new row.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

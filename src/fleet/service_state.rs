@@ -9,9 +9,10 @@ use crate::fleet::key_entry::{KeyEntry, ServiceName};
 use crate::fleet::liveness::Suspicion;
 use crate::fleet::records::AddressState;
 use crate::fleet::row::Row;
-use crate::fleet::schedule::{self, Due, Waits};
+use crate::fleet::schedule::{self, Due};
 use crate::fleet::services::Fleet;
 use crate::fleet::targets::AgentKind;
+use crate::fleet::waits::Waits;
 
 /// The state of addresses across all keys.
 pub(crate) struct AddressHealth {

@@ -6,6 +6,7 @@
 
 mod commit;
 mod container_status;
+mod few;
 mod groups;
 mod labels;
 mod lenient;

@@ -1,18 +1,15 @@
 //! Form two: pods, as `kubectl get pods -o json` prints them.
 
-use std::collections::BTreeMap;
 use std::fmt;
-use std::marker::PhantomData;
 use std::sync::Arc;
 
 use serde::Deserialize;
-use serde::de::{
-    DeserializeOwned, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
-};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, SeqAccess, Visitor};
 
 use super::container_status::ContainerStatus;
+use super::few::{Few, Texts};
 use super::labels::{Labels, MisspeltLabel, meant_by};
-use super::lenient::{MAX_VALUE_BYTES, Object, OfKind, TextValue};
+use super::lenient::{Object, TextValue};
 use super::list::{Collected, PodReason};
 use super::template::{ServiceTemplate, Value};
 use super::{DEFAULT_PORT, ProgramAnswer, Target, TargetFacts, TargetService};
@@ -24,8 +21,6 @@ const ANNOTATION: &str = "goc-watchdog/";
 const PORT_NAME: &str = "coverage";
 /// Annotations that mean something, beside those of the template.
 const ANNOTATIONS: [&str; 6] = ["port", "service", "scheme", "agent", "meta", "counters"];
-/// Elements of a list, and entries of a map, that are kept of a pod. More than any pod has.
-const MOST_ELEMENTS: usize = 1024;
 
 /// A pod, or another object among pods, with the fields that are used.
 #[derive(Default, Deserialize)]
@@ -75,105 +70,6 @@ struct Status {
     #[serde(rename = "podIP")]
     pod_ip: TextValue,
     container_statuses: Few<ContainerStatus>,
-}
-
-/// The first objects of a list; the rest is read and dropped.
-#[derive(Default)]
-struct Few<T> {
-    objects: Vec<T>,
-    /// The value is no list of objects.
-    is_other_kind: bool,
-}
-
-impl<'de, T: DeserializeOwned + Default> Deserialize<'de> for Few<T> {
-    fn deserialize<D: Deserializer<'de>>(list: D) -> Result<Self, D::Error> {
-        let given = Object::from(OfKind::list(FewVisitor(PhantomData)).deserialize(list)?);
-        let Object { fields: few, is_other_kind } = given;
-        Ok(Self { is_other_kind: is_other_kind || few.is_other_kind, ..few })
-    }
-}
-
-struct FewVisitor<T>(PhantomData<T>);
-
-impl<'de, T: DeserializeOwned + Default> Visitor<'de> for FewVisitor<T> {
-    type Value = Few<T>;
-
-    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("a list")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Few<T>, A::Error> {
-        let mut few = Few { objects: Vec::new(), is_other_kind: false };
-        while few.objects.len() < MOST_ELEMENTS
-            && let Some(Object { fields, is_other_kind }) = list.next_element()?
-        {
-            few.objects.push(fields);
-            few.is_other_kind |= is_other_kind;
-        }
-        while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(few)
-    }
-}
-
-/// Labels or annotations, without those beyond very many.
-#[derive(Default)]
-struct Texts {
-    by_name: BTreeMap<String, TextValue>,
-    /// There are more.
-    is_cut: bool,
-    is_other_kind: bool,
-}
-
-impl<'de> Deserialize<'de> for Texts {
-    fn deserialize<D: Deserializer<'de>>(map: D) -> Result<Self, D::Error> {
-        let Object { fields, is_other_kind } = Object::from(OfKind::object(TextsVisitor).deserialize(map)?);
-        Ok(Self { is_other_kind, ..fields })
-    }
-}
-
-struct TextsVisitor;
-
-impl<'de> Visitor<'de> for TextsVisitor {
-    type Value = Texts;
-
-    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("texts by name")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Texts, A::Error> {
-        let mut texts = Texts::default();
-        while texts.by_name.len() < MOST_ELEMENTS
-            && let Some((name, text)) = map.next_entry::<String, TextValue>()?
-        {
-            if name.len() <= MAX_VALUE_BYTES {
-                texts.by_name.insert(name, text);
-            }
-        }
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {
-            texts.is_cut = true;
-        }
-        Ok(texts)
-    }
-}
-
-impl Texts {
-    /// Returns the text of a name; fails with a clause where it cannot be used. `kind` names it for that.
-    fn get(&self, kind: &str, name: &str) -> Result<Option<&str>, String> {
-        match self.by_name.get(name).map(TextValue::given) {
-            Some(Ok(text)) => Ok(text),
-            Some(Err(reason)) => Err(format!("its {kind} {name} {reason}")),
-            None if self.is_cut => {
-                Err(format!("its {kind} {name} is not among the first {MOST_ELEMENTS}, and no more are read"))
-            }
-            None => Ok(None),
-        }
-    }
-
-    /// Returns the annotations about coverage, without the beginning of their names.
-    fn about_coverage(&self) -> impl Iterator<Item = (&str, &TextValue)> {
-        let given = self.by_name.iter().filter(|(_, text)| **text != TextValue::Absent);
-        given.filter_map(|(name, text)| Some((name.strip_prefix(ANNOTATION)?, text)))
-    }
 }
 
 /// Reads the list of pods.
@@ -226,7 +122,7 @@ impl<'de> Visitor<'de> for PodsSeed<'_> {
                         ANNOTATIONS.contains(&name)
                             || self.template.uses_annotation(&format!("{ANNOTATION}{name}"))
                     };
-                    for (name, _) in pod.metadata.fields.annotations.about_coverage() {
+                    for (name, _) in about_coverage(&pod.metadata.fields.annotations) {
                         if !is_known(name) {
                             self.collected.note_unknown(&format!("{ANNOTATION}{name}"));
                             self.collected.note_misspelt(misspelt(name), 1);
@@ -245,6 +141,11 @@ impl<'de> Visitor<'de> for PodsSeed<'_> {
         }
         Ok(())
     }
+}
+
+/// Returns the annotations about coverage, without the beginning of their names.
+fn about_coverage(annotations: &Texts) -> impl Iterator<Item = (&str, &TextValue)> {
+    annotations.given().filter_map(|(name, text)| Some((name.strip_prefix(ANNOTATION)?, text)))
 }
 
 impl Pod {
@@ -286,7 +187,7 @@ impl Pod {
         let kind = self.kind.as_str();
         let (Metadata { annotations, deletion_timestamp, .. }, Status { phase, pod_ip, .. }) =
             (&self.metadata.fields, &self.status.fields);
-        let is_marked = annotations.about_coverage().next().is_some() || self.named_port().is_some();
+        let is_marked = about_coverage(annotations).next().is_some() || self.named_port().is_some();
         if !kind.is_empty() && kind != "Pod" {
             Some(PodReason::NotAPod)
         } else if !is_marked {
@@ -321,7 +222,7 @@ impl Pod {
         let Metadata { name, uid, annotations, .. } = &self.metadata.fields;
         let mut labels = Labels::default();
         // The port stands for itself below, and is no label.
-        for (name, text) in annotations.about_coverage().filter(|(name, _)| ANNOTATIONS.contains(name)) {
+        for (name, text) in about_coverage(annotations).filter(|(name, _)| ANNOTATIONS.contains(name)) {
             if Labels::has(name) {
                 labels.take("annotation goc-watchdog/", name, text);
             }
@@ -405,6 +306,7 @@ fn port_number(text: &str) -> Result<u16, String> {
 mod tests {
     use serde_json::{Value as Json, json};
 
+    use super::super::few::MOST_ELEMENTS;
     use super::*;
     use crate::fleet::targets::{AgentKind, ServiceFields, TargetLimits, TargetList, read};
 
@@ -619,7 +521,7 @@ mod tests {
         let labels: serde_json::Map<String, Json> =
             (0..5000).map(|n| (format!("l{n:04}"), json!("x"))).collect();
         let texts: Texts = serde_json::from_value(Json::Object(labels.clone())).unwrap();
-        assert_eq!((texts.by_name.len(), texts.is_cut), (MOST_ELEMENTS, true));
+        assert_eq!(texts.given().count(), MOST_ELEMENTS);
         // A label of the template that may stand behind the others is not taken for an absent one.
         let message = target(&json!({"metadata": {"labels": labels}})).unwrap_err();
         let expected =
