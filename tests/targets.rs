@@ -212,6 +212,31 @@ fn what_left_the_list_is_offline_and_other_sources_are_not_judged() {
 }
 
 #[test]
+fn a_target_that_never_answered_is_named_offline_while_its_list_has_it() {
+    let world = World::new();
+    let (one, two) = (process(), process());
+    one.kill();
+    let labels = json!({"env": "staging", "app": "one"});
+    let file = world.list_targets("a.json", &json!([group(&[&one], &labels), group(&[&two], &labels)]));
+    let pull = |code: i32| drop(world.run_alone(&["pull", "--targets", "a.json"]).assert_code(code));
+    pull(3);
+    let offline = || world.run_alone(&["list", "--offline"]).assert_code(0).stderr;
+    let said = format!(
+        "target \"{}\": it did not answer (no connection: connection refused), so its service is not known; next try ",
+        one.url()
+    );
+    assert_eq!(offline().matches(&said).count(), 1, "{}", offline());
+    // Where the source is asked, the table has it.
+    let listed = world.run_alone(&["list", "--targets", file.to_str().unwrap()]);
+    assert!(listed.stdout.contains("1/2"), "{}", listed.stdout);
+    // The next list, which is read after its next try, does not have it any more.
+    world.execute("UPDATE address SET next_try_at = '2026-01-01T00:00:00Z' WHERE failures > 0");
+    world.list_targets("a.json", &json!([group(&[&two], &labels)]));
+    pull(0);
+    assert!(!offline().contains(&one.url()), "{}", offline());
+}
+
+#[test]
 fn an_address_that_nobody_lists_any_more_is_forgotten_with_the_old_history() {
     let world = World::new();
     let (one, two, three, other) = (process(), process(), process(), process());

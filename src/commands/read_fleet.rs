@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use chrono::{DateTime, Utc};
 
 use super::Context;
 use crate::collect::fleet::{FleetSource, GivenSource, ask_known_first, read_sources};
@@ -41,6 +42,8 @@ pub(super) struct ReadFleet {
     pub(super) fleet: Fleet,
     pub(super) asked: Asked,
     pub(super) numbering: Numbering,
+    /// The time at which a pull last read the list of a source of targets.
+    pub(super) targets_read_at: Option<DateTime<Utc>>,
 }
 
 /// Assembles the fleet from the last lists, or from new ones where somebody is to be asked.
@@ -52,20 +55,25 @@ pub(super) fn read_fleet(
     let signals = asking.as_ref().map(|asking| asking.bounds.signals);
     let source = FleetSource { store, naming: &context.config.naming, now: context.now() };
     let mut asked = Asked::default();
-    let (fleet, numbering) = source.assemble(|known| match asking {
-        Some(Asking { client, sources, bounds, time_left })
-            if !(context.centers.is_empty() && sources.is_empty()) =>
-        {
-            let sources = read_sources(sources, bounds);
-            let centers = ask_known_first(client, &context.centers, known, || time_left);
-            asked.centers.extend(centers.iter().map(|answer| answer.url.clone()));
-            asked.sources.extend(sources.iter().map(|answer| answer.name.clone()));
-            Answers { centers, sources }
+    let mut targets_read_at = None;
+    let read_at = &mut targets_read_at;
+    let (fleet, numbering) = source.assemble(|known| {
+        *read_at = known.sources.values().filter_map(|source| source.last_listed_at).max();
+        match asking {
+            Some(Asking { client, sources, bounds, time_left })
+                if !(context.centers.is_empty() && sources.is_empty()) =>
+            {
+                let sources = read_sources(sources, bounds);
+                let centers = ask_known_first(client, &context.centers, known, || time_left);
+                asked.centers.extend(centers.iter().map(|answer| answer.url.clone()));
+                asked.sources.extend(sources.iter().map(|answer| answer.name.clone()));
+                Answers { centers, sources }
+            }
+            _ => known.without_asking(),
         }
-        _ => known.without_asking(),
     })?;
     match signals.and_then(Signals::received) {
         Some(signal) => bail!(EarlyEnd::Signal(signal)),
-        None => Ok(ReadFleet { fleet, asked, numbering }),
+        None => Ok(ReadFleet { fleet, asked, numbering, targets_read_at }),
     }
 }

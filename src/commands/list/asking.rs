@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
+use chrono::{DateTime, Utc};
 
 use super::{ListArgs, ListFormat, metrics};
 use crate::address::{base_url, shown_url};
@@ -11,6 +12,7 @@ use crate::commands::notices::tell_cut_lists;
 use crate::commands::read_fleet::{Asked, Asking, ReadFleet, read_fleet};
 use crate::commands::targets::tell_sources;
 use crate::commands::{Context, show, warn};
+use crate::fleet::records::AddressState;
 use crate::fleet::services::{Fleet, UnaskedCenter};
 use crate::io::center::{Client, RequestOptions};
 use crate::io::clock::Deadline;
@@ -38,16 +40,21 @@ pub(super) fn fleet(args: &ListArgs, store: Option<&Store>, context: &Context) -
     if !args.offline && args.format == ListFormat::Text {
         named_centers(&context.centers)?;
     }
-    fleet_within(Deadline::NONE, args.offline, store, context)
+    let ReadFleet { fleet, asked, targets_read_at, .. } =
+        fleet_within(Deadline::NONE, args.offline, store, context)?;
+    if asked.is_nobody() {
+        tell_unplaced(&fleet, targets_read_at, context);
+    }
+    Ok((fleet, asked))
 }
 
-/// Assembles the fleet; sources of targets are read until the deadline. Also returns who was asked.
+/// Assembles the fleet; sources of targets are read until the deadline.
 pub(super) fn fleet_within(
     deadline: Deadline,
     is_offline: bool,
     store: Option<&Store>,
     context: &Context,
-) -> Result<(Fleet, Asked)> {
+) -> Result<ReadFleet> {
     let options = RequestOptions { concurrency: 1, ..context.request_options() };
     let client = if is_offline { None } else { Some(Client::new(&options)?) };
     let client = client.filter(|_| !(context.centers.is_empty() && context.sources.is_empty()));
@@ -61,9 +68,33 @@ pub(super) fn fleet_within(
         let sources = GivenSource::begin(&context.sources, bounds);
         Asking { client, sources, bounds, time_left: None }
     });
-    let ReadFleet { mut fleet, asked, numbering } = read_fleet(asking, store, context)?;
-    fleet.show_unplaced(&context.config.naming, &numbering.ids, context.now());
-    Ok((fleet, asked))
+    let mut read = read_fleet(asking, store, context)?;
+    read.fleet.show_unplaced(&context.config.naming, &read.numbering.ids, context.now());
+    Ok(read)
+}
+
+/// Names targets without a service where no source is asked. Only their addresses and failures are stored, so they have no
+/// line in the table.
+///
+/// `read_at` is the time at which a pull last read a list. The wait of a target that this list had was not over then.
+fn tell_unplaced(fleet: &Fleet, read_at: Option<DateTime<Utc>>, context: &Context) {
+    const NAMED: usize = 5;
+    let is_listed = |state: &AddressState| state.retry.next_try > read_at;
+    let silent: Vec<_> = fleet.unplaced.iter().filter(|(_, state)| is_listed(state)).collect();
+    for (address, state) in silent.iter().take(NAMED) {
+        let cause = state.last_error.as_ref().map(|error| format!(" ({error})")).unwrap_or_default();
+        let next = match state.retry.next_try.filter(|next| *next > context.now()) {
+            Some(next) => format!("next try {}", show::moment(next, context.now())),
+            None => "the next pull tries again".to_owned(),
+        };
+        warn(format!(
+            "target \"{}\": it did not answer{cause}, so its service is not known; {next}",
+            shown_url(address)
+        ));
+    }
+    if silent.len() > NAMED {
+        warn(format!("{} more targets have no service, as they did not answer", silent.len() - NAMED));
+    }
 }
 
 /// Reports the centers and sources of targets that do not answer, list too much, or are not asked any more.

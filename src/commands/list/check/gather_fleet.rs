@@ -13,7 +13,7 @@ use super::judge_fleet::{
 use crate::address::{normal_form, shown_url};
 use crate::commands::Context;
 use crate::commands::list::asking::fleet_within;
-use crate::commands::read_fleet::Asked;
+use crate::commands::read_fleet::{Asked, ReadFleet};
 use crate::commands::report::notices::source_settings;
 use crate::exit::EarlyEnd;
 use crate::fleet::key_entry::{KeyEntry, Listing, ServiceName};
@@ -46,16 +46,18 @@ pub(super) struct SeenFleet {
 pub(super) fn look(is_offline: bool, store: Option<&Store>, context: &Context) -> Result<SeenFleet> {
     /// Longest time in which sources of targets are read.
     const READING: Duration = Duration::from_secs(60);
-    let (fleet, asked) = match fleet_within(Deadline::after(Some(READING)), is_offline, store, context) {
-        Err(error) if error.downcast_ref::<EarlyEnd>().is_none() => {
-            // The proxy, the authorities, or a damaged database: each of them ends a pull, too.
-            let finding = SetupFinding::without_step("center", FindingLevel::Failed, format!("{error:#}"));
-            let findings = vec![finding];
-            let names = judge_names(&[], 0);
-            return Ok(SeenFleet { findings, clocks: Vec::new(), names });
-        }
-        fleet => fleet?,
-    };
+    let ReadFleet { fleet, asked, .. } =
+        match fleet_within(Deadline::after(Some(READING)), is_offline, store, context) {
+            Err(error) if error.downcast_ref::<EarlyEnd>().is_none() => {
+                // The proxy, the authorities, or a damaged database: each of them ends a pull, too.
+                let finding =
+                    SetupFinding::without_step("center", FindingLevel::Failed, format!("{error:#}"));
+                let findings = vec![finding];
+                let names = judge_names(&[], 0);
+                return Ok(SeenFleet { findings, clocks: Vec::new(), names });
+            }
+            fleet => fleet?,
+        };
     let mut findings = judge_listers(&fleet, &asked, context);
     let clocks = if is_offline { Vec::new() } else { clocks(&fleet, &asked, context) };
     findings.push(judge_agents(&match is_offline {
