@@ -796,6 +796,85 @@ fn another_pod_or_a_restart_of_its_container_is_another_process_though_its_id_is
 }
 
 #[test]
+fn a_new_process_at_an_address_that_failed_is_asked_at_once() {
+    let none = json!({"kind": "List", "items": []});
+    for (before, lists) in [
+        (("uid-1", 0), vec![Some(("uid-1", 1))]),
+        (("uid-1", 0), vec![Some(("uid-2", 0))]),
+        // The pod is gone for a run.
+        (("uid-1", 0), vec![None, Some(("uid-1", 0))]),
+    ] {
+        let world = World::new();
+        let agent = Coverport::start(&program());
+        let pull = |list: &serde_json::Value| {
+            let file = world.home().join("pods.json");
+            fs::write(&file, list.to_string()).unwrap();
+            world.run(&["pull", "--targets", file.to_str().unwrap()])
+        };
+        let listed = |(uid, restarts)| pod(&agent, uid, restarts);
+        agent.behave(Behaviour::Status("503 Service Unavailable", "starting"));
+        pull(&listed(before)).assert_code(3);
+        let later = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '+50 minutes')";
+        world.execute(&format!("UPDATE address SET failures = 9, next_try_at = {later}"));
+        agent.behave(Behaviour::Normal);
+        agent.asked();
+        for list in &lists {
+            let is_last = list.is_some();
+            pull(&list.map_or_else(|| none.clone(), listed)).assert_code(0);
+            assert_eq!(agent.asked().is_empty(), !is_last, "{lists:?}");
+        }
+        let (failures, next): (u32, Option<String>) =
+            (world.query("SELECT failures FROM address"), world.query("SELECT next_try_at FROM address"));
+        assert_eq!((failures, next), (0, None), "{lists:?}");
+    }
+}
+
+#[test]
+fn a_process_that_is_not_new_waits_for_its_next_try() {
+    let world = World::new();
+    let agent = Coverport::start(&program());
+    let file = world.home().join("pods.json");
+    fs::write(&file, pod(&agent, "uid-1", 0).to_string()).unwrap();
+    let pull =
+        |options: &[&str]| world.run(&[&["pull", "--targets", file.to_str().unwrap()], options].concat());
+    pull(&[]).assert_code(0);
+    agent.behave(Behaviour::Status("503 Service Unavailable", "starting"));
+    pull(&["--force"]).assert_code(3);
+    agent.asked();
+    pull(&[]).assert_code(3);
+    assert_eq!(agent.asked(), [""; 0]);
+    // Another source that lists the same address tells nothing new of its process.
+    let place = agent.url().replace("http://", "");
+    let labels = json!({"service": ECHO});
+    fs::write(world.home().join("again.json"), json!([{"targets": [place], "labels": labels}]).to_string())
+        .unwrap();
+    pull(&["--targets", "again.json"]).assert_code(3);
+    assert!(agent.asked().iter().all(|request| !request.starts_with("GET /coverage")));
+    // A dry run shows what a pull would do, and stores nothing.
+    fs::write(&file, pod(&agent, "uid-1", 1).to_string()).unwrap();
+    let plan = pull(&["--dry-run"]).assert_code(0);
+    assert!(plan.stdout.contains("a new process is listed at an address that failed"), "{}", plan.stdout);
+    assert_eq!(world.query::<u32>("SELECT failures FROM address"), 1);
+    // The first failure of the new process is its first one.
+    pull(&[]).assert_code(3);
+    assert_eq!(world.query::<u32>("SELECT failures FROM address"), 1);
+    assert!(!agent.asked().is_empty());
+}
+
+#[test]
+fn a_process_that_registers_again_at_an_address_that_failed_is_asked_at_once() {
+    let (world, agents) = World::with_echo(2);
+    agents[0].kill();
+    world.run(&["pull"]).assert_code(3);
+    world.center.remove(&agents[0].url());
+    world.run(&["pull"]).assert_code(0);
+    agents[0].revive();
+    world.center.register(ECHO, &agents[0]);
+    world.run(&["pull"]).assert_code(0);
+    assert!(agents[0].pulls() > 0);
+}
+
+#[test]
 fn the_last_data_of_a_pod_counts_once_and_its_arguments_stay_with_it() {
     let (world, agents) = world_with(1);
     agents[0].hit(&[0], 2);

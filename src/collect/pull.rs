@@ -129,6 +129,7 @@ pub(crate) fn gather(
             Answers { centers: ask_known_first(client, centers, known, || deadline.left()), sources }
         }
     })?;
+    fleet.expect_new_processes(now);
     if let Some(unplaced) = unplaced.transpose()? {
         fleet.changes.extend(unplaced.changes(&numbering.ids));
     }

@@ -63,13 +63,18 @@ pub(crate) fn ask_for_programs(
             Some(place) => place.state,
             None => history.state(unplaced.key?, address),
         };
-        let waiting = |address: &str| {
+        let is_restarted = |target: &Target| {
+            let before = listed.get(&*target.address).and_then(|place| place.listing.facts.as_ref());
+            before.is_some_and(|before| target.facts.is_other_process(before))
+        };
+        let waiting = |target: &Target| {
             let due = |state: &&AddressState| state.retry.due(now, asking.retry);
-            state_of(address).filter(|state| !is_forced && matches!(due(state), Some(Due::Later(..))))
+            let state = state_of(&target.address).filter(|_| !is_forced && !is_restarted(target));
+            state.filter(|state| matches!(due(state), Some(Due::Later(..))))
         };
         let ask = |(at, question): &(usize, Question)| {
             let target = &list.targets[*at];
-            match waiting(&target.address) {
+            match waiting(target) {
                 Some(state) => ProgramAnswer::Silent(state.waiting()),
                 None => program_of(target, *question, client, memory),
             }

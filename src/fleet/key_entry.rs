@@ -29,6 +29,8 @@ pub(crate) struct Listing {
     pub assumed: bool,
     /// No label names its app, which stands for the program of its process.
     pub is_named_by_program: bool,
+    /// The pod or the restarts of its container are not those of the last list.
+    pub is_restarted: bool,
 }
 
 impl Listing {
@@ -36,7 +38,7 @@ impl Listing {
         let normal = normal_form(&spelling);
         let address = if *normal == *spelling { Arc::clone(&spelling) } else { normal.into() };
         let (lister, facts, started_at) = (lister.clone(), None, None);
-        let (assumed, is_named_by_program) = (false, false);
+        let (assumed, is_named_by_program, is_restarted) = (false, false, false);
         Self {
             address,
             listed_as: spelling,
@@ -46,6 +48,7 @@ impl Listing {
             listed_at,
             assumed,
             is_named_by_program,
+            is_restarted,
         }
     }
 }
@@ -126,6 +129,15 @@ impl KeyEntry {
     #[must_use]
     pub(crate) fn sources_of(&self, address: &str) -> BTreeSet<String> {
         self.places_of(address).filter_map(|listing| listing.lister.targets().map(str::to_owned)).collect()
+    }
+
+    /// Tells whether a list that was read now shows another process at an address than the last list: its pod or container
+    /// is another, or nobody listed the address then.
+    #[must_use]
+    pub(crate) fn has_new_process(&self, address: &str, now: DateTime<Utc>) -> bool {
+        let is_listed_anew = |listing: &Listing| listing.listed_at == now && !listing.assumed;
+        self.places_of(address).any(|listing| listing.is_restarted)
+            || self.listed_at(address).is_some() && self.places_of(address).all(is_listed_anew)
     }
 
     /// Returns what sources of targets tell of the process at an address.

@@ -120,6 +120,8 @@ pub(crate) enum DueReason {
         /// Failures in a row.
         failures: u32,
     },
+    /// The lists show a new process at an address that failed.
+    NewProcess,
     /// The last run stored counters and ended before it decided about the row (decided by the caller).
     CutOff,
     /// A snapshot of one of its processes was taken in (decided by the caller).
@@ -152,6 +154,7 @@ impl fmt::Display for DueReason {
             DueReason::ClockWentBack => write!(f, "the clock went back, the last pull lies in the future"),
             DueReason::Retry { failures: 1 } => write!(f, "retry after a failure"),
             DueReason::Retry { failures } => write!(f, "retry after {failures} failures in a row"),
+            DueReason::NewProcess => write!(f, "a new process is listed at an address that failed"),
             DueReason::CutOff => write!(f, "the last run was cut off"),
             DueReason::CameIn => write!(f, "the last data of a process came in"),
             DueReason::Named => write!(f, "named"),
@@ -282,11 +285,18 @@ pub(crate) fn most_overdue_first<'a>(schedule: &Schedule, name: &'a str) -> (Opt
 pub(crate) struct AddressRetry {
     /// Failures in a row.
     pub failures: u32,
-    /// Time at which it is tried again; `None` when it is asked whenever its service is due.
+    /// Time at which it is tried again, or a new process there for the first time; `None` when it is asked whenever its
+    /// service is due.
     pub next_try: Option<DateTime<Utc>>,
 }
 
 impl AddressRetry {
+    /// Returns the state of an address that failed before, where a new process is to be asked now.
+    #[must_use]
+    pub(crate) fn for_new_process(now: DateTime<Utc>) -> AddressRetry {
+        AddressRetry { failures: 0, next_try: Some(now) }
+    }
+
     /// Returns the failures to store after one more failure. After an answer they are [`AddressRetry::default`].
     #[must_use]
     pub(crate) fn after_failure(&self, now: DateTime<Utc>, retry: &RetryWaits) -> AddressRetry {
@@ -302,6 +312,9 @@ impl AddressRetry {
     #[must_use]
     pub(crate) fn due(&self, now: DateTime<Utc>, retry: &RetryWaits) -> Option<Due> {
         let next_try = self.next_try?;
+        if self.failures == 0 {
+            return Some(Due::Now(DueReason::NewProcess));
+        }
         let wait = retry.wait(self.failures);
         let left = next_try.signed_duration_since(now);
         Some(if left > delta(wait) + slack(wait) {
@@ -516,6 +529,17 @@ mod tests {
         let mut queue = [("b", of(Some(50))), ("late", of(Some(10))), ("a", of(Some(50))), ("new", of(None))];
         queue.sort_by(|(a, x), (b, y)| most_overdue_first(x, a).cmp(&most_overdue_first(y, b)));
         assert_eq!(queue.map(|(name, _)| name), ["new", "late", "a", "b"]);
+    }
+
+    #[test]
+    fn a_new_process_is_due_at_once_and_its_first_failure_is_the_first() {
+        let retry = RetryWaits::default();
+        let new = AddressRetry::for_new_process(at(0));
+        // A clock that went back makes it no later.
+        for now in [-9000, 0, 9000] {
+            assert_eq!(new.due(at(now), &retry), Some(Due::Now(DueReason::NewProcess)));
+        }
+        assert_eq!(new.after_failure(at(0), &retry), AddressRetry { failures: 1, next_try: Some(at(60)) });
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::change::Change;
 use super::ids::{IdSource, KeyId};
 use super::key_entry::{KeyEntry, Listing, ServiceName};
 use super::records::{AddressState, Key, Lister, ScheduleRow};
+use super::schedule::AddressRetry;
 use super::targets::{ServiceFields, TargetList};
 use crate::names::{Naming, ParsedName};
 
@@ -89,6 +90,22 @@ impl Fleet {
     /// Tells whether a center that was asked has answered.
     pub(crate) fn has_answered(&self, center: &str) -> bool {
         self.silent.iter().all(|silent| silent.url != center)
+    }
+
+    /// Makes failed addresses due at which the lists show a new process. The failures were those of the process before.
+    pub(crate) fn expect_new_processes(&mut self, now: DateTime<Utc>) {
+        for entry in &mut self.entries {
+            let is_waiting = |(_, state): &&(String, AddressState)| state.retry.next_try.is_some();
+            let waiting = entry.states.iter().filter(is_waiting);
+            let new = waiting.filter(|(address, _)| entry.has_new_process(address, now));
+            let new: Vec<String> = new.map(|(address, _)| address.clone()).collect();
+            for (address, state) in entry.states.iter_mut().filter(|(address, _)| new.contains(address)) {
+                state.retry = AddressRetry::for_new_process(now);
+                state.last_error = None;
+                let (key, address, state) = (entry.id, address.clone(), state.clone());
+                self.changes.push(Change::Address { key, address, state });
+            }
+        }
     }
 
     /// Returns the changes that forget names which nobody lists and whose key was never pulled.

@@ -60,7 +60,8 @@ pub(super) fn fleet_to_read(args: &PullArgs, context: &Context, client: &Client)
     let bounds = SourceBounds { deadline, signals, max_targets: context.config.pull.max_addresses };
     let store = open_reader(&context.workdir)?;
     let asking = Asking { client, sources, bounds, time_left };
-    let fleet = read_fleet(Some(asking), store.as_ref(), context)?.fleet;
+    let mut fleet = read_fleet(Some(asking), store.as_ref(), context)?.fleet;
+    fleet.expect_new_processes(context.now());
     messages::tell_new_names(&fleet, ToldNames::UntilStored, context);
     messages::tell_silence(&fleet, false, context)?;
     Ok(fleet)

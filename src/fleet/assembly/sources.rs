@@ -84,7 +84,9 @@ impl Assembly<'_> {
             }
             let known = stood.remove(&(service, Arc::clone(&address))).filter(|listing| listing.listed);
             let listed_at = known.map_or(now, |listing| listing.listed_at);
-            let facts = match known.and_then(|listing| listing.facts.as_ref()) {
+            let facts_before = known.and_then(|listing| listing.facts.as_ref());
+            let is_restarted = facts_before.is_some_and(|before| facts.is_other_process(before));
+            let facts = match facts_before {
                 Some(known) if **known == facts => Arc::clone(known),
                 _ => {
                     let facts = Arc::new(facts);
@@ -101,7 +103,9 @@ impl Assembly<'_> {
             };
             let listing = Listing::new(address, lister, listed_at);
             let (_, member) = self.members.get_mut(&*name).expect("made above");
-            member.listings.push(Listing { facts: Some(facts), started_at, is_named_by_program, ..listing });
+            let facts = Some(facts);
+            let listing = Listing { facts, started_at, is_named_by_program, is_restarted, ..listing };
+            member.listings.push(listing);
             member.last_seen = Some(now);
         }
         for ((service, address), listing) in stood {

@@ -223,6 +223,12 @@ impl TargetFacts {
         }
     }
 
+    /// Tells whether the pod or the restarts say that these facts and earlier ones are of two processes.
+    pub(crate) fn is_other_process(&self, earlier: &Self) -> bool {
+        self.is_other_pod(earlier)
+            || self.restarts.zip(earlier.restarts).is_some_and(|(restarts, earlier)| restarts != earlier)
+    }
+
     /// Tells whether both are of pods, and of different ones.
     pub(crate) fn is_other_pod(&self, other: &Self) -> bool {
         self.uid.as_ref().zip(other.uid.as_ref()).is_some_and(|(uid, other)| uid != other)
