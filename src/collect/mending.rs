@@ -254,7 +254,7 @@ pub(crate) fn written(out: &mut BufWriter<File>) -> io::Result<u64> {
     Ok(out.get_ref().metadata()?.len())
 }
 
-/// Returns the sum of the stored counters of a build group, as they were when its services were last decided.
+/// Returns the sum of the stored counters of a build group, as they were when its service was last decided.
 fn rebuilt(store: &Store, key: KeyId, build_group: BuildGroupId) -> Result<Profile> {
     let mut templates: HashMap<StructureId, Template> = HashMap::new();
     let mut sum: Option<ProfileSum> = None;
