@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::coverage::{Coverage, Threshold, percent_text};
 use crate::fleet::row::Row;
 use crate::names::printable;
+use crate::phrases;
 use crate::time::{iso, span};
 
 /// The requirements; `None` requires nothing.
@@ -41,8 +42,12 @@ pub(crate) enum HowBefore {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Before {
-    /// Number of the row.
-    pub(crate) id: i64,
+    /// Number of the row; `None` for a group.
+    pub(crate) id: Option<i64>,
+    /// Numbers of all its rows, ascending: one of a service, several of a group.
+    pub(crate) rows: Vec<i64>,
+    /// Apps of a group that have no data in this state.
+    pub(crate) missing: Vec<String>,
     pub(crate) env: String,
     pub(crate) region: String,
     pub(crate) branch: String,
@@ -64,7 +69,9 @@ impl Before {
         let Row { id, key, branch, created_at, cover_total, stats, deleted_at, .. } = row;
         let coverage = stats.as_ref().map(|stats| stats.coverage);
         Self {
-            id: id.0,
+            id: Some(id.0),
+            rows: vec![id.0],
+            missing: Vec::new(),
             env: key.env.clone(),
             region: key.region.clone(),
             branch: branch.clone(),
@@ -170,16 +177,16 @@ impl Gate {
         coverage.into_iter().chain(age).chain(replicas).collect()
     }
 
-    /// Judges the total of a row by that of the state before; without one, `lack` is the reason.
+    /// Judges the total of rows by that of the state before; without one, `lack` is the reason.
     pub(crate) fn judge_drop(
         &self,
-        row: i64,
+        rows: &[i64],
         data: &GateData,
         before: &Result<Before, String>,
     ) -> Option<Verdict> {
         let most = self.max_drop?;
         Some(match before {
-            Ok(before) => judge_drop(row, data, before, most),
+            Ok(before) => judge_drop(rows, data, before, most),
             Err(lack) => Verdict {
                 gate: Requirement::MaxDrop,
                 result: GateResult::NotApplied,
@@ -216,16 +223,19 @@ pub(crate) fn delta(verdicts: &[Verdict]) -> Option<f64> {
 }
 
 /// Judges a total by that of the state before.
-fn judge_drop(row: i64, data: &GateData, before: &Before, most: Threshold) -> Verdict {
+fn judge_drop(rows: &[i64], data: &GateData, before: &Before, most: Threshold) -> Verdict {
     let drop = before.percent - data.percent;
     let is_met = match (data.coverage, before.coverage()) {
         (Some(now), Some(before)) => !now.fell_by_more(before, most),
         _ => drop <= most.percent(),
     };
-    let figure = |coverage: Option<Coverage>, percent: f64, row: i64| match coverage {
-        Some(it) => format!("{it} ({} of {} statements, row {row}", it.covered, it.total),
-        None => format!("{} (row {row}", percent_text(percent)),
+    let figure = |coverage: Option<Coverage>, percent: f64, rows: &[i64]| match coverage {
+        Some(it) => format!("{it} ({} of {} statements, {}", it.covered, it.total, phrases::rows(rows)),
+        None => format!("{} ({}", percent_text(percent), phrases::rows(rows)),
     };
+    let missing: Vec<_> = before.missing.iter().map(|app| printable(app)).collect();
+    let missing =
+        if missing.is_empty() { String::new() } else { format!(", without {}", missing.join(", ")) };
     let how = match before.chosen_by {
         HowBefore::Named => "--against",
         HowBefore::Git => "the commit before it in git",
@@ -236,8 +246,9 @@ fn judge_drop(row: i64, data: &GateData, before: &Before, most: Threshold) -> Ve
     } else {
         format!(", commit {}", printable(&before.commit))
     };
-    let now = figure(data.coverage, data.percent, row);
-    let then = format!("{}{commit}, {how})", figure(before.coverage(), before.percent, before.id));
+    let now = figure(data.coverage, data.percent, rows);
+    let then = figure(before.coverage(), before.percent, &before.rows);
+    let then = format!("{then}{missing}{commit}, {how})");
     let (by, most_shown) = (points(drop.abs()), most.number());
     let (result, message) = match is_met {
         false => (GateResult::Unmet, format!("{now}) is {by} below {then}, more than {most_shown}")),
@@ -318,7 +329,9 @@ mod tests {
         let [env, region, branch, commit] = ["staging", "th", "main", "0123456"].map(str::to_owned);
         let (covered, total) = coverage.unzip();
         Before {
-            id: 5,
+            id: Some(5),
+            rows: vec![5],
+            missing: Vec::new(),
             env,
             region,
             branch,
@@ -370,11 +383,12 @@ mod tests {
             ),
         ] {
             let gate = Gate { max_drop: Some(most.parse().unwrap()), ..Gate::default() };
-            let verdict = gate.judge_drop(9, &data, &Ok(before)).unwrap();
+            let verdict = gate.judge_drop(&[9], &data, &Ok(before)).unwrap();
             assert_eq!(format!("{:?}: {}", verdict.result, verdict.message), expected);
         }
         let gate = Gate { max_drop: Some("1".parse().unwrap()), ..Gate::default() };
-        let verdict = gate.judge_drop(9, &data(1, 2), &Err("nothing was stored before".to_owned())).unwrap();
+        let verdict =
+            gate.judge_drop(&[9], &data(1, 2), &Err("nothing was stored before".to_owned())).unwrap();
         assert_eq!((verdict.result, verdict.figure), (GateResult::NotApplied, None));
         assert_eq!(verdict.message, "nothing was stored before, gate not applied (--max-drop)");
     }

@@ -29,6 +29,16 @@ pub(crate) fn count(number: usize, what: &str) -> String {
     }
 }
 
+/// Returns the numbers of rows in words: `row 3`, `rows 3 and 5`, `rows 3, 5 and 9`.
+pub(crate) fn rows(numbers: &[i64]) -> String {
+    let words: Vec<String> = numbers.iter().map(i64::to_string).collect();
+    match &words[..] {
+        [] => "no row".to_owned(),
+        [one] => format!("row {one}"),
+        [first @ .., last] => format!("rows {} and {last}", first.join(", ")),
+    }
+}
+
 /// Returns a time in UTC for people: `14:20` on the same day, else with the date before it.
 pub(crate) fn moment(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
     if at.date_naive() == now.date_naive() { at.format("%H:%M UTC").to_string() } else { minute(at) }
@@ -42,6 +52,14 @@ pub(crate) fn ago(at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rows_are_listed() {
+        assert_eq!(
+            [&[][..], &[3], &[3, 5], &[3, 5, 9]].map(rows),
+            ["no row", "row 3", "rows 3 and 5", "rows 3, 5 and 9"]
+        );
+    }
 
     #[test]
     fn one_is_singular() {

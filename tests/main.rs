@@ -31,6 +31,7 @@ mod goc;
 mod goc_inbox;
 mod goc_prune;
 mod gocover;
+mod groups;
 mod hostile_text;
 mod html;
 mod html_changes;

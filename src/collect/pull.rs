@@ -22,6 +22,7 @@ use crate::collect::target_programs::{ProgramAsking, ask_for_programs};
 use crate::collect::upkeep;
 use crate::collect::workers::{TaskQueue, Workers};
 use crate::config::Config;
+use crate::fleet::app_group::AppGroup;
 use crate::fleet::assembly::Answers;
 use crate::fleet::change::Change;
 use crate::fleet::key_entry::KeyEntry;
@@ -72,6 +73,8 @@ impl PullInputs<'_> {
 pub(crate) struct PullRequest<'a> {
     /// The services that a person named; empty for all services.
     pub(crate) services: Vec<ServiceQuery<'a>>,
+    /// The groups of the configuration, whose names stand for their apps.
+    pub(crate) groups: &'a [AppGroup],
     /// The only address to ask. Its data is stored under the only service.
     pub(crate) address: Option<&'a str>,
     /// Services that are not due are pulled, too.
@@ -332,7 +335,11 @@ fn select(request: &PullRequest<'_>, entries: &[KeyEntry]) -> Result<Selection> 
     }
     let mut named = BTreeSet::new();
     for query in &request.services {
-        named.extend(pick_running(query, entries)?.into_iter().map(|entry| entry.id));
+        let picked = match AppGroup::named(query.text, request.groups, entries) {
+            Some(group) => group.pick_each(query, entries, |query| pick_running(query, entries))?.concat(),
+            None => pick_running(query, entries)?,
+        };
+        named.extend(picked.into_iter().map(|entry| entry.id));
     }
     Ok(Selection::Named(named))
 }

@@ -2,48 +2,121 @@
 
 use anyhow::{Result, bail};
 
+use crate::collect::mending::stored_profile;
+use crate::commands::group::combined;
+use crate::commands::notices::told;
 use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::row::Row;
-use crate::gate::HowBefore;
+use crate::gate::{Before, HowBefore};
+use crate::io::workdir::Workdir;
 use crate::names::in_message;
-use crate::source::{Compared, SourceReader, row_to_compare};
+use crate::profile::Profile;
+use crate::source::{Compared, GroupState, SourceReader, row_to_compare};
+use crate::time::iso;
 
-/// Finds the row to compare with: the one that `--against` names, or else the newest row of the commit before. The inner
-/// `Err` is the reason, in words, why there is none.
-pub(crate) fn row_before<'r>(
-    against: Option<NamedRow<'r>>,
-    row: &Row,
-    rows: &'r [Row],
-    reader: &SourceReader<'_>,
-) -> Result<Result<(&'r Row, HowBefore), String>> {
-    let Some(NamedRow { query, row: other }) = against else {
-        return Ok(reader.commit_before(row, rows).ok_or_else(|| lack(row)));
-    };
-    if other.id == row.id {
-        bail!("--against {} is row {} itself, so its total cannot be lower", in_message(query), row.id.0);
-    }
-    Ok(Ok((other, HowBefore::Named)))
+/// A stored state of a service or of a group.
+#[derive(Clone, Debug)]
+pub(crate) enum StoredState<'a> {
+    Service(&'a Row),
+    Group(Box<GroupState<'a>>),
 }
 
-/// The row of `--against`, as it was written.
-#[derive(Clone, Copy)]
-pub(crate) struct NamedRow<'r> {
+impl StoredState<'_> {
+    /// Returns the row; for a group, the newest of its rows under the name of the group.
+    pub(crate) fn row(&self) -> Row {
+        match self {
+            Self::Service(row) => (*row).clone(),
+            Self::Group(group) => group.row(),
+        }
+    }
+
+    /// Returns the numbers of its rows, ascending.
+    pub(crate) fn rows(&self) -> Vec<i64> {
+        match self {
+            Self::Service(row) => vec![row.id.0],
+            Self::Group(group) => group.rows(),
+        }
+    }
+
+    /// Returns its profile, and prints what is wrong with its files.
+    pub(crate) fn profile(&self, workdir: &Workdir) -> Result<Profile> {
+        match self {
+            Self::Service(row) => Ok(told(stored_profile(row, workdir)?)),
+            Self::Group(group) => Ok(combined(group, workdir)?.profile),
+        }
+    }
+
+    /// Returns its total.
+    pub(crate) fn before(&self, chosen_by: HowBefore, workdir: &Workdir) -> Result<Before> {
+        let group = match self {
+            Self::Service(row) => return Ok(Before::from_row(row, chosen_by)),
+            Self::Group(group) => group,
+        };
+        let coverage = combined(group, workdir)?.profile.coverage();
+        let row = group.row();
+        Ok(Before {
+            id: None,
+            rows: group.rows(),
+            missing: group.absent(),
+            stored_at: iso(row.created_at),
+            ..Before::from_row(&row, chosen_by).of_part(coverage)
+        })
+    }
+}
+
+/// The state of `--against`, as it was written.
+#[derive(Clone, Debug)]
+pub(crate) struct NamedState<'r> {
     query: &'r str,
-    pub(crate) row: &'r Row,
+    pub(crate) state: StoredState<'r>,
 }
 
-impl<'r> NamedRow<'r> {
-    /// Finds the row that the option names, if it is given. `with` is the row that is compared with it.
+impl<'r> NamedState<'r> {
+    /// Finds the state that the option names, to compare it with a row, or with a group.
     pub(crate) fn find(
-        against: Option<&'r str>,
-        with: &Row,
-        entries: &[KeyEntry],
-        rows: &'r [Row],
+        query: &'r str,
+        (row, group): (&Row, Option<&GroupState<'r>>),
+        (entries, rows): (&'r [KeyEntry], &'r [Row]),
         compared: Compared,
-    ) -> Result<Option<Self>> {
-        let find = |query| Ok(Self { query, row: row_to_compare(query, with, entries, rows, compared)? });
-        against.map(find).transpose()
+    ) -> Result<Self> {
+        let state = match group {
+            None => StoredState::Service(row_to_compare(query, row, entries, rows, compared)?),
+            Some(group) => StoredState::Group(Box::new(group.against(query, (entries, rows))?)),
+        };
+        Ok(Self { query, state })
     }
+}
+
+/// Finds the state to compare with: the one that `--against` names, or else that of the commit before. The inner `Err`
+/// is the reason, in words, why there is none.
+pub(crate) fn state_before<'r>(
+    against: Option<NamedState<'r>>,
+    now: &StoredState<'r>,
+    (entries, rows): (&'r [KeyEntry], &'r [Row]),
+    reader: &SourceReader<'_>,
+) -> Result<Result<(StoredState<'r>, HowBefore), String>> {
+    if let Some(NamedState { query, state }) = against {
+        if let (StoredState::Service(row), StoredState::Service(other)) = (now, &state)
+            && other.id == row.id
+        {
+            bail!("--against {} is row {} itself, so its total cannot be lower", in_message(query), row.id.0);
+        }
+        return Ok(Ok((state, HowBefore::Named)));
+    }
+    let group = match now {
+        StoredState::Service(row) => {
+            let found = reader.commit_before(row, rows).map(|(row, how)| (StoredState::Service(row), how));
+            return Ok(found.ok_or_else(|| lack(row)));
+        }
+        StoredState::Group(group) => group,
+    };
+    let of_group = group.rows_as_one_app(rows);
+    let Some((row, how)) = reader.commit_before(&group.row(), &of_group) else {
+        return Ok(Err(lack(&group.row())));
+    };
+    let state = group.at_row(row, (entries, rows)).map(|state| (StoredState::Group(Box::new(state)), how));
+    Ok(state
+        .ok_or_else(|| format!("commit {} before it has no profile any more", in_message(&row.key.commit))))
 }
 
 fn lack(row: &Row) -> String {

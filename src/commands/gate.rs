@@ -108,9 +108,22 @@ impl ChangesGateArgs {
     }
 }
 
+/// The service or group that verdicts are about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Judged<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) is_group: bool,
+}
+
 /// Prints the verdicts about a service: the requirements that are not met with the commands that show more, those that
 /// were not applied, comparisons with the state before, and at a terminal or with `--verbose` all others.
-pub(crate) fn tell_verdicts(verdicts: &[Verdict], name: &str, before: Option<&Before>, context: &Context) {
+pub(crate) fn tell_verdicts(
+    verdicts: &[Verdict],
+    judged: Judged<'_>,
+    before: Option<&Before>,
+    context: &Context,
+) {
+    let name = judged.name;
     let (mut told, mut looks) = (Vec::new(), Vec::new());
     for Verdict { gate, result, message, .. } in verdicts {
         if told.contains(&message) {
@@ -119,7 +132,7 @@ pub(crate) fn tell_verdicts(verdicts: &[Verdict], name: &str, before: Option<&Be
         match result {
             GateResult::Unmet => {
                 commands::fail(format_args!("{name}: {message}"));
-                let look = look(*gate, name, before);
+                let look = look(*gate, judged, before);
                 if !looks.contains(&look) {
                     looks.push(look);
                 }
@@ -139,7 +152,7 @@ pub(crate) fn tell_verdicts(verdicts: &[Verdict], name: &str, before: Option<&Be
 }
 
 /// Returns the command that shows more about a requirement.
-fn look(gate: Requirement, name: &str, before: Option<&Before>) -> String {
+fn look(gate: Requirement, Judged { name, is_group }: Judged<'_>, before: Option<&Before>) -> String {
     match gate {
         Requirement::FailUnder | Requirement::FailUnderPackage => {
             format!("goc-watchdog report {name} --format text --sort uncovered")
@@ -152,10 +165,13 @@ fn look(gate: Requirement, name: &str, before: Option<&Before>) -> String {
         }
         Requirement::MaxDrop => match before {
             Some(before) if before.has_profile && !before.commit.is_empty() => {
-                format!("goc-watchdog report {name} --against {}", before.id)
+                let row = before.rows.last().copied().unwrap_or_default();
+                format!("goc-watchdog report {name} --against {row}")
             }
+            _ if is_group => format!("goc-watchdog list {name} --all"),
             _ => format!("goc-watchdog history {name}"),
         },
+        Requirement::MaxAge | Requirement::MinReplicas if is_group => format!("goc-watchdog list {name}"),
         Requirement::MaxAge | Requirement::MinReplicas => format!("goc-watchdog list --explain {name}"),
     }
 }

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::cli::Format;
 use crate::collect::fleet::stored_fleet;
+use crate::commands::group::refuse_group;
 use crate::commands::narrow::NarrowArgs;
 use crate::commands::table::Column;
 use crate::commands::{Context, show};
@@ -49,6 +50,7 @@ pub struct HistoryArgs {
 pub(crate) fn run(args: &HistoryArgs, context: &Context) -> Result<ExitCode> {
     let store = Store::open_read_only(&context.workdir.database())?;
     let fleet = stored_fleet(&store, &context.config.naming, context.now())?;
+    refuse_group(&args.service, "history", context, &fleet.entries)?;
     let query = args.narrow.query(&args.service, None);
     let app = pick_app(&query, &fleet.entries)?;
     context.tell_namesakes(&query, &app, &fleet.entries);

@@ -9,6 +9,7 @@ pub(crate) mod total;
 
 mod before;
 mod gate;
+mod group;
 pub(crate) mod lock_wait;
 mod narrow;
 pub(crate) mod notices;

@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::error::Error as _;
 
 use crate::address::shown_url;
-use crate::collect::mending::{FaultyFile, MendingOutcome, Repair};
+use crate::collect::mending::{FaultyFile, MendingOutcome, Repair, StoredProfile};
 use crate::commands::{Context, fail, warn};
-use crate::config::toml_key;
+use crate::config::{Config, toml_key};
 use crate::fleet::services::Fleet;
 use crate::io::store::Store;
 use crate::io::workdir::{ASIDE, CONFIGURATION, Swept, Workdir, WorkdirError};
 use crate::names::{in_message, nearest, printable};
+use crate::profile::Profile;
 
 /// Warns if the root does not exist, because the data of another one may be meant.
 pub(crate) fn tell_missing_root(context: &Context) {
@@ -74,21 +75,34 @@ pub(crate) fn tell_mended(mended: &MendingOutcome, workdir: &Workdir) {
     }
 }
 
-/// Returns a message on each configured app that no service has: its name may be mistyped.
+/// Returns a message on each app of the configuration that no service has: its name may be mistyped.
 pub(crate) fn unknown_apps(fleet: &Fleet, context: &Context) -> Vec<String> {
     let known: BTreeSet<&str> = fleet.entries.iter().map(|entry| entry.key.app.as_str()).collect();
     if known.is_empty() {
         return Vec::new();
     }
     let names: Vec<&str> = known.iter().copied().collect();
-    let unknown = context.config.apps.keys().filter(|app| !known.contains(app.as_str()));
+    let Config { apps, groups, .. } = &context.config;
+    let of_tables = apps.keys().map(|app| (app, format!("the app of [apps.{}]", toml_key(app))));
+    let of_groups = groups.iter().flat_map(|group| {
+        let table = toml_key(&group.name);
+        let shown = move |app: &str| format!("the app \"{}\" of [groups.{table}]", in_message(app));
+        group.apps.iter().map(move |app| (app, shown(app)))
+    });
+    let of_groups = of_groups.filter(|(app, _)| !apps.contains_key(*app));
+    let unknown = of_tables.chain(of_groups).filter(|(app, _)| !known.contains(app.as_str()));
     unknown
-        .map(|app| {
+        .map(|(app, shown)| {
             let near = nearest(app, &names).map(|near| format!(", did you mean \"{}\"?", in_message(&near)));
-            let table = toml_key(app);
-            format!("no service has the app of [apps.{table}] in {CONFIGURATION}{}", near.unwrap_or_default())
+            format!("no service has {shown} in {CONFIGURATION}{}", near.unwrap_or_default())
         })
         .collect()
+}
+
+/// Prints the warning of a profile, if it has one.
+pub(crate) fn told(StoredProfile { profile, warning }: StoredProfile) -> Profile {
+    warning.into_iter().for_each(warn);
+    profile
 }
 
 /// Prints the centers whose lists exceed the limits.

@@ -4,25 +4,29 @@ use std::io::{self, Write};
 
 use anyhow::{Result, anyhow, bail};
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cli::Format;
 use crate::collect::fleet::stored_fleet;
-use crate::commands::before::{NamedRow, row_before};
-use crate::commands::gate::{GateArgs, tell_verdicts};
+use crate::commands::before::{NamedState, StoredState, state_before};
+use crate::commands::gate::{GateArgs, Judged, tell_verdicts};
+use crate::commands::group::{combined, group_state, told};
 use crate::commands::narrow::NarrowArgs;
 use crate::commands::report::notices;
 use crate::commands::{Context, show};
 use crate::coverage::{ChangedLines, shown_percent};
 use crate::exit::{EarlyEnd, ExitCode};
-use crate::fleet::pick::{Picked, pick};
+use crate::fleet::app_group::AppGroup;
+use crate::fleet::key_entry::KeyEntry;
+use crate::fleet::pick::{ServiceQuery, pick};
 use crate::fleet::row::{Row, RowFilter};
 use crate::fleet::services::Fleet;
 use crate::gate::{Before, GateData, Verdict, delta};
 use crate::io::signals::Signals;
 use crate::io::store::Store;
-use crate::names::in_message;
-use crate::source::{Compared, SourceReader};
+use crate::names::{CommitChoice, in_message};
+use crate::report::GroupJson;
+use crate::source::{Compared, GroupState, SourceReader};
 
 /// Print the coverage of a service as one number.
 ///
@@ -31,8 +35,8 @@ use crate::source::{Compared, SourceReader};
 #[derive(Args, Debug)]
 #[command(after_help = "Example:\n  goc-watchdog total cart --fail-under 80")]
 pub struct TotalArgs {
-    /// Full name of the service, its app, or any part of its name. If several commits fit, the one that runs is meant,
-    /// or else the newest.
+    /// Full name of the service, its app, any part of its name, or a group of the configuration. If several commits fit,
+    /// the one that runs is meant, or else the newest.
     service: String,
 
     #[command(flatten)]
@@ -45,7 +49,8 @@ pub struct TotalArgs {
     #[command(flatten)]
     gate: GateArgs,
 
-    /// With --max-drop: compare with this row, or with the latest row of this service, of the same app.
+    /// With --max-drop: compare with this row, or with the latest row of this service, of the same app. A group is
+    /// compared with itself at the environment, region and commit of that.
     #[arg(long, value_name = "ROW|SERVICE", requires = "max_drop")]
     against: Option<String>,
 
@@ -59,48 +64,41 @@ pub(crate) fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
     let store = Store::open_read_only(&context.workdir.database())?;
     let fleet = stored_fleet(&store, &context.config.naming, context.now())?;
     let query = args.narrow.query(&args.service, args.commit.as_deref());
-    let picked = pick(&query, &fleet.entries)?;
-    let entry = picked.entry;
-    context.tell_choice(picked.choice, &entry.key.commit);
-    context.tell_namesakes(&query, &entry.key, &fleet.entries);
-    let name = in_message(&entry.newest_name().name);
-    let latest = store.latest(&entry.key)?;
-    let diff = latest.as_ref().map(|row| store.diff(row.id)).transpose()?.flatten();
-    super::tell_damages(&store);
-    if latest.is_none() && store.dropped_keys()?.contains(&entry.id) {
-        bail!("{name}: its data was dropped by prune --drop-keys-older-than (goc-watchdog history {name})");
-    }
-    let row = latest.ok_or_else(|| {
-        anyhow!("{name} was listed but never answered, so it has no stored data (goc-watchdog list --explain {name})")
-    })?;
-    let stats = row.stats.as_ref();
-    let data = GateData {
-        coverage: stats.map(|stats| stats.coverage),
-        percent: row.cover_total,
-        last_pull: entry.schedule.schedule.last_pull,
-        replicas: entry.replicas_now(&row),
-    };
     let gate = args.gate.gate();
-    let mut verdicts = gate.judge(&data, context.now());
+    let group = AppGroup::named(query.text, &context.config.groups, &fleet.entries);
+    let rows = match gate.max_drop.is_some() || group.is_some() {
+        true => store.rows(&RowFilter { with_dropped: true, ..RowFilter::default() })?,
+        false => Vec::new(),
+    };
+    let stored = (&fleet.entries[..], &rows[..]);
+    let total = match group_state(&query, context, stored)? {
+        Some(group) => {
+            super::tell_damages(&store);
+            Total::from_group(group, context)?
+        }
+        None => Total::from_service(&query, &store, &fleet, context)?,
+    };
+    let mut verdicts = gate.judge(&total.data, context.now());
     let before = match gate.max_drop {
         Some(_) => {
-            let before = state_before(args, &row, &store, &fleet, context)?;
-            verdicts.extend(gate.judge_drop(row.id.0, &data, &before));
+            let before = total.state_before(args.against.as_deref(), stored, context)?;
+            verdicts.extend(gate.judge_drop(&total.state().rows(), &total.data, &before));
             before.ok()
         }
         None => None,
     };
+    let name = &total.name;
     match args.format {
         Format::Text => {
-            writeln!(io::stdout(), "{}", shown_percent(row.cover_total))?;
-            if let Some(diff) = &diff
+            writeln!(io::stdout(), "{}", shown_percent(total.data.percent))?;
+            if let Some(diff) = &total.diff
                 && context.has_spectator()
             {
                 super::inform(format!("{name}: changed lines: {}", show::changed_lines(diff)));
             }
         }
         Format::Json => {
-            let mut object = object(&picked, &row, diff.as_ref(), context);
+            let mut object = total.object;
             object["gates"] = json!(verdicts);
             object["before"] = json!(before);
             object["delta"] = json!(delta(&verdicts));
@@ -108,63 +106,138 @@ pub(crate) fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
         }
     }
     args.gate.tell_doubts();
-    tell_verdicts(&verdicts, &name, before.as_ref(), context);
+    let judged = Judged { name, is_group: total.group.is_some() };
+    tell_verdicts(&verdicts, judged, before.as_ref(), context);
     let is_unmet = verdicts.iter().any(Verdict::is_unmet);
     Ok(if is_unmet { ExitCode::BelowThreshold } else { ExitCode::Done })
 }
 
-/// Returns the state with which `--max-drop` compares; `Err` in the result tells in words why there is none.
-fn state_before(
-    args: &TotalArgs,
-    row: &Row,
-    store: &Store,
-    fleet: &Fleet,
-    context: &Context,
-) -> Result<Result<Before, String>> {
-    let signals = Signals::catch()?;
-    let rows = store.rows(&RowFilter { with_dropped: true, ..RowFilter::default() })?;
-    let notify = |notice| notices::print(notice, context);
-    let settings = notices::source_settings(context, &signals, &notify);
-    let reader = SourceReader { settings, app: &row.key.app, is_offline: true };
-    let against = args.against.as_deref();
-    let against = NamedRow::find(against, row, &fleet.entries, &rows, Compared::Total)?;
-    let before = row_before(against, row, &rows, &reader)?;
-    if let Some(signal) = signals.received() {
-        bail!(EarlyEnd::Signal(signal));
-    }
-    Ok(before.map(|(row, how)| Before::from_row(row, how)))
+/// The total of a service or of a group.
+struct Total<'a> {
+    /// The name in messages.
+    name: String,
+    data: GateData,
+    /// The latest row; for a group, the newest of its rows under the name of the group.
+    row: Row,
+    group: Option<GroupState<'a>>,
+    /// The coverage of changed lines, if a report computed it.
+    diff: Option<ChangedLines>,
+    /// The form for scripts, without verdicts.
+    object: Value,
 }
 
-fn object(
-    picked: &Picked<'_>,
-    row: &Row,
-    diff: Option<&ChangedLines>,
-    context: &Context,
-) -> serde_json::Value {
-    let Picked { entry, choice } = picked;
-    let last_pull = entry.schedule.schedule.last_pull;
-    let stats = row.stats.as_ref();
-    let replicas = entry.replicas_now(row);
+impl<'a> Total<'a> {
+    /// Finds the total of a service, and prints how its commit was chosen.
+    fn from_service(
+        query: &ServiceQuery<'_>,
+        store: &Store,
+        fleet: &Fleet,
+        context: &Context,
+    ) -> Result<Self> {
+        let picked = pick(query, &fleet.entries)?;
+        let entry = picked.entry;
+        context.tell_choice(picked.choice, &entry.key.commit);
+        context.tell_namesakes(query, &entry.key, &fleet.entries);
+        let name = in_message(&entry.newest_name().name).into_owned();
+        let latest = store.latest(&entry.key)?;
+        let diff = latest.as_ref().map(|row| store.diff(row.id)).transpose()?.flatten();
+        super::tell_damages(store);
+        if latest.is_none() && store.dropped_keys()?.contains(&entry.id) {
+            bail!(
+                "{name}: its data was dropped by prune --drop-keys-older-than (goc-watchdog history {name})"
+            );
+        }
+        let row = latest.ok_or_else(|| {
+            anyhow!("{name} was listed but never answered, so it has no stored data (goc-watchdog list --explain {name})")
+        })?;
+        let data = GateData {
+            coverage: row.stats.as_ref().map(|stats| stats.coverage),
+            percent: row.cover_total,
+            last_pull: entry.schedule.schedule.last_pull,
+            replicas: entry.replicas_now(&row),
+        };
+        let mut object = object(&row, picked.choice, &data, context);
+        object["service"] = json!(entry.newest_name().name);
+        object["id"] = json!(row.id.0);
+        object["cov_file_path"] = json!(row.cov_file_path);
+        object["diff"] = json!(diff);
+        Ok(Self { name, data, row, group: None, diff, object })
+    }
+
+    /// Adds up the profiles of a group.
+    fn from_group(group: GroupState<'a>, context: &Context) -> Result<Self> {
+        let (profile, facts) = told(combined(&group, &context.workdir)?, context);
+        let coverage = profile.coverage();
+        let (last_pull, replicas) = (group.last_pull(), group.replicas());
+        let data = GateData { coverage: Some(coverage), percent: coverage.percent(), last_pull, replicas };
+        let row = group.row();
+        let mut object = object(&row, group.choice, &data, context);
+        object["service"] = json!(group.group.name);
+        object["group"] = json!(GroupJson::new(&facts, profile.build.files().map(|file| file.name)));
+        let name = in_message(&group.group.name).into_owned();
+        Ok(Self { name, data, row, group: Some(group), diff: None, object })
+    }
+
+    fn state(&self) -> StoredState<'_> {
+        match &self.group {
+            None => StoredState::Service(&self.row),
+            Some(group) => StoredState::Group(Box::new(group.clone())),
+        }
+    }
+
+    /// Returns the state with which `--max-drop` compares; `Err` in the result tells in words why there is none.
+    fn state_before(
+        &self,
+        against: Option<&str>,
+        stored: (&[KeyEntry], &[Row]),
+        context: &Context,
+    ) -> Result<Result<Before, String>> {
+        let signals = Signals::catch()?;
+        let notify = |notice| notices::print(notice, context);
+        let settings = notices::source_settings(context, &signals, &notify);
+        let app = match &self.group {
+            None => &self.row.key.app,
+            Some(group) => group.source_app(settings)?,
+        };
+        let reader = SourceReader { settings, app, is_offline: true };
+        let of = (&self.row, self.group.as_ref());
+        let against =
+            against.map(|query| NamedState::find(query, of, stored, Compared::Total)).transpose()?;
+        let before = state_before(against, &self.state(), stored, &reader)?;
+        if let Some(signal) = signals.received() {
+            bail!(EarlyEnd::Signal(signal));
+        }
+        Ok(match before {
+            Ok((state, how)) => Ok(state.before(how, &context.workdir)?),
+            Err(lack) => Err(lack),
+        })
+    }
+}
+
+/// Returns the form for scripts, without what only a service or only a group has.
+fn object(row: &Row, choice: Option<CommitChoice>, data: &GateData, context: &Context) -> Value {
+    let GateData { coverage, percent, last_pull, replicas } = data;
     json!({
-        "service": entry.newest_name().name,
+        "service": null,
         "env": row.key.env,
         "region": row.key.region,
         "app": row.key.app,
         "branch": row.branch,
         "commit": row.key.commit,
         "commit_choice": choice,
-        "percent": row.cover_total,
-        "covered": stats.map(|stats| stats.coverage.covered),
-        "total": stats.map(|stats| stats.coverage.total),
+        "percent": percent,
+        "covered": coverage.map(|coverage| coverage.covered),
+        "total": coverage.map(|coverage| coverage.total),
         "replicas": {
             "answered": replicas.map(|(answered, _)| answered),
             "known": replicas.map(|(_, listed)| listed),
         },
-        "id": row.id.0,
+        "id": null,
+        "group": null,
         "stored_at": show::iso(row.created_at),
         "last_pull": last_pull.map(show::iso),
         "age_seconds": last_pull.map(|at| (context.now() - at).num_seconds()),
-        "cov_file_path": row.cov_file_path,
-        "diff": diff,
+        "cov_file_path": null,
+        "diff": null,
     })
 }

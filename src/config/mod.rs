@@ -11,6 +11,7 @@ mod addresses;
 mod apps;
 mod fault;
 mod git;
+mod groups;
 mod owners;
 mod prune;
 mod pull;
@@ -38,10 +39,12 @@ pub(crate) use targets::{SourceInput, TargetSource, doubled_name};
 pub(crate) use units::{parse_age, parse_duration, parse_size};
 
 use crate::agent_files::AgentFiles;
+use crate::fleet::app_group::AppGroup;
 use crate::names::Naming;
 use apps::AppTable;
 use fault::Fault;
 use git::repo_below;
+use groups::GroupTables;
 use owners::inbox_owners;
 use targets::TargetTable;
 use values::{Table, expected, file, list, text};
@@ -64,6 +67,8 @@ pub struct Config {
     pub(crate) naming: Naming,
     /// The configured apps by name.
     pub(crate) apps: BTreeMap<String, AppConfig>,
+    /// Groups of apps, sorted by name.
+    pub(crate) groups: Vec<AppGroup>,
     /// Settings of a pull.
     pub pull: PullConfig,
     /// Settings of a prune.
@@ -110,6 +115,7 @@ struct ConfigFile {
     #[serde(deserialize_with = "agent_files")]
     agent_files: AgentFiles,
     apps: BTreeMap<String, Table<AppTable>>,
+    groups: GroupTables,
     naming: Table<NamingTable>,
     pull: Table<PullConfig>,
     prune: Table<PruneConfig>,
@@ -139,6 +145,7 @@ impl Config {
         let file: ConfigFile = toml::from_str(text)?;
         let app = |(name, Table(app)): (String, Table<AppTable>)| Ok((name, app.read(text)?));
         let apps = file.apps.into_iter().map(app).collect::<Result<BTreeMap<_, _>, Fault>>()?;
+        let groups = groups::groups(file.groups, |name| apps.contains_key(name))?;
         let targets = target_sources(file.targets)?;
         let Table(NamingTable { pattern }) = file.naming;
         let naming = Naming::new(pattern.as_ref().map(|text| text.get_ref().as_str()), apps.keys().cloned())
@@ -150,6 +157,7 @@ impl Config {
             inbox_owners: file.inbox_owners,
             naming,
             apps,
+            groups,
             pull: PullConfig { agent_files: file.agent_files, ..file.pull.0 },
             prune: file.prune.0,
             git: file.git.0,

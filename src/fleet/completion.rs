@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::app_group::AppGroup;
 use super::ids::KeyId;
 
 /// A known name of a service, with what decides whether it is offered.
@@ -24,10 +25,16 @@ pub(crate) struct KnownName {
 ///
 /// Each environment, region, app and branch has the names of its commits that run, or else that of its newest commit.
 /// A word with digits of an older commit has the names that begin with it. The empty word has apps alone.
-pub(crate) fn completions<'a>(word: &str, known: &'a [KnownName]) -> BTreeSet<&'a str> {
+/// Groups of the configuration are offered like apps.
+pub(crate) fn completions<'a>(
+    word: &str,
+    known: &'a [KnownName],
+    groups: &'a [AppGroup],
+) -> BTreeSet<&'a str> {
     let fits = |text: &str| text.starts_with(word) && is_one_word(text);
-    let apps = known.iter().map(|known| &*known.app).filter(|app| fits(app));
-    let mut offered: BTreeSet<&str> = apps.collect();
+    let apps = known.iter().map(|known| &*known.app);
+    let apps = apps.chain(groups.iter().map(|group| &*group.name));
+    let mut offered: BTreeSet<&str> = apps.filter(|app| fits(app)).collect();
     if word.is_empty() {
         return offered;
     }
@@ -95,7 +102,7 @@ mod tests {
             ("prod", &["prod_th_--force_master_0000009"]),
             ("-", &[]),
         ] {
-            assert_eq!(completions(word, &known).into_iter().collect::<Vec<_>>(), expected, "{word:?}");
+            assert_eq!(completions(word, &known, &[]).into_iter().collect::<Vec<_>>(), expected, "{word:?}");
         }
     }
 }

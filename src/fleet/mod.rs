@@ -5,6 +5,7 @@
 
 pub(crate) mod address_states;
 pub(crate) mod adoption;
+pub(crate) mod app_group;
 pub(crate) mod assembly;
 pub(crate) mod assignment;
 pub(crate) mod build_group;

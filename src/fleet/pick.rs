@@ -308,7 +308,8 @@ impl<'a> Fitting<'a> {
 }
 
 impl ServiceQuery<'_> {
-    fn options(&self) -> String {
+    /// Returns the options that were given, such as `--branch master`.
+    pub(super) fn options(&self) -> String {
         let options = [
             ("--env", self.env),
             ("--region", self.region),

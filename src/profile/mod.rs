@@ -6,6 +6,7 @@
 
 mod answer_digest;
 mod codec;
+mod combine;
 mod generic_parse;
 pub mod gocover;
 mod limits;
@@ -24,6 +25,7 @@ pub(crate) use answer_digest::AnswerDigest;
 pub(crate) use codec::{
     CodecError, decode_build, decode_counts, each_stored_count, encode_build, encode_counts,
 };
+pub(crate) use combine::{CombinedPrograms, combine};
 pub use limits::{Limits, ParseError, ReadError};
 pub use merge::{BuildConflict, ProfileSum};
 pub(crate) use merge::{StoredSumError, add_all, mix};

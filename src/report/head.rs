@@ -1,7 +1,10 @@
 //! The facts about the row of a report that forms print above the figures.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::group::GroupFacts;
 use super::text;
 use crate::coverage::Coverage;
 use crate::gate::{Before, Verdict};
@@ -10,12 +13,12 @@ use crate::names::CommitChoice;
 /// The row and the service of a report.
 #[derive(Clone, Debug)]
 pub(crate) struct ReportHead {
-    /// Name of the service.
+    /// Name of the service or group.
     pub service: String,
     /// Empty when the name fits no pattern. So are region, branch and commit.
     pub env: String,
     pub region: String,
-    /// The whole name when it fits no pattern.
+    /// The whole name when it fits no pattern; the name of a group.
     pub app: String,
     /// The branch of the name that was listed last.
     pub branch: String,
@@ -25,8 +28,10 @@ pub(crate) struct ReportHead {
     pub choice: Option<CommitChoice>,
     /// Full hash of the commit whose source was read; `None` when no source was read.
     pub source_commit: Option<String>,
-    /// Row of the database.
+    /// Row of the database; for a group, the newest of its rows.
     pub row: i64,
+    /// The apps of a group; `None` for one service.
+    pub group: Option<Arc<GroupFacts>>,
     pub stored_at: DateTime<Utc>,
     /// Time of the last pull that found the same counts; `None` for a row of the history.
     pub confirmed_at: Option<DateTime<Utc>>,
@@ -53,6 +58,18 @@ impl ReportHead {
     #[must_use]
     pub(crate) fn line(&self) -> String {
         text::headline(self)
+    }
+
+    /// Returns the numbers of its rows, ascending: one of a service, several of a group.
+    #[must_use]
+    pub(crate) fn rows(&self) -> Vec<i64> {
+        self.group.as_ref().map_or_else(|| vec![self.row], |group| group.rows())
+    }
+
+    /// Returns the number of its row; `None` for a group.
+    #[must_use]
+    pub(crate) fn own_row(&self) -> Option<i64> {
+        self.group.is_none().then_some(self.row)
     }
 
     /// Returns the longest known hash of the commit.

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use super::forms::{Form, FormNeed, Renderer};
 use serde::{Serialize, Serializer};
 
+use super::group::{GroupJson, ShareJson};
 use super::{FileReport, FunctionReport, LineState, MissedRange, PreviousRow, Report, ReportHead};
 use crate::coverage::Coverage;
 use crate::gate::{self, Before, Verdict};
@@ -42,7 +43,8 @@ struct Document<'r> {
     commit: &'r str,
     commit_choice: Option<CommitChoice>,
     source_commit: Option<&'r str>,
-    id: i64,
+    id: Option<i64>,
+    group: Option<GroupJson<'r>>,
     stored_at: String,
     confirmed_at: Option<String>,
     age_seconds: i64,
@@ -109,6 +111,7 @@ struct PackageJson<'r> {
     covered: u64,
     total: u64,
     percent: f64,
+    apps: Vec<ShareJson<'r>>,
 }
 
 #[derive(Serialize)]
@@ -173,7 +176,8 @@ impl<'r> Document<'r> {
             commit,
             choice,
             source_commit,
-            row,
+            row: _,
+            group,
             stored_at,
             confirmed_at,
             age,
@@ -192,6 +196,10 @@ impl<'r> Document<'r> {
             covered: package.coverage.covered,
             total: package.coverage.total,
             percent: package.coverage.percent(),
+            apps: match group {
+                Some(group) => group.shares_json(package.files.iter().map(|file| file.name)),
+                None => Vec::new(),
+            },
         });
         Self {
             schema: SCHEMA,
@@ -203,7 +211,8 @@ impl<'r> Document<'r> {
             commit,
             commit_choice: *choice,
             source_commit: source_commit.as_deref(),
-            id: *row,
+            id: head.own_row(),
+            group: group.as_ref().map(|group| GroupJson::new(group, files.iter().map(|file| file.name))),
             stored_at: iso(*stored_at),
             confirmed_at: confirmed_at.map(iso),
             age_seconds: age.num_seconds(),

@@ -11,6 +11,7 @@ pub(crate) mod forms;
 mod func;
 mod functions;
 pub(crate) mod gate;
+mod group;
 mod head;
 mod html;
 mod json;
@@ -22,6 +23,7 @@ mod profile;
 mod readers;
 #[cfg(test)]
 mod schema;
+mod shares;
 pub(crate) mod site;
 mod source;
 #[cfg(test)]
@@ -30,6 +32,7 @@ mod text;
 mod xml;
 
 pub(crate) use functions::FunctionReport;
+pub(crate) use group::{ConflictingFile, GroupApp, GroupFacts, GroupJson, LackingApp};
 pub(crate) use head::{PreviousRow, ReportHead, TrendPoint};
 pub(crate) use html::Packer;
 pub(crate) use lines::{LineReport, LineState, MissedRange, missed_line_ranges};

@@ -1,6 +1,7 @@
 //! Reports for the tests of each form.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use chrono::{TimeDelta, TimeZone, Utc};
 
@@ -27,6 +28,7 @@ pub(super) fn head() -> ReportHead {
         choice: None,
         source_commit: Some("845820727e0123456789012345678901234567ab".to_owned()),
         row: 7,
+        group: None,
         stored_at: Utc.with_ymd_and_hms(2026, 11, 24, 14, 20, 0).unwrap(),
         confirmed_at: Some(Utc.with_ymd_and_hms(2026, 11, 24, 14, 50, 0).unwrap()),
         age: TimeDelta::minutes(3),
@@ -67,6 +69,42 @@ pub(super) fn with_report<T>(
         }
     });
     then(Report::new(head(), &profile, sources.collect()))
+}
+
+/// Makes a group of these apps, each of which has a package of the report in turn, with a missing app and a file in
+/// which they differ.
+pub(super) fn group_of(report: &Report<'_>, apps: &[&str]) -> Arc<GroupFacts> {
+    let app = |(row, app): (i64, &&str)| GroupApp {
+        app: (*app).to_owned(),
+        service: format!("staging_th_{app}_master_845820727e"),
+        row,
+        stored_at: report.head.stored_at,
+        last_pull: report.head.confirmed_at,
+        replicas: Some((1, 1)),
+    };
+    let packages = report.packages();
+    let shares = packages.iter().enumerate().flat_map(|(at, package)| {
+        let share = move |file: &&FileReport<'_>| {
+            let mut share = vec![Coverage::default(); apps.len()];
+            share[at % apps.len()] = file.coverage;
+            (file.name.into(), share)
+        };
+        package.files.iter().map(share)
+    });
+    Arc::new(GroupFacts {
+        apps: (7..).zip(apps).map(app).collect(),
+        missing: vec![LackingApp {
+            app: "<web>".to_owned(),
+            reason: "<web> has no data of commit 845820727e, its newest is 0123456".to_owned(),
+            newest_commit: Some("0123456".to_owned()),
+        }],
+        conflicts: vec![ConflictingFile {
+            file: "m/api/x.go".to_owned(),
+            blocks_of: apps[0].to_owned(),
+            differs_in: apps[1..].iter().map(|app| (*app).to_owned()).collect(),
+        }],
+        shares: shares.collect(),
+    })
 }
 
 /// Writes the form of that name.

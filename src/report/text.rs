@@ -7,9 +7,10 @@ use super::forms::{Form, FormNeed, Renderer};
 use anstyle::{AnsiColor, Style};
 use unicode_width::UnicodeWidthStr;
 
-use super::{FileReport, PackageReport, Report, ReportHead, missed_line_ranges};
+use super::{FileReport, PackageReport, Report, ReportHead, missed_line_ranges, shares};
 use crate::coverage::Coverage;
 use crate::names::printable;
+use crate::phrases::rows;
 use crate::time::{minute, span};
 
 pub(super) const FORM: Form = Form {
@@ -88,7 +89,7 @@ fn line_of(head: &ReportHead, facts: &str) -> String {
     line
 }
 
-/// Returns the facts about the data: commit, row, time and age, replicas.
+/// Returns the facts about the data: commit, row, time and age, replicas, and the apps that a group lacks.
 pub(super) fn facts(head: &ReportHead) -> String {
     let mut facts = row_facts(head, head.best_commit());
     let age = span(head.age);
@@ -99,13 +100,15 @@ pub(super) fn facts(head: &ReportHead) -> String {
     if let Some((answered, known)) = head.replicas {
         facts.push(format!("{answered} of {known} replicas"));
     }
+    let missing = head.group.iter().flat_map(|group| &group.missing);
+    facts.extend(missing.map(|missing| format!("without {}", printable(&missing.app))));
     facts.join(", ")
 }
 
 /// Returns the facts that stay true as long as the row exists.
 fn row_facts(head: &ReportHead, commit: &str) -> Vec<String> {
     let commit = (!commit.is_empty()).then(|| format!("commit {}", printable(commit)));
-    let row = [format!("row {}", head.row), format!("stored {}", minute(head.stored_at))];
+    let row = [rows(&head.rows()), format!("stored {}", minute(head.stored_at))];
     commit.into_iter().chain(row).collect()
 }
 
@@ -159,7 +162,7 @@ pub(super) fn write(report: &Report<'_>, layout: TextLayout, out: &mut dyn Write
     if let Some(missing) = what_has_no_source(report) {
         writeln!(out, "{missing}, still counted")?;
     }
-    Ok(())
+    shares::write(report, layout, out)
 }
 
 /// Returns the change since the previous row, in words.
@@ -174,7 +177,7 @@ pub(super) fn change(report: &Report<'_>) -> Option<String> {
 }
 
 /// Returns a sort key. Equal entries stay in order of names.
-fn rank(order: FileOrder, coverage: Coverage) -> impl Ord {
+pub(super) fn rank(order: FileOrder, coverage: Coverage) -> impl Ord {
     let missing = Reverse(coverage.total - coverage.covered);
     match order {
         FileOrder::Name => (0, Reverse(0)),
@@ -263,7 +266,7 @@ pub(super) fn range(first: u32, last: u32) -> String {
     if first == last { first.to_string() } else { format!("{first}-{last}") }
 }
 
-fn styled(layout: TextLayout, style: Style, text: &str) -> String {
+pub(super) fn styled(layout: TextLayout, style: Style, text: &str) -> String {
     if layout.has_color { format!("{style}{text}{style:#}") } else { text.to_owned() }
 }
 

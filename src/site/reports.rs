@@ -209,7 +209,7 @@ impl ReportMaker<'_> {
     /// Finds the source of a subject; `None` if its name has no commit.
     fn find(
         &self,
-        subject: &Subject<'_>,
+        subject: &Subject,
         reader: &SourceReader<'_>,
     ) -> Result<Option<(RepositoryCommit, SourceTree)>> {
         let Some(revision) = &subject.revision else { return Ok(None) };
@@ -218,7 +218,7 @@ impl ReportMaker<'_> {
         Ok(Some((at, tree)))
     }
 
-    fn profile(&self, subject: &Subject<'_>) -> Result<Profile> {
+    fn profile(&self, subject: &Subject) -> Result<Profile> {
         let StoredProfile { profile, warning } = stored_profile(&subject.row, self.request.source.workdir)?;
         if let Some(warning) = warning {
             self.tell(Notice::Warning(warning));

@@ -206,12 +206,12 @@ impl SiteData {
     }
 
     /// Returns the subject of the report of the latest row of a key.
-    pub(super) fn subject<'s>(&'s self, page: &LinkedReport, entry: &'s KeyEntry) -> Option<Subject<'s>> {
+    pub(super) fn subject(&self, page: &LinkedReport, entry: &KeyEntry) -> Option<Subject> {
         let row = self.latest(entry)?;
         let hash = row.key.commit.as_str();
         Some(Subject {
             service: page.service.clone(),
-            entry,
+            last_pull: entry.schedule.schedule.last_pull,
             replicas: entry.replicas_now(row),
             previous: previous_row(self.until(row), row).cloned(),
             rows_of_app: Vec::new(),
@@ -222,6 +222,7 @@ impl SiteData {
             above: Some(page.above()),
             choice: None,
             row: Row { branch: page.branch.clone(), ..row.clone() },
+            group: None,
         })
     }
 }

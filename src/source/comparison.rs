@@ -9,6 +9,7 @@ use crate::coverage::Coverage;
 use crate::filter::Filter;
 use crate::fleet::row::Row;
 use crate::io::workdir::ReadersLock;
+use crate::phrases;
 use crate::profile::Profile;
 use crate::report::diff::{Changes, Comparison};
 use crate::report::{FileNeeds, Report, ReportHead};
@@ -16,7 +17,10 @@ use crate::time::minute;
 
 /// Another stored state: its row and profile, and the changes from its commit to that of the report.
 pub(crate) struct OtherState<'a> {
+    /// Its row; for a group, the newest of its rows under the name of the group.
     pub(crate) row: &'a Row,
+    /// Numbers of all its rows.
+    pub(crate) rows: &'a [i64],
     pub(crate) profile: &'a Profile,
     pub(crate) changes: &'a Changes,
 }
@@ -29,11 +33,12 @@ pub(crate) fn compared(
     reader: &SourceReader<'_>,
     reading: &ReadersLock,
 ) -> Result<Comparison> {
-    let OtherState { row, profile, changes } = other;
+    let OtherState { row, rows, profile, changes } = other;
     let needs = FileNeeds { lines: true, ..FileNeeds::default() };
     let before = filtered(report.head.clone(), (row, profile), filter, needs, (reader, reading))?;
-    let Row { id, key, created_at, .. } = row;
-    let with = format!("row {} ({} {} {}, {})", id.0, key.env, key.region, key.commit, minute(*created_at));
+    let Row { key, created_at, .. } = row;
+    let rows = phrases::rows(rows);
+    let with = format!("{rows} ({} {} {}, {})", key.env, key.region, key.commit, minute(*created_at));
     Ok(Comparison::new(with, report, &before, &changes.patches))
 }
 

@@ -26,7 +26,7 @@ pub(crate) struct SourceDemand {
 /// A lookup of the source of a row.
 pub(crate) struct SourceLookup<'a> {
     pub(crate) reader: &'a SourceReader<'a>,
-    pub(crate) subject: &'a Subject<'a>,
+    pub(crate) subject: &'a Subject,
     pub(crate) filter: &'a Filter,
     pub(crate) demand: SourceDemand,
     /// `None` where no form needs changes.

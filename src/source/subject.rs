@@ -1,5 +1,7 @@
 //! The subject of a report: a stored row, the rows before it, and the revision of its source.
 
+use std::sync::Arc;
+
 use anyhow::{Context as _, Result, bail};
 use chrono::{DateTime, Utc};
 
@@ -9,15 +11,19 @@ use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::pick::{is_same_app, is_same_commit};
 use crate::fleet::row::Row;
 use crate::names::{CommitChoice, in_message};
-use crate::report::{PreviousRow, ReportHead, TrendPoint};
+use crate::report::{GroupFacts, PreviousRow, ReportHead, TrendPoint};
 
-/// A row to report, with the revision of its source.
+/// A row to report, with the revision of its source, or the rows of a group at one commit.
 #[derive(Debug)]
-pub(crate) struct Subject<'a> {
-    /// The name of its service in the report.
+pub(crate) struct Subject {
+    /// The name of its service or group in the report.
     pub(crate) service: String,
-    pub(crate) entry: &'a KeyEntry,
+    /// Time of the last pull that got an answer; for a group, of the app whose last one is longest ago.
+    pub(crate) last_pull: Option<DateTime<Utc>>,
+    /// The row; for a group, the newest of its rows under the name of the group, without a profile.
     pub(crate) row: Row,
+    /// The apps of a group; `None` for one service.
+    pub(crate) group: Option<Arc<GroupFacts>>,
     /// The commits among which the row's was chosen; `None`: a person named it, or there was only one.
     pub(crate) choice: Option<CommitChoice>,
     /// Number of replicas that answered and of those listed, at the time when the row was stored. For the latest row,
@@ -38,9 +44,9 @@ pub(crate) struct Subject<'a> {
     pub(crate) above: Option<String>,
 }
 
-impl<'a> Subject<'a> {
+impl Subject {
     /// Finds the requested row of a service. `rows` are all rows, including those without a profile, the newest last.
-    pub(crate) fn find(request: RowRequest<'_>, entries: &'a [KeyEntry], rows: &[Row]) -> Result<Self> {
+    pub(crate) fn find(request: RowRequest<'_>, entries: &[KeyEntry], rows: &[Row]) -> Result<Self> {
         let kept: Vec<Row> = rows.iter().filter(|row| row.deleted_at.is_none()).cloned().collect();
         let (row, choice) = row_of(request, entries, &kept)?;
         let entry = entries.iter().find(|entry| entry.key == row.key);
@@ -53,7 +59,7 @@ impl<'a> Subject<'a> {
         let until = || rows.iter().filter(is_of_app).take_while(|other| other.id <= row.id);
         Ok(Self {
             service: entry.newest_name().name.clone(),
-            entry,
+            last_pull: entry.schedule.schedule.last_pull,
             replicas,
             previous: previous_row(until(), row).cloned(),
             rows_of_app: kept.iter().filter(is_of_app).cloned().collect(),
@@ -64,6 +70,7 @@ impl<'a> Subject<'a> {
             above: None,
             choice,
             row: row.clone(),
+            group: None,
         })
     }
 
@@ -74,7 +81,12 @@ impl<'a> Subject<'a> {
 
     /// Returns the time of the last pull that found the same counts; `None` for a row of the history.
     pub(crate) fn last_pull(&self) -> Option<DateTime<Utc>> {
-        self.entry.schedule.schedule.last_pull.filter(|_| self.row.is_latest)
+        self.last_pull.filter(|_| self.row.is_latest)
+    }
+
+    /// Tells whether the whole report is that of a stored row, beside which it can be kept.
+    pub(crate) fn is_of_a_row(&self) -> bool {
+        self.is_of_its_own_commit && self.group.is_none()
     }
 
     /// Returns the facts that a report prints. `filters` are the filters in words.
@@ -106,6 +118,7 @@ impl<'a> Subject<'a> {
             before: None,
             above: self.above.clone(),
             choice: self.choice,
+            group: self.group.clone(),
         }
     }
 }

@@ -85,6 +85,14 @@ impl Go {
         }
     }
 
+    /// Runs the tool in a folder, and returns what it prints.
+    #[track_caller]
+    pub(crate) fn output(&self, folder: &Path, arguments: &[&str]) -> String {
+        let output = self.command(folder).args(arguments).output().unwrap();
+        assert!(output.status.success(), "go {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
     /// Returns what `go tool covdata textfmt` makes of a folder.
     #[track_caller]
     pub(crate) fn textfmt(&self, data: &Path) -> String {

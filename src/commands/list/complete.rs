@@ -8,7 +8,9 @@ use clap::{Arg, Command, CommandFactory as _};
 
 use crate::access::Caller;
 use crate::cli::{Cli, GlobalOptions};
+use crate::config::Config;
 use crate::exit::ExitCode;
+use crate::fleet::app_group::AppGroup;
 use crate::fleet::completion::completions;
 use crate::io::store::{self, Store};
 use crate::io::workdir::Workdir;
@@ -21,18 +23,27 @@ pub(crate) fn run(line: &[String], global: &GlobalOptions, caller: Caller) -> Re
     let Some(wanted) = WantedService::from_line(&command, line) else { return Ok(ExitCode::Done) };
     store::never_wait();
     let root = wanted.root.map_or_else(|| global.root.clone(), below_home);
-    let known =
-        Workdir::new(&root, caller, global.trust_root || wanted.trusts_root).ok().and_then(|workdir| {
-            Store::open_read_only(&workdir.database()).ok()?.names_beginning_with(wanted.word).ok()
-        });
+    let workdir = Workdir::new(&root, caller, global.trust_root || wanted.trusts_root).ok();
+    let known = workdir.as_ref().and_then(|workdir| {
+        Store::open_read_only(&workdir.database()).ok()?.names_beginning_with(wanted.word).ok()
+    });
+    let groups = workdir.as_ref().filter(|_| wanted.takes_groups).map(groups).unwrap_or_default();
     let known = known.unwrap_or_default();
     let mut text = String::new();
-    for name in completions(wanted.word, &known) {
+    for name in completions(wanted.word, &known, &groups) {
         text.push_str(name);
         text.push('\n');
     }
     io::stdout().write_all(text.as_bytes())?;
     Ok(ExitCode::Done)
+}
+
+/// Returns the groups of the configuration; none if it cannot be read.
+fn groups(workdir: &Workdir) -> Vec<AppGroup> {
+    let text =
+        workdir.configuration().ok().flatten().map(|(_, text)| text).filter(|text| text.contains("groups"));
+    let config = text.and_then(|text| Config::parse(&text, "").ok());
+    config.map(|config| config.groups).unwrap_or_default()
 }
 
 /// Returns a path that a shell has not read yet: `~` is the home folder.
@@ -49,7 +60,12 @@ struct WantedService<'l> {
     /// The work directory that the line names.
     root: Option<&'l str>,
     trusts_root: bool,
+    /// The command takes the name of a group there, too.
+    takes_groups: bool,
 }
+
+/// Commands whose SERVICE may be a group.
+const WITH_GROUPS: [&str; 4] = ["total", "report", "list", "pull"];
 
 impl<'l> WantedService<'l> {
     /// Reads a line, whose first word is the program and whose last word is being typed; `None` if no service belongs
@@ -97,7 +113,8 @@ impl<'l> WantedService<'l> {
         };
         // bash makes a word of the sign in `--explain=cart`.
         let word = if word == "=" && option.is_some() { "" } else { word };
-        argument.is_some_and(is_service).then_some(Self { word, root, trusts_root })
+        let takes_groups = option.is_none() && WITH_GROUPS.contains(&command.get_name());
+        argument.is_some_and(is_service).then_some(Self { word, root, trusts_root, takes_groups })
     }
 }
 
@@ -123,6 +140,11 @@ mod tests {
         let wanted = |line: &str| {
             let line: Vec<String> = line.split(' ').map(str::to_owned).collect();
             let wanted = WantedService::from_line(&program, &line)?;
+            let takes_groups = ["total", "report", "list", "pull"].iter().any(|name| {
+                line.contains(&(*name).to_owned())
+                    && !line.iter().any(|word| word.contains("--explain") || word == "--against")
+            });
+            assert_eq!(wanted.takes_groups, takes_groups, "{line:?}");
             Some((wanted.word.to_owned(), wanted.root.map(str::to_owned), wanted.trusts_root))
         };
         let word = |word: &str| Some((word.to_owned(), None, false));

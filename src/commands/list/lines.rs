@@ -7,6 +7,7 @@ use anyhow::Result;
 use super::order::SortKey;
 use super::{ListArgs, ListFormat};
 use crate::commands::Context;
+use crate::fleet::app_group::AppGroup;
 use crate::fleet::earlier_commits::{EarlierCommits, leave_out_earlier};
 use crate::fleet::ids::ServiceId;
 use crate::fleet::key_entry::ServiceName;
@@ -30,7 +31,7 @@ pub(super) fn read<'a>(
     if fleet.entries.is_empty() {
         return Ok(Default::default());
     }
-    let asked = asked_names(args, fleet)?;
+    let asked = asked_names(args, fleet, &context.config.groups)?;
     let is_asked = |member: &ServiceName| {
         asked.as_ref().is_none_or(|names| names.iter().any(|names| names.contains(&member.id)))
     };
@@ -63,10 +64,20 @@ pub(super) fn read<'a>(
     Ok((lines, earlier))
 }
 
-fn asked_names(args: &ListArgs, fleet: &Fleet) -> Result<AskedNames> {
-    if !args.services.is_empty() {
-        let names = args.services.iter().map(|service| pick_names(&args.query(service), &fleet.entries));
-        return Ok(Some(names.collect::<Result<_, _>>()?));
+fn asked_names(args: &ListArgs, fleet: &Fleet, groups: &[AppGroup]) -> Result<AskedNames> {
+    let entries = &fleet.entries;
+    let mut asked = Vec::new();
+    for service in &args.services {
+        let query = args.query(service);
+        match AppGroup::named(service, groups, entries) {
+            Some(group) => {
+                asked.extend(group.pick_each(&query, entries, |query| pick_names(query, entries))?);
+            }
+            None => asked.push(pick_names(&query, entries)?),
+        }
+    }
+    if !asked.is_empty() {
+        return Ok(Some(asked));
     }
     let everything = args.query("");
     if everything.is_everything() {

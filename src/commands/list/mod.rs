@@ -17,6 +17,7 @@ use anyhow::{Result, anyhow, bail};
 use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 
+use crate::commands::group::{refuse_group, tell_absent};
 use crate::commands::narrow::NarrowArgs;
 use crate::commands::notices::{tell_missing_root, unknown_apps};
 use crate::commands::targets::TargetArgs;
@@ -44,7 +45,8 @@ use order::SortKey;
 #[command(after_help = "Examples:\n  goc-watchdog list\n  goc-watchdog list --explain cart")]
 #[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub struct ListArgs {
-    /// Show only services that one of these names means: a full name, an app, or any part of a name.
+    /// Show only services that one of these names means: a full name, an app, any part of a name, or a group of the
+    /// configuration.
     #[arg(value_name = "SERVICE")]
     services: Vec<String>,
 
@@ -172,6 +174,7 @@ pub(crate) fn run(args: &ListArgs, context: &Context) -> Result<ExitCode> {
     let file = args.output.as_deref();
     match &args.explain {
         Some(service) => {
+            refuse_group(service, "list --explain", context, &fleet.entries)?;
             let Picked { entry, choice } = pick(&args.query(service), &fleet.entries)?;
             context.tell_choice(choice, &entry.key.commit);
             let is_json = args.format == ListFormat::Json;
@@ -180,6 +183,9 @@ pub(crate) fn run(args: &ListArgs, context: &Context) -> Result<ExitCode> {
             emit(file, |out| out.write_all(&shown))?;
         }
         None => {
+            for service in &args.services {
+                tell_absent(service, context, &fleet.entries);
+            }
             // All lines are read before the first byte is written, because reading may fail.
             let (lines, earlier) = lines::read(args, &fleet, store.as_ref(), &health, context)?;
             let up = Up::new(&fleet, &asked);

@@ -6,13 +6,16 @@ use super::inbox_messages::tell_inboxes;
 use super::table::by_name;
 use crate::address::shown_url;
 use crate::collect::outcome::{KeyOutcome, KeyResult, WhyQuarantined};
-use crate::collect::pull::{PlannedPull, PullOutcome, StartedPull};
+use crate::collect::pull::{PlannedPull, PullOutcome, PullRequest, StartedPull};
 use crate::collect::upkeep::TidiedRoot;
+use crate::commands::group::tell_absent;
 use crate::commands::notices::{tell_cut_lists, tell_left, tell_mended, tell_swept, unknown_apps};
 use crate::commands::targets::{tell_sources, unlisted};
 use crate::commands::{Context, Level, fail, inform, say, show, warn};
+use crate::fleet::app_group::AppGroup;
 use crate::fleet::ids::KeyId;
 use crate::fleet::key_entry::KeyEntry;
+use crate::fleet::pick::{Picked, pick};
 use crate::fleet::plan::WaitingKey;
 use crate::fleet::records::Lister;
 use crate::fleet::schedule::DueReason;
@@ -30,6 +33,20 @@ pub(super) fn tell_new_root(context: &Context) {
         "the root \"{}\" is new; another one is named by --root or GOC_WATCHDOG_ROOT",
         in_message(&root)
     ));
+}
+
+/// Prints how the names of a command line were taken: a full name that is an app's, too, and the apps of a group that no
+/// service has.
+pub(super) fn tell_named(request: &PullRequest<'_>, entries: &[KeyEntry], context: &Context) {
+    for query in &request.services {
+        tell_absent(query.text, context, entries);
+        // The plan has refused an ambiguous SERVICE. All commits that run are pulled, and one of them names their app.
+        if AppGroup::named(query.text, request.groups, entries).is_none()
+            && let Ok(Picked { entry, .. }) = pick(query, entries)
+        {
+            context.tell_namesakes(query, &entry.key, entries);
+        }
+    }
 }
 
 /// Prints the faults that were found in the root before the run.

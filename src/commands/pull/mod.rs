@@ -26,13 +26,14 @@ use crate::collect::run::Adapters;
 use crate::collect::store_thread::StopReason;
 use crate::collect::upkeep;
 use crate::commands::Context;
+use crate::commands::group::refuse_group;
 use crate::commands::lock_wait::{FOREVER, LockWait};
 use crate::commands::narrow::NarrowArgs;
 use crate::commands::ping::{PingUrlParser, pinging};
 use crate::commands::targets::TargetArgs;
 use crate::config::{parse_duration, parse_size};
 use crate::exit::{EarlyEnd, ExitCode};
-use crate::fleet::pick::{Picked, ServiceQuery, pick};
+use crate::fleet::pick::ServiceQuery;
 use crate::fleet::pull_rules::{ChangeRule, PullRules};
 use crate::io::center::{Client, RequestOptions};
 use crate::io::clock::{self, Deadline, Stopwatch};
@@ -228,8 +229,9 @@ impl PullArgs {
         self.narrow.query(service, self.commit.as_deref())
     }
 
-    fn request(&self, context: &Context, options: &RequestOptions) -> PullRequest<'_> {
+    fn request<'a>(&'a self, context: &'a Context, options: &RequestOptions) -> PullRequest<'a> {
         PullRequest {
+            groups: &context.config.groups,
             services: self.services.iter().map(|service| self.query(service)).collect(),
             address: self.address.as_deref(),
             is_forced: self.force,
@@ -330,6 +332,9 @@ fn pull(
             "--address needs the one SERVICE that it is stored under; see goc-watchdog pull --help"
         ));
     }
+    if let (Some(_), [service]) = (&args.address, &args.services[..]) {
+        refuse_group(service, "pull --address URL", context, &[])?;
+    }
     let started = Stopwatch::start();
     let deadline = Deadline::after(sources.time_left);
     let store = &super::open_store(locked, context)?;
@@ -361,12 +366,7 @@ fn pull(
             .inspect_err(|_| inbox_messages::tell_inboxes(&started_pull.inbox, context))?;
     }
     let planned = collect::pull::plan(inputs, request, started_pull.fleet)?;
-    for query in &request.services {
-        // The plan has refused an ambiguous SERVICE. All commits that run are pulled, and one of them names their app.
-        if let Ok(Picked { entry, .. }) = pick(query, &started_pull.fleet.entries) {
-            context.tell_namesakes(query, &entry.key, &started_pull.fleet.entries);
-        }
-    }
+    messages::tell_named(request, &started_pull.fleet.entries, context);
     messages::tell_waiting(&planned, &started_pull, context);
     let mut outcome = collect::pull::pull(inputs, request, started_pull, planned)?;
     messages::tell_house_keeping(&outcome, context);

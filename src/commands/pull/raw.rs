@@ -10,6 +10,7 @@ use super::dry_run::fleet_to_read;
 use crate::address::shown_url;
 use crate::collect::whole_answer::write_profile_at;
 use crate::commands::Context;
+use crate::commands::group::refuse_group;
 use crate::commands::targets::unlisted;
 use crate::exit::{EarlyEnd, ExitCode};
 use crate::fleet::pick::{Picked, pick};
@@ -130,6 +131,7 @@ fn addresses_of(
     client: &Client,
 ) -> Result<Vec<(String, Option<AgentKind>)>> {
     let fleet = fleet_to_read(args, context, client)?;
+    refuse_group(service, "pull --raw", context, &fleet.entries)?;
     let query = args.query(service);
     let Picked { entry, choice } = pick(&query, &fleet.entries)?;
     context.tell_choice(choice, &entry.key.commit);

@@ -2,14 +2,15 @@
 
 use anyhow::Result;
 
-use super::run::{FinishedReport, ReportRun, told};
-use crate::collect::mending::stored_profile;
+use super::reported::Reported;
+use super::run::{FinishedReport, ReportRun};
 use crate::commands;
-use crate::commands::before::row_before;
+use crate::commands::before::state_before;
+use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::row::Row;
 use crate::gate::{Before, GateData, Verdict};
 use crate::report::gate::Requirements;
-use crate::source::{Subject, filtered_coverage};
+use crate::source::filtered_coverage;
 
 /// The verdicts about a report.
 pub(super) struct Judgement {
@@ -19,14 +20,15 @@ pub(super) struct Judgement {
 }
 
 impl ReportRun<'_> {
-    /// Judges the report by the options and the configuration, and prints warnings about these. `rows` are
-    /// all rows.
+    /// Judges the report by the options and the configuration, and prints warnings about these. `stored` are the
+    /// services and all rows.
     pub(super) fn judge(
         &self,
         finished: &FinishedReport<'_>,
-        subject: &Subject<'_>,
-        rows: &[Row],
+        reported: &Reported<'_>,
+        stored: (&[KeyEntry], &[Row]),
     ) -> Result<Judgement> {
+        let subject = &reported.subject;
         let app = self.context.config.apps.get(&subject.row.key.app);
         let gate = self.args.gate.gate();
         let requirements = Requirements {
@@ -45,10 +47,10 @@ impl ReportRun<'_> {
         if gate.max_drop.is_none() {
             return Ok(Judgement { verdicts, before: None });
         }
-        let before = self.state_before(finished, subject, rows)?;
+        let before = self.state_before(finished, reported, stored)?;
         let (replicas, percent) = (report.head.replicas, whole.percent());
         let data = GateData { coverage: Some(*whole), percent, last_pull, replicas };
-        verdicts.extend(gate.judge_drop(subject.row.id.0, &data, &before));
+        verdicts.extend(gate.judge_drop(&report.head.rows(), &data, &before));
         Ok(Judgement { verdicts, before: before.ok() })
     }
 
@@ -56,14 +58,16 @@ impl ReportRun<'_> {
     fn state_before(
         &self,
         finished: &FinishedReport<'_>,
-        subject: &Subject<'_>,
-        rows: &[Row],
+        reported: &Reported<'_>,
+        stored: (&[KeyEntry], &[Row]),
     ) -> Result<Result<Before, String>> {
-        let (row, how) = match row_before(self.against, &subject.row, rows, &self.reader)? {
+        let (workdir, now) = (&self.context.workdir, reported.state());
+        let (state, how) = match state_before(self.against.clone(), &now, stored, &self.reader)? {
             Ok(found) => found,
             Err(lack) => return Ok(Err(lack)),
         };
-        let before = Before::from_row(row, how);
+        let before = state.before(how, workdir)?;
+        let row = &state.row();
         if self.filter.takes_all() {
             return Ok(Ok(before));
         }
@@ -73,7 +77,7 @@ impl ReportRun<'_> {
                 row.id.0
             )));
         }
-        let profile = told(stored_profile(row, &self.context.workdir)?);
+        let profile = state.profile(workdir)?;
         let of = (row, &profile);
         let part = filtered_coverage(&finished.report, of, &self.filter, &self.reader, self.reading)?;
         Ok(Ok(before.of_part(part)))

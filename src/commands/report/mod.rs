@@ -3,6 +3,7 @@
 mod judging;
 pub(crate) mod notices;
 mod outputs;
+mod reported;
 mod run;
 mod site;
 
@@ -15,6 +16,7 @@ use crate::commands::narrow::NarrowArgs;
 use crate::commands::{Context, lock_wait};
 use crate::exit::ExitCode;
 use crate::filter::{Filter, Glob};
+use crate::fleet::pick::ServiceQuery;
 use crate::fleet::row::Row;
 use crate::io::signals::Signals;
 use crate::report::FileOrder;
@@ -31,8 +33,8 @@ use crate::source::{BaseChoice, ChangesFrom, RowRequest};
 )]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct ReportArgs {
-    /// Full name of the service, its app, or any part of its name; with --format site, --all replaces it. If several
-    /// commits fit, the one that runs is meant, or else the newest.
+    /// Full name of the service, its app, any part of its name, or a group of the configuration; with --format site, --all
+    /// replaces it. If several commits fit, the one that runs is meant, or else the newest.
     #[arg(required_unless_present = "all")]
     pub(crate) service: Option<String>,
 
@@ -150,6 +152,10 @@ impl ReportArgs {
             exclude_generated: self.exclude_generated,
             exclude_without_source: self.exclude_without_source,
         }
+    }
+
+    fn query<'a>(&'a self, service: &'a str) -> ServiceQuery<'a> {
+        self.narrow.query(service, self.commit.as_deref())
     }
 
     fn row<'a>(&'a self, service: &'a str) -> RowRequest<'a> {

@@ -7,11 +7,14 @@ use anyhow::{Result, bail};
 use super::judging::Judgement;
 use super::notices::{print, source_settings};
 use super::outputs::{Outputs, StdoutTerminal};
+use super::reported::Reported;
 use super::{ReportArgs, usage};
 use crate::collect::fleet::stored_fleet;
-use crate::collect::mending::{StoredProfile, stored_profile};
-use crate::commands::before::NamedRow;
-use crate::commands::gate::tell_verdicts;
+use crate::collect::mending::stored_profile;
+use crate::commands::before::{NamedState, StoredState};
+use crate::commands::gate::{Judged, tell_verdicts};
+use crate::commands::group::group_state;
+use crate::commands::notices::told;
 use crate::commands::{self, Context, Level};
 use crate::coverage::{ChangedLines, Coverage};
 use crate::exit::ExitCode;
@@ -56,30 +59,34 @@ pub(super) fn report(
         Err(message) => return Ok(usage(&message)),
     };
     let (fleet, rows) = stored(context)?;
-    let request = args.row(service);
-    let mut subject = Subject::find(request, &fleet.entries, &rows)?;
-    context.tell_choice(subject.choice, &subject.row.key.commit);
-    context.tell_namesakes(&request.service, &subject.row.key, &fleet.entries);
-    outputs.name_page(&page_name(&subject.row), screen);
+    let stored = (&fleet.entries[..], &rows[..]);
+    let notify = |notice| print(notice, context);
+    let settings = source_settings(context, signals, &notify);
+    let group = group_state(&args.query(service), context, stored)?;
+    let mut reported = match group {
+        Some(group) => Reported::from_group(group, args, (context, settings), &rows)?,
+        None => Reported::from_service(args.row(service), context, stored)?,
+    };
+    outputs.name_page(&reported.page_name(), screen);
     let compared = if outputs.have_changes() { Compared::Lines } else { Compared::Total };
     let against = args.against.as_deref();
-    let against = NamedRow::find(against, &subject.row, &fleet.entries, &rows, compared)?;
-    let notify = |notice| print(notice, context);
-    let app = subject.row.key.app.clone();
-    let settings = source_settings(context, signals, &notify);
+    let against = against.map(|query| reported.against(query, stored, compared)).transpose()?;
+    let app = reported.app.clone();
     let reader = SourceReader { settings, app: &app, is_offline: args.offline };
     let run = ReportRun { args, context, reading, filter: args.filter(), outputs, reader, against };
 
-    let (profile, found, code) = run.load(&subject)?;
+    let (profile, found, code) = run.load(&mut reported)?;
     let packer = Packer::new(&run.filter);
     let sources = run.sources(found.as_ref(), &profile, &packer)?;
-    subject.source_commit = run.source_commit(found.as_ref(), &subject);
-    let report = Report::new(run.head(&subject), &profile, sources);
+    reported.subject.source_commit = run.source_commit(found.as_ref(), &reported.subject);
+    let report = Report::new(run.head(&reported.subject), &profile, sources);
     let mut finished = run.finish(report, found)?;
-    let judged = run.judge(&finished, &subject, &rows)?;
+    let judged = run.judge(&finished, &reported, stored)?;
     finished.set_judgement(&judged);
-    run.keep_and_write(&finished, &subject)?;
-    tell_verdicts(&judged.verdicts, &subject.name(), judged.before.as_ref(), context);
+    run.keep_and_write(&finished, &reported.subject)?;
+    let name = reported.subject.name();
+    let is_group = reported.subject.group.is_some();
+    tell_verdicts(&judged.verdicts, Judged { name: &name, is_group }, judged.before.as_ref(), context);
     let is_unmet = judged.verdicts.iter().any(Verdict::is_unmet);
     Ok(if is_unmet { code.or(ExitCode::BelowThreshold) } else { code })
 }
@@ -96,7 +103,7 @@ fn stored(context: &Context) -> Result<(Fleet, Vec<Row>)> {
 }
 
 /// Returns the name of the file for a page, which is also the name of the stored page.
-fn page_name(row: &Row) -> String {
+pub(super) fn page_name(row: &Row) -> String {
     let stored = PAGE.stored_suffix.and_then(|suffix| report_path(&row.cov_file_path, suffix));
     let name = stored.as_deref().and_then(|path| path.rsplit('/').next());
     name.map_or_else(|| format!("{}_report.html", row.id.0), str::to_owned)
@@ -110,7 +117,7 @@ pub(super) struct ReportRun<'a> {
     pub(super) filter: Filter,
     outputs: Outputs,
     pub(super) reader: SourceReader<'a>,
-    pub(super) against: Option<NamedRow<'a>>,
+    pub(super) against: Option<NamedState<'a>>,
 }
 
 /// A report with its changes and the facts about its source.
@@ -151,32 +158,31 @@ impl FinishedReport<'_> {
 impl ReportRun<'_> {
     /// Reads the profile, and finds its source at the same time. A lack of source is printed; the returned exit code is
     /// that for the lack.
-    fn load(&self, subject: &Subject<'_>) -> Result<(Profile, Option<FoundSource>, ExitCode)> {
-        let configured =
-            self.context.config.apps.get(&subject.row.key.app).and_then(|app| app.base.as_deref());
+    fn load(&self, reported: &mut Reported<'_>) -> Result<(Profile, Option<FoundSource>, ExitCode)> {
+        let of_group = reported.take_profile();
+        let (subject, config) = (&reported.subject, &self.context.config);
+        let against = self.against.as_ref().map(|against| against.state.row());
+        let changes = || self.args.changes_from(against.as_ref(), reported.configured_base(config));
         let lookup = SourceLookup {
             reader: &self.reader,
             subject,
             filter: &self.filter,
             demand: self.outputs.demand(),
-            changes: self
-                .outputs
-                .have_changes()
-                .then(|| self.args.changes_from(self.against_row(), configured)),
+            changes: self.outputs.have_changes().then(changes),
         };
         let (profile, outcome) = thread::scope(|scope| {
             let workdir = &self.context.workdir;
-            let profile = parallel::spawn(scope, || stored_profile(&subject.row, workdir));
+            let read = || stored_profile(&subject.row, workdir);
+            let profile = of_group.ok_or_else(|| parallel::spawn(scope, read));
             let outcome = lookup.run(self.reading);
-            (profile.join(), outcome)
+            (profile.or_else(|reading| reading.join().map(told)), outcome)
         });
         let outcome = outcome.map(|outcome| match outcome {
             LookupOutcome::Found(found) => (Some(*found), ExitCode::Done),
             LookupOutcome::NotNeeded => (None, ExitCode::Done),
             LookupOutcome::Lacking(error, lack) => (None, tell_lack(&error, lack)),
         });
-        let profile = told(profile?);
-        let (found, code) = outcome?;
+        let (profile, (found, code)) = (profile?, outcome?);
         Ok((profile, found, code))
     }
 
@@ -195,16 +201,12 @@ impl ReportRun<'_> {
         }
     }
 
-    fn against_row(&self) -> Option<&Row> {
-        self.against.map(|against| against.row)
-    }
-
-    fn source_commit(&self, found: Option<&FoundSource>, subject: &Subject<'_>) -> Option<String> {
+    fn source_commit(&self, found: Option<&FoundSource>, subject: &Subject) -> Option<String> {
         let known = || self.reader.known(subject.revision.as_ref()?);
         found.map(|found| found.at.commit.clone()).or_else(known).map(|commit| commit.to_string())
     }
 
-    fn head(&self, subject: &Subject<'_>) -> ReportHead {
+    fn head(&self, subject: &Subject) -> ReportHead {
         let mut filters = self.filter.words();
         if self.args.only_changed {
             filters.push("only files that changed".to_owned());
@@ -223,8 +225,8 @@ impl ReportRun<'_> {
         if let Some(changes) = changes.as_ref().filter(|_| self.args.only_changed) {
             report.retain_changed(changes);
         }
-        if let (Some(diff), Some(changes), Some(row)) = (&mut diff, &changes, self.against_row()) {
-            diff.comparison = Some(self.compared(&report, row, changes)?);
+        if let (Some(diff), Some(changes), Some(against)) = (&mut diff, &changes, &self.against) {
+            diff.comparison = Some(self.compared(&report, &against.state, changes)?);
         }
         Ok(FinishedReport { report, whole, changes, diff, has_source, is_resolved })
     }
@@ -242,14 +244,20 @@ impl ReportRun<'_> {
         Ok(())
     }
 
-    fn compared(&self, report: &Report<'_>, row: &Row, changes: &Changes) -> Result<Comparison> {
-        let profile = told(stored_profile(row, &self.context.workdir)?);
-        let other = OtherState { row, profile: &profile, changes };
+    fn compared(
+        &self,
+        report: &Report<'_>,
+        state: &StoredState<'_>,
+        changes: &Changes,
+    ) -> Result<Comparison> {
+        let profile = state.profile(&self.context.workdir)?;
+        let (row, rows) = (state.row(), state.rows());
+        let other = OtherState { row: &row, rows: &rows, profile: &profile, changes };
         compared(report, &other, &self.filter, &self.reader, self.reading)
     }
 
     /// Writes the forms, and stores the forms that are kept beside the profile and the figure of changed lines.
-    fn keep_and_write(&self, finished: &FinishedReport<'_>, subject: &Subject<'_>) -> Result<()> {
+    fn keep_and_write(&self, finished: &FinishedReport<'_>, subject: &Subject) -> Result<()> {
         let rendered = self.render_kept(finished, subject)?;
         if rendered.iter().any(|(form, _)| !form.has_heading) && self.context.has_spectator() {
             let head = subject.head(Vec::new(), self.context.now());
@@ -264,7 +272,7 @@ impl ReportRun<'_> {
             });
         if let Some(diff) = &finished.diff
             && finished.is_resolved
-            && subject.is_of_its_own_commit
+            && subject.is_of_a_row()
             && self.filter.takes_all()
         {
             self.remember(diff);
@@ -277,9 +285,9 @@ impl ReportRun<'_> {
     fn render_kept(
         &self,
         finished: &FinishedReport<'_>,
-        subject: &Subject<'_>,
+        subject: &Subject,
     ) -> Result<Vec<(&'static Form, Vec<u8>)>> {
-        let is_whole = subject.is_of_its_own_commit && self.filter.takes_all() && !self.args.only_changed;
+        let is_whole = subject.is_of_a_row() && self.filter.takes_all() && !self.args.only_changed;
         let mut rendered = Vec::new();
         for form in self.outputs.forms().filter(|form| finished.can_render(form)) {
             let Some(suffix) = form.stored_suffix else { continue };
@@ -353,12 +361,6 @@ impl ReportRun<'_> {
         }
         commands::warn(lines.join("\n"));
     }
-}
-
-/// Prints the warning of a profile, if it has one.
-pub(super) fn told(StoredProfile { profile, warning }: StoredProfile) -> Profile {
-    warning.into_iter().for_each(commands::warn);
-    profile
 }
 
 /// Prints a lack of source, and returns the exit code for it.

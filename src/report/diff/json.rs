@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use super::super::forms::{Form, FormNeed, Renderer};
 use serde::Serialize;
 
+use super::super::group::GroupJson;
 use super::super::json::CoverageJson;
 use super::{ChangedFile, DiffReport, LineCategory, LineState, WhyLeftOut};
 use crate::gate::{self, Before, Verdict};
@@ -35,7 +36,8 @@ struct Document<'r> {
     branch: &'r str,
     commit: &'r str,
     source_commit: Option<&'r str>,
-    id: i64,
+    id: Option<i64>,
+    group: Option<GroupJson<'r>>,
     stored_at: String,
     age_seconds: i64,
     base_commit: Option<&'r str>,
@@ -126,7 +128,11 @@ pub(super) fn write(diff: &DiffReport, out: &mut dyn Write) -> io::Result<()> {
         branch: &head.branch,
         commit: &head.commit,
         source_commit: head.source_commit.as_deref(),
-        id: head.row,
+        id: head.own_row(),
+        group: head
+            .group
+            .as_ref()
+            .map(|group| GroupJson::new(group, group.shares.keys().map(|name| &**name))),
         stored_at: iso(head.stored_at),
         age_seconds: head.age.num_seconds(),
         base_commit: diff.base.commit.as_deref(),

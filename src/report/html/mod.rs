@@ -5,7 +5,9 @@
 //! and all English sentences, including those of the script, are in `page.html`. askama fills it in and escapes every
 //! value that is not marked as safe.
 
+mod apps;
 mod changes;
+mod facts;
 mod packs;
 pub(super) mod script;
 
@@ -30,7 +32,9 @@ use crate::coverage::{Coverage, percent_text};
 use crate::names::printable;
 use crate::time::{iso, minute, span};
 
+use apps::AppsTable;
 use changes::{Cell, PageChanges};
+use facts::facts;
 
 pub(in crate::report) const FORM: Form = Form {
     needs: &[FormNeed::Source, FormNeed::Lines, FormNeed::PackedText, FormNeed::KnownChanges],
@@ -45,7 +49,12 @@ pub(in crate::report) const FORM: Form = Form {
 };
 
 /// Style and script must be in the page unchanged, because its policy has their hashes.
-const STYLE: &str = concat!(include_str!("base.css"), include_str!("style.css"), include_str!("changes.css"));
+const STYLE: &str = concat!(
+    include_str!("base.css"),
+    include_str!("style.css"),
+    include_str!("apps.css"),
+    include_str!("changes.css")
+);
 static SCRIPT: LazyLock<String> =
     LazyLock::new(|| script::without_comments(&[script::SHARED, script::OF_REPORT]));
 const MARKUP: &str = include_str!("page.html");
@@ -96,6 +105,7 @@ pub(super) fn write(
         index: json_in_markup(&index)?,
         packs,
         changes: changes.as_ref(),
+        apps: AppsTable::new(report),
     };
     page.write_into(out)?;
     out.write_all(b"\n")
@@ -138,6 +148,7 @@ struct ReportPage<'p> {
     index: String,
     packs: Vec<Arc<str>>,
     changes: Option<&'p PageChanges<'p>>,
+    apps: Option<AppsTable<'p>>,
 }
 
 /// A coverage with its representations in the page: bar, colour classes, uncovered statements.
@@ -299,20 +310,6 @@ impl TrendChart {
             highest: percent_text(highest),
         })
     }
-}
-
-/// Returns the names and values of the facts about the data, without empty ones.
-fn facts(report: &Report<'_>) -> Vec<(&'static str, String)> {
-    let head = &report.head;
-    let facts = [
-        ("Branch", head.branch.clone()),
-        ("Commit", head.best_commit().to_owned()),
-        ("Environment", head.env.clone()),
-        ("Region", head.region.clone()),
-        ("Row", format!("{}, stored {}", head.row, minute(head.stored_at))),
-    ];
-    let known = facts.into_iter().filter(|(_, value)| !value.is_empty());
-    known.map(|(what, value)| (what, printable(&value).into_owned())).collect()
 }
 
 /// The index for the script: packages with their files, in the order of the table's rows.

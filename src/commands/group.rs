@@ -1,0 +1,107 @@
+//! The group that a command line names, and the profiles of its apps as one.
+
+use std::sync::Arc;
+
+use anyhow::{Result, bail};
+
+use crate::collect::mending::{StoredProfile, stored_profile};
+use crate::commands::{self, Context};
+use crate::exit::EarlyEnd;
+use crate::fleet::app_group::AppGroup;
+use crate::fleet::key_entry::KeyEntry;
+use crate::fleet::pick::ServiceQuery;
+use crate::fleet::row::Row;
+use crate::io::workdir::Workdir;
+use crate::names::in_message;
+use crate::parallel;
+use crate::profile::{Profile, combine};
+use crate::report::GroupFacts;
+use crate::source::GroupState;
+
+/// Number of files with different blocks that are named without `--verbose`.
+const NAMED_FILES: usize = 5;
+
+/// Returns the group that a query names, at the commit at which it is shown; `None` if a service is named. The choice
+/// and the apps without data are printed.
+pub(crate) fn group_state<'a>(
+    query: &ServiceQuery<'_>,
+    context: &'a Context,
+    (entries, rows): (&'a [KeyEntry], &[Row]),
+) -> Result<Option<GroupState<'a>>> {
+    let Some(group) = AppGroup::named(query.text, &context.config.groups, entries) else { return Ok(None) };
+    let state = GroupState::find(group, query, entries, rows)?;
+    if let Some(choice) = &state.choice_words {
+        context.tell(choice);
+    }
+    let name = in_message(&group.name);
+    for missing in &state.missing {
+        context.tell(format_args!("{name}: {}", missing.message(&state.key.commit)));
+    }
+    let is_app = |entry: &&KeyEntry| entry.key.app == group.name;
+    if entries.iter().any(|entry| is_app(&entry)) {
+        context.tell(format_args!(
+            "took the group {name} of the configuration, and not the services of the app with that name; a full name \
+             chooses one of these"
+        ));
+    }
+    Ok(Some(state))
+}
+
+/// Fails if a text names a group where a command takes services of one app. `command` is the command line before the
+/// name.
+pub(crate) fn refuse_group(text: &str, command: &str, context: &Context, entries: &[KeyEntry]) -> Result<()> {
+    let Some(group) = AppGroup::named(text, &context.config.groups, entries) else { return Ok(()) };
+    let app = in_message(group.apps.first().map_or("APP", String::as_str)).into_owned();
+    bail!(EarlyEnd::Refused(format!(
+        "{} is a group of several apps ({}), and this needs one of them: goc-watchdog {command} {app}",
+        in_message(&group.name),
+        group.list()
+    )))
+}
+
+/// Prints the apps that no service has, if a text names a group.
+pub(crate) fn tell_absent(text: &str, context: &Context, entries: &[KeyEntry]) {
+    let Some(group) = AppGroup::named(text, &context.config.groups, entries) else { return };
+    for app in group.absent(entries) {
+        let (group, app) = (in_message(&group.name), in_message(app));
+        context.tell(format_args!("{group}: no service has the app {app}"));
+    }
+}
+
+/// The profiles of a group's apps as one.
+pub(crate) struct CombinedGroup {
+    pub(crate) profile: Profile,
+    pub(crate) facts: Arc<GroupFacts>,
+    /// Messages about profiles that were not read from their files.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Reads the profiles of a group's apps, and combines them.
+pub(crate) fn combined(state: &GroupState<'_>, workdir: &Workdir) -> Result<CombinedGroup> {
+    let read = parallel::on_all_cores(&state.members, |member| stored_profile(&member.row, workdir));
+    let read: Vec<StoredProfile> = read.into_iter().collect::<Result<_>>()?;
+    let (profiles, warnings): (Vec<Profile>, Vec<Option<String>>) =
+        read.into_iter().map(|StoredProfile { profile, warning }| (profile, warning)).unzip();
+    let combined = combine(&profiles);
+    let facts = Arc::new(state.facts(&combined));
+    Ok(CombinedGroup { facts, profile: combined.profile, warnings: warnings.into_iter().flatten().collect() })
+}
+
+/// Prints the warnings about the profiles of a group, and returns its profile with the facts.
+pub(crate) fn told(combined: CombinedGroup, context: &Context) -> (Profile, Arc<GroupFacts>) {
+    let CombinedGroup { profile, facts, warnings } = combined;
+    warnings.into_iter().for_each(commands::warn);
+    let shown = if context.is_verbose { facts.conflicts.len() } else { NAMED_FILES };
+    for conflict in facts.conflicts.iter().take(shown) {
+        let first = in_message(&conflict.blocks_of);
+        commands::warn(format_args!(
+            "{}; those of {first} count, and the same blocks of the others",
+            in_message(&conflict.to_string())
+        ));
+    }
+    if facts.conflicts.len() > shown {
+        let more = facts.conflicts.len() - shown;
+        commands::warn(format_args!("{more} more files differ between the apps (--verbose)"));
+    }
+    (profile, facts)
+}

@@ -1,0 +1,112 @@
+//! The service or the group that a report is about.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Result, bail};
+
+use super::ReportArgs;
+use super::run::page_name;
+use crate::commands::before::{NamedState, StoredState};
+use crate::commands::group::{combined, told};
+use crate::commands::{self, Context};
+use crate::config::Config;
+use crate::exit::EarlyEnd;
+use crate::fleet::key_entry::KeyEntry;
+use crate::fleet::row::Row;
+use crate::names::{escape, in_message};
+use crate::profile::Profile;
+use crate::source::{Compared, GroupState, RowRequest, SourceSettings, Subject};
+
+/// The service or the group of a report.
+pub(super) struct Reported<'a> {
+    pub(super) subject: Subject,
+    /// The app whose repository has the source.
+    pub(super) app: String,
+    /// The group with the profile of its apps, until that is taken; `None` for a service, whose profile is read later.
+    group: Option<(GroupState<'a>, Option<Profile>)>,
+}
+
+impl<'a> Reported<'a> {
+    /// Finds the row of a service, and prints how it was chosen.
+    pub(super) fn from_service(
+        request: RowRequest<'_>,
+        context: &Context,
+        (entries, rows): (&[KeyEntry], &[Row]),
+    ) -> Result<Self> {
+        let subject = Subject::find(request, entries, rows)?;
+        context.tell_choice(subject.choice, &subject.row.key.commit);
+        context.tell_namesakes(&request.service, &subject.row.key, entries);
+        Ok(Self { app: subject.row.key.app.clone(), subject, group: None })
+    }
+
+    /// Reads the profiles of a group.
+    pub(super) fn from_group(
+        group: GroupState<'a>,
+        args: &ReportArgs,
+        (context, settings): (&Context, SourceSettings<'_>),
+        rows: &[Row],
+    ) -> Result<Self> {
+        if let Some(id) = args.id {
+            let name = in_message(&group.group.name);
+            bail!(EarlyEnd::Refused(format!(
+                "--id {id} is a row of one app, and {name} is a group of several; give --commit, or the name of the app \
+                 in place of {name}"
+            )));
+        }
+        let app = group.source_app(settings)?.to_owned();
+        let (profile, facts) = told(combined(&group, &context.workdir)?, context);
+        let subject = group.subject(rows, facts);
+        Ok(Self { subject, app, group: Some((group, Some(profile))) })
+    }
+
+    /// Returns the profile of a group, which was read already.
+    pub(super) fn take_profile(&mut self) -> Option<Profile> {
+        self.group.as_mut()?.1.take()
+    }
+
+    /// Returns the stored state that is reported.
+    pub(super) fn state(&self) -> StoredState<'_> {
+        match &self.group {
+            None => StoredState::Service(&self.subject.row),
+            Some((group, _)) => StoredState::Group(Box::new(group.clone())),
+        }
+    }
+
+    /// Returns the state that `--against` names.
+    pub(super) fn against<'r>(
+        &self,
+        query: &'r str,
+        stored: (&'r [KeyEntry], &'r [Row]),
+        compared: Compared,
+    ) -> Result<NamedState<'r>>
+    where
+        'a: 'r,
+    {
+        let group = self.group.as_ref().map(|(group, _)| group);
+        NamedState::find(query, (&self.subject.row, group), stored, compared)
+    }
+
+    /// Returns the base of changes in the configuration: that of the app, or the one of all apps of a group that have
+    /// one.
+    pub(super) fn configured_base<'c>(&self, config: &'c Config) -> Option<&'c str> {
+        let base = |app: &str| config.apps.get(app).and_then(|app| app.base.as_deref());
+        let Some((GroupState { group, .. }, _)) = &self.group else { return base(&self.app) };
+        let bases: BTreeSet<&str> = group.apps.iter().filter_map(|app| base(app)).collect();
+        if bases.len() > 1 {
+            commands::warn(format_args!(
+                "the apps of the group {} have different bases in the configuration, so none is taken; --base gives one",
+                in_message(&group.name)
+            ));
+            return None;
+        }
+        bases.into_iter().next()
+    }
+
+    /// Returns the name of the file for a page.
+    pub(super) fn page_name(&self) -> String {
+        match &self.group {
+            None => page_name(&self.subject.row),
+            Some((state, _)) => format!("{}_report.html", escape(&state.group.name)),
+        }
+    }
+}

@@ -1,0 +1,475 @@
+//! Groups of the configuration: apps of one repository as one at one commit.
+
+use std::fs;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::harness::browser::Browser;
+use crate::harness::go::{Go, write};
+use crate::harness::source::Source;
+use crate::harness::{Output, World, profile_of};
+use crate::sim::Agent;
+use crate::terminals::{assert_fits, run_at};
+
+const LIB: &str = "package lib\n\nfunc Add(a, b int) int {\n\treturn a + b\n}\n\nfunc Sub(a, b int) int {\n\treturn a - b\n}\n\nfunc Mul(a, b int) int {\n\treturn a * b\n}\n";
+const MAIN: &str = "package main\n\nfunc main() {\n\trun()\n}\n\nfunc run() {\n\tprintln()\n}\n";
+
+/// The profile of `lib`, of which these functions were executed so often.
+fn lib(add: u32, sub: u32) -> String {
+    format!(
+        "example.com/shop/lib/lib.go:3.24,5.2 1 {add}\nexample.com/shop/lib/lib.go:7.24,9.2 1 {sub}\n\
+         example.com/shop/lib/lib.go:11.24,13.2 1 0\n"
+    )
+}
+
+/// The profile of the main package of an app, of which only `main` was executed.
+fn main_of(app: &str) -> String {
+    format!(
+        "example.com/shop/cmd/{app}/main.go:3.13,5.2 1 1\nexample.com/shop/cmd/{app}/main.go:7.12,9.2 1 0\n"
+    )
+}
+
+/// A repository of the programs `cart` and `pay`, and their processes.
+struct Shop {
+    world: World,
+    source: Source,
+    agents: Vec<Agent>,
+}
+
+impl Shop {
+    /// Pulls `cart`, which executed `Add`, and then `pay`, which executed `Add` and `Sub`.
+    fn new() -> Self {
+        let mut shop = Self::without_processes();
+        shop.start("staging", "cart", &(main_of("cart") + &lib(1, 0)));
+        shop.start("staging", "pay", &(main_of("pay") + &lib(2, 1)));
+        shop
+    }
+
+    fn without_processes() -> Self {
+        let source = Source::from_files(&[
+            ("go.mod", b"module example.com/shop\n"),
+            ("lib/lib.go", LIB.as_bytes()),
+            ("cmd/cart/main.go", MAIN.as_bytes()),
+            ("cmd/pay/main.go", MAIN.as_bytes()),
+        ]);
+        let world = World::new();
+        world.configure("[groups.shop]\napps = [\"cart\", \"pay\"]\n");
+        Self { world, source, agents: Vec::new() }
+    }
+
+    fn commit(&self) -> &str {
+        &self.source.commit[..10]
+    }
+
+    /// Starts a process of an app at the source's commit, and pulls it.
+    fn start(&mut self, env: &str, app: &str, profile: &str) {
+        let name = format!("{env}_th_{app}_master_{}", self.commit());
+        self.agents.push(self.world.start_counted(&name, profile));
+        self.world.pull(0);
+    }
+
+    /// Commits a change of `lib`.
+    fn commit_change(&mut self) {
+        fs::write(self.source.folder.path().join("lib/lib.go"), LIB.replace("a * b", "b * a")).unwrap();
+        self.source.commit_all();
+    }
+
+    fn clone_source(&self) {
+        let to = self.world.root().join("cart/repo");
+        self.source.git(&["clone", "--quiet", "--bare", ".", to.to_str().unwrap()]);
+    }
+
+    fn run(&self, arguments: &[&str], code: i32) -> Output {
+        self.world.run(arguments).assert_code(code)
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        self.run(arguments, 0).json().remove(0)
+    }
+}
+
+/// The shares of `apps` in a package of a report, as `app covered/total`.
+fn shares(package: &Value) -> String {
+    let shares = package["apps"].as_array().unwrap().iter();
+    let shares = shares
+        .map(|share| format!("{} {}/{}", share["app"].as_str().unwrap(), share["covered"], share["total"]));
+    shares.collect::<Vec<_>>().join(", ")
+}
+
+#[test]
+fn a_statement_counts_once_and_is_covered_if_any_app_executed_it() {
+    let shop = Shop::new();
+    let total = shop.run(&["total", "shop"], 0);
+    // Of both main packages one of two statements, and of lib two of three.
+    assert_eq!((&*total.stdout, &*total.stderr), ("57.1\n", ""));
+    let json = shop.json(&["total", "shop", "--format", "json"]);
+    let figures =
+        ["service", "app", "env", "branch", "commit", "covered", "total", "id", "cov_file_path", "diff"];
+    assert_eq!(
+        figures.map(|figure| &json[figure]),
+        [
+            &json!("shop"),
+            &json!("shop"),
+            &json!("staging"),
+            &json!("master"),
+            &json!(shop.commit()),
+            &json!(4),
+            &json!(7),
+            &Value::Null,
+            &Value::Null,
+            &Value::Null
+        ]
+    );
+    assert_eq!(json["replicas"], json!({"answered": 2, "known": 2}));
+    let apps = json["group"]["apps"].as_array().unwrap();
+    let of_app = |app: &Value| ["app", "id", "covered", "total"].map(|key| app[key].clone());
+    let apps: Vec<[Value; 4]> = apps.iter().map(of_app).collect();
+    assert_eq!(
+        apps,
+        [[json!("cart"), json!(1), json!(2), json!(5)], [json!("pay"), json!(2), json!(3), json!(5)]]
+    );
+    assert_eq!((&json["group"]["missing"], &json["group"]["conflicts"]), (&json!([]), &json!([])));
+    assert_eq!(shop.json(&["total", "cart", "--format", "json"])["group"], Value::Null);
+
+    let profile = shop.run(&["report", "shop", "--format", "profile"], 0).stdout;
+    let expected = format!("mode: count\n{}{}{}", main_of("cart"), main_of("pay"), lib(3, 1));
+    assert_eq!(profile, expected);
+}
+
+#[test]
+fn reports_tell_which_app_executed_what() {
+    let shop = Shop::new();
+    shop.clone_source();
+    let func = shop.run(&["report", "shop"], 0);
+    assert_eq!(
+        func.stdout,
+        "example.com/shop/cmd/cart/main.go:3:\tmain\t\t100.0%\nexample.com/shop/cmd/cart/main.go:7:\trun\t\t0.0%\n\
+         example.com/shop/cmd/pay/main.go:3:\tmain\t\t100.0%\nexample.com/shop/cmd/pay/main.go:7:\trun\t\t0.0%\n\
+         example.com/shop/lib/lib.go:3:\t\tAdd\t\t100.0%\nexample.com/shop/lib/lib.go:7:\t\tSub\t\t100.0%\n\
+         example.com/shop/lib/lib.go:11:\t\tMul\t\t0.0%\ntotal:\t\t\t\t\t(statements)\t57.1%\n"
+    );
+    assert_eq!(
+        shop.world.files("_report.txt"),
+        Vec::<std::path::PathBuf>::new(),
+        "nothing is stored beside a profile"
+    );
+
+    let json = shop.json(&["report", "shop", "--format", "json"]);
+    let packages = json["packages"].as_array().unwrap();
+    assert_eq!(
+        packages.iter().map(shares).collect::<Vec<_>>(),
+        ["cart 1/2, pay 0/0", "cart 0/0, pay 1/2", "cart 1/3, pay 2/3"]
+    );
+    let filtered = shop.json(&["report", "shop", "--format", "json", "--include", "lib"]);
+    let of_cart = &filtered["group"]["apps"][0];
+    assert_eq!((&filtered["covered"], &filtered["total"]), (&json!(2), &json!(3)));
+    assert_eq!((&of_cart["covered"], &of_cart["total"]), (&json!(1), &json!(3)));
+
+    let (code, text) =
+        run_at(&shop.world, 80, &["report", "shop", "--format", "text", "--sort", "uncovered"]);
+    assert_eq!(code, Some(0));
+    let (_, table) = text.rsplit_once("\n\n").unwrap_or_else(|| panic!("{text}"));
+    assert_eq!(
+        table.replace('\r', ""),
+        "   shop     cart      pay  package\n\
+         \x20 50.0%    50.0%        -  example.com/shop/cmd/cart\n\
+         \x20 50.0%        -    50.0%  example.com/shop/cmd/pay\n\
+         \x20 66.7%    33.3%    66.7%  example.com/shop/lib\n\
+         \x20 57.1%    28.6%    42.9%  total\n"
+    );
+    assert_fits(table, 80);
+}
+
+#[test]
+fn all_gates_judge_a_group() {
+    let mut shop = Shop::new();
+    let first = shop.commit().to_owned();
+    shop.commit_change();
+    shop.start("staging", "cart", &(main_of("cart") + &lib(0, 0)));
+    shop.start("staging", "pay", &(main_of("pay") + &lib(1, 0)));
+    shop.clone_source();
+    let second = shop.commit().to_owned();
+    let choice = format!("goc-watchdog: commit {second}, the newest of 2 that run, of 2\n");
+    let now = "goc-watchdog: shop: 42.9% (3 of 7 statements";
+
+    let unmet = shop.run(&["total", "shop", "--fail-under", "50", "--min-replicas", "3"], 5).stderr;
+    assert_eq!(
+        unmet,
+        format!(
+            "{choice}{now}) is below 50%, 1 more to cover\n\
+             goc-watchdog: shop: 2 of 2 replicas answered, fewer than 3\n\
+             goc-watchdog: see goc-watchdog report shop --format text --sort uncovered\n\
+             goc-watchdog: see goc-watchdog list shop\n"
+        )
+    );
+    shop.run(&["total", "shop", "--fail-under", "42.8", "--min-replicas", "2", "--max-age", "1h"], 0);
+
+    let before = format!("57.1% (4 of 7 statements, rows 1 and 2, commit {first}");
+    for command in [&["total", "shop"][..], &["report", "shop", "--format", "badge=badge.svg"]] {
+        let drop = shop.run(&[command, &["--max-drop", "1"]].concat(), 5).stderr;
+        assert_eq!(
+            drop,
+            format!(
+                "{choice}{now}, rows 3 and 4) is 14.29 points below {before}, the commit before it in git), more than 1\n\
+                 goc-watchdog: see goc-watchdog report shop --against 2\n"
+            )
+        );
+    }
+    let json = shop.json(&["total", "shop", "--max-drop", "20", "--format", "json"]);
+    assert_eq!(
+        ["id", "rows", "missing", "covered", "chosen_by"].map(|key| json["before"][key].clone()),
+        [Value::Null, json!([1, 2]), json!([]), json!(4), json!("git")]
+    );
+    let against = shop.run(&["total", "shop", "--max-drop", "1", "--against", "1"], 5).stderr;
+    assert!(against.contains(&format!("{before}, --against), more than 1")), "{against}");
+    let lib = ["report", "shop", "--include", "lib", "--format", "badge=b.svg", "--max-drop", "30"];
+    let filtered = shop.run(&lib, 5).stderr;
+    assert!(
+        filtered.contains("33.3% (1 of 3 statements, rows 3 and 4) is 33.33 points below 66.7%"),
+        "{filtered}"
+    );
+
+    let diff = ["report", "shop", "--base", "previous", "--format", "diff"];
+    let missed = shop.run(&[&diff[..], &["--fail-missed", "0", "--min-changed", "1"]].concat(), 5);
+    assert!(missed.stdout.contains("lib/lib.go: 0 of 1 changed lines"), "{}", missed.stdout);
+    assert!(missed.stderr.contains("shop: 1 of 1 changed line missed, more than 0"), "{}", missed.stderr);
+    shop.run(&[&diff[..], &["--fail-on", "unmeasured"]].concat(), 0);
+    let lost = shop.run(&["report", "shop", "--against", "2", "--format", "diff", "--fail-on", "lost"], 5);
+    assert!(lost.stdout.contains(&format!("against rows 1 and 2 (staging th {first}")), "{}", lost.stdout);
+    assert!(lost.stderr.contains("lost coverage of code that did not change: 1 line"), "{}", lost.stderr);
+}
+
+#[test]
+fn an_app_without_data_at_the_commit_is_named() {
+    let mut shop = Shop::new();
+    let first = shop.commit().to_owned();
+    shop.world.center.remove(&shop.agents[0].url());
+    shop.world.center.remove(&shop.agents[1].url());
+    shop.commit_change();
+    shop.start("staging", "cart", &(main_of("cart") + &lib(1, 0)));
+    shop.clone_source();
+    let second = shop.commit().to_owned();
+    let output = shop.run(&["total", "shop"], 0);
+    assert_eq!(output.stdout, "40.0\n");
+    let choice = format!("goc-watchdog: commit {second}, the one of 2 that runs\n");
+    let lacking = format!("pay has no data of commit {second}, its newest is {first}");
+    assert_eq!(output.stderr, format!("{choice}goc-watchdog: shop: {lacking}\n"));
+    assert_eq!(shop.run(&["total", "shop", "-q"], 0).stderr, "");
+    let json = shop.json(&["report", "shop", "--format", "json", "-q"]);
+    assert_eq!(json["commit_choice"], json!({"commits": 2, "running": 1}));
+    assert_eq!(json["group"]["missing"], json!([{"app": "pay", "reason": lacking, "newest_commit": first}]));
+    let markdown = shop.run(&["report", "shop", "--format", "markdown"], 0).stdout;
+    assert!(markdown.contains("1 of 1 replicas, without pay."), "{markdown}");
+
+    assert_eq!(shop.run(&["total", "shop", "--commit", &first], 0).stdout, "57.1\n");
+    let drop =
+        shop.run(&["total", "shop", "--max-drop", "50", "--commit", &first, "--against", "3"], 0).stderr;
+    assert!(
+        drop.contains(&format!("40.0% (2 of 5 statements, row 3, without pay, commit {second}, --against)")),
+        "{drop}"
+    );
+}
+
+#[test]
+fn several_environments_are_refused_with_the_options_that_choose_one() {
+    let mut shop = Shop::new();
+    shop.start("prod", "pay", &(main_of("pay") + &lib(1, 0)));
+    let error = shop.run(&["total", "shop"], 1).stderr;
+    assert_eq!(
+        error,
+        "goc-watchdog: the group shop has data in 2 environments, regions or branches; give the options of one:\n  \
+         --env prod --region th --branch master (pay)\n  --env staging --region th --branch master (cart, pay)\n"
+    );
+    let narrowed = ["total", "shop", "--env", "staging", "--region", "th", "--branch", "master"];
+    assert_eq!(shop.run(&narrowed, 0).stdout, "57.1\n");
+    let none = shop.run(&["total", "shop", "--env", "test"], 1).stderr;
+    assert!(none.contains("no app of the group shop has data of a commit with --env test"), "{none}");
+}
+
+#[test]
+fn apps_of_different_repositories_are_refused_with_both() {
+    let shop = Shop::new();
+    let configure = |pay: &str| {
+        let apps =
+            format!("[apps.cart]\nrepo = \"https://git.example/shop.git\"\n[apps.pay]\nrepo = \"{pay}\"\n");
+        shop.world.configure(&format!("{apps}[groups.shop]\napps = [\"cart\", \"pay\"]\n"));
+    };
+    configure("https://git.example/pay");
+    let error = shop.run(&["report", "shop", "--offline"], 1).stderr;
+    assert!(
+        error.contains(
+            "the apps of the group shop have different repositories: cart has https://git.example/shop.git, and pay has \
+             https://git.example/pay; a group is of one repository"
+        ),
+        "{error}"
+    );
+    configure("https://git.example/shop/");
+    shop.clone_source();
+    shop.run(&["report", "shop", "--offline"], 0);
+}
+
+#[test]
+fn a_file_with_different_blocks_is_named_and_counts_once() {
+    let mut shop = Shop::without_processes();
+    shop.start("staging", "cart", &lib(1, 0));
+    let other = "example.com/shop/lib/lib.go:3.24,5.2 1 1\nexample.com/shop/lib/lib.go:7.24,13.2 5 1\n";
+    shop.start("staging", "pay", other);
+    let output = shop.run(&["total", "shop"], 0);
+    assert_eq!(output.stdout, "33.3\n", "one of three statements");
+    assert_eq!(
+        output.stderr,
+        "goc-watchdog: warning: example.com/shop/lib/lib.go has other blocks in pay than in cart; those of cart count, \
+         and the same blocks of the others\n"
+    );
+    let json = shop.json(&["total", "shop", "--format", "json"]);
+    assert_eq!(
+        json["group"]["conflicts"],
+        json!([{"file": "example.com/shop/lib/lib.go", "blocks_of": "cart", "differs_in": ["pay"]}])
+    );
+}
+
+#[test]
+fn lists_and_pulls_take_the_apps_of_a_group_and_other_commands_name_them() {
+    let mut shop = Shop::new();
+    shop.start("staging", "blog", &lib(1, 0));
+    shop.world.configure("[groups.shop]\napps = [\"cart\", \"pay\", \"webb\"]\n");
+    let listed = shop.run(&["list", "shop", "--format", "json"], 0);
+    let apps: Vec<Value> =
+        listed.json()[0].as_array().unwrap().iter().map(|service| service["app"].clone()).collect();
+    assert_eq!(apps, [json!("cart"), json!("pay")]);
+    assert_eq!(listed.stderr, "goc-watchdog: shop: no service has the app webb\n");
+    let pulled = shop.run(&["pull", "shop", "--format", "json"], 0);
+    assert_eq!(pulled.json().last().unwrap()["summary"]["pulled"], 2, "{}", pulled.stdout);
+    assert_eq!(pulled.stderr, "goc-watchdog: shop: no service has the app webb\n");
+    let all = shop.run(&["list"], 0).stderr;
+    assert_eq!(all, "goc-watchdog: no service has the app \"webb\" of [groups.shop] in goc-watchdog.toml\n");
+
+    for (command, code) in [
+        (&["history", "shop"][..], 2),
+        (&["list", "--explain", "shop"], 2),
+        (&["pull", "--raw", "shop"], 2),
+        (&["pull", "--address", "http://127.0.0.1:1", "shop"], 2),
+    ] {
+        let error = shop.run(command, code).stderr;
+        let refused =
+            "shop is a group of several apps (cart, pay, webb), and this needs one of them: goc-watchdog ";
+        assert!(error.contains(refused) && error.ends_with(" cart\n"), "{command:?}: {error}");
+    }
+    let error = shop.run(&["report", "shop", "--id", "1"], 2).stderr;
+    assert!(error.contains("--id 1 is a row of one app, and shop is a group of several"), "{error}");
+    let error = shop.run(&["total", "shop", "--max-drop", "1", "--against", "3"], 1).stderr;
+    assert!(error.contains("row 3 is of \"blog\", which is no app of the group shop"), "{error}");
+    let error = shop.run(&["total", "shop", "--max-drop", "1", "--against", "shop"], 1).stderr;
+    assert!(error.contains("--against \"shop\" is the group itself"), "{error}");
+
+    for (line, is_offered) in
+        [("goc-watchdog total sh", true), ("goc-watchdog list sh", true), ("goc-watchdog history sh", false)]
+    {
+        let words: Vec<&str> = ["list", "--complete"].into_iter().chain(line.split(' ')).collect();
+        assert_eq!(shop.run(&words, 0).stdout.contains("shop\n"), is_offered, "{line}");
+    }
+}
+
+#[test]
+fn a_group_is_stronger_than_an_app_of_its_name_and_weaker_than_a_full_name() {
+    let mut shop = Shop::new();
+    shop.start("staging", "shop", &lib(1, 1));
+    let output = shop.run(&["total", "shop"], 0);
+    assert_eq!(
+        (&*output.stdout, &*output.stderr),
+        (
+            "57.1\n",
+            "goc-watchdog: took the group shop of the configuration, and not the services of the app with that name; a \
+             full name chooses one of these\n"
+        )
+    );
+    let full = format!("staging_th_shop_master_{}", shop.commit());
+    assert_eq!(shop.run(&["total", &full], 0).stdout, "66.7\n");
+}
+
+#[test]
+fn the_page_of_a_group_shows_the_apps() {
+    let Some(mut browser) = Browser::start() else { return };
+    let mut shop = Shop::new();
+    shop.commit_change();
+    shop.start("staging", "cart", &(main_of("cart") + &lib(1, 0)));
+    shop.clone_source();
+    let page = shop.world.home().join("shop.html");
+    let form = format!("html={}", page.display());
+    let commit = shop.source.commit_of("HEAD~1")[..10].to_owned();
+    shop.run(&["report", "shop", "--commit", &commit, "-q", "--format", &form], 0);
+    browser.open(&page, "");
+    assert_eq!(browser.texts(".apps thead th"), ["Package", "shop", "cart", "pay"]);
+    assert_eq!(
+        browser.texts(".apps tbody tr:last-child > *"),
+        ["example.com/shop/lib", "66.7%", "33.3%", "66.7%"]
+    );
+    assert_eq!(browser.texts(".apps tbody tr:first-child td:last-child"), ["-"]);
+    if let Some(violations) = browser.accessibility_violations() {
+        assert_eq!(violations, Vec::<String>::new());
+    }
+    let newest = shop.commit().to_owned();
+    shop.run(&["report", "shop", "--commit", &newest, "-q", "--format", &form], 0);
+    browser.open(&page, "");
+    assert_eq!(
+        browser.texts(".apps .missing"),
+        [format!("pay has no data of commit {newest}, its newest is {commit}")]
+    );
+    browser.assert_quiet();
+}
+
+const REAL_LIB: &str = "package lib\n\n// Total adds up.\nfunc Total(n []int) int {\n\tsum := 0\n\tfor _, one := range n {\n\t\tif one < 0 {\n\t\t\tpanic(\"negative\")\n\t\t}\n\t\tsum += one\n\t}\n\treturn sum\n}\n\nfunc Empty(n []int) bool {\n\treturn len(n) == 0\n}\n\nfunc Unused() int {\n\treturn 3\n}\n";
+const REAL_CART: &str = "package main\n\nimport (\n\t\"example.com/shop/lib\"\n\t\"example.com/shop/lib/price\"\n)\n\nfunc main() {\n\tprintln(lib.Total([]int{1, 2}) * price.Of(3))\n}\n";
+const REAL_PAY: &str = "package main\n\nimport \"example.com/shop/lib\"\n\nfunc main() {\n\tif lib.Empty(nil) {\n\t\tprintln(\"nothing to pay\")\n\t\treturn\n\t}\n\tprintln(\"pay\")\n}\n";
+const REAL_PRICE: &str =
+    "package price\n\nfunc Of(n int) int {\n\tif n > 100 {\n\t\treturn 100\n\t}\n\treturn n\n}\n";
+
+#[test]
+fn the_figures_of_a_group_are_those_of_go_for_the_data_of_all_programs() {
+    let Some(go) = Go::installed("no group was compared with go tool covdata") else { return };
+    let source = Source::from_files(&[
+        ("go.mod", b"module example.com/shop\n\ngo 1.20\n"),
+        ("lib/lib.go", REAL_LIB.as_bytes()),
+        ("lib/price/price.go", REAL_PRICE.as_bytes()),
+        ("cmd/cart/main.go", REAL_CART.as_bytes()),
+        ("cmd/pay/main.go", REAL_PAY.as_bytes()),
+    ]);
+    let (world, folder) = (World::new(), source.folder.path());
+    world.configure("[groups.shop]\napps = [\"cart\", \"pay\"]\n");
+    let data = world.home().join("data");
+    fs::create_dir(&data).unwrap();
+    for app in ["cart", "pay"] {
+        let program = world.home().join(app);
+        let package = format!("./cmd/{app}");
+        go.run(folder, &["build", "-cover", "-covermode=atomic", "-o", program.to_str().unwrap(), &package]);
+        let left =
+            world.inbox().join(format!("staging_th_{app}_master_{}", &source.commit[..10])).join("pod-0");
+        fs::create_dir_all(&left).unwrap();
+        let status = Command::new(&program).env("GOCOVERDIR", &left).stderr(Stdio::null()).status().unwrap();
+        assert!(status.success());
+        for file in fs::read_dir(&left).unwrap() {
+            let path = file.unwrap().path();
+            fs::copy(&path, data.join(path.file_name().unwrap())).unwrap();
+        }
+    }
+    world.run(&["pull", "--no-peek"]).assert_code(0);
+    let to = world.root().join("cart/repo");
+    source.git(&["clone", "--quiet", "--bare", ".", to.to_str().unwrap()]);
+
+    let expected = go.textfmt(&data);
+    let profile = world.run(&["report", "shop", "--format", "profile"]).assert_code(0).stdout;
+    assert_eq!(profile_of(&profile), profile_of(&expected));
+    write(folder, "all.cov", &expected);
+    let func = go.output(folder, &["tool", "cover", "-func=all.cov"]);
+    assert_eq!(world.run(&["report", "shop"]).assert_code(0).stdout, func);
+    let total = world.run(&["total", "shop"]).assert_code(0).stdout;
+    assert!(func.ends_with(&format!("(statements)\t{}%\n", total.trim())), "{total}{func}");
+    let json = world.run(&["report", "shop", "--format", "json"]).assert_code(0).json().remove(0);
+    let price = json["packages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|package| package["name"] == "example.com/shop/lib/price");
+    assert_eq!(shares(price.unwrap()), "cart 2/3, pay 0/0");
+}
