@@ -908,16 +908,27 @@ fn a_pod_has_the_binary_where_its_hook_looks_for_it_and_time_to_run_it() {
 fn the_image_has_what_the_manifests_take_from_it() {
     let text = example("kubernetes/Dockerfile");
     let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).collect();
-    let one = |instruction: &str| {
+    let both = |instruction: &str| {
         let mut found = lines.iter().filter_map(|line| line.strip_prefix(instruction)?.strip_prefix(' '));
-        found.next().filter(|_| found.next().is_none()).unwrap_or_else(|| panic!("one {instruction}"))
+        let two = [found.next(), found.next()].map(|it| it.unwrap_or_else(|| panic!("two {instruction}")));
+        assert_eq!(found.next(), None, "{instruction}");
+        two
     };
-    assert_eq!(one("COPY"), format!("goc-watchdog {INSTALLED}"));
-    assert_eq!(one("ENTRYPOINT"), format!("[\"{INSTALLED}\"]"));
-    assert!(one("FROM").starts_with("alpine:"), "which has cp");
-    let (user, group) = one("USER").split_once(':').unwrap();
+    let copies =
+        [format!("--chmod=755 goc-watchdog {INSTALLED}"), format!("--from=binary {INSTALLED} {INSTALLED}")];
+    assert_eq!(both("COPY"), copies);
+    let entry = format!("[\"{INSTALLED}\"]");
+    assert_eq!(both("ENTRYPOINT"), [&*entry, &*entry]);
+    let [binary, with_git] = both("FROM");
+    assert_eq!(binary, "scratch AS binary");
+    assert!(with_git.starts_with("alpine:"), "which has sh, cp, mkdir and sleep");
+    let [(user, group), other] = both("USER").map(|it| it.split_once(':').unwrap());
+    assert_eq!((user, group), other);
     let tag = format!("registry.example.com/goc-watchdog:{}", env!("CARGO_PKG_VERSION"));
-    assert!(text.contains(&format!("-t {tag} ")));
+    assert!(
+        text.contains(&format!("-t {tag} ")) && text.contains(&format!("--target binary -t {tag}-binary "))
+    );
+    assert!(example("kubernetes/deployment.yaml").contains(&format!("{{reference: {tag}-binary}}")));
     for (name, pod) in pods() {
         assert_eq!(pod["securityContext"]["runAsUser"].to_string(), user, "{name}");
         assert_eq!(pod["securityContext"]["runAsGroup"].to_string(), group, "{name}");
