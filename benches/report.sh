@@ -50,9 +50,9 @@ files_of() {
     copy "$2@$3" "$1"
     # Nested modules of the repository are not part of the module in the proxy.
     local nested
-    for nested in $(sed -n 's|^\t\./staging/src/\(k8s.io/.*\)$|\1|p' "$1/go.work" 2>/dev/null); do
+    while read -r nested; do
         copy "$nested@$4" "$1/staging/src/$nested"
-    done
+    done < <(sed -n 's|^\t\./staging/src/\(k8s.io/.*\)$|\1|p' "$1/go.work" 2>/dev/null)
 }
 
 # source_of APP MODULE VERSION BASE [VERSION]: a git repository of a module at two versions, with those of its
@@ -155,7 +155,8 @@ for app in kubernetes prometheus echo; do
         "go tool cover -html" "cd $app && exec go tool cover -html=$cov -o ../$app.go.html"
     ours=$(stat -c %s "$app.html") theirs=$(stat -c %s "$app.go.html")
     printf 'the page: %s bytes, of Go %s: %s %%\n' "$ours" "$theirs" "$((100 * ours / theirs))"
-    [ "$app" != echo ] && command -v diff-cover >/dev/null || continue
+    [ "$app" != echo ] || continue
+    command -v diff-cover >/dev/null || continue
     "$watchdog" report --offline --quiet "$name" --format cobertura="$folder/$app.xml"
     in_turn "report diff" "$watchdog report --offline $name --base base" \
         "git diff" "git -C $app diff --unified=0 base HEAD -- *.go" \

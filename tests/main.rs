@@ -54,6 +54,7 @@ mod pull;
 mod readme;
 mod real_cover;
 mod rebuilds;
+mod releases;
 mod report;
 mod repositories;
 mod retention;

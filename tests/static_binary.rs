@@ -1,7 +1,8 @@
-//! The statically linked binary, in a root folder with nothing else in it.
+//! The statically linked binary, in a root folder with nothing else in it; and one for another machine.
 //!
-//! `.ci/run` builds it and runs these tests. By hand, as root:
-//! `GOC_WATCHDOG_STATIC=FILE cargo test static_binary -- --ignored`.
+//! `.ci/run` builds them and runs these tests. By hand, as root:
+//! `GOC_WATCHDOG_STATIC=FILE cargo test static_binary::the -- --ignored`, and
+//! `GOC_WATCHDOG_EMULATED='qemu-aarch64 FILE' cargo test static_binary::emulated -- --ignored`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
+use crate::harness::source::Source;
 use crate::harness::{ECHO, Output, World, make_program, output_of};
 
 /// Root folder of an image that was made `FROM scratch`, with the names that a container's runtime adds.
@@ -76,4 +78,35 @@ fn the_static_binary_pulls_stores_and_prunes_where_there_is_nothing_else() {
         ["data", "etc", "goc-watchdog", "inbox"],
         "nothing is written beside the root and the inbox"
     );
+}
+
+#[test]
+#[ignore = "needs a binary for another machine, and an emulator: .ci/run has both"]
+fn emulated_binary_pulls_lists_and_reports() {
+    let command = std::env::var("GOC_WATCHDOG_EMULATED").expect("GOC_WATCHDOG_EMULATED names both");
+    let (emulator, binary) = command.split_once(' ').expect("the emulator, and the binary");
+    let (world, source) = (World::new(), Source::with_main());
+    let profile = "example.com/app/main.go:3.13,5.2 1 1\nexample.com/app/main.go:7.12,9.2 1 0\n";
+    let _agent = world.start_counted(&source.service_name(), profile);
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(emulator);
+        command.arg(binary).args(arguments);
+        world.set_environment(&mut command);
+        output_of(&mut command).assert_code(0)
+    };
+
+    assert_eq!(
+        run(&["--version"]).stdout.split(' ').nth(1).map(str::trim_end),
+        Some(env!("CARGO_PKG_VERSION"))
+    );
+    assert_eq!(run(&["pull", "--format", "json"]).json()[0]["covered"], 1);
+    assert_eq!(run(&["list", "--format", "json"]).json()[0]["state"], "ok");
+    source.clone_into(&world, &["--bare"]);
+    for arguments in [&["list", "--offline", "--format", "json"][..], &["total", "app"], &["report", "app"]] {
+        let (emulated, native) = (run(arguments), world.run(arguments).assert_code(0));
+        assert_eq!(emulated.stdout, native.stdout, "{arguments:?}");
+    }
+    let table = "example.com/app/main.go:3:\tmain\t\t100.0%\nexample.com/app/main.go:7:\trun\t\t0.0%\n\
+                 total:\t\t\t\t(statements)\t50.0%\n";
+    assert_eq!(run(&["report", "app"]).stdout, table);
 }

@@ -34,7 +34,7 @@ find_goc_watchdog
 say "$(go version)"
 say "$watchdog_version ($watchdog)"
 unset GOC_CENTER # only targets are asked
-export GOWORK=off GOFLAGS= GOPROXY=off # the caller's settings are no business of the example's
+export GOWORK=off GOFLAGS='' GOPROXY=off # the caller's settings are no business of the example's
 export GOC_WATCHDOG_ROOT=$scratch/root
 targets=$scratch/targets.json
 mkdir -p -- "$GOC_WATCHDOG_ROOT/inbox"
