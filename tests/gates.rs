@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::harness::source::Source;
-use crate::harness::{ECHO, NEXT_ECHO, World};
+use crate::harness::{ECHO, NEXT_ECHO, World, output_of};
 use crate::sim::Agent;
 
 /// A service at three commits: the second one and a fix are both based on the first one. The fix was stored last.
@@ -198,4 +198,22 @@ fn a_canary_is_compared_with_the_commit_before_whichever_was_stored_last() {
         )
     );
     assert!(stderr(ECHO, 0).contains("nothing is stored of a commit before 845820727e on branch master"));
+}
+
+#[test]
+fn a_comparison_without_git_says_that_the_order_of_storing_decides() {
+    let commits = commits();
+    let total = |path: &str| {
+        let mut command = commits.world.command(&["total", &commits.names[2], "--max-drop", "0.5"]);
+        output_of(command.env("PATH", path)).stderr
+    };
+    assert!(!total("/nowhere").contains("git"), "an app without a clone is not about git");
+    commits.clone_source();
+    let stderr = total("/nowhere");
+    let expected = format!(
+        "warning: the clone cannot tell the commit before {}, so the one that was stored before it is taken: cannot run git: no folder of PATH has it; install git",
+        commits.commit(2)
+    );
+    assert!(stderr.contains(&expected), "{stderr}");
+    assert!(stderr.contains("is 10.1 points below"), "{stderr}");
 }

@@ -31,8 +31,15 @@ impl SourceReader<'_> {
         let is_other = |commit: &str| commit == own || !commit.is_empty() && !is_same_commit(own, commit);
         let others: Vec<&Row> = others.filter(|other| is_other(&other.key.commit)).collect();
         let by_git = self.judged_by_git(row, &others).unwrap_or_else(|error| {
-            let message = format!("the clone tells no commit before {own}: {error:#}");
-            (self.settings.notify)(Notice::Explanation(message));
+            let message = format!(
+                "the clone cannot tell the commit before {}, so the one that was stored before it is taken: {error:#}",
+                in_message(own)
+            );
+            let has_clone = !matches!(error.downcast_ref(), Some(GitError::NoRepository { .. }));
+            (self.settings.notify)(match has_clone {
+                true => Notice::Warning(message),
+                false => Notice::Explanation(message),
+            });
             JudgedByGit::default()
         });
         let before = match &by_git.nearest {
