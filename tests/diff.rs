@@ -85,6 +85,7 @@ fn changed_service() -> Service {
     write("main_test.go", "package main\n\nfunc helper() { println() }\n");
     write("vendor/v/v.go", "package v\n\nfunc V() { println() }\n");
     write("windows only.go", "//go:build windows\n\npackage main\n\nfunc windows() { println() }\n");
+    write("testdata/t.go", "package t\n\nfunc T() { println() }\n");
     write("types.go", "package main\n\ntype T int\n");
     write("README.md", "two\n");
     fs::remove_file(source.folder.path().join("gone.go")).unwrap();
@@ -136,6 +137,7 @@ fn each_changed_line_has_a_state_or_a_reason_not_to_count() {
             {"path": "gone.go", "why": "deleted"},
             {"path": "made.go", "why": "generated"},
             {"path": "main_test.go", "why": "test"},
+            {"path": "testdata/t.go", "why": "ignored"},
             {"path": "types.go", "why": "no_statements"},
             {"path": "vendor/v/v.go", "why": "vendored"},
             {"path": "windows only.go", "why": "not_built"},
@@ -831,6 +833,7 @@ changed and not counted:
   gone.go: deleted
   made.go: generated
   main_test.go: a test
+  testdata/t.go: ignored by the go tool: in testdata, or the name begins with _ or .
   types.go: has no statements
   vendor/v/v.go: vendored
   windows only.go: not in the profile: not linked into the program, or left out by build tags

@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::rules::{WhyLeftOut, rule_of_path};
+use super::rules::{WhyLeftOut, is_ignored, rule_of_path};
 use super::{ChangedFile, ChangedFunction, ChangedText, Changes};
 use crate::code::gosrc::CodeLines;
 use crate::code::patch::{FilePatch, WhyUnread};
@@ -72,7 +72,11 @@ pub(super) fn changed_file(
             return Err(WhyLeftOut::NotInCommit);
         }
         let has_functions = scanned.is_none_or(|scanned| !scanned.functions.is_empty());
-        return Err(if has_functions { WhyLeftOut::NotBuilt } else { WhyLeftOut::NoStatements });
+        return Err(match has_functions {
+            true if is_ignored(path) => WhyLeftOut::Ignored,
+            true => WhyLeftOut::NotBuilt,
+            false => WhyLeftOut::NoStatements,
+        });
     };
     if scanned.is_some_and(|scanned| scanned.has_moved_lines) {
         return Err(WhyLeftOut::MovedLines);

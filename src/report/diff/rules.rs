@@ -37,6 +37,9 @@ pub(crate) enum WhyLeftOut {
     NoStatements,
     /// The profile does not have the file: it is not linked into the program, or build tags leave it out.
     NotBuilt,
+    /// The profile does not have the file, and the go tool leaves it out of packages: it lies in a `testdata` folder, or
+    /// its name or that of a folder begins with `_` or `.`.
+    Ignored,
     /// `//line` comments give the lines other numbers, so the profile does not tell which lines of the file were
     /// executed.
     MovedLines,
@@ -61,6 +64,7 @@ impl fmt::Display for WhyLeftOut {
             Self::Excluded => "excluded",
             Self::NoStatements => "has no statements",
             Self::NotBuilt => "not in the profile: not linked into the program, or left out by build tags",
+            Self::Ignored => "ignored by the go tool: in testdata, or the name begins with _ or .",
             Self::MovedLines => {
                 "its //line comments give its lines other numbers, so their coverage is unknown"
             }
@@ -83,6 +87,11 @@ pub(crate) fn is_test(path: &str) -> bool {
     path.ends_with("_test.go")
 }
 
+/// Tells whether the go tool leaves a file out of packages, unless a command names its folder.
+pub(super) fn is_ignored(path: &str) -> bool {
+    path.split('/').any(|part| part == "testdata" || part.starts_with(['_', '.']))
+}
+
 /// Returns the rule by which a file does not count, judged by its path alone.
 pub(super) fn rule_of_path(path: &str) -> Option<WhyLeftOut> {
     let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
@@ -91,5 +100,20 @@ pub(super) fn rule_of_path(path: &str) -> Option<WhyLeftOut> {
         Some(_) if folders.split('/').any(|folder| folder == "vendor") => Some(WhyLeftOut::Vendored),
         Some(_) if is_test(name) => Some(WhyLeftOut::Test),
         Some(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_go_tool_ignores_testdata_and_names_with_a_mark() {
+        for path in ["testdata/a.go", "a/testdata/b/c.go", "_old/a.go", "a/.b/c.go", "a/_b.go", ".a.go"] {
+            assert!(is_ignored(path), "{path}");
+        }
+        for path in ["a.go", "a/testdata2/b.go", "my_old/a_b.go", "a.b/c.go"] {
+            assert!(!is_ignored(path), "{path}");
+        }
     }
 }
