@@ -1028,9 +1028,9 @@ struct Comments {
 }
 
 impl Comments {
-    /// Starts with a comment of a person.
+    /// Starts with more comments of a person than one page of an answer has.
     fn start() -> Self {
-        let bodies = Arc::new(Mutex::new(vec!["Looks good to me".to_owned()]));
+        let bodies = Arc::new(Mutex::new(vec!["Looks good to me".to_owned(); 130]));
         let known = Arc::clone(&bodies);
         let handler = move |request: &Request, stream: &mut TcpStream| {
             let answer = Self::answer(request, &mut known.lock().unwrap());
@@ -1050,16 +1050,21 @@ impl Comments {
     fn answer(request: &Request, bodies: &mut Vec<String>) -> Option<Value> {
         const LIST_OF_GITHUB: &str = "/repos/team/app/issues/7/comments";
         const LIST_OF_GITLAB: &str = "/projects/5/merge_requests/7/notes";
-        let (path, _) = request.path.split_once('?').unwrap_or((&request.path, ""));
+        let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
         let body = || {
             let sent: Value = serde_json::from_slice(&request.body).unwrap();
             sent["body"].as_str().unwrap().to_owned()
         };
         match (&*request.method, path) {
             ("GET", LIST_OF_GITHUB | LIST_OF_GITLAB) => {
+                let of_query = |name: &str| {
+                    let value = query.split('&').find_map(|part| part.strip_prefix(name)?.strip_prefix('='));
+                    value.and_then(|value| value.parse::<usize>().ok())
+                };
+                let (page, size) = (of_query("page")?, of_query("per_page")?.min(100));
                 let all =
                     bodies.iter().enumerate().map(|(id, body)| serde_json::json!({"id": id, "body": body}));
-                return Some(all.collect());
+                return Some(all.skip((page - 1) * size).take(size).collect());
             }
             ("POST", LIST_OF_GITHUB | LIST_OF_GITLAB) => bodies.push(body()),
             ("PATCH", path) => {
@@ -1079,11 +1084,12 @@ impl Comments {
         format!("http://{}", self.server.address())
     }
 
-    /// Fails unless there is one comment beside that of the person, with this percentage and this verdict.
+    /// Fails unless there is one comment beside those of the person, with this percentage and this verdict.
     fn assert_one_says(&self, percentage: &str, verdict: &str) {
         let bodies = self.bodies.lock().unwrap();
-        let [person, ours] = &bodies[..] else { panic!("two comments wanted: {bodies:?}") };
-        assert_eq!(person, "Looks good to me");
+        let (ours, others): (Vec<&String>, Vec<_>) = bodies.iter().partition(|it| it.starts_with("<!-- "));
+        assert_eq!(others, ["Looks good to me"; 130]);
+        let [ours] = &ours[..] else { panic!("one comment wanted: {ours:?}") };
         assert!(ours.contains(&format!("changed lines: {percentage}\n")), "{ours}");
         assert!(ours.contains(&format!("\n- {verdict}\n")), "{ours}");
     }

@@ -20,6 +20,37 @@ use crate::terminals::{assert_fits, run_at};
 const RECORDED: &str = include_str!("fixtures/echo.cov");
 const COLUMNS: u16 = 120;
 
+/// The blocks of `RECORDED` that the start of the service executes, by where they begin.
+const START: &str = "handlers/handlers.go:26.42 handlers/handlers.go:40.76 main.go:24.13 main.go:41.67 main.go:48.2 \
+                     main.go:52.2 main.go:59.12 main.go:61.2";
+/// The blocks of each request whose method is right.
+const ANY_REQUEST: &str = "handlers/handlers.go:41.54 handlers/handlers.go:47.3 handlers/visits.go:18.35 \
+                           handlers/visits.go:25.2 handlers/visits.go:28.2";
+/// The blocks of `GET /`, beside those of each request.
+const INDEX: &str = "handlers/handlers.go:52.62 handlers/handlers.go:57.2 handlers/handlers.go:58.45 \
+                     handlers/visits.go:32.59 handlers/visits.go:36.53 textutil/textutil.go:65.54 \
+                     textutil/textutil.go:67.21 textutil/textutil.go:70.2";
+/// The blocks of `POST /mirror` with a text of two letters that are not the same.
+const MIRROR: &str = "handlers/handlers.go:76.63 handlers/handlers.go:88.2 handlers/handlers.go:93.2 \
+                      handlers/handlers.go:99.2 handlers/handlers.go:102.49 handlers/handlers.go:103.16 \
+                      handlers/handlers.go:106.2 handlers/handlers.go:120.44 handlers/handlers.go:125.2 \
+                      handlers/handlers.go:125.52 textutil/textutil.go:13.31 textutil/textutil.go:21.34 \
+                      textutil/textutil.go:23.22 textutil/textutil.go:24.48 textutil/textutil.go:28.2 \
+                      textutil/textutil.go:31.2 textutil/textutil.go:31.56 textutil/textutil.go:32.31 \
+                      textutil/textutil.go:40.29 textutil/textutil.go:45.2 textutil/textutil.go:49.31 \
+                      textutil/textutil.go:50.66 textutil/textutil.go:56.47 textutil/textutil.go:58.29 \
+                      textutil/textutil.go:61.2";
+
+/// Returns the numbers of blocks of `RECORDED`.
+fn blocks(starts: &str) -> Vec<usize> {
+    let all: Vec<&str> = RECORDED.lines().filter(|line| line.contains(".go:")).collect();
+    let number = |start: &str| {
+        let line = format!("example.com/echo/{start},");
+        all.iter().position(|block| block.starts_with(&line)).expect("a block that begins there")
+    };
+    starts.split_whitespace().map(number).collect()
+}
+
 fn should_update() -> bool {
     std::env::var_os("GOC_WATCHDOG_UPDATE_DOCS").is_some()
 }
@@ -35,11 +66,16 @@ impl EchoService {
         let (world, source) = (World::new(), echo_repository());
         let program = BinaryProgram::from_profile(RECORDED);
         let replicas: Vec<Coverport> = (0..3).map(|_| Coverport::start(&program)).collect();
-        let number = RECORDED.lines().filter(|line| line.contains(".go:")).count();
-        let blocks =
-            |is_hit: fn(usize) -> bool| (0..number).filter(|block| is_hit(*block)).collect::<Vec<_>>();
-        replicas[0].hit(&blocks(|block| block % 3 == 0), 40);
-        replicas[1].hit(&blocks(|block| block % 7 > 1), 2);
+        for replica in &replicas {
+            replica.hit(&blocks(START), 1);
+        }
+        for (replica, parts, requests) in
+            [(0, [ANY_REQUEST, INDEX], 40), (0, [ANY_REQUEST, MIRROR], 2), (1, [ANY_REQUEST, INDEX], 6)]
+        {
+            for part in parts {
+                replicas[replica].hit(&blocks(part), requests);
+            }
+        }
         replicas[2].kill();
         let urls: Vec<String> = replicas.iter().map(Coverport::url).collect();
         let commit = &source.commit;

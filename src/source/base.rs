@@ -65,7 +65,7 @@ fn conclude(commit: &ObjectId, merge_base: &ObjectId, Tip { name, commit: tip }:
             true => Conclusion::Refused(format!(
                 "\"{shown}\" is commit {commit} itself, or comes after it, so nothing can have changed since"
             )),
-            false => Conclusion::BeforeOnBranch(format!("{shown} ({tip})")),
+            false => Conclusion::BeforeOnBranch(shown.to_string()),
         };
     }
     Conclusion::Base(match merge_base == tip {
@@ -80,10 +80,10 @@ fn conclude_default(
     merge_base: &ObjectId,
     Tip { name, commit: tip }: Tip<'_>,
 ) -> Conclusion {
-    let branch = format!("{} ({tip})", in_message(name));
+    let branch = in_message(name);
     match merge_base == commit {
-        true => Conclusion::BeforeOnBranch(branch),
-        false => Conclusion::Base(format!("the merge base with {branch}")),
+        true => Conclusion::BeforeOnBranch(branch.to_string()),
+        false => Conclusion::Base(format!("the merge base with {branch} ({tip})")),
     }
 }
 
@@ -159,7 +159,7 @@ fn before_on_branch(
         Some(previous) => previous,
         None => parent(at, reader)?,
     };
-    Ok((base, format!("{how}, as the commit is on {branch}")))
+    Ok((base, format!("{how}, because the commit itself is on {branch}")))
 }
 
 /// Returns the nearest ancestor of which something is stored.
@@ -276,7 +276,7 @@ mod tests {
         );
         assert_eq!(
             conclude("main", &tip, &commit),
-            Conclusion::BeforeOnBranch(format!("main ({tip})")),
+            Conclusion::BeforeOnBranch("main".to_owned()),
             "a branch that has the commit"
         );
         assert!(
@@ -296,7 +296,7 @@ mod tests {
             |merge_base: &ObjectId| conclude_default(&commit, merge_base, Tip { name: "main", commit: &tip });
         assert_eq!(conclude(&fork), Conclusion::Base(format!("the merge base with main ({tip})")));
         assert_eq!(conclude(&tip), Conclusion::Base(format!("the merge base with main ({tip})")));
-        assert_eq!(conclude(&commit), Conclusion::BeforeOnBranch(format!("main ({tip})")));
+        assert_eq!(conclude(&commit), Conclusion::BeforeOnBranch("main".to_owned()));
     }
 
     /// Finds the nearest stored ancestor of commit `d`. History: a - b - c - d, and e beside them, from b.
