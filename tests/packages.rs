@@ -109,6 +109,8 @@ fn the_debian_package_has_all_that_a_user_expects_and_starts_nothing() {
     ] {
         assert_eq!(read(debian.path(installed)), read(project_path(source)), "{installed}");
     }
+    let notices = read(debian.path("usr/share/doc/goc-watchdog/LICENSES-of-crates.txt"));
+    assert!(notices.contains("\nrusqlite ") && notices.contains("\n---- "), "{notices}");
     let pages = fs::read_dir(project_path("man")).unwrap().map(|entry| entry.unwrap().file_name());
     for page in pages.filter(|page| Path::new(page).extension().is_some_and(|extension| extension == "1")) {
         let page = format!("usr/share/man/man1/{}.gz", page.to_str().unwrap());
