@@ -51,6 +51,8 @@ struct MemoryState {
     /// Number of readers, of which `waiting` wait for memory.
     readers: usize,
     waiting: usize,
+    /// Number of threads that sleep until something changes.
+    asleep: usize,
     /// Reservations of decoded answers and of pulls that are ending, which end soon and never wait.
     decoded: usize,
     /// A reader is alone, or waits to be alone.
@@ -156,8 +158,21 @@ impl Memory {
         state
     }
 
-    fn wait<'s>(&self, state: MutexGuard<'s, MemoryState>) -> MutexGuard<'s, MemoryState> {
-        self.changed.wait_timeout(state, TICK).unwrap_or_else(PoisonError::into_inner).0
+    fn wait<'s>(&self, mut state: MutexGuard<'s, MemoryState>) -> MutexGuard<'s, MemoryState> {
+        state.asleep += 1;
+        let mut state = self.changed.wait_timeout(state, TICK).unwrap_or_else(PoisonError::into_inner).0;
+        state.asleep -= 1;
+        state
+    }
+
+    /// Wakes the threads that sleep, after a change of the state. Most changes wake nobody, and the kernel need not be
+    /// asked for that.
+    fn wake(&self, state: MutexGuard<'_, MemoryState>) {
+        let asleep = state.asleep;
+        drop(state);
+        if asleep > 0 {
+            self.changed.notify_all();
+        }
     }
 }
 
@@ -228,8 +243,7 @@ impl Reservation {
         state.used = state.used - self.bytes + bytes;
         state.kept += if next == ReservationStage::Kept { bytes } else { 0 };
         (self.stage, self.bytes) = (next, bytes);
-        drop(state);
-        self.memory.changed.notify_all();
+        self.memory.wake(state);
     }
 }
 
@@ -274,8 +288,7 @@ impl Drop for Reservation {
         let mut state = self.memory.state();
         state.leave(self.stage, self.bytes, &mut self.is_alone);
         state.used -= self.bytes;
-        drop(state);
-        self.memory.changed.notify_all();
+        self.memory.wake(state);
     }
 }
 

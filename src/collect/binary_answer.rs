@@ -18,11 +18,11 @@ use crate::fleet::address_states::fraction_of_hits;
 use crate::fleet::change::Change;
 use crate::fleet::process::Process;
 use crate::fleet::targets::{AgentKind, TargetFacts};
-use crate::io::center::{AgentHeaders, Client, CoverageAnswer, HttpError};
+use crate::io::center::{AgentHeaders, AskedFor, Client, CoverageAnswer, HttpError};
 use crate::memory::{MemoryExhausted, Reservation};
 use crate::names::in_message;
 use crate::profile::gocover::{CounterFile, Meta, RecordsDigest};
-use crate::profile::{Fingerprint, Profile, Template};
+use crate::profile::{Fingerprint, HitCounts, Profile, Template};
 
 /// Asks an address for Go's binary coverage data, and takes in what it answers.
 pub(crate) fn ask(pull: &AddressPull<'_>, kind: &AgentKind) -> Result<(), AskError> {
@@ -44,7 +44,7 @@ pub(crate) fn ask(pull: &AddressPull<'_>, kind: &AgentKind) -> Result<(), AskErr
 /// Asks an address again, whose answer was read a moment ago.
 pub(crate) fn ask_again(pull: &AddressPull<'_>, kind: &AgentKind) -> Result<PulledAnswer, AskError> {
     let mut reservation = pull.run.memory.reader(false);
-    let coverage = request(pull.run.client, pull.address, kind, false, Some(&mut reservation))?;
+    let coverage = request(pull.run.client, pull.address, kind, AskedFor::Counters, Some(&mut reservation))?;
     read(pull, kind, coverage, reservation)
 }
 
@@ -55,9 +55,10 @@ fn read_unless_repeated(
     known: Option<&KnownAnswer<'_>>,
     mut reservation: Reservation,
 ) -> Result<Option<PulledAnswer>, AskError> {
-    let coverage = request(pull.run.client, pull.address, kind, false, Some(&mut reservation))?;
+    let asked_for = if known.is_some() { AskedFor::CountersAlone } else { AskedFor::Counters };
+    let coverage = request(pull.run.client, pull.address, kind, asked_for, Some(&mut reservation))?;
     match known {
-        Some(known) if is_repeated(pull, known, &coverage)? => {
+        Some(known) if is_repeated(pull, known, &coverage) => {
             note_repeated(pull, known, coverage.bytes);
             Ok(None)
         }
@@ -66,20 +67,16 @@ fn read_unless_repeated(
 }
 
 /// Tells whether the process that answered last answers the same.
-fn is_repeated(
-    pull: &AddressPull<'_>,
-    known: &KnownAnswer<'_>,
-    coverage: &CoverageAnswer,
-) -> anyhow::Result<bool> {
-    let Some(digest) = RecordsDigest::decode(&known.answer_digest) else { return Ok(false) };
+fn is_repeated(pull: &AddressPull<'_>, known: &KnownAnswer<'_>, coverage: &CoverageAnswer) -> bool {
+    let Some(digest) = RecordsDigest::decode(&known.answer_digest) else { return false };
     if !CounterFile::from_bytes(&coverage.counters).is_ok_and(|file| digest.is_of(&file)) {
-        return Ok(false);
+        return false;
     }
     let mut open = known.key.lock();
-    open.load_processes(known.key.entry.id, pull.store)?;
+    open.load_processes();
     let process = open.process(known.life.id);
-    Ok(process
-        .is_some_and(|known| known.is_told_as(&of_answer(pull, coverage, known.meta).or_container_of(known))))
+    process
+        .is_some_and(|known| known.is_told_as(&of_answer(pull, coverage, known.meta).or_container_of(known)))
 }
 
 /// Sends the requests of a kind of agent.
@@ -87,17 +84,17 @@ pub(crate) fn request(
     client: &Client,
     address: &str,
     kind: &AgentKind,
-    with_meta: bool,
+    asked_for: AskedFor,
     mut reservation: Option<&mut Reservation>,
 ) -> Result<CoverageAnswer, HttpError> {
     match kind {
-        AgentKind::Goc | AgentKind::Coverport => client.coverport(address, with_meta, reservation),
+        AgentKind::Goc | AgentKind::Coverport => client.coverport(address, asked_for, reservation),
         AgentKind::Raw { meta, counters } => {
             let (headers, counters) =
                 client.coverage_file(address, counters, 0, reservation.as_deref_mut())?;
             let bytes = counters.len() as u64;
             let mut coverage = CoverageAnswer { headers, meta: None, bytes, counters, read_at: None };
-            if with_meta {
+            if asked_for == AskedFor::Whole {
                 let beside = coverage.counters.capacity() as u64;
                 let (_, meta) = client.coverage_file(address, meta, beside, reservation)?;
                 coverage.bytes += meta.len() as u64;
@@ -123,7 +120,7 @@ fn read(
     }
     for meta in &known {
         // A process that is new shows its meta once, because another one of this hash may fit its counters by luck.
-        if !is_known(pull, &of_answer(pull, &coverage, meta.sha256))? {
+        if !is_known(pull, &of_answer(pull, &coverage, meta.sha256)) {
             continue;
         }
         match Counted::new(meta, &coverage, pull, &mut reservation) {
@@ -135,7 +132,7 @@ fn read(
     }
     let mut bytes = coverage.bytes;
     if coverage.meta.is_none() {
-        coverage = request(pull.run.client, pull.address, kind, true, Some(&mut reservation))?;
+        coverage = request(pull.run.client, pull.address, kind, AskedFor::Whole, Some(&mut reservation))?;
         bytes += coverage.bytes;
     }
     if let Some(meta) = shown_meta(&coverage, &known) {
@@ -170,16 +167,16 @@ fn of_known(
 }
 
 /// Tells whether a process was taken in at its address before.
-fn is_known(pull: &AddressPull<'_>, process: &Process) -> anyhow::Result<bool> {
+fn is_known(pull: &AddressPull<'_>, process: &Process) -> bool {
     for key in &pull.keys {
         let mut open = key.lock();
-        open.load_processes(key.entry.id, pull.store)?;
+        open.load_processes();
         let mut here = open.state.at(pull.address).filter_map(|life| open.process(life.id));
         if here.any(|known| known.may_be(process)) {
-            return Ok(true);
+            return true;
         }
     }
-    Ok(false)
+    false
 }
 
 /// Returns the known meta that an answer has, if its counters are of that meta.
@@ -267,6 +264,7 @@ fn told_by(headers: &AgentHeaders) -> Option<String> {
 /// The counters of an answer in the order of its build.
 struct Counted {
     profile: Profile,
+    hit: Option<HitCounts>,
     digest: Vec<u8>,
     fraction: String,
     process: Process,
@@ -283,9 +281,19 @@ impl Counted {
         let file = CounterFile::from_bytes(&coverage.counters)?;
         let blocks = meta.counted_blocks();
         reservation.grow_to((coverage.counters.len() + 2 * blocks * size_of::<u64>()) as u64)?;
-        let (profile, hits) = meta.profile_and_hits(&file, pull.run.counts_buffers.take())?;
+        let (profile, hit, hits) = match meta.hit_counts(&file, pull.run.counts_buffers.take())? {
+            Some((hit, hits)) => {
+                let (mode, build) = (meta.mode(), Arc::clone(meta.build()));
+                (Profile { mode, build, counts: Vec::new() }, Some(hit), hits)
+            }
+            None => {
+                let (profile, hits) = meta.profile_and_hits(&file)?;
+                (profile, None, hits)
+            }
+        };
         Ok(Self {
             profile,
+            hit,
             digest: RecordsDigest::new(pull.run.seed, &file).encode(),
             fraction: fraction_of_hits(hits),
             process: of_answer(pull, coverage, meta.sha256),
@@ -300,9 +308,10 @@ impl Counted {
         mut reservation: Reservation,
     ) -> PulledAnswer {
         reservation.decoded();
-        let Self { profile, digest, fraction, process, bytes } = self;
+        let Self { profile, hit, digest, fraction, process, bytes } = self;
         PulledAnswer {
             profile,
+            hit,
             template,
             digest: Some(digest),
             fraction: Some(fraction),
@@ -335,7 +344,7 @@ fn of_answer(pull: &AddressPull<'_>, coverage: &CoverageAnswer, meta: Fingerprin
 pub(crate) fn peek(run: &PullRun<'_>, address: &str, kind: &AgentKind) -> Result<String, HttpError> {
     let peek = |is_alone| {
         let mut reservation = run.memory.reader(is_alone);
-        let coverage = request(run.client, address, kind, false, Some(&mut reservation))?;
+        let coverage = request(run.client, address, kind, AskedFor::Counters, Some(&mut reservation))?;
         hits(&CounterFile::from_bytes(&coverage.counters)?)
     };
     match peek(false) {

@@ -67,7 +67,7 @@ impl EndOfPull<'_> {
         let BuildsShown { adopted, remembered: election, pending } = self.decide_build(changes)?;
         self.settle_if_can(changes)?;
         let addresses = self.decide_addresses(changes);
-        let latest = self.store.latest(&self.key.entry.key)?.and_then(|row| row.stats);
+        let latest = self.open.latest.take();
         let before = latest.as_ref().map(|stats| stats.coverage);
         let shown_id = self.open.state.current_id();
         let own_answers =

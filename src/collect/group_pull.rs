@@ -5,7 +5,7 @@
 //! answer ends the pull of the group.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use crate::collect::address_pull::{AddressPull, KeyHandle};
 use crate::collect::asking::ask;
@@ -15,6 +15,7 @@ use crate::collect::fault::FaultScope;
 use crate::collect::open_key::OpenKey;
 use crate::collect::outcome::{AddressFailure, KeyResult};
 use crate::collect::run::{PullRun, StoreMessage};
+use crate::collect::stored_keys::StoredKeys;
 use crate::fleet::address_states::PeekedFraction;
 use crate::fleet::change::Change;
 use crate::fleet::plan::{AddressGroup, GroupAddress};
@@ -32,6 +33,8 @@ pub(crate) struct GroupPull<'a> {
     left: Mutex<AddressesLeft>,
     /// The address whose fraction had changed in a peek at the group.
     peeked: Option<PeekedFraction>,
+    /// The stored states of the keys of the plan.
+    stored: Arc<StoredKeys>,
 }
 
 /// The place for the state of a key of the group.
@@ -110,13 +113,17 @@ fn peek_at_coverport(run: &PullRun<'_>, address: &str) -> Result<Option<String>,
 
 impl<'a> GroupPull<'a> {
     /// Begins the pull of a group. `peeked` is the peek that is the reason for the pull, if one is.
-    pub(crate) fn new(group: &'a AddressGroup<'a>, peeked: Option<PeekedFraction>) -> Self {
+    pub(crate) fn new(
+        group: &'a AddressGroup<'a>,
+        peeked: Option<PeekedFraction>,
+        stored: Arc<StoredKeys>,
+    ) -> Self {
         let left = AddressesLeft {
             of_one_key: group.addresses_of_one_key().len(),
             of_several: group.shared_addresses().len(),
         };
         let slots = group.keys.iter().map(|_| KeySlot::default()).collect();
-        Self { group, slots, left: Mutex::new(left), peeked }
+        Self { group, slots, left: Mutex::new(left), peeked, stored }
     }
 
     /// Pulls one address; returns the indices of addresses that may be asked now.
@@ -176,7 +183,7 @@ impl<'a> GroupPull<'a> {
         if let Some(open) = open.get() {
             return Ok(open);
         }
-        let opened = OpenKey::open(self.group.keys[key].entry, store)?;
+        let opened = OpenKey::from_stored(self.stored.take(self.group.keys[key].entry.id, store)?);
         Ok(open.get_or_init(|| Box::new(Mutex::new(opened))))
     }
 

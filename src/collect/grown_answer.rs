@@ -16,7 +16,7 @@ use crate::fleet::named_answer::goes_on_if_grown;
 use crate::fleet::process::Process;
 use crate::fleet::records::{LastAnswer, Life};
 use crate::fleet::row_decision::Moved;
-use crate::profile::{Profile, encode_counts, hit_fraction};
+use crate::profile::{Profile, encode_counts, encode_hits, hit_fraction};
 
 /// Tells whether an answer goes on with the open life of its build if its counters only grew. No file that was left may be
 /// of its process either, as such files are settled with the counters before and after an answer.
@@ -38,12 +38,18 @@ pub(crate) fn send(
 ) -> anyhow::Result<()> {
     let &BuildAssignment { key, build_group, is_decided, .. } = assignment;
     let id = key.entry.id;
-    let PulledAnswer { profile: Profile { mode, build, counts }, digest, process, .. } = answer;
+    let PulledAnswer { profile: Profile { mode, build, counts }, hit, digest, process, .. } = answer;
     let fraction = answer.fraction.unwrap_or_else(|| hit_fraction(&counts));
     let to_remember = digest.map(|answer_digest| LastAnswer { fraction: fraction.clone(), answer_digest });
     let at = pull.run.now;
-    let encoded = encode_counts(&counts);
-    pull.run.counts_buffers.give_back(counts);
+    let encoded = match hit {
+        Some(hit) => {
+            let encoded = encode_hits(&hit);
+            pull.run.counts_buffers.give_back(hit.into_buffer());
+            encoded
+        }
+        None => encode_counts(&counts),
+    };
     // The encoder has made room for counters of any size.
     let waiting: Box<[u8]> = encoded.as_slice().into();
     let mut changes = vec![

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::agent_files::AgentFiles;
 use crate::fleet::targets::ProgramName;
 use crate::profile::gocover::{CounterFile, DataError, Meta, MetaBuild, MetaHash};
-use crate::profile::{Build, Fingerprint, Limits, PartOfBuild, Profile};
+use crate::profile::{Build, Fingerprint, Hit, HitCounts, Limits, Mode, PartOfBuild, Profile};
 
 /// A meta that a service served.
 #[derive(Clone)]
@@ -75,21 +75,37 @@ impl KnownMeta {
         names.filter(|name| self.build().find(name).is_none())
     }
 
-    /// Returns the profile of counters of this meta.
-    pub(crate) fn profile(&self, file: &CounterFile<'_>) -> Result<Profile, DataError> {
-        self.profile_and_hits(file, Vec::new()).map(|(profile, _)| profile)
+    /// Returns how the program counts.
+    pub(crate) fn mode(&self) -> Mode {
+        self.build.mode()
     }
 
-    /// Returns the profile of counters of this meta, which are decoded into a buffer, and [`CounterFile::hits`].
-    pub(crate) fn profile_and_hits(
-        &self,
-        file: &CounterFile<'_>,
-        mut counts: Vec<u64>,
-    ) -> Result<(Profile, u64), DataError> {
+    /// Returns the profile of counters of this meta.
+    pub(crate) fn profile(&self, file: &CounterFile<'_>) -> Result<Profile, DataError> {
+        self.profile_and_hits(file).map(|(profile, _)| profile)
+    }
+
+    /// Returns the profile of counters of this meta, and [`CounterFile::hits`].
+    pub(crate) fn profile_and_hits(&self, file: &CounterFile<'_>) -> Result<(Profile, u64), DataError> {
+        let mut counts = Vec::new();
         let hits = self.build.counts_into(file, &mut counts)?;
         if let Some(part) = &self.part {
             counts = part.counts(&counts);
         }
-        Ok((Profile { mode: self.build.mode(), build: Arc::clone(self.build()), counts }, hits))
+        Ok((Profile { mode: self.mode(), build: Arc::clone(self.build()), counts }, hits))
+    }
+
+    /// Returns the counters of this meta that are above zero, which are decoded into a buffer, and [`CounterFile::hits`];
+    /// `None` where only a whole profile can have them.
+    pub(crate) fn hit_counts(
+        &self,
+        file: &CounterFile<'_>,
+        buffer: Vec<Hit>,
+    ) -> Result<Option<(HitCounts, u64)>, DataError> {
+        let mut found = self.build.hit_counts(file, buffer)?;
+        if let (Some((counts, _)), Some(part)) = (&mut found, &self.part) {
+            part.leave(counts);
+        }
+        Ok(found)
     }
 }

@@ -11,10 +11,12 @@ use crate::fleet::assignment::Assignment;
 use crate::fleet::build_group::BuildGroupStatus;
 use crate::fleet::change::Change;
 use crate::fleet::ids::{KeyId, LifeId, StructureId};
-use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::key_state::{BuildRef, KeyState};
 use crate::fleet::left_process::LeftName;
 use crate::fleet::process::Process;
+use crate::fleet::records::LastAnswer;
+use crate::fleet::row::RowStats;
+use crate::fleet::stored_key::StoredKey;
 use crate::io::store::Store;
 use crate::memory::Reservation;
 use crate::names::in_message;
@@ -33,12 +35,18 @@ pub(crate) struct OpenKey {
     is_loaded: bool,
     /// Metas that processes of the key served.
     metas: Vec<KnownMeta>,
+    /// Metas that processes of the key served or left before this run, and that were not read yet.
+    stored_metas: Vec<(MetaHash, Fingerprint)>,
     /// Metas whose left-out files are named, in this run or an earlier one.
     told_left_out: Vec<Fingerprint>,
-    /// Hashes whose stored metas were read.
-    read_metas: Vec<MetaHash>,
-    /// Processes of lives as they were stored before this run; `None`: not read yet.
+    /// Processes of lives as they were stored before this run, until [`Self::load_processes`] takes them.
+    stored_processes: HashMap<LifeId, Process>,
+    /// Processes of lives as they were stored before this run; `None`: not needed yet.
     processes: Option<HashMap<LifeId, Process>>,
+    /// Last answers of open lives, as they were stored before this run.
+    answers: HashMap<LifeId, LastAnswer>,
+    /// The figures of the newest row before this run.
+    pub(crate) latest: Option<RowStats>,
     /// Pulled lives that moved in this run, and may be of processes that left files.
     pub(crate) moved: MovedLives,
     /// Such lives that moved before, in a run that was cut or in the inbox, with their counters of before; `None`: they
@@ -47,23 +55,30 @@ pub(crate) struct OpenKey {
 }
 
 impl OpenKey {
-    /// Reads the build groups and lives of a key. Structures and counters are read later, only if an answer changed.
-    pub(crate) fn open(entry: &KeyEntry, store: &Store) -> anyhow::Result<Self> {
-        // A key that is new in this run is not stored yet, so nothing is found for it.
-        let build_groups = store.build_groups(entry.id)?;
-        if build_groups.is_empty() {
-            return Ok(Self::default());
+    /// Opens a key with its stored state. Structures and counters are read later, only if an answer changed.
+    pub(crate) fn from_stored(stored: StoredKey) -> Self {
+        let StoredKey { build_groups, lives, answers, processes, metas, latest, unsettled } = stored;
+        Self {
+            state: KeyState::new(build_groups, lives),
+            answers,
+            stored_processes: processes,
+            stored_metas: metas,
+            latest,
+            unsettled,
+            ..Self::default()
         }
-        let (lives, unsettled) = (store.lives(entry.id)?, store.unsettled(entry.id)?);
-        Ok(Self { state: KeyState::new(build_groups, lives), unsettled, ..Self::default() })
     }
 
-    /// Reads which processes the lives of the key are of, where that was not done yet.
-    pub(crate) fn load_processes(&mut self, key: KeyId, store: &Store) -> anyhow::Result<()> {
-        if self.processes.is_none() {
-            self.processes = Some(store.processes(key)?);
-        }
-        Ok(())
+    /// Notes that an answer of a named process came, so that the processes of the lives count from now on.
+    pub(crate) fn load_processes(&mut self) {
+        let Self { stored_processes, processes, .. } = self;
+        processes.get_or_insert_with(|| std::mem::take(stored_processes));
+    }
+
+    /// Returns the digest of the last answer of a life, if the stored counters were those of that answer before this
+    /// run.
+    pub(crate) fn last_answer(&self, life: LifeId) -> Option<&LastAnswer> {
+        self.answers.get(&life)
     }
 
     /// Returns the process of a life, where its agent told it.
@@ -98,9 +113,9 @@ impl OpenKey {
         run: &PullRun<'_>,
         store: &Store,
     ) -> anyhow::Result<Option<KnownMeta>> {
-        if !self.read_metas.contains(&hash) {
-            self.read_metas.push(hash);
-            for sha256 in store.meta_digests(key, hash)? {
+        if !self.stored_metas.is_empty() {
+            let of_hash: Vec<_> = self.stored_metas.extract_if(.., |(known, _)| *known == hash).collect();
+            for (_, sha256) in of_hash {
                 // A damaged one is asked for again.
                 if let Some(meta) = run.known_meta(store, key, sha256)? {
                     self.kept.push(run.memory.keep(meta.heap_bytes()));

@@ -27,7 +27,9 @@ use crate::io::store::{Numbering, ProfileNumbers, Store, StoreError};
 use crate::io::workdir::LockedWorkdir;
 use crate::memory::{Memory, MemoryExhausted, Reservation};
 use crate::parallel::lock;
-use crate::profile::{Build, Fingerprint, ParsedAnswer, PreviousAnswer, Profile, Template, encode_build};
+use crate::profile::{
+    Build, Fingerprint, HitCounts, ParsedAnswer, PreviousAnswer, Profile, Template, encode_build,
+};
 
 /// Number of messages that may wait for the thread that writes. More would only fill memory.
 pub(crate) const WAITING_MESSAGES: usize = 64;
@@ -54,6 +56,8 @@ pub(crate) enum StoreMessage {
 /// A complete answer.
 pub(crate) struct PulledAnswer {
     pub(crate) profile: Profile,
+    /// The counters above zero, while the profile has no counters yet. Most answers are stored without the others.
+    pub(crate) hit: Option<HitCounts>,
     /// How to read its build faster next time, where it was not known.
     pub(crate) template: Option<Arc<Template>>,
     /// To know the same answer by when it comes again, encoded, where that is possible.
@@ -68,6 +72,15 @@ pub(crate) struct PulledAnswer {
     pub(crate) reservation: Option<Reservation>,
     /// Size of the answer.
     pub(crate) bytes: u64,
+}
+
+impl PulledAnswer {
+    /// Gives the profile its counters, unless it has them.
+    pub(crate) fn fill(&mut self) {
+        if let Some(hit) = self.hit.take() {
+            self.profile.counts = hit.counts();
+        }
+    }
 }
 
 /// The state of a run that all of its threads share.
@@ -247,6 +260,7 @@ impl PullRun<'_> {
         let ParsedAnswer { profile, template, answer_digest } = parsed;
         Ok(PulledAnswer {
             profile,
+            hit: None,
             template: template.map(Arc::new),
             digest: answer_digest.map(|digest| digest.encode()),
             fraction: None,

@@ -115,8 +115,11 @@ fn assign_steadily<'g>(
             return Ok(None);
         };
         let stored = open_counts(pull, &assignment, &mut counts, &answer)?;
+        if let OpenCounts::Decoded(_) = stored {
+            answer.fill();
+        }
         let has_fallen = match &stored {
-            OpenCounts::Decoded(Some(stored)) => counters::fell(stored, &profile.counts),
+            OpenCounts::Decoded(Some(stored)) => counters::fell(stored, &answer.profile.counts),
             OpenCounts::Decoded(None) | OpenCounts::Grown(..) => false,
         };
         if has_fallen && !was_asked_again {
@@ -155,7 +158,7 @@ fn assign<'g>(
     let (key, is_decided) = (owner.unwrap_or(pull.keys[0]), owner.is_some());
     let mut open = key.lock();
     if process.is_some() {
-        open.load_processes(key.entry.id, store)?;
+        open.load_processes();
     }
     if !is_decided {
         open.state.mark_undecided(build_ref);
@@ -202,14 +205,18 @@ fn open_counts(
     if let Some(counts) = counts.take().filter(|counts| counts.life == open.id) {
         return Ok(OpenCounts::Decoded(Some(counts.counts)));
     }
-    let answered = &answer.profile.counts;
+    let PulledAnswer { profile, hit, .. } = answer;
+    let blocks = profile.build.blocks().len();
     let read = pull.store.encoded_counts(open.id).and_then(|encoded| {
         let Some(encoded) = encoded else { return Ok(OpenCounts::Decoded(None)) };
         let may_be_grown = grown_answer::goes_on(pull, answer, open);
-        let growth = may_be_grown.then(|| counters::growth(&encoded, answered)).flatten();
-        match growth {
+        let growth = may_be_grown.then(|| match hit {
+            Some(hit) => counters::growth_of_hits(&encoded, hit),
+            None => counters::growth(&encoded, &profile.counts),
+        });
+        match growth.flatten() {
             Some(growth) if growth.has_moved => Ok(OpenCounts::Grown(open.id, growth)),
-            _ => decode_counts(&encoded, answered.len())
+            _ => decode_counts(&encoded, blocks)
                 .map(|counts| OpenCounts::Decoded(Some(counts)))
                 .map_err(|error| pull.store.damaged_counts(open.id, error)),
         }

@@ -8,7 +8,7 @@ use crate::agent_files::AgentFiles;
 use crate::collect::binary_answer::{WholeMeta, request, whole_meta};
 use crate::collect::known_meta::KnownMeta;
 use crate::fleet::targets::AgentKind;
-use crate::io::center::{AgentHeaders, Client, CoverageAnswer, HttpError};
+use crate::io::center::{AgentHeaders, AskedFor, Client, CoverageAnswer, HttpError};
 use crate::memory::Reservation;
 use crate::profile::gocover::{CounterFile, Meta};
 use crate::profile::{self, Profile};
@@ -53,7 +53,7 @@ pub(crate) struct WholeAnswer {
 
 /// Asks an address for a whole answer; for those who store nothing.
 pub(crate) fn whole_answer_at(client: &Client, address: &str) -> Result<WholeAnswer, HttpError> {
-    let mut coverage = request(client, address, &AgentKind::Coverport, true, None)?;
+    let mut coverage = request(client, address, &AgentKind::Coverport, AskedFor::Whole, None)?;
     let WholeMeta { meta, bytes } = whole_meta(&mut coverage, client)?;
     let file = CounterFile::from_bytes(&coverage.counters)?;
     let profile = KnownMeta::new(&meta, &AgentFiles::default()).profile(&file)?;
@@ -73,7 +73,7 @@ pub(crate) fn main_package_at(
     let bytes = match kind {
         AgentKind::Raw { meta, .. } => client.coverage_file(address, meta, 0, Some(&mut reservation))?.1,
         AgentKind::Goc | AgentKind::Coverport => {
-            let mut coverage = request(client, address, kind, true, Some(&mut reservation))?;
+            let mut coverage = request(client, address, kind, AskedFor::Whole, Some(&mut reservation))?;
             whole_meta(&mut coverage, client)?.bytes
         }
     };
@@ -84,7 +84,7 @@ pub(crate) fn main_package_at(
 
 /// Asks an address for a whole answer, and decodes it; for those who store nothing.
 pub(crate) fn profile_at(client: &Client, address: &str, kind: &AgentKind) -> Result<Profile, HttpError> {
-    let mut coverage = request(client, address, kind, true, None)?;
+    let mut coverage = request(client, address, kind, AskedFor::Whole, None)?;
     let WholeMeta { meta, .. } = whole_meta(&mut coverage, client)?;
     let file = CounterFile::from_bytes(&coverage.counters)?;
     Ok(KnownMeta::new(&meta, &AgentFiles::none()).profile(&file)?)

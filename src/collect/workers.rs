@@ -9,6 +9,7 @@ use std::thread;
 use crate::collect::group_pull::{GroupPull, peek};
 use crate::collect::run::{PullRun, StoreMessage};
 use crate::collect::store_thread::{PullResult, StoreThread, TICK};
+use crate::collect::stored_keys::StoredKeys;
 use crate::fleet::address_states::PeekedFraction;
 use crate::fleet::plan::{AddressGroup, PullPlan};
 use crate::io::store::{Store, StoreError};
@@ -28,12 +29,15 @@ enum Task<'a> {
 pub(crate) struct TaskQueue<'a> {
     state: Mutex<QueueState<'a>>,
     changed: Condvar,
+    stored: Arc<StoredKeys>,
 }
 
 struct QueueState<'a> {
     pulls: VecDeque<Task<'a>>,
     peeks: VecDeque<Task<'a>>,
     busy: usize,
+    /// Number of threads that wait for a task.
+    waiting: usize,
 }
 
 impl<'a> TaskQueue<'a> {
@@ -41,7 +45,8 @@ impl<'a> TaskQueue<'a> {
     pub(crate) fn new(plan: &'a PullPlan<'a>, peek: bool) -> Self {
         let pulls = plan.pulls.iter().map(Task::Begin).collect();
         let peeks = if peek { plan.peeks.iter().map(Task::Peek).collect() } else { VecDeque::new() };
-        Self { state: Mutex::new(QueueState { pulls, peeks, busy: 0 }), changed: Condvar::new() }
+        let state = Mutex::new(QueueState { pulls, peeks, busy: 0, waiting: 0 });
+        Self { state, changed: Condvar::new(), stored: Arc::new(StoredKeys::new(plan)) }
     }
 
     /// Returns the number of tasks that threads can do at the same time.
@@ -69,11 +74,13 @@ impl<'a> TaskQueue<'a> {
                 self.changed.notify_all();
                 return None;
             }
+            state.waiting += 1;
             // The timeout lets a thread see that the run was stopped.
             state = match self.changed.wait_timeout(state, TICK) {
                 Ok((state, _)) => state,
                 Err(poisoned) => poisoned.into_inner().0,
             };
+            state.waiting -= 1;
         }
     }
 
@@ -83,7 +90,10 @@ impl<'a> TaskQueue<'a> {
         for task in next.into_iter().rev() {
             state.pulls.push_front(task);
         }
-        self.changed.notify_all();
+        // Telling nobody is a call of the kernel, too.
+        if state.waiting > 0 {
+            self.changed.notify_all();
+        }
     }
 
     /// Works until no task is left or the run is stopped.
@@ -94,7 +104,7 @@ impl<'a> TaskQueue<'a> {
     /// Does the next task; tells whether there was one.
     fn work_once(&self, run: &PullRun<'_>, store: &Store) -> bool {
         let Some(task) = self.take(run) else { return false };
-        match next_tasks(task, run, store) {
+        match self.next_tasks(task, run, store) {
             Ok(next) => self.done(next),
             Err(error) => {
                 run.stopped.store(true, Ordering::Relaxed);
@@ -104,35 +114,36 @@ impl<'a> TaskQueue<'a> {
         }
         true
     }
-}
 
-/// Does a task; returns the tasks that can be done now.
-fn next_tasks<'a>(task: Task<'a>, run: &PullRun<'_>, store: &Store) -> anyhow::Result<Vec<Task<'a>>> {
-    match task {
-        Task::Begin(group) => begin(group, None, run, store),
-        Task::Pull(pull, address) => {
-            let next = pull.pull(address, run, store)?;
-            Ok(next.map(|address| Task::Pull(Arc::clone(&pull), address)).collect())
+    /// Does a task; returns the tasks that can be done now.
+    fn next_tasks(&self, task: Task<'a>, run: &PullRun<'_>, store: &Store) -> anyhow::Result<Vec<Task<'a>>> {
+        match task {
+            Task::Begin(group) => self.begin(group, None, run, store),
+            Task::Pull(pull, address) => {
+                let next = pull.pull(address, run, store)?;
+                Ok(next.map(|address| Task::Pull(Arc::clone(&pull), address)).collect())
+            }
+            Task::Peek(group) => match peek(group, run) {
+                Some(peeked) => self.begin(group, Some(peeked), run, store),
+                None => Ok(Vec::new()),
+            },
         }
-        Task::Peek(group) => match peek(group, run) {
-            Some(peeked) => begin(group, Some(peeked), run, store),
-            None => Ok(Vec::new()),
-        },
     }
-}
 
-/// Begins the pull of a group. A group without an address to ask ends at once.
-fn begin<'a>(
-    group: &'a AddressGroup<'a>,
-    peeked: Option<PeekedFraction>,
-    run: &PullRun<'_>,
-    store: &Store,
-) -> anyhow::Result<Vec<Task<'a>>> {
-    let pull = Arc::new(GroupPull::new(group, peeked));
-    if group.addresses.is_empty() {
-        pull.end(run, store)?;
+    /// Begins the pull of a group. A group without an address to ask ends at once.
+    fn begin(
+        &self,
+        group: &'a AddressGroup<'a>,
+        peeked: Option<PeekedFraction>,
+        run: &PullRun<'_>,
+        store: &Store,
+    ) -> anyhow::Result<Vec<Task<'a>>> {
+        let pull = Arc::new(GroupPull::new(group, peeked, Arc::clone(&self.stored)));
+        if group.addresses.is_empty() {
+            pull.end(run, store)?;
+        }
+        Ok(group.first_addresses().map(|address| Task::Pull(Arc::clone(&pull), address)).collect())
     }
-    Ok(group.first_addresses().map(|address| Task::Pull(Arc::clone(&pull), address)).collect())
 }
 
 /// A guard that stops the run when a thread panics. Otherwise the other threads would wait forever for its task.

@@ -5,7 +5,7 @@
 //! with two exceptions: a uint32 wraps, and in `count` mode increments race, so that a busy counter can fall
 //! a little, which is noise. Counters of `atomic` mode have no noise.
 
-use crate::profile::{Mode, each_stored_count};
+use crate::profile::{HitCounts, Mode, each_stored_count};
 
 /// The meaning of an answer for the life that was open.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,19 +76,44 @@ pub(crate) struct Growth {
 /// decoded, and each pass over that memory costs as much as the decoding.
 #[must_use]
 pub(crate) fn growth(stored: &[u8], answered: &[u64]) -> Option<Growth> {
+    let hit_now = || answered.iter().filter(|&&count| count > 0).count();
+    growth_to(stored, answered.len(), |block| answered[block], hit_now)
+}
+
+/// Compares an answer with the encoded counters that are stored of the same build, as [`growth`] does.
+#[must_use]
+pub(crate) fn growth_of_hits(stored: &[u8], answered: &HitCounts) -> Option<Growth> {
+    let (hits, mut at) = (answered.hits(), 0);
+    let now = |block: usize| {
+        while hits.get(at).is_some_and(|hit| (hit.0 as usize) < block) {
+            at += 1;
+        }
+        hits.get(at).filter(|hit| hit.0 as usize == block).map_or(0, |hit| u64::from(hit.1))
+    };
+    growth_to(stored, answered.blocks(), now, || hits.len())
+}
+
+/// Compares stored counters with those of an answer, of which `now` tells that of a block, from the first block to the
+/// last one, and `hit_now` how many are above zero.
+#[inline]
+fn growth_to(
+    stored: &[u8],
+    blocks: usize,
+    mut now: impl FnMut(usize) -> u64,
+    hit_now: impl FnOnce() -> usize,
+) -> Option<Growth> {
     let (mut all, mut grown, mut hit_before) = (0, 0, 0);
-    let decoded = each_stored_count(stored, answered.len(), |block, before| {
+    let decoded = each_stored_count(stored, blocks, |block, before| {
         all |= before;
         // A count of 32 bits that fell leaves a difference with the highest bit.
-        grown |= answered[block].wrapping_sub(before);
+        grown |= now(block).wrapping_sub(before);
         hit_before += 1;
     });
     if decoded.is_err() || all > LOW || grown >> 63 > 0 {
         return None;
     }
     // Each block that was hit before is still hit, so a larger number now means that some are hit for the first time.
-    let hit_now: u64 = answered.iter().map(|&count| u64::from(count > 0)).sum();
-    let hit_more = hit_now > hit_before;
+    let hit_more = hit_now() > hit_before;
     Some(Growth { has_moved: hit_more || grown > 0, hit_more })
 }
 

@@ -48,6 +48,7 @@ pub(crate) mod services;
 pub(crate) mod shared_address;
 pub(crate) mod situation;
 pub(crate) mod snapshot;
+pub(crate) mod stored_key;
 pub(crate) mod succession;
 pub(crate) mod targets;
 pub(crate) mod tombstone;

@@ -7,7 +7,7 @@
 
 use super::answer_digest::checksum;
 use super::varint::{self, Numbers, VarintFault, push};
-use super::{Block, Fingerprint, MAX_COUNT, Template};
+use super::{Block, Fingerprint, HitCounts, MAX_COUNT, Template};
 
 /// The error for stored bytes that were damaged or written by another version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,6 +40,33 @@ pub(crate) fn encode_counts(counts: &[u64]) -> Vec<u8> {
     }
     encoder.out.truncate(encoder.at);
     encoder.out
+}
+
+/// Encodes counters as [`encode_counts`] does.
+#[must_use]
+pub(crate) fn encode_hits(hits: &HitCounts) -> Vec<u8> {
+    let mut out = Vec::with_capacity(3 * hits.hits().len() + size_of::<u64>() + 16);
+    out.push(COUNTS_FORMAT);
+    push(&mut out, hits.blocks() as u64);
+    // Words are written without a branch for each byte, see `varint`.
+    let mut push_word = |number: u32, shift: usize| {
+        let (word, bytes) = varint::word(number.into()).expect("32 bits are 5 bytes");
+        out.extend_from_slice(&(word << (8 * shift)).to_le_bytes());
+        out.truncate(out.len() - size_of::<u64>() + bytes + shift);
+    };
+    let end = u32::try_from(hits.blocks()).expect("a build has fewer than 2^32 blocks");
+    let mut next = 0;
+    for (block, count) in hits.hits().iter().copied().chain([(end, 0)]) {
+        if block > next {
+            // A run of zeros is a zero with its length.
+            push_word(block - next, 1);
+        }
+        if block < end {
+            push_word(count, 0);
+        }
+        next = block + 1;
+    }
+    out
 }
 
 /// Number of counts that are encoded before more room is made.
@@ -311,6 +338,21 @@ mod tests {
             }
             assert_eq!(encode_counts(&counts), expected, "{before}, {zeros}");
             assert_eq!(decode_counts(&expected, counts.len()), Ok(counts));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn counters_above_zero_are_encoded_as_all_counters(
+            counts in prop::collection::vec(prop_oneof![3 => Just(0), 1 => any::<u32>(), 1 => 0..300_u32], 0..400),
+        ) {
+            let hits = counts.iter().enumerate().filter(|(_, count)| **count > 0);
+            let hits: Vec<_> = hits.map(|(at, count)| (u32::try_from(at).unwrap(), *count)).collect();
+            let len = hits.len();
+            let hits = HitCounts::from_unsorted(counts.len(), hits, len, u32::MAX);
+            let counts: Vec<u64> = counts.into_iter().map(u64::from).collect();
+            prop_assert_eq!(encode_hits(&hits), encode_counts(&counts));
+            prop_assert_eq!(hits.counts(), counts);
         }
     }
 

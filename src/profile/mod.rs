@@ -9,6 +9,7 @@ mod codec;
 mod combine;
 mod generic_parse;
 pub mod gocover;
+mod hit_counts;
 mod limits;
 mod lines;
 mod merge;
@@ -23,9 +24,10 @@ mod write;
 
 pub(crate) use answer_digest::AnswerDigest;
 pub(crate) use codec::{
-    CodecError, decode_build, decode_counts, each_stored_count, encode_build, encode_counts,
+    CodecError, decode_build, decode_counts, each_stored_count, encode_build, encode_counts, encode_hits,
 };
 pub(crate) use combine::{CombinedPrograms, combine};
+pub(crate) use hit_counts::{Hit, HitCounts};
 pub use limits::{Limits, ParseError, ReadError};
 pub use merge::{BuildConflict, ProfileSum};
 pub(crate) use merge::{StoredSumError, add_all, mix};

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::Build;
+use super::{Build, HitCounts};
 
 /// A build without some of its files, and where the counts of those that are left stand among all.
 #[derive(Clone, Debug)]
@@ -42,6 +42,21 @@ impl PartOfBuild {
     pub(crate) fn counts(&self, whole: &[u64]) -> Vec<u64> {
         self.ranges.iter().flat_map(|range| &whole[range.clone()]).copied().collect()
     }
+
+    /// Leaves the counters of the whole build that are left.
+    pub(crate) fn leave(&self, whole: &mut HitCounts) {
+        let (mut ranges, mut before) = (&self.ranges[..], 0);
+        whole.move_to(self.build.blocks().len(), |block| {
+            while let Some((range, later)) = ranges.split_first()
+                && range.end <= block as usize
+            {
+                (before, ranges) = (before + range.len(), later);
+            }
+            let range = ranges.first().filter(|range| range.start <= block as usize)?;
+            let place = before + block as usize - range.start;
+            Some(u32::try_from(place).expect("fewer than in the whole"))
+        });
+    }
 }
 
 /// Returns the counts of the build `from` in the order of the blocks of the build `to`. A file that both builds have
@@ -68,6 +83,13 @@ mod tests {
             profile("mode: set\na.go:1.1,2.2 1 1\nb.go:1.1,2.2 1 2\nb.go:3.1,4.2 1 3\nc.go:1.1,2.2 1 4\n");
         let part = |left_out: &str| PartOfBuild::new(&whole.build, |name| left_out.contains(name));
         let expected = profile("mode: set\na.go:1.1,2.2 1 1\nc.go:1.1,2.2 1 4\n");
+        for left_out in ["a.go", "b.go", "c.go", "a.go b.go", "a.go c.go"] {
+            let buffer: Vec<_> = (0..4).zip(1..).collect();
+            let mut hits = HitCounts::from_unsorted(4, buffer, 4, u32::MAX);
+            let part = part(left_out).unwrap();
+            part.leave(&mut hits);
+            assert_eq!(hits.counts(), part.counts(&whole.counts), "{left_out}");
+        }
         let without_b = part("b.go").unwrap();
         assert_eq!((without_b.build(), without_b.counts(&whole.counts)), (&expected.build, expected.counts));
         assert_eq!(part("a.go").unwrap().counts(&whole.counts), [2, 3, 4]);

@@ -235,7 +235,8 @@ impl InboxReader<'_, '_, '_> {
         let open_key = match open.take() {
             Some((of, open_key)) if of == entry => open_key,
             _ => {
-                let mut open_key = OpenKey::open(&self.fleet.entries[entry], self.store)?;
+                let id = self.fleet.entries[entry].id;
+                let mut open_key = OpenKey::from_stored(self.store.stored_key(id)?);
                 open_key.load(self.run, self.store)?;
                 open_key
             }

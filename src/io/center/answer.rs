@@ -89,11 +89,11 @@ impl Buffers {
     /// Size of the largest buffer that is kept. A long section can enlarge a buffer.
     const MAX_KEPT_BYTES: usize = 1 << 20;
 
-    fn take(&self) -> Vec<u8> {
+    pub(super) fn take(&self) -> Vec<u8> {
         lock(&self.0).pop().unwrap_or_default()
     }
 
-    fn put(&self, buffer: Vec<u8>) {
+    pub(super) fn put(&self, buffer: Vec<u8>) {
         if buffer.len() <= Self::MAX_KEPT_BYTES {
             lock(&self.0).push(buffer);
         }

@@ -4,6 +4,7 @@ use std::io::Read as _;
 
 use chrono::{DateTime, Utc};
 use ureq::Body;
+use ureq::http::header::CONNECTION;
 use ureq::http::{HeaderMap, Response};
 
 use super::Client;
@@ -52,6 +53,17 @@ impl AgentHeaders {
     }
 }
 
+/// The part of its data for which an agent is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AskedFor {
+    /// The counters, and most probably nothing else in this run.
+    CountersAlone,
+    /// The counters, after which the whole may be asked for.
+    Counters,
+    /// The counters with their meta.
+    Whole,
+}
+
 /// An answer with Go's binary coverage data, not decoded yet.
 #[derive(Debug)]
 pub(crate) struct CoverageAnswer {
@@ -66,26 +78,32 @@ pub(crate) struct CoverageAnswer {
 }
 
 impl Client {
-    /// Asks an agent of the kind coverport for its counters, and for its meta with them if `with_meta`.
+    /// Asks an agent of the kind coverport.
     pub(crate) fn coverport(
         &self,
         address: &str,
-        with_meta: bool,
+        asked_for: AskedFor,
         reservation: Option<&mut Reservation>,
     ) -> Result<CoverageAnswer, HttpError> {
         let base = base_url(address)?;
-        let all = || self.get_from_agent(&format!("{base}/coverage"));
-        let (mut headers, response) = match with_meta {
-            true => all(),
+        let get = |query| {
+            let url = format!("{base}/coverage{query}");
+            self.get_from_agent(&url, asked_for == AskedFor::CountersAlone)
+        };
+        let (mut headers, response) = match asked_for {
+            AskedFor::Whole => get(""),
             // An agent that knows no such query may take it for a mistake.
-            false => match self.get_from_agent(&format!("{base}/coverage?nometa=1")) {
-                Err(HttpError::Status { status: 400 | 422, .. }) => all(),
+            AskedFor::Counters | AskedFor::CountersAlone => match get("?nometa=1") {
+                Err(HttpError::Status { status: 400 | 422, .. }) => get(""),
                 answer => answer,
             },
         }?;
         let max_bytes = self.options.limits.max_bytes;
         let body = response.into_body().into_reader();
-        let (json, bytes) = coverage_json::read(body, max_bytes, reservation).map_err(HttpError::from)?;
+        let mut buffer = self.buffers.take();
+        let read = coverage_json::read(body, max_bytes, reservation, &mut buffer);
+        self.buffers.put(buffer);
+        let (json, bytes) = read?;
         let CoverageJson { meta, counters, counters_name } = json;
         let (pid, read_at) = pid_and_time_in(&counters_name).unzip();
         headers.pid = headers.pid.or(pid.flatten());
@@ -102,13 +120,25 @@ impl Client {
         reservation: Option<&mut Reservation>,
     ) -> Result<(AgentHeaders, Vec<u8>), HttpError> {
         let base = base_url(address)?;
-        let (headers, response) = self.get_from_agent(&format!("{base}{path}"))?;
+        let (headers, response) = self.get_from_agent(&format!("{base}{path}"), false)?;
         let file = self.file(response, beside, reservation)?;
         Ok((headers, file))
     }
 
-    fn get_from_agent(&self, url: &str) -> Result<(AgentHeaders, Response<Body>), HttpError> {
-        let response = self.bounded(self.agent.get(url)).call().map_err(|error| transport_to(url, &error))?;
+    /// Sends a request. The connection `is_closed` after it, or else is kept for another one.
+    fn get_from_agent(
+        &self,
+        url: &str,
+        is_closed: bool,
+    ) -> Result<(AgentHeaders, Response<Body>), HttpError> {
+        /// Size of the buffer for an answer in which only the counters are. A larger one takes longer to be made.
+        const BUFFER_BYTES: usize = 16 << 10;
+        let mut request = self.bounded(self.agent.get(url));
+        if is_closed {
+            let closed = request.header(CONNECTION, "close");
+            request = closed.config().input_buffer_size(BUFFER_BYTES).build();
+        }
+        let response = request.call().map_err(|error| transport_to(url, &error))?;
         let headers = AgentHeaders::read(response.headers());
         if response.status() == 200 {
             refuse_encoded(response.headers())?;

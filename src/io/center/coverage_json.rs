@@ -45,24 +45,27 @@ pub(super) enum JsonFault {
 
 /// Reads the JSON of an answer to its end; also returns its length.
 ///
-/// `reservation` grows with the data.
+/// `reservation` grows with the data. `buffer` has any content, and stays for the next answer.
 pub(super) fn read(
     source: impl Read,
     max_bytes: u64,
     reservation: Option<&mut Reservation>,
+    buffer: &mut Vec<u8>,
 ) -> Result<(CoverageJson, u64), JsonFault> {
+    buffer.resize(buffer.len().max(BUFFER_BYTES), 0);
     let mut scanner = Scanner {
         source: source.take(max_bytes.saturating_add(1)),
         max_bytes,
-        buffer: vec![0; BUFFER_BYTES],
+        buffer: std::mem::take(buffer),
         start: 0,
         end: 0,
         passed: 0,
         reservation,
         held: 0,
     };
-    let answer = scanner.answer()?;
-    Ok((answer, scanner.passed))
+    let answer = scanner.answer();
+    *buffer = scanner.buffer;
+    Ok((answer?, scanner.passed))
 }
 
 struct Scanner<'r, R> {
@@ -353,7 +356,7 @@ mod tests {
     }
 
     fn answer(text: &str) -> Result<CoverageJson, String> {
-        let read = read(text.as_bytes(), 1 << 20, None);
+        let read = read(text.as_bytes(), 1 << 20, None, &mut Vec::new());
         read.map(|(answer, _)| answer).map_err(|fault| fault.to_string())
     }
 
@@ -399,10 +402,10 @@ mod tests {
     fn an_answer_beyond_the_bound_is_refused_before_all_of_it_came() {
         let long = format!("{{\"counters_data\":\"{}\"}}", "AAAA".repeat(100_000));
         let mut source = long.as_bytes();
-        let fault = read(&mut source, 1000, None).unwrap_err();
+        let fault = read(&mut source, 1000, None, &mut Vec::new()).unwrap_err();
         assert!(matches!(fault, JsonFault::TooLong(1000)), "{fault}");
         assert_eq!(long.len() - source.len(), 1001, "one byte tells that there are more");
-        assert!(read(long.as_bytes(), long.len() as u64, None).is_ok());
+        assert!(read(long.as_bytes(), long.len() as u64, None, &mut Vec::new()).is_ok());
     }
 
     #[test]
@@ -412,7 +415,8 @@ mod tests {
             let text = "AAAA".repeat(groups);
             let text = format!("{{\"meta_data\":\"{text}\",\"counters_data\":\"{text}\"}}");
             let mut reservation = memory.reader(false);
-            let (answer, _) = read(text.as_bytes(), 8 << 20, Some(&mut reservation)).unwrap();
+            let (answer, _) =
+                read(text.as_bytes(), 8 << 20, Some(&mut reservation), &mut Vec::new()).unwrap();
             let room = (answer.meta.capacity() + answer.counters.capacity()) as u64;
             assert!(room <= reservation.bytes(), "{room} {}", reservation.bytes());
         }
@@ -437,7 +441,7 @@ mod tests {
                 "counters_data": STANDARD.encode(&counters),
             })
             .to_string();
-            let (answer, bytes) = read(Dripping(text.as_bytes(), few), 1 << 20, None).unwrap();
+            let (answer, bytes) = read(Dripping(text.as_bytes(), few), 1 << 20, None, &mut Vec::new()).unwrap();
             let counters_name = "c\u{e9}\"".to_owned();
             prop_assert_eq!(answer, CoverageJson { meta, counters, counters_name });
             prop_assert_eq!(bytes, text.len() as u64);

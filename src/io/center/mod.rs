@@ -19,7 +19,7 @@ mod raw;
 mod registry;
 
 pub(crate) use answer::IncomingAnswer;
-pub(crate) use coverage::{AgentHeaders, CoverageAnswer};
+pub(crate) use coverage::{AgentHeaders, AskedFor, CoverageAnswer};
 pub(crate) use error::HttpError;
 pub(crate) use options::RequestOptions;
 pub(crate) use probe::ProbeEffort;

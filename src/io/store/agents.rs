@@ -7,7 +7,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Row, params};
 
 use super::damage::ValueOwner;
-use super::reading::{fingerprint, key_owner, string_list};
+use super::reading::{by_key, fingerprint, key_list, key_owner, string_list};
 use super::{Store, StoreError, Writer};
 use crate::fleet::ids::{KeyId, LifeId, StructureId};
 use crate::fleet::process::Process;
@@ -19,15 +19,6 @@ use crate::time::iso;
 /// Number of metas of a key that stay, however long ago they were left. A name without a commit has one key for all of
 /// its builds, whose metas must not fill the disk.
 const LEFT_METAS_OF_A_KEY: i64 = 16;
-/// The metas of hash ?1 that processes of key ?2 served or left.
-const METAS_OF_KEY: &str = "meta WHERE hash = ?1 AND (
-    EXISTS (SELECT 1 FROM left_meta WHERE key_id = ?2 AND left_meta.sha256 = meta.sha256)
-    OR EXISTS (
-        SELECT 1 FROM edition
-        JOIN generation ON generation.edition_id = edition.id
-        JOIN process ON process.generation_id = generation.id
-        WHERE edition.key_id = ?2 AND process.meta = meta.sha256))";
-
 impl Store {
     /// Returns the addresses at which agents of the kind coverport were found.
     pub(crate) fn coverport_addresses(&self) -> Result<HashSet<String>, StoreError> {
@@ -45,7 +36,13 @@ impl Store {
         key: KeyId,
         hash: MetaHash,
     ) -> Result<Vec<(Fingerprint, Vec<u8>)>, StoreError> {
-        let sql = &format!("SELECT ?2, sha256, data FROM {METAS_OF_KEY}");
+        let sql = "SELECT ?2, sha256, data FROM meta WHERE hash = ?1 AND (
+                       EXISTS (SELECT 1 FROM left_meta WHERE key_id = ?2 AND left_meta.sha256 = meta.sha256)
+                       OR EXISTS (
+                           SELECT 1 FROM edition
+                           JOIN generation ON generation.edition_id = edition.id
+                           JOIN process ON process.generation_id = generation.id
+                           WHERE edition.key_id = ?2 AND process.meta = meta.sha256))";
         let read = |row: &Row<'_>| Ok((fingerprint(row, 1)?, row.get(2)?));
         self.query_readable("meta", sql, params![hash.as_bytes(), key], key_owner, read)
     }
@@ -65,11 +62,24 @@ impl Store {
         Ok(self.query_readable("meta", sql, params![env, region, app], key_owner, read)?.into_iter().next())
     }
 
-    /// Returns SHA-256 of each meta of this hash that processes of a key served or left.
-    pub(crate) fn meta_digests(&self, key: KeyId, hash: MetaHash) -> Result<Vec<Fingerprint>, StoreError> {
-        let sql = &format!("SELECT ?2, sha256 FROM {METAS_OF_KEY}");
-        let bound = params![hash.as_bytes(), key];
-        self.query_readable("meta", sql, bound, key_owner, |row| fingerprint(row, 1))
+    /// Returns hash and SHA-256 of each meta that processes of keys served or left.
+    pub(super) fn metas_of(
+        &self,
+        keys: &[KeyId],
+    ) -> Result<HashMap<KeyId, Vec<(MetaHash, Fingerprint)>>, StoreError> {
+        let sql = "SELECT edition.key_id, sha256, hash FROM edition
+                   JOIN generation ON generation.edition_id = edition.id
+                   JOIN process ON process.generation_id = generation.id
+                   JOIN meta ON sha256 = process.meta
+                   WHERE edition.key_id IN (SELECT value FROM json_each(?1))
+                   UNION
+                   SELECT key_id, sha256, hash FROM left_meta JOIN meta USING (sha256)
+                   WHERE key_id IN (SELECT value FROM json_each(?1))";
+        let metas = self.query_readable("meta", sql, key_list(keys), key_owner, |row| {
+            let hash = row.get(2).map(MetaHash::from_bytes)?;
+            Ok((row.get(0)?, (hash, fingerprint(row, 1)?)))
+        })?;
+        Ok(by_key(metas))
     }
 
     /// Returns the meta with this SHA-256, which a process of a key served or left.
@@ -95,10 +105,20 @@ impl Store {
 
     /// Returns the processes of the lives of a key, where agents told them.
     pub(crate) fn processes(&self, key: KeyId) -> Result<HashMap<LifeId, Process>, StoreError> {
+        let processes = self.processes_of(&[key])?.remove(&key);
+        Ok(processes.unwrap_or_default().into_iter().collect())
+    }
+
+    /// Returns the processes of the lives of keys, where agents told them.
+    pub(super) fn processes_of(
+        &self,
+        keys: &[KeyId],
+    ) -> Result<HashMap<KeyId, Vec<(LifeId, Process)>>, StoreError> {
         let sql = "SELECT edition.key_id, generation.id, meta, pid, uid, restarts, read_at, pods, is_shared FROM edition
                    JOIN generation ON generation.edition_id = edition.id
-                   JOIN process ON process.generation_id = generation.id WHERE edition.key_id = ?1";
-        let processes = self.query_readable("process", sql, [key], key_owner, |row| {
+                   JOIN process ON process.generation_id = generation.id
+                   WHERE edition.key_id IN (SELECT value FROM json_each(?1))";
+        let processes = self.query_readable("process", sql, key_list(keys), key_owner, |row| {
             let process = Process {
                 meta: fingerprint(row, 2)?,
                 pid: row.get(3)?,
@@ -112,9 +132,9 @@ impl Store {
                 is_shared: row.get(8)?,
                 started_at: None,
             };
-            Ok((row.get(1)?, process))
+            Ok((row.get(0)?, (row.get(1)?, process)))
         })?;
-        Ok(processes.into_iter().collect())
+        Ok(by_key(processes))
     }
 }
 

@@ -1,10 +1,12 @@
 //! Builds: their block structures, and the build groups of keys (table `edition`).
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use rusqlite::{Row, params};
 
 use super::damage::ValueOwner;
-use super::reading::{fingerprint, key_owner, unknown};
+use super::reading::{by_key, fingerprint, key_list, key_owner, unknown};
 use super::{Store, StoreError, Writer};
 use crate::fleet::build_group::{BuildGroup, BuildGroupStatus, StructureIds};
 use crate::fleet::ids::{BuildGroupId, KeyId, StructureId};
@@ -38,22 +40,32 @@ impl Store {
 
     /// Returns the build groups of a key, the oldest first.
     pub(crate) fn build_groups(&self, key: KeyId) -> Result<Vec<BuildGroup>, StoreError> {
-        let sql = "SELECT id, status FROM edition WHERE key_id = ?1 ORDER BY id";
-        let mut build_groups = self.query_all("edition", sql, [key], |row| {
+        Ok(self.build_groups_of(&[key])?.remove(&key).unwrap_or_default())
+    }
+
+    /// Returns the build groups of keys, the oldest first.
+    pub(super) fn build_groups_of(
+        &self,
+        keys: &[KeyId],
+    ) -> Result<HashMap<KeyId, Vec<BuildGroup>>, StoreError> {
+        let sql = "SELECT id, status, key_id FROM edition
+                   WHERE key_id IN (SELECT value FROM json_each(?1)) ORDER BY id";
+        let mut build_groups = by_key(self.query_all("edition", sql, key_list(keys), |row| {
             let word: String = row.get(1)?;
             let status = BuildGroupStatus::from_word(&word).ok_or_else(|| unknown(1, &word))?;
-            Ok(BuildGroup { id: row.get(0)?, status, structures: Vec::new() })
-        })?;
-        let sql = "SELECT DISTINCT generation.edition_id, structure.id, structure.fingerprint
+            Ok((row.get(2)?, BuildGroup { id: row.get(0)?, status, structures: Vec::new() }))
+        })?);
+        let sql = "SELECT DISTINCT generation.edition_id, structure.id, structure.fingerprint, edition.key_id
                    FROM edition JOIN generation ON generation.edition_id = edition.id
                    JOIN structure ON structure.id = generation.structure_id
-                   WHERE edition.key_id = ?1 ORDER BY structure.id";
-        let members = self.query_all("structure", sql, [key], |row| {
-            Ok((row.get::<_, BuildGroupId>(0)?, row.get::<_, StructureId>(1)?, fingerprint(row, 2)?))
+                   WHERE edition.key_id IN (SELECT value FROM json_each(?1)) ORDER BY structure.id";
+        let members = self.query_all("structure", sql, key_list(keys), |row| {
+            Ok((row.get::<_, KeyId>(3)?, row.get::<_, BuildGroupId>(0)?, (row.get(1)?, fingerprint(row, 2)?)))
         })?;
-        for (build_group, structure, fingerprint) in members {
-            if let Some(build_group) = build_groups.iter_mut().find(|known| known.id == build_group) {
-                build_group.structures.push((structure, fingerprint));
+        for (key, build_group, structure) in members {
+            let mut known = build_groups.get_mut(&key).into_iter().flatten();
+            if let Some(build_group) = known.find(|known| known.id == build_group) {
+                build_group.structures.push(structure);
             }
         }
         Ok(build_groups)

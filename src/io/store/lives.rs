@@ -1,10 +1,12 @@
 //! Lives of processes, with their counters. The tables call a life a generation.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use rusqlite::{Error, Params, Row, ToSql, params};
 
 use super::damage::{ValueOwner, described, is_of_value};
-use super::reading::{maybe_time, time};
+use super::reading::{by_key, key_list, maybe_time, time};
 use super::{Store, StoreError, Writer};
 use crate::fleet::ids::{BuildGroupId, KeyId, LifeId, StructureId};
 use crate::fleet::records::{LastAnswer, Life};
@@ -27,11 +29,23 @@ impl Store {
 
     /// Returns the lives of a key, the oldest first, without their counters.
     pub(crate) fn lives(&self, key: KeyId) -> Result<Vec<Life>, StoreError> {
+        Ok(self.lives_of(&[key])?.remove(&key).unwrap_or_default())
+    }
+
+    /// Returns the lives of keys, the oldest first, without their counters.
+    pub(super) fn lives_of(&self, keys: &[KeyId]) -> Result<HashMap<KeyId, Vec<Life>>, StoreError> {
         let sql =
-            "SELECT generation.id, edition_id, structure_id, address, mode, opened_at, pulled_at, closed_at, is_mixture
-                   FROM generation JOIN edition ON edition.id = generation.edition_id
-                   WHERE edition.key_id = ?1 ORDER BY generation.id";
-        self.query_lives(sql, [key])
+            "SELECT generation.id, edition_id, structure_id, address, mode, opened_at, pulled_at, closed_at, is_mixture,
+                    edition.key_id
+                   FROM edition JOIN generation ON generation.edition_id = edition.id
+                   WHERE edition.key_id IN (SELECT value FROM json_each(?1)) ORDER BY generation.id";
+        let mut damaged = Vec::new();
+        let lives = {
+            let mut life = reading_lives(&mut damaged);
+            self.query_all("generation", sql, key_list(keys), |row| Ok((row.get(9)?, life(row)?)))?
+        };
+        self.note_all(damaged)?;
+        Ok(by_key(lives))
     }
 
     /// Returns at most `limit` lives that were closed before `until`, sorted by build group and structure, so
@@ -102,13 +116,21 @@ impl Store {
         ))
     }
 
-    /// Returns the digest of the last answer of a life, if the stored counters are those of that answer.
-    pub(crate) fn last_answer(&self, life: LifeId) -> Result<Option<LastAnswer>, StoreError> {
-        let sql = "SELECT edition_id, fraction, imprint FROM last_answer
-                   JOIN generation ON generation.id = generation_id WHERE generation_id = ?1";
+    /// Returns the digests of the last answers of the lives of keys, where the stored counters are those of that answer.
+    pub(super) fn last_answers_of(
+        &self,
+        keys: &[KeyId],
+    ) -> Result<HashMap<KeyId, Vec<(LifeId, LastAnswer)>>, StoreError> {
+        let sql = "SELECT edition_id, fraction, imprint, generation_id, edition.key_id FROM edition
+                   JOIN generation ON generation.edition_id = edition.id
+                   JOIN last_answer ON generation_id = generation.id
+                   WHERE edition.key_id IN (SELECT value FROM json_each(?1))";
         let owner = |row: &Row<'_>| row.get(0).map(ValueOwner::BuildGroup);
-        let answer = |row: &Row<'_>| Ok(LastAnswer { fraction: row.get(1)?, answer_digest: row.get(2)? });
-        Ok(self.query_readable("last_answer", sql, [life], owner, answer)?.pop())
+        let answers = self.query_readable("last_answer", sql, key_list(keys), owner, |row| {
+            let answer = LastAnswer { fraction: row.get(1)?, answer_digest: row.get(2)? };
+            Ok((row.get(4)?, (row.get(3)?, answer)))
+        })?;
+        Ok(by_key(answers))
     }
 
     fn query_lives(&self, sql: &str, bound: impl Params) -> Result<Vec<Life>, StoreError> {

@@ -23,6 +23,7 @@ mod reason;
 mod rows;
 mod runs;
 mod schedules;
+mod stored_keys;
 mod targets;
 mod unsettled;
 mod upgrade;

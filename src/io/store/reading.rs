@@ -1,11 +1,14 @@
 //! The reading of rows and columns, independent of any table.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use rusqlite::types::{Type, ValueRef};
 use rusqlite::{Error, Params, Row};
 
 use super::damage::{ValueOwner, described, is_of_value};
 use super::{Store, StoreError};
+use crate::fleet::ids::KeyId;
 use crate::profile::Fingerprint;
 
 impl Store {
@@ -61,6 +64,24 @@ impl Store {
         self.note_all(damaged)?;
         Ok(sound)
     }
+}
+
+/// Keys that a statement reads together, as the parameter of `IN (SELECT value FROM json_each(?1))`.
+pub(super) fn key_list(keys: &[KeyId]) -> [String; 1] {
+    let ids: Vec<i64> = keys.iter().map(|key| key.0).collect();
+    [serde_json::json!(ids).to_string()]
+}
+
+/// Rows by the keys that they are of.
+pub(super) type ByKey<T> = HashMap<KeyId, Vec<T>>;
+
+/// Groups rows by their keys.
+pub(super) fn by_key<T>(rows: Vec<(KeyId, T)>) -> ByKey<T> {
+    let mut of_keys = ByKey::new();
+    for (key, row) in rows {
+        of_keys.entry(key).or_default().push(row);
+    }
+    of_keys
 }
 
 /// Returns the key in column 0 as the owner of a row.

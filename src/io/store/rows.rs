@@ -8,10 +8,10 @@ use rusqlite::{Error, Row as SqlRow, params};
 use super::damage::ValueOwner;
 use super::ids::HIGHEST_ID;
 use super::keys::shown_name;
-use super::reading::{fingerprint, maybe_time, row_owner, time};
+use super::reading::{fingerprint, key_list, maybe_time, row_owner, time};
 use super::{Store, StoreError, Writer};
 use crate::coverage::Coverage;
-use crate::fleet::ids::{BuildGroupId, RowId};
+use crate::fleet::ids::{BuildGroupId, KeyId, RowId};
 use crate::fleet::records::Key;
 use crate::fleet::retention::{HIGHEST_NUMBER, RowFiles};
 use crate::fleet::row::{LatestFile, NewRow, Row, RowFilter, RowStats};
@@ -69,6 +69,20 @@ impl Store {
                      AND is_latest = 'y' AND deleted_at IS NULL";
         let bound = params![key.env, key.region, key.app, key.commit];
         Ok(self.query_readable(PUBLIC_TABLE, sql, bound, row_owner, public_row)?.pop())
+    }
+
+    /// Returns the newest rows of keys.
+    pub(super) fn latest_of(&self, keys: &[KeyId]) -> Result<HashMap<KeyId, Row>, StoreError> {
+        let sql = "SELECT cover.id, cover.created_at, env, region, app_name, addresses,
+                          git_branch, git_commit, is_latest, cov_file_path, cover_total,
+                          edition_id, covered, total, covered_digest, counts_digest, answered, listed,
+                          deleted_at, cover_key.id
+                   FROM cover_key JOIN goc_o_staging_service_cover AS cover USING (env, region, app_name, git_commit)
+                   LEFT JOIN cover_fact ON row_id = cover.id
+                   WHERE cover_key.id IN (SELECT value FROM json_each(?1)) AND is_latest = 'y' AND deleted_at IS NULL";
+        let read = |row: &SqlRow<'_>| Ok((row.get(19)?, public_row(row)?));
+        let rows = self.query_readable(PUBLIC_TABLE, sql, key_list(keys), row_owner, read)?;
+        Ok(rows.into_iter().collect())
     }
 
     /// Returns all stored files that rows name.

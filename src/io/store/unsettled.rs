@@ -3,25 +3,26 @@
 //! A run can end between an answer and the end of its service. The counters that were settled stay here until then, so
 //! that the next run settles the difference.
 
-use std::collections::BTreeMap;
-
 use rusqlite::{Row, params};
 
-use super::reading::key_owner;
+use super::reading::{ByKey, by_key, key_list, key_owner};
 use super::{Store, StoreError, Writer};
 use crate::fleet::ids::{KeyId, LifeId};
 use crate::profile::decode_counts;
 
+/// A life with its encoded counters when it was settled last; `None`: it is new since then.
+type SettledLife = (LifeId, Option<Vec<u8>>);
+
 impl Store {
-    /// Returns the lives of a key that moved since they were settled, with their encoded counters of then; `None`: the life
-    /// is new since then.
-    pub(crate) fn unsettled(&self, key: KeyId) -> Result<BTreeMap<LifeId, Option<Vec<u8>>>, StoreError> {
+    /// Returns the lives of keys that moved since they were settled.
+    pub(super) fn unsettled_of(&self, keys: &[KeyId]) -> Result<ByKey<SettledLife>, StoreError> {
         // The table is mostly empty, so the planner must begin with it.
         let sql = "SELECT edition.key_id, generation.id, unsettled.counts FROM unsettled
                    CROSS JOIN generation ON generation.id = generation_id
-                   CROSS JOIN edition ON edition.id = generation.edition_id WHERE edition.key_id = ?1";
-        let read = |row: &Row<'_>| Ok((row.get(1)?, row.get(2)?));
-        Ok(self.query_readable("unsettled", sql, [key], key_owner, read)?.into_iter().collect())
+                   CROSS JOIN edition ON edition.id = generation.edition_id
+                   WHERE edition.key_id IN (SELECT value FROM json_each(?1))";
+        let read = |row: &Row<'_>| Ok((row.get(0)?, (row.get(1)?, row.get(2)?)));
+        Ok(by_key(self.query_readable("unsettled", sql, key_list(keys), key_owner, read)?))
     }
 
     /// Returns the counters of a life that were settled last, which are its own where it did not move since; `None`: it is

@@ -32,8 +32,9 @@ impl<'a> Writer<'a> {
     /// Carries out either all of these changes or none. The transaction stays open if they fail because of one value
     /// ([`StoreError::is_of_one_value`]).
     pub(crate) fn apply_all(&mut self, changes: &[Change]) -> Result<(), StoreError> {
-        let failed = self.store.failed();
-        let run = |sql| self.store.connection.execute_batch(sql).map_err(&failed);
+        let (store, failed) = (self.store, self.store.failed());
+        let run = |sql| store.connection.prepare_cached(sql)?.execute([]);
+        let run = |sql| run(sql).map(drop).map_err(&failed);
         if !self.open {
             run("BEGIN IMMEDIATE")?;
             self.open = true;

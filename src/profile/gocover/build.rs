@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::super::{Block, Build, Mode, Profile};
+use super::super::{Block, Build, Hit, HitCounts, Mode, Profile};
 use super::counters::CounterFile;
 use super::error::DataError;
 use super::header::MetaHash;
@@ -125,6 +125,33 @@ impl MetaBuild {
             let sum = &mut counts[self.place[block] as usize];
             *sum = (*sum + u64::from(count)).min(most);
         })
+    }
+
+    /// Returns the counters of a file that are above zero, with [`CounterFile::hits`]; they are those of
+    /// [`Self::counts_into`]. `None` where a block stands in the meta more than once, or more counters in the file than
+    /// the build has blocks.
+    pub(crate) fn hit_counts(
+        &self,
+        file: &CounterFile<'_>,
+        mut buffer: Vec<Hit>,
+    ) -> Result<Option<(HitCounts, u64)>, DataError> {
+        if !self.shared.is_empty() {
+            return Ok(None);
+        }
+        let blocks = self.build.blocks().len();
+        // The next counter is written over a zero, also behind the last block. What is in the buffer need not be cleared.
+        buffer.resize(buffer.len().max(blocks + 1), (0, 0));
+        let most = if self.mode == Mode::Set { 1 } else { u32::MAX };
+        let (mut len, mut are_too_many) = (0, false);
+        let hits = file.each(&self.shape, |block, count| match buffer.get_mut(len) {
+            // Nobody could foresee which counters are zero, so there is no branch for that.
+            Some(next) => {
+                *next = (self.place[block], count.min(most));
+                len += usize::from(count > 0);
+            }
+            None => are_too_many = true,
+        })?;
+        Ok((!are_too_many).then(|| (HitCounts::from_unsorted(blocks, buffer, len, most), hits)))
     }
 
     /// Puts counts that stand in the order of the meta into that of the build.
@@ -305,6 +332,21 @@ mod tests {
     }
 
     #[test]
+    fn a_function_that_is_there_several_times_is_added_in_a_buffer_of_the_blocks() {
+        let packages =
+            [ModelPackage::new("p", [function("F", "p/a.go", &[1, 3]), function("G", "p/a.go", &[2])])];
+        let build = MetaBuild::from_meta(&meta(&meta_bytes(Mode::Count, &packages)));
+        let hits = |records: &[(usize, usize, Vec<u32>)]| {
+            let bytes = counter_bytes(records, &[]);
+            let file = CounterFile::from_bytes(&bytes).unwrap();
+            build.hit_counts(&file, Vec::new()).unwrap().map(|(counts, hits)| (counts.counts(), hits))
+        };
+        let (f, g) = ((0, 0, vec![5, 0]), (0, 1, vec![7]));
+        assert_eq!(hits(&[g.clone(), f.clone(), f.clone()]), Some((vec![10, 7, 0], 3)));
+        assert_eq!(hits(&[f.clone(), f.clone(), f.clone(), f, g]), None);
+    }
+
+    #[test]
     fn counts_of_a_reused_buffer_are_those_of_the_last_file_alone() {
         let build = MetaBuild::from_meta(&meta(COUNT_META));
         let file = CounterFile::from_bytes(COUNT_COUNTERS).unwrap();
@@ -330,7 +372,12 @@ mod tests {
             prop_assert_eq!(&build.profile(&file.counts(&meta).unwrap()), &text);
             let mut counts = vec![9; 5];
             prop_assert_eq!(build.counts_into(&file, &mut counts), file.hits());
-            prop_assert_eq!(counts, text.counts);
+            prop_assert_eq!(&counts, &text.counts);
+            let buffer = vec![(7, 7); 3];
+            if let Some((hit, hits)) = build.hit_counts(&file, buffer).unwrap() {
+                prop_assert_eq!(hits, file.hits().unwrap());
+                prop_assert_eq!(hit.counts(), counts);
+            }
         }
 
         #[test]
