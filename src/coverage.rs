@@ -190,7 +190,7 @@ impl Threshold {
 impl FromStr for Threshold {
     type Err = ThresholdError;
 
-    /// Reads `80`, `79.95` or `80%`; no sign, no exponent, at most 15 digits after the point.
+    /// Reads `80`, `79.95`, `.5` or `80%`; no sign, no exponent, at most 15 digits after the point.
     fn from_str(text: &str) -> Result<Self, ThresholdError> {
         scaled_percent(text)
             .map(|scaled_percent| Threshold { scaled_percent })
@@ -207,7 +207,7 @@ fn scaled_percent(text: &str) -> Option<u64> {
     };
     let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
     let fraction = fraction.trim_end_matches('0');
-    if whole.is_empty() || !digits(whole) || !digits(fraction) || fraction.len() > DIGITS {
+    if number.is_empty() || !digits(whole) || !digits(fraction) || fraction.len() > DIGITS {
         return None;
     }
     // The fraction is padded to all digits, so that whole and fraction can be read as one integer.
@@ -307,9 +307,12 @@ mod tests {
 
     #[test]
     fn thresholds_are_read_exactly() {
-        let printed = ["0", "80", "80%", "080.50", "79.95", "100", "100.000", "0.000000000000001"]
+        let printed = ["0", ".5", "80", "80%", "080.50", "79.95", "100", "100.000", "0.000000000000001"]
             .map(|text| threshold(text).to_string());
-        assert_eq!(printed, ["0%", "80%", "80%", "80.5%", "79.95%", "100%", "100%", "0.000000000000001%"]);
+        assert_eq!(
+            printed,
+            ["0%", "0.5%", "80%", "80%", "80.5%", "79.95%", "100%", "100%", "0.000000000000001%"]
+        );
     }
 
     #[test]
@@ -329,7 +332,7 @@ mod tests {
             "%",
             ".",
             "80.",
-            ".5",
+            ".%",
             "-1",
             "+80",
             "1e2",

@@ -99,11 +99,10 @@ fn a_name_that_fits_several_branches_is_refused_with_those_that_run_first() {
 }
 
 #[test]
-fn fields_without_a_service_are_refused_before_a_pull_does_anything() {
+fn fields_without_a_service_are_refused_where_one_process_is_meant() {
     let world = World::new();
     for arguments in [
-        &["pull", "--env", "staging"][..],
-        &["pull", "--dry-run", "--commit", "0000001"],
+        &["pull", "--raw", "--env", "staging"][..],
         &["pull", "--raw", "--address", "http://127.0.0.1:1", "--branch", "master"],
     ] {
         world
@@ -180,4 +179,108 @@ fn a_dry_run_does_not_claim_that_it_says_something_once() {
         assert!(output.stderr.contains(&format!("{pattern}\n")), "{}", output.stderr);
     }
     world.run(&["pull"]).assert_code(0).assert_stderr_contains(&format!("{pattern} (this is said once)\n"));
+}
+
+#[test]
+fn fields_without_a_service_narrow_a_pull_to_what_is_due_of_them() {
+    let world = World::new();
+    let staging = world.start(&name("cart", "master", COMMITS[0]), &echo());
+    let prod = world.start("prod_th_cart_master_0000001", &echo());
+    let pulls = || (staging.pulls(), prod.pulls());
+    let planned = world.run(&["pull", "--env", "prod", "-n", "--format", "json"]).assert_code(0).json();
+    let named: Vec<&str> = planned.iter().filter_map(|line| line["service"].as_str()).collect();
+    assert_eq!(named, ["prod_th_cart_master_0000001"]);
+    world.run(&["pull", "--env", "prod"]).assert_code(0);
+    assert_eq!(pulls(), (0, 1));
+    world.run(&["pull", "--env", "prod", "--no-peek"]).assert_code(0);
+    assert_eq!(pulls(), (0, 1), "it is not due");
+    world.run(&["pull", "--env", "prod", "--force"]).assert_code(0);
+    assert_eq!(pulls(), (0, 2));
+    world.run(&["pull"]).assert_code(0);
+    assert_eq!(pulls(), (1, 2));
+    let none = world.run(&["pull", "--env", "nowhere"]).assert_code(1);
+    assert_eq!(
+        none.stderr,
+        "goc-watchdog: no service has --env nowhere, `goc-watchdog list` shows them all\n"
+    );
+    for form in ["text", "json", "prometheus"] {
+        let none = world.run(&["list", "--region", "xx", "--format", form]).assert_code(1);
+        let said = "goc-watchdog: no service has --region xx, `goc-watchdog list` shows them all\n";
+        assert_eq!((&*none.stdout, &*none.stderr), ("", said));
+    }
+}
+
+#[test]
+fn a_mistyped_name_leads_to_the_app_or_to_what_runs() {
+    let world = World::new();
+    let _cart = deployed(&world, "cart", 1);
+    for (command, text) in [("total", "crt"), ("list", "CART"), ("history", "carts"), ("pull", "crt")] {
+        let said = format!("goc-watchdog: no service fits \"{text}\", did you mean \"cart\"?\n");
+        assert_eq!(world.run(&[command, text]).assert_code(1).stderr, said);
+    }
+    let nearest = world.run(&["list", "staging_th_cart_mastre"]).assert_code(1).stderr;
+    assert!(
+        nearest.ends_with(&format!("did you mean \"{}\"?\n", name("cart", "master", COMMITS[2]))),
+        "{nearest}"
+    );
+}
+
+#[test]
+fn a_whole_commit_from_git_fits_a_name_with_a_short_one() {
+    let world = World::new();
+    let _cart = deployed(&world, "cart", 1);
+    let pasted = format!("{}ffffffffffffffffffffffffffffffffffffffffff", name("cart", "master", COMMITS[0]));
+    let total = world.run(&["total", &pasted, "--format", "json"]).assert_code(0);
+    assert_eq!(total.json()[0]["commit"], COMMITS[0]);
+    let short = world.run(&["total", "cart", "--commit", "000"]).assert_code(1);
+    assert_eq!(short.stderr, "goc-watchdog: \"000\" has too few digits for a commit, give at least 4\n");
+}
+
+#[test]
+fn a_service_without_data_is_told_apart_by_whether_it_was_asked() {
+    let world = World::new();
+    let service = &name("cart", "master", COMMITS[0]);
+    let agent = world.start(service, &echo());
+    let missing = world.run(&["prune"]).assert_code(0);
+    assert!(missing.stdout.contains("asked 1 address"), "{}", missing.stdout);
+    world.run(&["pull", "--env", "nowhere"]).assert_code(1);
+    let never =
+        format!("goc-watchdog: {service} was never pulled, so it has no stored data (goc-watchdog pull)\n");
+    for command in ["total", "history", "report"] {
+        let output = world.run(&[command, "cart"]).assert_code(1);
+        assert_eq!((&*output.stdout, &*output.stderr), ("", &*never), "{command}");
+    }
+    agent.kill();
+    world.run(&["pull"]).assert_code(3);
+    let said = format!(
+        "goc-watchdog: {service} was listed but never answered, so it has no stored data (goc-watchdog list --explain \
+         {service})\n"
+    );
+    assert_eq!(world.run(&["history", "cart"]).assert_code(1).stderr, said);
+    let fresh = world.run(&["total", "fresh"]).assert_code(1);
+    assert_eq!(
+        fresh.stderr,
+        "goc-watchdog: no service fits \"fresh\", `goc-watchdog list` shows them all; nothing of a new service is stored \
+         before its first pull (goc-watchdog pull)\n"
+    );
+}
+
+#[test]
+fn numbers_of_options_reach_the_messages_about_them() {
+    let world = World::new();
+    for (arguments, said) in [
+        (
+            &["total", "cart", "--max-drop", "-1"][..],
+            "\"-1\" is no number of percentage points from 0 to 100, such as",
+        ),
+        (&["prune", "--keep", "-1"], "\"-1\" is no whole number, such as 10"),
+        (&["history", "cart", "--limit", "-1"], "\"-1\" is no whole number, such as 10"),
+        (&["prune", "--keep-days", "-1"], "expected a number of days from 0 to 36500"),
+        (&["total", "cart", "--max-age", "-1h"], "\"-1h\" is not a duration, expected a duration such as"),
+        (&["total", "cart", "--fail-under", "-1"], "invalid value '-1' for '--fail-under <PERCENT>'"),
+    ] {
+        world.run(arguments).assert_code(2).assert_stderr_contains(said);
+    }
+    let without_root = world.run(&["total", "cart", "--max-drop", ".5", "--fail-under", ".5"]).assert_code(1);
+    without_root.assert_stderr_contains("nothing was pulled into this root yet");
 }

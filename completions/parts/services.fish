@@ -1,7 +1,10 @@
 
 # Prints the services that may stand at the cursor, from the database.
 function __fish_goc_watchdog_services
-    set -l line (commandline -opc) (commandline -ct)
+    set -l word (commandline -ct)
+    # A quote that is still open cannot be read as such.
+    set -l plain (string unescape -- "$word"; or string replace --regex '^["\']' '' -- "$word")
+    set -l line (commandline -opc) "$plain"
     set -l program (string replace --regex '^~(?=/)' $HOME -- $line[1])
     command --search --quiet $program; and command $program list --complete $line 2>/dev/null
 end

@@ -26,7 +26,7 @@ use crate::fleet::app_group::AppGroup;
 use crate::fleet::assembly::Answers;
 use crate::fleet::change::Change;
 use crate::fleet::key_entry::KeyEntry;
-use crate::fleet::pick::{ServiceQuery, pick, pick_running};
+use crate::fleet::pick::{ServiceQuery, pick, pick_by_fields, pick_running};
 use crate::fleet::plan::{PullPlan, Selection, WaitingKey};
 use crate::fleet::pull_rules::PullRules;
 use crate::fleet::services::Fleet;
@@ -75,6 +75,8 @@ pub(crate) struct PullRequest<'a> {
     pub(crate) services: Vec<ServiceQuery<'a>>,
     /// The groups of the configuration, whose names stand for their apps.
     pub(crate) groups: &'a [AppGroup],
+    /// The fields by which a person narrowed all services, without text.
+    pub(crate) fields: Option<ServiceQuery<'a>>,
     /// The only address to ask. Its data is stored under the only service.
     pub(crate) address: Option<&'a str>,
     /// Services that are not due are pulled, too.
@@ -274,14 +276,20 @@ pub(crate) fn pull<'s>(
     let is_named_offline = planned.named_offline(&inbox).next().is_some();
     let PlannedPull { plan, selection } = planned;
     let waiting_addresses = match selection {
-        Selection::Due => plan.waiting_addresses(&fleet.entries),
+        Selection::Due => plan.waiting_addresses(fleet.entries.iter()),
+        Selection::DueAmong(ref keys) => {
+            plan.waiting_addresses(fleet.entries.iter().filter(|entry| keys.contains(&entry.id)))
+        }
         // A person who named services asks for no others.
         Selection::Forced | Selection::Named(_) => 0,
     };
     let (ids, stopped) = (shared.ids, shared.stopped);
 
     let progress = &Progress::start(plan.pulls.len(), inputs.shows_progress);
-    let queue = TaskQueue::new(&plan, request.may_peek && matches!(selection, Selection::Due));
+    let queue = TaskQueue::new(
+        &plan,
+        request.may_peek && matches!(selection, Selection::Due | Selection::DueAmong(_)),
+    );
     let mut store_thread = StoreThread { writer: &mut writer, stopped, signals, deadline, progress };
     let work = Workers { queue: &queue, store, threads: request.concurrency, messages: &received };
     let done = work.carry_out(shared, &mut store_thread);
@@ -331,7 +339,17 @@ fn store_start(inputs: &PullInputs<'_>, fleet: &mut Fleet, writer: &mut Writer<'
 /// Finds the services that a request names.
 fn select(request: &PullRequest<'_>, entries: &[KeyEntry]) -> Result<Selection> {
     if request.services.is_empty() {
-        return Ok(if request.is_forced { Selection::Forced } else { Selection::Due });
+        let Some(fields) = &request.fields else {
+            return Ok(if request.is_forced { Selection::Forced } else { Selection::Due });
+        };
+        let admitted = pick_by_fields(fields, entries)?.into_iter().map(|(entry, _)| entry);
+        return Ok(match request.is_forced {
+            true => {
+                let listed = admitted.filter(|entry| !entry.addresses().is_empty());
+                Selection::Named(listed.map(|entry| entry.id).collect())
+            }
+            false => Selection::DueAmong(admitted.map(|entry| entry.id).collect()),
+        });
     }
     let mut named = BTreeSet::new();
     for query in &request.services {

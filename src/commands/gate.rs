@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use crate::commands::{self, Context};
-use crate::config::parse_age;
+use crate::config::{parse_age, parse_whole};
 use crate::coverage::Threshold;
 use crate::gate::{Before, Gate, GateResult, Requirement, Verdict, doubt};
 use crate::names::printable;
@@ -16,20 +16,20 @@ use crate::report::gate::ChangesGate;
 pub(crate) struct GateArgs {
     /// Fail if the percentage of all statements is lower, or that of the changed lines in a report of changes. The exact
     /// value counts, not the rounded one.
-    #[arg(long, value_name = "PERCENT")]
+    #[arg(long, value_name = "PERCENT", allow_hyphen_values = true)]
     fail_under: Option<Threshold>,
 
     /// Fail if the last pull with an answer is longer ago.
-    #[arg(long, value_name = "DURATION", value_parser = parse_age)]
+    #[arg(long, value_name = "DURATION", value_parser = parse_age, allow_hyphen_values = true)]
     max_age: Option<Duration>,
 
     /// Fail if fewer replicas answered at the last pull.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse_whole::<u32>, allow_hyphen_values = true)]
     min_replicas: Option<u32>,
 
     /// Fail if the percentage of all statements is more than POINTS percentage points below that of the commit before on
     /// the branch, or below that of the row or service of --against.
-    #[arg(long, value_name = "POINTS", value_parser = parse_points)]
+    #[arg(long, value_name = "POINTS", value_parser = parse_points, allow_hyphen_values = true)]
     max_drop: Option<Threshold>,
 }
 
@@ -59,11 +59,11 @@ impl GateArgs {
 #[derive(Args, Debug)]
 pub(crate) struct ChangesGateArgs {
     /// Fail if more changed lines were missed.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse_whole::<u64>, allow_hyphen_values = true)]
     fail_missed: Option<u64>,
 
     /// Apply --fail-under and --fail-missed only if at least N changed lines count.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse_whole::<u64>, allow_hyphen_values = true)]
     min_changed: Option<u64>,
 
     /// Fail for this reason; may be given several times.

@@ -10,12 +10,13 @@ use serde_json::json;
 use crate::cli::Format;
 use crate::collect::fleet::stored_fleet;
 use crate::commands::group::refuse_group;
-use crate::commands::narrow::NarrowArgs;
+use crate::commands::narrow::{NarrowArgs, among_stored};
 use crate::commands::table::Column;
 use crate::commands::{Context, show};
+use crate::config::parse_whole;
 use crate::coverage::{ChangedLines, percent_text, shown_percent};
 use crate::exit::ExitCode;
-use crate::fleet::pick::{is_same_app, pick_app};
+use crate::fleet::pick::{age, is_same_app, pick_app};
 use crate::fleet::row::{Row, RowFilter};
 use crate::io::store::Store;
 use crate::names::in_message;
@@ -38,7 +39,7 @@ pub struct HistoryArgs {
     commit: Option<String>,
 
     /// Show only the newest N rows.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse_whole::<usize>, allow_hyphen_values = true)]
     limit: Option<usize>,
 
     /// Form of the output.
@@ -52,7 +53,7 @@ pub(crate) fn run(args: &HistoryArgs, context: &Context) -> Result<ExitCode> {
     let fleet = stored_fleet(&store, &context.config.naming, context.now())?;
     refuse_group(&args.service, "history", context, &fleet.entries)?;
     let query = args.narrow.query(&args.service, None);
-    let app = pick_app(&query, &fleet.entries)?;
+    let app = pick_app(&query, &fleet.entries).map_err(among_stored)?;
     context.tell_namesakes(&query, &app, &fleet.entries);
     let commit = args.commit.as_deref().unwrap_or_default().to_ascii_lowercase();
     let mut rows = store.rows(&RowFilter { with_dropped: true, ..RowFilter::default() })?;
@@ -67,6 +68,15 @@ pub(crate) fn run(args: &HistoryArgs, context: &Context) -> Result<ExitCode> {
     super::tell_damages(&store);
     if !commit.is_empty() && !rows.iter().any(is_asked_for) {
         bail!("no data is stored for {} at commit \"{}\"", in_message(&app.app), in_message(&commit));
+    }
+    if rows.is_empty() {
+        let of_app = fleet.entries.iter().filter(|entry| is_same_app(&entry.key, &app));
+        let newest = of_app.max_by_key(|entry| age(entry)).expect("the app was found by a service");
+        bail!(newest.lack_of_data());
+    }
+    if !rows.iter().any(is_asked_for) {
+        let branch = query.branch.unwrap_or_default();
+        bail!("no data is stored for {} of branch \"{}\"", in_message(&app.app), in_message(branch));
     }
     match args.format {
         Format::Json => show::print_json(&shown.iter().map(HistoryLine::object).collect::<Vec<_>>())?,

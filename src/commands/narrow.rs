@@ -1,8 +1,10 @@
 //! The options that narrow what the name of a service means.
 
+use anyhow::anyhow;
 use clap::Args;
 
 use crate::fleet::pick::ServiceQuery;
+use crate::fleet::pick_error::PickError;
 
 /// Fields that a service must have besides its name.
 #[derive(Args, Debug)]
@@ -32,5 +34,17 @@ impl NarrowArgs {
     pub(crate) fn is_given(&self) -> bool {
         let Self { env, region, branch } = self;
         env.is_some() || region.is_some() || branch.is_some()
+    }
+}
+
+/// Returns the error of a command that knows stored services alone. A name that fits none of them may be that of a
+/// service that is listed and new.
+pub(crate) fn among_stored(error: impl Into<anyhow::Error>) -> anyhow::Error {
+    let error = error.into();
+    match error.downcast_ref() {
+        Some(PickError::NotFound { nearest: None, .. }) => {
+            anyhow!("{error}; nothing of a new service is stored before its first pull (goc-watchdog pull)")
+        }
+        _ => error,
     }
 }

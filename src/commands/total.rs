@@ -11,7 +11,7 @@ use crate::collect::fleet::stored_fleet;
 use crate::commands::before::{NamedState, StoredState, state_before};
 use crate::commands::gate::{GateArgs, Judged, tell_verdicts};
 use crate::commands::group::{combined, group_state, told};
-use crate::commands::narrow::NarrowArgs;
+use crate::commands::narrow::{NarrowArgs, among_stored};
 use crate::commands::report::notices;
 use crate::commands::{Context, show};
 use crate::coverage::{ChangedLines, shown_percent};
@@ -134,7 +134,7 @@ impl<'a> Total<'a> {
         fleet: &Fleet,
         context: &Context,
     ) -> Result<Self> {
-        let picked = pick(query, &fleet.entries)?;
+        let picked = pick(query, &fleet.entries).map_err(among_stored)?;
         let entry = picked.entry;
         context.tell_choice(picked.choice, &entry.key.commit);
         context.tell_namesakes(query, &entry.key, &fleet.entries);
@@ -147,9 +147,7 @@ impl<'a> Total<'a> {
                 "{name}: its data was dropped by prune --drop-keys-older-than (goc-watchdog history {name})"
             );
         }
-        let row = latest.ok_or_else(|| {
-            anyhow!("{name} was listed but never answered, so it has no stored data (goc-watchdog list --explain {name})")
-        })?;
+        let row = latest.ok_or_else(|| anyhow!(entry.lack_of_data()))?;
         let data = GateData {
             coverage: row.stats.as_ref().map(|stats| stats.coverage),
             percent: row.cover_total,

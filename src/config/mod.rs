@@ -36,7 +36,7 @@ pub(crate) use owners::{InboxOwner, User};
 pub use prune::PruneConfig;
 pub use pull::PullConfig;
 pub(crate) use targets::{SourceInput, TargetSource, doubled_name};
-pub(crate) use units::{parse_age, parse_duration, parse_size};
+pub(crate) use units::{parse_age, parse_duration, parse_size, parse_whole};
 
 use crate::agent_files::AgentFiles;
 use crate::fleet::app_group::AppGroup;

@@ -1,5 +1,6 @@
 //! The forms of durations and sizes in the configuration file and in options.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use crate::names::printable;
@@ -38,6 +39,11 @@ pub(crate) fn parse_age(text: &str) -> Result<Duration, String> {
         ));
     }
     parse_duration(text)
+}
+
+/// Reads a whole number of an option.
+pub(crate) fn parse_whole<N: FromStr>(text: &str) -> Result<N, String> {
+    text.parse().map_err(|_| format!("\"{}\" is no whole number, such as 10", printable(text)))
 }
 
 /// Returns the units in a duration.

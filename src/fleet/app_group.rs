@@ -5,7 +5,8 @@ use std::fmt;
 
 use super::ids::KeyId;
 use super::key_entry::{KeyEntry, ServiceName};
-use super::pick::{Age, PickError, ServiceQuery, age, is_same_commit};
+use super::pick::{Age, ServiceQuery, age, is_same_commit};
+use super::pick_error::PickError;
 use super::records::Key;
 use crate::names::{CommitChoice, in_message, printable};
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::app_group::AppGroup;
 use super::ids::KeyId;
+use crate::names::printable;
 
 /// A known name of a service, with what decides whether it is offered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +22,8 @@ pub(crate) struct KnownName {
     pub(crate) changed_at: Option<String>,
 }
 
-/// Returns the apps and the full names that begin with `word`, without those that a shell would not take as one word.
+/// Returns the apps and the full names that begin with `word`. The script of each shell puts them into quotes where they
+/// need some.
 ///
 /// Each environment, region, app and branch has the names of its commits that run, or else that of its newest commit.
 /// A word with digits of an older commit has the names that begin with it. The empty word has apps alone.
@@ -31,7 +33,7 @@ pub(crate) fn completions<'a>(
     known: &'a [KnownName],
     groups: &'a [AppGroup],
 ) -> BTreeSet<&'a str> {
-    let fits = |text: &str| text.starts_with(word) && is_one_word(text);
+    let fits = |text: &str| text.starts_with(word) && can_be_offered(text);
     let apps = known.iter().map(|known| &*known.app);
     let apps = apps.chain(groups.iter().map(|group| &*group.name));
     let mut offered: BTreeSet<&str> = apps.filter(|app| fits(app)).collect();
@@ -52,11 +54,10 @@ pub(crate) fn completions<'a>(
     offered
 }
 
-/// Tells whether every shell takes a text as one word without quotes. Names come from outside, and an offered one is
-/// put into a command line.
-fn is_one_word(text: &str) -> bool {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./@+,".contains(&byte);
-    !text.is_empty() && !text.starts_with('-') && text.bytes().all(is_plain)
+/// Tells whether a text can be a word of a command line: it is no option, and nothing in it is invisible, ends the line
+/// or controls the terminal. Names come from outside.
+fn can_be_offered(text: &str) -> bool {
+    !text.is_empty() && !text.starts_with('-') && printable(text) == text
 }
 
 #[cfg(test)]
@@ -83,9 +84,13 @@ mod tests {
             known("prod_th_a b_master_0000008", true, None),
             known("prod_th_--force_master_0000009", true, None),
             known("-rf_th_fine_master_0000010", true, None),
+            known("sg_th_\u{1b}x_master_0000011", true, None),
+            known("sg_th_\u{fc}_master_0000012", true, None),
         ];
         for (word, expected) in [
-            ("", &["cart", "fine", "pay"][..]),
+            ("", &["$(x)", "a b", "cart", "fine", "pay", "\u{fc}"][..]),
+            ("\u{fc}", &["\u{fc}"]),
+            ("sg", &["sg_th_\u{fc}_master_0000012"]),
             ("c", &["cart"]),
             ("cart", &["cart"]),
             ("carts", &[]),
@@ -99,7 +104,14 @@ mod tests {
                 ],
             ),
             ("staging_th_pay_master_0000004", &["staging_th_pay_master_0000004"]),
-            ("prod", &["prod_th_--force_master_0000009"]),
+            (
+                "prod",
+                &[
+                    "prod_th_$(x)_master_0000007",
+                    "prod_th_--force_master_0000009",
+                    "prod_th_a b_master_0000008",
+                ],
+            ),
             ("-", &[]),
         ] {
             assert_eq!(completions(word, &known, &[]).into_iter().collect::<Vec<_>>(), expected, "{word:?}");

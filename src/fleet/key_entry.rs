@@ -10,6 +10,7 @@ use super::records::{AddressState, Key, Lister, Replicas, ScheduleRow};
 use super::row::Row;
 use super::targets::{AgentKind, TargetFacts};
 use crate::address::normal_form;
+use crate::names::in_message;
 
 /// An address that is listed under a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -197,6 +198,26 @@ impl KeyEntry {
     pub(crate) fn replicas_now(&self, latest: &Row) -> Option<(u32, u32)> {
         let stored = latest.stats.as_ref().map(|stats| (stats.answered, stats.listed));
         stored.map(|stored| self.replicas.map_or(stored, |found| (found.answered, found.listed)))
+    }
+
+    /// Says why this key has no data, if it has none, with the command that tells more or helps.
+    #[must_use]
+    pub(crate) fn lack_of_data(&self) -> String {
+        let name = in_message(&self.newest_name().name);
+        let explain = format!("goc-watchdog list --explain {name}");
+        let has_answered =
+            |state: &AddressState| state.last_answer_at.is_some() || state.other_build.is_some();
+        if self.states.iter().any(|(_, state)| has_answered(state)) {
+            return format!("{name} answered, and no answer was stored under this name ({explain})");
+        }
+        let (why, next) = match () {
+            () if self.states.iter().any(|(_, state)| state.retry.failures > 0) => {
+                ("was listed but never answered", explain)
+            }
+            () if self.addresses().is_empty() => ("was never pulled, and nothing lists it now", explain),
+            () => ("was never pulled", "goc-watchdog pull".to_owned()),
+        };
+        format!("{name} {why}, so it has no stored data ({next})")
     }
 
     /// Returns the state of an address.

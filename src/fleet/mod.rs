@@ -28,6 +28,7 @@ pub(crate) mod liveness;
 pub(crate) mod named_answer;
 pub(crate) mod pending;
 pub(crate) mod pick;
+pub(crate) mod pick_error;
 pub(crate) mod plan;
 #[cfg(test)]
 mod pod_restarts;

@@ -1,19 +1,20 @@
 //! The search for the services that a person named.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 use chrono::{DateTime, Utc};
 
 use super::ids::{KeyId, ServiceId};
 use super::key_entry::{KeyEntry, ServiceName};
+use super::pick_error::{Narrowing, PickError};
 use super::records::Key;
 use super::targets::{ServiceFields, may_be_same};
-use crate::names::{CommitChoice, Fit, fit, nearest, printable};
+use crate::names::{CommitChoice, Fit, fit, nearness, printable, with_short_commit};
 
-/// Number of candidates in the message about an ambiguous query.
-const SHOWN_CANDIDATES: usize = 10;
+/// Smallest number of digits that choose a commit, as in git.
+pub(super) const SHORTEST_COMMIT: usize = 4;
 
 /// The name of a service, or a part of one, as a person typed it, and the fields that it must have besides. An empty
 /// field is one that the service does not have.
@@ -46,111 +47,6 @@ impl<'a> ServiceQuery<'a> {
                 "" => key.commit.is_empty(),
                 commit => is_same_commit(commit, &key.commit),
             })
-    }
-}
-
-/// The reason for which a query does not choose a service.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum PickError {
-    /// The query fits services that differ in more than the commit.
-    Ambiguous {
-        query: String,
-        /// The names that fit, one of each environment, region, app and branch; those that run stand first. Services
-        /// with the same name have the fields in which they differ behind it.
-        candidates: Vec<String>,
-        narrowing: Narrowing,
-    },
-    /// The query fits no service.
-    NotFound {
-        query: String,
-        /// The nearest name, if one is near.
-        nearest: Option<String>,
-    },
-    /// The query fits commits that begin with the same digits.
-    AmbiguousCommit {
-        commit: String,
-        /// The names that fit, sorted.
-        candidates: Vec<String>,
-    },
-    /// The query fits services, and none of them has the fields that were asked for besides.
-    NarrowedAway {
-        query: String,
-        /// The options that were given, such as `--branch master`.
-        options: String,
-    },
-}
-
-/// The options that tell services apart, the one that reaches furthest last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Narrowing {
-    /// Each service has a name of its own.
-    Name,
-    /// Some have the same name, and another environment, region or branch.
-    Place,
-    /// Some have the same name, environment, region and branch.
-    Commit,
-}
-
-impl Narrowing {
-    /// Returns the options that tell services with the same name apart.
-    fn among(same: &[ServiceFields]) -> Self {
-        let places: BTreeSet<_> = same.iter().map(|it| (&it.env, &it.region, &it.branch)).collect();
-        match same.len() {
-            1 => Self::Name,
-            services if services == places.len() => Self::Place,
-            _ => Self::Commit,
-        }
-    }
-
-    fn advice(self) -> &'static str {
-        match self {
-            Self::Name => "give more of the name, or --env, --region or --branch",
-            Self::Place => "narrow them with --env, --region or --branch, where '' means none",
-            Self::Commit => "narrow them with --env, --region, --branch or --commit, where '' means none",
-        }
-    }
-}
-
-impl std::error::Error for PickError {}
-
-impl fmt::Display for PickError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Ambiguous { query, candidates, narrowing } => {
-                let remedy = narrowing.advice();
-                let count = candidates.len();
-                write!(f, "\"{}\" fits {count} services; {remedy}:", printable(query))?;
-                for candidate in candidates.iter().take(SHOWN_CANDIDATES) {
-                    write!(f, "\n  {}", printable(candidate))?;
-                }
-                match candidates.len().saturating_sub(SHOWN_CANDIDATES) {
-                    0 => Ok(()),
-                    more => write!(f, "\n  and {more} more"),
-                }
-            }
-            Self::AmbiguousCommit { commit, candidates } => {
-                write!(f, "several commits begin with \"{}\"; give more digits:", printable(commit))?;
-                candidates.iter().try_for_each(|name| write!(f, "\n  {}", printable(name)))
-            }
-            Self::NotFound { query, nearest: Some(nearest) } => {
-                write!(
-                    f,
-                    "no service fits \"{}\", did you mean \"{}\"?",
-                    printable(query),
-                    printable(nearest)
-                )
-            }
-            Self::NotFound { query, nearest: None } => {
-                write!(f, "no service fits \"{}\", `goc-watchdog list` shows them all", printable(query))
-            }
-            Self::NarrowedAway { query, options } => {
-                let query = printable(query);
-                write!(
-                    f,
-                    "no service that fits \"{query}\" has {options}, `goc-watchdog list {query}` shows them"
-                )
-            }
-        }
     }
 }
 
@@ -192,6 +88,16 @@ pub(crate) fn pick_names(
     Ok(Fitting::find(query, entries)?.found.into_iter().map(|(_, member)| member.id).collect())
 }
 
+/// Returns the services that have the fields of a query, whatever its text.
+pub(crate) fn pick_by_fields<'a>(
+    query: &ServiceQuery<'_>,
+    entries: &'a [KeyEntry],
+) -> Result<Vec<(&'a KeyEntry, &'a ServiceName)>, PickError> {
+    let admitted: Vec<_> =
+        names(entries).filter(|(entry, member)| query.admits(&entry.key, &member.branch)).collect();
+    if admitted.is_empty() { Err(query.narrowed_away()) } else { Ok(admitted) }
+}
+
 /// Returns a key of the only app that a query means. Names that differ only in branch and commit are the same app.
 pub(crate) fn pick_app(query: &ServiceQuery<'_>, entries: &[KeyEntry]) -> Result<Key, PickError> {
     let fitting = Fitting::find(query, entries)?;
@@ -227,9 +133,8 @@ pub(crate) fn is_same_app(a: &Key, b: &Key) -> bool {
 
 /// Tells whether one of two hashes is the beginning of the other.
 pub(crate) fn is_same_commit(query: &str, stored: &str) -> bool {
-    const SHORTEST: usize = 4;
     let query = query.to_ascii_lowercase();
-    query.len().min(stored.len()) >= SHORTEST && may_be_same(&query, stored)
+    query.len().min(stored.len()) >= SHORTEST_COMMIT && may_be_same(&query, stored)
 }
 
 /// The names that a query fits, all in the same, strongest way.
@@ -249,21 +154,16 @@ pub(crate) fn group_of<'a>(entry: &'a KeyEntry, member: &'a ServiceName) -> Grou
 
 impl<'a> Fitting<'a> {
     fn find(query: &ServiceQuery<'_>, entries: &'a [KeyEntry]) -> Result<Self, PickError> {
-        let names =
-            || entries.iter().flat_map(|entry| entry.members.iter().map(move |member| (entry, member)));
-        let all: Vec<(Fit, &KeyEntry, &ServiceName)> = names()
-            .filter_map(|(entry, member)| {
-                Some((fit(query.text, &member.name, &entry.key.app)?, entry, member))
-            })
+        let all: Vec<(Fit, &KeyEntry, &ServiceName)> = names(entries)
+            .filter_map(|(entry, member)| Some((fit_of(query.text, entry, member)?, entry, member)))
             .collect();
         if all.is_empty() {
-            let names: Vec<&str> = names().map(|(_, member)| member.name.as_str()).collect();
-            let nearest = nearest(query.text, &names);
+            let nearest = meant(query, entries).map(str::to_owned);
             return Err(PickError::NotFound { query: query.text.to_owned(), nearest });
         }
         let admitted = all.iter().filter(|(_, entry, member)| query.admits(&entry.key, &member.branch));
         let Some(strongest) = admitted.clone().map(|(fit, ..)| *fit).min() else {
-            return Err(PickError::NarrowedAway { query: query.text.to_owned(), options: query.options() });
+            return Err(query.narrowed_away());
         };
         let found =
             admitted.filter(|(fit, ..)| *fit == strongest).map(|(_, entry, member)| (*entry, *member));
@@ -301,7 +201,7 @@ impl<'a> Fitting<'a> {
             .into_values()
             .filter_map(|names| names.into_iter().max_by_key(|(entry, _)| age(entry)))
             .collect();
-        candidates.sort_by_key(|(entry, _)| std::cmp::Reverse(age(entry)));
+        candidates.sort_by_key(|(entry, _)| Reverse(age(entry)));
         let (candidates, narrowing) = shown_names(&candidates);
         PickError::Ambiguous { query: query.text.to_owned(), candidates, narrowing }
     }
@@ -319,6 +219,40 @@ impl ServiceQuery<'_> {
         let given =
             options.into_iter().filter_map(|(name, value)| Some(format!("{name} {}", option_value(value?))));
         given.collect::<Vec<String>>().join(" and ")
+    }
+
+    fn narrowed_away(&self) -> PickError {
+        match self.commit.and_then(PickError::of_short_commit) {
+            Some(error) => error,
+            None => PickError::NarrowedAway { query: self.text.to_owned(), options: self.options() },
+        }
+    }
+}
+
+/// Returns all names, each with its key.
+fn names(entries: &[KeyEntry]) -> impl Iterator<Item = (&KeyEntry, &ServiceName)> {
+    entries.iter().flat_map(|entry| entry.members.iter().map(move |member| (entry, member)))
+}
+
+/// Returns the strongest way in which a text fits a name. A commit in the text may have more digits than that of the
+/// name, as when it was copied from git.
+fn fit_of(text: &str, entry: &KeyEntry, member: &ServiceName) -> Option<Fit> {
+    let Key { app, commit, .. } = &entry.key;
+    fit(text, &member.name, app).or_else(|| fit(&with_short_commit(text, commit)?, &member.name, app))
+}
+
+/// Returns the app or the name that a mistyped text probably means: an app, if it is about as near as the nearest name.
+/// Of several that are as near, the one that runs is meant, or else the newest.
+fn meant<'a>(query: &ServiceQuery<'_>, entries: &'a [KeyEntry]) -> Option<&'a str> {
+    /// Further edits by which an app may be away, because people type apps rather than parts of names.
+    const ABOUT: usize = 1;
+    let near = |text: &'a str, entry| Some((nearness(query.text, text)?, Reverse(age(entry)), text));
+    let admitted = || names(entries).filter(|(entry, member)| query.admits(&entry.key, &member.branch));
+    let app = admitted().filter_map(|(entry, _)| near(&entry.key.app, entry)).min();
+    let name = admitted().filter_map(|(entry, member)| near(&member.name, entry)).min();
+    match (app, name) {
+        (Some((of_app, _, app)), Some((of_name, ..))) if of_app <= of_name + ABOUT => Some(app),
+        (app, name) => name.or(app).map(|(.., text)| text),
     }
 }
 
@@ -452,6 +386,37 @@ mod tests {
     }
 
     #[test]
+    fn a_whole_commit_fits_a_name_with_its_first_digits() {
+        for (text, expected) in [
+            ("staging_th_cart_master_0000001fffffffffffffffffffffffffffffffff", Ok((1, None))),
+            ("0000002ABCDEF", Ok((2, None))),
+            ("cart_master_0000003f", Ok((3, None))),
+        ] {
+            assert_eq!(picked(&ServiceQuery::from_text(text)), expected, "{text}");
+        }
+        assert!(picked(&ServiceQuery::from_text("cart_0000001fx")).is_err());
+    }
+
+    #[test]
+    fn fields_alone_choose_all_that_have_them() {
+        let fleet = fleet();
+        let ids = |query: ServiceQuery<'_>| {
+            let picked = pick_by_fields(&query, &fleet).map_err(|error| error.to_string())?;
+            Ok(picked.into_iter().map(|(entry, _)| entry.id.0).collect::<Vec<i64>>())
+        };
+        let all = ServiceQuery::default();
+        assert_eq!(ids(ServiceQuery { env: Some("prod"), ..all }), Ok(vec![9]));
+        assert_eq!(
+            ids(ServiceQuery { region: Some("xx"), ..all }),
+            Err("no service has --region xx, `goc-watchdog list` shows them all".to_owned())
+        );
+        let short = ServiceQuery { commit: Some("bbb"), ..all };
+        let said = "\"bbb\" has too few digits for a commit, give at least 4";
+        assert_eq!(ids(short), Err(said.to_owned()));
+        assert_eq!(picked(&ServiceQuery { text: "shop", ..short }).unwrap_err(), said);
+    }
+
+    #[test]
     fn candidates_are_what_runs_and_then_what_is_newest_each_of_its_own_branch() {
         let error = |text| picked(&ServiceQuery::from_text(text)).unwrap_err();
         assert_eq!(
@@ -464,7 +429,17 @@ mod tests {
             "\"pay\" fits 2 services; give more of the name, or --env, --region or --branch:\n  \
              staging_th_pay_fix_aaaaaa3\n  staging_th_pay_master_aaaaaa2"
         );
-        assert_eq!(error("pya"), "no service fits \"pya\", did you mean \"staging_th_pay_fix_aaaaaa3\"?");
+        assert_eq!(error("pya"), "no service fits \"pya\", did you mean \"pay\"?");
+        assert_eq!(error("PAY"), "no service fits \"PAY\", did you mean \"pay\"?");
+        assert_eq!(error("crat"), "no service fits \"crat\", did you mean \"cart\"?");
+        assert_eq!(
+            error("mastre"),
+            "no service fits \"mastre\", did you mean \"staging_th_cart_master_0000004\"?"
+        );
+        assert_eq!(
+            error("prod_th_shop_masterr_bbbbbb2"),
+            "no service fits \"prod_th_shop_masterr_bbbbbb2\", did you mean \"prod_th_shop_master_bbbbbb1\"?"
+        );
         assert_eq!(error(""), "no service fits \"\", `goc-watchdog list` shows them all");
     }
 

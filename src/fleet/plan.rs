@@ -14,6 +14,8 @@ use super::schedule::{self, Due, DueReason};
 pub(crate) enum Selection {
     /// Every service that is due.
     Due,
+    /// Those of these services that are due.
+    DueAmong(BTreeSet<KeyId>),
     /// Every service, due or not.
     Forced,
     /// Services that a person named, due or not.
@@ -24,7 +26,7 @@ impl Selection {
     /// Tells whether a person asked for this key, due or not.
     pub(crate) fn asks_for(&self, key: KeyId) -> bool {
         match self {
-            Self::Due => false,
+            Self::Due | Self::DueAmong(_) => false,
             Self::Forced => true,
             Self::Named(keys) => keys.contains(&key),
         }
@@ -178,11 +180,12 @@ impl<'a> PullPlan<'a> {
         Self { pulls, peeks: Vec::new(), waiting: Vec::new() }
     }
 
-    /// Returns the number of listed addresses that failed, and that this plan does not ask because their retry is not due.
-    pub(crate) fn waiting_addresses(&self, entries: &[KeyEntry]) -> usize {
+    /// Returns the number of addresses of these services that failed, and that this plan does not ask because their retry
+    /// is not due.
+    pub(crate) fn waiting_addresses<'e>(&self, entries: impl Iterator<Item = &'e KeyEntry>) -> usize {
         let asked = self.pulls.iter().flat_map(|group| &group.addresses);
         let asked: HashSet<&str> = asked.map(|asked| asked.address.as_str()).collect();
-        let failed = entries.iter().flat_map(|entry| {
+        let failed = entries.flat_map(|entry| {
             let failed = entry.states.iter().filter(|(_, state)| state.retry.failures > 0);
             failed.map(|(address, _)| address.as_str()).filter(|address| entry.listed_at(address).is_some())
         });
@@ -267,7 +270,8 @@ fn whether_due(entry: &KeyEntry, selection: &Selection, rules: &PullRules, now: 
         Selection::Due => None,
         Selection::Forced => Some(DueReason::Forced),
         Selection::Named(keys) if keys.contains(&entry.id) => Some(DueReason::Named),
-        Selection::Named(_) => return KeyPlan::Passed,
+        Selection::DueAmong(keys) if keys.contains(&entry.id) => None,
+        Selection::Named(_) | Selection::DueAmong(_) => return KeyPlan::Passed,
     };
     if let Some(reason) = overruled.filter(|_| !addresses.is_empty()) {
         return KeyPlan::Pull { reason, full: true, addresses };

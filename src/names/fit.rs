@@ -1,6 +1,7 @@
 //! The ways in which a text that a person typed can mean a name.
 
 use super::escape::LONGEST_ESCAPED;
+use super::naming::is_commit;
 use super::printable;
 
 /// The way in which a text fits a name; the first one is the strongest.
@@ -41,6 +42,19 @@ fn has_segments(name: &str, query: &str) -> bool {
     format!("_{name}_").contains(&format!("_{query}_"))
 }
 
+/// Returns a text with a commit in it that has more digits than `commit`, which begins it, cut to those of `commit`;
+/// `None` if there is none.
+pub(crate) fn with_short_commit(text: &str, commit: &str) -> Option<String> {
+    if commit.is_empty() {
+        return None;
+    }
+    let is_longer = |segment: &&str| {
+        segment.len() > commit.len() && is_commit(segment) && segment.to_ascii_lowercase().starts_with(commit)
+    };
+    let longer = text.split('_').find(is_longer)?;
+    Some(text.replacen(longer, commit, 1))
+}
+
 /// Returns the word that is nearest to a mistyped one, if it is at most a third of that away from it.
 pub(crate) fn nearest_word<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
     let near = (word.chars().count() / 3).max(1);
@@ -50,16 +64,19 @@ pub(crate) fn nearest_word<'k>(word: &str, known: &[&'k str]) -> Option<&'k str>
 
 /// Returns the name with a run of segments that is at most a quarter of the query away from it.
 pub(crate) fn nearest(query: &str, names: &[&str]) -> Option<String> {
+    let by_nearness = names.iter().filter_map(|name| Some((nearness(query, name)?, *name)));
+    by_nearness.min().map(|(_, name)| name.to_owned())
+}
+
+/// Returns the smallest number of edits between `query` and a run of segments of `name`, in any case of letters, if it is
+/// at most a quarter of the query.
+pub(crate) fn nearness(query: &str, name: &str) -> Option<usize> {
     // A name of this length is not typed by hand, and the time for the distance grows with the product of both lengths.
-    if query.is_empty() || query.len() > 2 * LONGEST_ESCAPED {
+    if query.is_empty() || name.is_empty() || query.len() > 2 * LONGEST_ESCAPED {
         return None;
     }
     let near = (query.chars().count() / 4).max(1);
-    names
-        .iter()
-        .filter_map(|name| Some((distance(query, name, near)?, *name)))
-        .min()
-        .map(|(_, name)| name.to_owned())
+    distance(&query.to_lowercase(), &name.to_lowercase(), near)
 }
 
 /// Returns the smallest edit distance, at most `near`, between `query` and a run of as many segments of `name`.

@@ -124,13 +124,7 @@ impl<'a> GroupState<'a> {
             Err(_) => {
                 let entry = pick(&ServiceQuery::from_text(query), entries)?.entry;
                 let row = rows.iter().rfind(|row| row.is_latest && row.key == entry.key);
-                let name = in_message(&entry.newest_name().name).into_owned();
-                (
-                    row.ok_or_else(|| {
-                        anyhow!("{name} was listed but never answered, so it has no stored data")
-                    })?,
-                    None,
-                )
+                (row.ok_or_else(|| anyhow!(entry.lack_of_data()))?, None)
             }
         };
         if !group.has(&row.key.app) {

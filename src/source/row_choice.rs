@@ -6,6 +6,7 @@ use anyhow::{Result, anyhow, bail};
 
 use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::pick::{Picked, ServiceQuery, is_same_app, is_same_commit, pick, pick_app};
+use crate::fleet::pick_error::PickError;
 use crate::fleet::row::Row;
 use crate::names::{CommitChoice, in_message};
 
@@ -77,10 +78,8 @@ pub(crate) fn row_to_compare<'r>(
 }
 
 fn latest_row<'r>(entry: &KeyEntry, mut rows: impl DoubleEndedIterator<Item = &'r Row>) -> Result<&'r Row> {
-    let name = in_message(&entry.newest_name().name);
-    rows.rfind(|row| row.is_latest && row.key == entry.key).ok_or_else(|| {
-        anyhow!("{name} was listed but never answered, so it has no stored data (goc-watchdog list --explain {name})")
-    })
+    let row = rows.rfind(|row| row.is_latest && row.key == entry.key);
+    row.ok_or_else(|| anyhow!(entry.lack_of_data()))
 }
 
 fn row_by_id<'r>(
@@ -112,6 +111,9 @@ fn row_by_commit<'r>(
     let mut of_app = rows.iter().filter(is_meant).peekable();
     if of_app.peek().is_some_and(|row| row.key.commit.is_empty()) {
         return Ok(None);
+    }
+    if let Some(error) = PickError::of_short_commit(commit) {
+        return Err(error.into());
     }
     let fitting: Vec<&Row> = of_app.filter(|row| is_same_commit(commit, &row.key.commit)).collect();
     let name = in_message(&app.app);
@@ -172,7 +174,7 @@ mod tests {
         assert_eq!(chosen("pay", None, None), Ok(3));
         assert_eq!(
             chosen("idle", None, None).unwrap_err(),
-            "idle_cccc4444 was listed but never answered, so it has no stored data (goc-watchdog list --explain idle_cccc4444)"
+            "idle_cccc4444 was never pulled, so it has no stored data (goc-watchdog pull)"
         );
     }
 
@@ -197,7 +199,7 @@ mod tests {
             ("AAAA2", Ok(2)),
             ("aaaa2222ffffffff", Ok(2)),
             ("aaaa", Err("commit \"aaaa\" of shop is ambiguous; give more digits:")),
-            ("aaa", Err("no data is stored for shop at commit \"aaa\" (goc-watchdog history shop)")),
+            ("aaa", Err("\"aaa\" has too few digits for a commit, give at least 4")),
             (
                 "bbbb3333",
                 Err("no data is stored for shop at commit \"bbbb3333\" (goc-watchdog history shop)"),

@@ -11,7 +11,7 @@ use crate::fleet::app_group::AppGroup;
 use crate::fleet::earlier_commits::{EarlierCommits, leave_out_earlier};
 use crate::fleet::ids::ServiceId;
 use crate::fleet::key_entry::ServiceName;
-use crate::fleet::pick::pick_names;
+use crate::fleet::pick::{pick_by_fields, pick_names};
 use crate::fleet::service_state::{AddressHealth, ServiceLine};
 use crate::fleet::services::Fleet;
 use crate::io::store::Store;
@@ -83,10 +83,8 @@ fn asked_names(args: &ListArgs, fleet: &Fleet, groups: &[AppGroup]) -> Result<As
     if everything.is_everything() {
         return Ok(None);
     }
-    let names =
-        fleet.entries.iter().flat_map(|entry| entry.members.iter().map(move |member| (entry, member)));
-    let admitted = names.filter(|(entry, member)| everything.admits(&entry.key, &member.branch));
-    Ok(Some(vec![admitted.map(|(_, member)| member.id).collect()]))
+    let admitted = pick_by_fields(&everything, &fleet.entries)?;
+    Ok(Some(vec![admitted.into_iter().map(|(_, member)| member.id).collect()]))
 }
 
 /// Returns the names whose offline commits stay in the table: all names that an argument means, if none of them runs.

@@ -18,7 +18,7 @@ use crate::commands::lock_wait::{FOREVER, LockWait, tell_short_wait};
 use crate::commands::notices::{tell_left, tell_mended, tell_missing_root, tell_swept};
 use crate::commands::ping::{PingUrlParser, pinging};
 use crate::commands::targets::{TargetArgs, tell_nothing_to_remove};
-use crate::config::{PruneConfig, parse_duration};
+use crate::config::{PruneConfig, parse_duration, parse_whole};
 use crate::exit::ExitCode;
 use crate::fleet::liveness::LivenessRules;
 use crate::fleet::removal::RemovalOptions;
@@ -83,15 +83,15 @@ pub struct PruneArgs {
     fix_names: bool,
 
     /// Keep the newest N profiles of each service and commit at any age [default: 10].
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse_whole::<usize>, allow_hyphen_values = true)]
     keep: Option<usize>,
 
     /// Keep all profiles that are younger than this number of days [default: 30].
-    #[arg(long, value_name = "DAYS", value_parser = parse_days)]
+    #[arg(long, value_name = "DAYS", value_parser = parse_days, allow_hyphen_values = true)]
     keep_days: Option<u32>,
 
     /// Drop also all data of services that no center listed for this time, and data set aside that is so old.
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, allow_hyphen_values = true)]
     drop_keys_older_than: Option<Duration>,
 
     /// Clean only the lists of the centers; the stored history does not change.

@@ -49,7 +49,7 @@ use crate::profile::Limits;
 /// minutes, 2 hours and 4 hours while its coverage does not change. It is due at once when it is new, when its
 /// addresses changed, or when a peek (one small request for each address) shows that its coverage changed. With
 /// SERVICE, only that service is pulled, at once. SERVICE is a full name, an app, or any part of a name, and means all
-/// commits that run.
+/// commits that run. --env, --region, --branch and --commit narrow both.
 ///
 /// Data of ended processes stays in the totals. Pulling a process again replaces its counters. An address that fails or
 /// serves another build never stops the others: a message and `list` name it, and the exit code is 3.
@@ -229,10 +229,16 @@ impl PullArgs {
         self.narrow.query(service, self.commit.as_deref())
     }
 
+    /// Returns the fields by which all services are narrowed; `None` if none was given.
+    fn fields(&self) -> Option<ServiceQuery<'_>> {
+        Some(self.query("")).filter(|fields| !fields.is_everything())
+    }
+
     fn request<'a>(&'a self, context: &'a Context, options: &RequestOptions) -> PullRequest<'a> {
         PullRequest {
             groups: &context.config.groups,
             services: self.services.iter().map(|service| self.query(service)).collect(),
+            fields: self.fields(),
             address: self.address.as_deref(),
             is_forced: self.force,
             may_peek: context.config.pull.peek && !self.no_peek,
@@ -245,9 +251,9 @@ impl PullArgs {
 
 /// Runs the command.
 pub(crate) fn run(args: &PullArgs, context: &Context) -> Result<ExitCode> {
-    if args.services.is_empty() && (args.narrow.is_given() || args.commit.is_some()) {
+    if args.services.is_empty() && args.raw && args.fields().is_some() {
         bail!(EarlyEnd::Usage(
-            "--env, --region, --branch and --commit need a SERVICE; see goc-watchdog pull --help"
+            "with --raw, --env, --region, --branch and --commit need a SERVICE; see goc-watchdog pull --help"
         ));
     }
     if let Some(address) = &args.address {

@@ -8,6 +8,7 @@ use super::ReportArgs;
 use super::run::page_name;
 use crate::commands::before::{NamedState, StoredState};
 use crate::commands::group::{combined, told};
+use crate::commands::narrow::among_stored;
 use crate::commands::{self, Context};
 use crate::config::Config;
 use crate::exit::EarlyEnd;
@@ -33,7 +34,7 @@ impl<'a> Reported<'a> {
         context: &Context,
         (entries, rows): (&[KeyEntry], &[Row]),
     ) -> Result<Self> {
-        let subject = Subject::find(request, entries, rows)?;
+        let subject = Subject::find(request, entries, rows).map_err(among_stored)?;
         context.tell_choice(subject.choice, &subject.row.key.commit);
         context.tell_namesakes(&request.service, &subject.row.key, entries);
         Ok(Self { app: subject.row.key.app.clone(), subject, group: None })
