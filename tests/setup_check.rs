@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::harness::source::{Source, repository};
-use crate::harness::{ECHO, Output, World, echo};
+use crate::harness::{ECHO, Output, World, echo, output_of};
 use crate::sim::{AfterAnswer, Agent, Request, Server, sized};
 use crate::terminals::{assert_fits, run_at};
 
@@ -313,4 +313,107 @@ fn a_check_takes_no_service_and_has_no_metrics() {
         .run(&["list", "--check", "--format", "prometheus"])
         .assert_code(2)
         .assert_stderr_contains("--check has no Prometheus form");
+}
+
+#[test]
+fn a_repository_that_is_not_cloned_yet_is_asked_under_the_rules_of_a_clone() {
+    let (world, source, _agent) = well_set_up();
+    fs::remove_dir_all(repository(&world)).unwrap();
+    let path = source.folder.path().display().to_string();
+    let configure = |protocol: &str, repo: &str| {
+        world.configure(&format!("[git]\nprotocols = [\"{protocol}\"]\n[apps.app]\nrepo = \"{repo}\"\n"));
+    };
+    configure("file", &path);
+    let output = world.run(&["list", "--check"]).assert_code(0);
+    assert_found(&output, "repository", &format!("ok app: the first report clones {path}, which answers"));
+    let output = world.run(&["list", "--check", "--offline"]).assert_code(0);
+    assert_found(
+        &output,
+        "repository",
+        &format!("ok app: the first report clones {path}, which is not asked"),
+    );
+    assert!(!repository(&world).exists());
+    configure("file", &format!("{path}/gone"));
+    let output = world.run(&["list", "--check"]).assert_code(0);
+    let found = &found(&output, "repository")[0];
+    assert!(
+        found.starts_with(&format!("warning app: cannot clone \"{path}/gone\": git ls-remote: ")),
+        "{found}"
+    );
+    assert!(found.contains("check repo in [apps.app]"), "{found}");
+    configure("https", "http://git.example/x.git");
+    for arguments in [&["list", "--check"][..], &["list", "--check", "--offline"]] {
+        assert_found(
+            &world.run(arguments).assert_code(0),
+            "repository",
+            "warning app: cannot clone \"http://git.example/x.git\": git ls-remote: transport 'http' not allowed; protocols \
+             in [git] lacks \"http\": add it, if the network is trusted",
+        );
+    }
+}
+
+#[test]
+fn an_app_of_the_configuration_that_no_service_has_is_told() {
+    let (world, _source, _agent) = well_set_up();
+    world.configure("[apps.apq]\nfail_under = 80\n");
+    let output = world.run(&["list", "--check"]).assert_code(0);
+    assert_eq!(
+        found(&output, "names")[1],
+        "warning no service has the app of [apps.apq] in goc-watchdog.toml, did you mean \"app\"?"
+    );
+}
+
+#[test]
+fn targets_of_an_earlier_run_are_told_with_whether_their_file_is_there() {
+    let (world, _agents) = World::with_echo(1);
+    let list = world.home().join("t.json");
+    fs::write(
+        &list,
+        format!("[{{\"targets\": [\"127.0.0.1:1\"], \"labels\": {{\"service\": \"{ECHO}\"}}}}]"),
+    )
+    .unwrap();
+    let without_center = |arguments: &[&str]| {
+        let mut command = world.command(arguments);
+        output_of(command.env_remove("GOC_CENTER"))
+    };
+    without_center(&["pull", "--targets", "t.json"]).assert_code(3);
+    let path = list.canonicalize().unwrap().display().to_string();
+    let output = without_center(&["list", "--check"]).assert_code(3);
+    assert_found(
+        &output,
+        "targets",
+        &format!(
+            "ok \"{path}\" listed 1 service, 1 address at an earlier run, and is not read; give it to this check"
+        ),
+    );
+    let agent = &found(&output, "agent")[0];
+    assert!(agent.ends_with(&format!(
+        "whoever writes the targets \"{path}\" leave it out (prune removes nothing there)"
+    )));
+    assert!(
+        output.stdout.ends_with("exit code 3: pull works, and some targets fail (agent)\n"),
+        "{}",
+        output.stdout
+    );
+    fs::remove_file(list).unwrap();
+    let output = without_center(&["list", "--check"]).assert_code(3);
+    assert_found(
+        &output,
+        "targets",
+        &format!("warning \"{path}\" listed 1 service, 1 address at an earlier run"),
+    );
+    assert!(found(&output, "targets")[0].contains("the file is gone"));
+}
+
+#[test]
+fn a_fact_is_told_once() {
+    let (world, _source, _agent) = well_set_up();
+    world.center.register_url("billing", "http://127.0.0.1:1");
+    let output = world.run(&["list", "--check"]).assert_code(3);
+    assert_found(&output, "names", "warning 1 of 2 fit no pattern, such as \"billing\"");
+    assert_eq!(found(&output, "repository").len(), 1, "{}", output.stdout);
+    let mut without_git = world.command(&["list", "--check"]);
+    let output = output_of(without_git.env("PATH", world.home())).assert_code(3);
+    assert_found(&output, "git", "warning cannot run git: no folder of PATH has it; install git");
+    assert_eq!(output.stdout.matches("install git").count(), 1, "{}", output.stdout);
 }

@@ -152,7 +152,7 @@ impl SourceReader<'_> {
                     .map_err(|error| match error {
                         FillError::Workdir(error) => anyhow!(error),
                         FillError::Content(error) => {
-                            anyhow!(NotFetched::new(format!("cannot clone \"{shown}\": {error}"), &error))
+                            anyhow!(NotFetched::new(self.not_cloned(url, &error), &error))
                         }
                     })?;
                 Ok(self.opened(&path)?)
@@ -161,6 +161,24 @@ impl SourceReader<'_> {
             (Err(GitError::NoRepository { path }), url) => Err(self.how_to_clone(&path, url.as_ref())),
             (opened, _) => Ok(opened?),
         }
+    }
+
+    /// Returns the message about a repository that cannot be cloned, with the setting of its URL where git's own message
+    /// leads no further.
+    pub(super) fn not_cloned(&self, url: &RemoteUrl, error: &GitError) -> String {
+        let check = match error.has_next_step() {
+            true => String::new(),
+            false => {
+                let own = self.settings.config.apps.get(self.app).is_some_and(|app| app.repo.is_some());
+                let key = if own {
+                    format!("repo in [apps.{}]", toml_key(self.app))
+                } else {
+                    "repo in [git]".to_owned()
+                };
+                format!("; check {key}, and that this user may reach it (git ls-remote {})", url.shown())
+            }
+        };
+        format!("cannot clone \"{}\": {error}{check}", url.shown())
     }
 
     fn how_to_clone(&self, path: &Path, url: Option<&RemoteUrl>) -> anyhow::Error {

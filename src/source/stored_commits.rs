@@ -5,7 +5,11 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::SourceReader;
-use crate::io::git::{GitError, RemoteUrl, Timeout};
+use crate::io::clock::Deadline;
+use crate::io::git::{self, GitError, Network, RemoteUrl, Timeout};
+
+/// Longest time that a run of git may take here.
+const LONGEST: Duration = Duration::from_secs(10);
 
 /// The state of the source of an app for some commits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,15 +21,19 @@ pub(crate) enum StoredCommits {
     /// The clone lacks this one, the first of several.
     Missing { commit: String, path: String },
     /// There is no clone yet, and it is made when it is needed.
-    NotCloned { url: String },
+    NotCloned {
+        url: String,
+        /// The answer of the remote; `None`: it was not asked. An error is the message that a report would have.
+        answer: Option<Result<(), String>>,
+    },
     /// There is neither a clone nor a URL for one.
     NoUrl { path: String },
 }
 
 impl SourceReader<'_> {
-    /// Finds out whether the clone has these commits. Each run of git may take 10 seconds.
-    pub(crate) fn stored_commits(&self, commits: &[&str]) -> Result<StoredCommits> {
-        const LONGEST: Duration = Duration::from_secs(10);
+    /// Finds out whether the clone has these commits. Each run of git may take 10 seconds. The remote of an app without a
+    /// clone is asked before the deadline, and nothing is fetched.
+    pub(crate) fn stored_commits(&self, commits: &[&str], deadline: Deadline) -> Result<StoredCommits> {
         if commits.is_empty() {
             return Ok(StoredCommits::NoneRun);
         }
@@ -35,9 +43,12 @@ impl SourceReader<'_> {
         let timeout = Timeout(self.settings.config.git.timeout.min(LONGEST));
         let repository = match self.opened_within(&path, timeout) {
             Err(GitError::NoRepository { .. }) => {
-                let url = self.network()?.url;
-                return Ok(match url.as_ref().map(RemoteUrl::shown) {
-                    Some(url) => StoredCommits::NotCloned { url },
+                let network = self.network()?;
+                return Ok(match &network.url {
+                    Some(url) => StoredCommits::NotCloned {
+                        url: url.shown(),
+                        answer: self.answer_of_remote(url, &network, deadline),
+                    },
                     None => StoredCommits::NoUrl { path: shown() },
                 });
             }
@@ -54,5 +65,20 @@ impl SourceReader<'_> {
             }
         }
         Ok(StoredCommits::All(commits.iter().map(|commit| (*commit).to_owned()).collect()))
+    }
+    /// Asks the remote of a clone that is still to be made. Offline, a protocol that is not allowed is told at least.
+    fn answer_of_remote(
+        &self,
+        url: &RemoteUrl,
+        network: &Network,
+        deadline: Deadline,
+    ) -> Option<Result<(), String>> {
+        let left = deadline.left().unwrap_or(LONGEST).min(LONGEST);
+        if !network.refuses(url) && (self.is_offline || left.is_zero()) {
+            return None;
+        }
+        let timeout = Timeout(network.timeout.0.min(left.max(Duration::from_secs(1))));
+        let answered = git::reach(url, &Network { timeout, ..network.clone() });
+        Some(answered.map_err(|error| self.not_cloned(url, &error)))
     }
 }

@@ -188,6 +188,16 @@ fn next_step(message: &str) -> String {
 }
 
 impl GitError {
+    /// Tells whether the message says what to do.
+    #[must_use]
+    pub(crate) fn has_next_step(&self) -> bool {
+        match self {
+            Self::Failed { message, .. } => !next_step(message).is_empty(),
+            Self::TimedOut { .. } => false,
+            _ => true,
+        }
+    }
+
     /// Tells whether another machine, or git itself, took too long.
     #[must_use]
     pub(crate) fn is_timed_out(&self) -> bool {

@@ -32,6 +32,11 @@ impl Network {
         git
     }
 
+    /// Tells whether a URL has a protocol that is not allowed.
+    pub(crate) fn refuses(&self, url: &RemoteUrl) -> bool {
+        url.as_str().contains("://") && !self.allows(url)
+    }
+
     fn allows(&self, url: &RemoteUrl) -> bool {
         let scheme = url.as_str().split_once("://").map(|(scheme, _)| scheme);
         self.protocols.iter().any(|protocol| Some(protocol.as_str()) == scheme)

@@ -41,20 +41,21 @@ pub(super) fn findings(
         findings.push(judge_lock(&lock));
     }
     findings.push(judge_space(workdir.space()));
-    let (mut clocks, mut names) = (Vec::new(), None);
+    let (mut clocks, mut names) = (Vec::new(), Vec::new());
+    let git = git::version().map_err(|error| error.to_string());
     // A refused root is not looked into, so that its configuration is not obeyed.
     if refused.is_none() {
         let (configuration, context) = look_at_configuration(args, global, environment)?;
         findings.push(judge_configuration(&configuration));
         if let Some(context) = context {
-            let seen = gather_fleet::look(args.offline, store.as_ref(), &context)?;
+            let seen = gather_fleet::look(args.offline, git.is_ok(), store.as_ref(), &context)?;
             findings.extend(seen.findings);
             clocks = seen.clocks;
-            names = Some(seen.names);
+            names = seen.names;
         }
     }
     let last_run = store.as_ref().map(Store::last_run_at).transpose()?.flatten();
-    findings.push(judge_git(&git::version().map_err(|error| error.to_string())));
+    findings.push(judge_git(&git));
     findings.push(judge_clock(last_run, &clocks, now));
     findings.extend(names);
     if store.is_some() || matches!(root.state, RootState::Empty | RootState::Missing) {

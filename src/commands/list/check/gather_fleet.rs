@@ -1,18 +1,20 @@
 //! The look at the fleet: centers, sources of targets, some agents, and the repositories of the apps that run.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
 
 use super::finding::{FindingLevel, SetupFinding};
 use super::judge_fleet::{
-    AgentAnswers, CenterClock, ListerAnswer, judge_agents, judge_center, judge_names, judge_repository,
-    judge_source,
+    AgentAnswers, CenterClock, ListerAnswer, judge_agents, judge_center, judge_earlier_source, judge_names,
+    judge_nobody, judge_repository, judge_source,
 };
 use crate::address::{normal_form, shown_url};
 use crate::commands::Context;
 use crate::commands::list::asking::fleet_within;
+use crate::commands::notices::unknown_apps;
 use crate::commands::read_fleet::{Asked, ReadFleet};
 use crate::commands::report::notices::source_settings;
 use crate::exit::EarlyEnd;
@@ -38,12 +40,19 @@ const MOST_AGENTS: usize = 8;
 pub(super) struct SeenFleet {
     pub(super) findings: Vec<SetupFinding>,
     pub(super) clocks: Vec<CenterClock>,
-    /// The finding about names, which is printed later.
-    pub(super) names: SetupFinding,
+    /// The findings about names, which are printed later.
+    pub(super) names: Vec<SetupFinding>,
 }
 
 /// Looks at the fleet. With `is_offline` nobody is asked.
-pub(super) fn look(is_offline: bool, store: Option<&Store>, context: &Context) -> Result<SeenFleet> {
+///
+/// Without `has_git` no repository is looked at.
+pub(super) fn look(
+    is_offline: bool,
+    has_git: bool,
+    store: Option<&Store>,
+    context: &Context,
+) -> Result<SeenFleet> {
     /// Longest time in which sources of targets are read.
     const READING: Duration = Duration::from_secs(60);
     let ReadFleet { fleet, asked, .. } =
@@ -53,7 +62,7 @@ pub(super) fn look(is_offline: bool, store: Option<&Store>, context: &Context) -
                 let finding =
                     SetupFinding::without_step("center", FindingLevel::Failed, format!("{error:#}"));
                 let findings = vec![finding];
-                let names = judge_names(&[], 0);
+                let names = vec![judge_names(&[], 0)];
                 return Ok(SeenFleet { findings, clocks: Vec::new(), names });
             }
             fleet => fleet?,
@@ -64,8 +73,15 @@ pub(super) fn look(is_offline: bool, store: Option<&Store>, context: &Context) -
         true => AgentAnswers::NotAsked,
         false => ask_agents(&fleet, context)?,
     }));
-    findings.extend(judge_repositories(&fleet.entries, context));
-    Ok(SeenFleet { findings, clocks, names: names(&fleet.entries, &context.config.naming) })
+    let unfit = unfit_names(&fleet.entries, &context.config.naming);
+    if has_git {
+        findings.extend(judge_repositories(&fleet.entries, &unfit, is_offline, context));
+    }
+    let listed = names_of_centers(&fleet.entries).len();
+    let mut names = vec![judge_names(&unfit.into_iter().collect::<Vec<_>>(), listed)];
+    let warning = |message| SetupFinding::without_step("names", FindingLevel::Warning, message);
+    names.extend(unknown_apps(&fleet, context).into_iter().map(warning));
+    Ok(SeenFleet { findings, clocks, names })
 }
 
 fn judge_listers(fleet: &Fleet, asked: &Asked, context: &Context) -> Vec<SetupFinding> {
@@ -100,7 +116,26 @@ fn judge_listers(fleet: &Fleet, asked: &Asked, context: &Context) -> Vec<SetupFi
         judge_source(name, &answer)
     };
     let centers = context.centers.iter().map(center);
-    centers.chain(context.sources.iter().map(|given| source(&given.name))).collect()
+    let mut findings: Vec<SetupFinding> =
+        centers.chain(context.sources.iter().map(|given| source(&given.name))).collect();
+    findings.extend(judge_earlier_sources(fleet, context));
+    if findings.is_empty() {
+        findings.push(judge_nobody());
+    }
+    findings
+}
+
+/// Judges the sources of targets whose last lists stand in, because nobody gave them to this run.
+fn judge_earlier_sources(fleet: &Fleet, context: &Context) -> Vec<SetupFinding> {
+    let listings = fleet.entries.iter().flat_map(|entry| &entry.members).flat_map(|member| &member.listings);
+    let mut names: BTreeSet<&str> = listings.filter_map(|listing| listing.lister.targets()).collect();
+    names.retain(|name| context.sources.iter().all(|given| given.name != *name));
+    let judge = |name: &str| {
+        // The name of a file without one of its own is its path.
+        let is_gone = Path::new(name).is_absolute() && !Path::new(name).exists();
+        judge_earlier_source(name, is_gone, &listed(fleet, |lister| lister.targets() == Some(name)))
+    };
+    names.into_iter().map(judge).collect()
 }
 
 /// Counts what a lister lists.
@@ -141,6 +176,8 @@ fn client(context: &Context) -> Result<Client> {
 
 /// Asks a few agents: one of each service first.
 fn ask_agents(fleet: &Fleet, context: &Context) -> Result<AgentAnswers> {
+    let source_of =
+        |address: &str| fleet.entries.iter().find_map(|entry| entry.sources_of(address).into_iter().next());
     let mut addresses: BTreeMap<String, (usize, Option<AgentKind>)> = BTreeMap::new();
     for entry in &fleet.entries {
         for (place, address) in entry.addresses().into_iter().enumerate() {
@@ -158,39 +195,54 @@ fn ask_agents(fleet: &Fleet, context: &Context) -> Result<AgentAnswers> {
         // An agent of the kind raw shows itself only at the paths of its files.
         let is_raw = matches!(kind, Some(AgentKind::Raw { counters, .. }) if client.serves_counters(address, counters));
         let probe = client.probe(address, ProbeEffort::Quick);
-        (!is_raw && probe.finding != Finding::Alive).then(|| (address.clone(), probe.detail))
+        (!is_raw && probe.finding != Finding::Alive)
+            .then(|| (address.clone(), probe.detail, source_of(address)))
     };
     let answers = in_parallel(&chosen, MOST_AGENTS, ask, || false, || ());
     let silent = answers.into_iter().flatten().flatten().collect();
     Ok(AgentAnswers::Asked { asked: chosen.len(), known, silent })
 }
 
-/// Judges the repository of each app that is listed.
-fn judge_repositories(entries: &[KeyEntry], context: &Context) -> Vec<SetupFinding> {
+/// Judges the repository of each app that is listed. Names that fit no pattern are a finding of their own.
+fn judge_repositories(
+    entries: &[KeyEntry],
+    unfit: &BTreeSet<&str>,
+    is_offline: bool,
+    context: &Context,
+) -> Vec<SetupFinding> {
+    /// Longest time in which repositories are asked.
+    const ASKING: Duration = Duration::from_secs(20);
+    const AT_A_TIME: usize = 8;
+    let deadline = Deadline::after(Some(ASKING));
     let mut commits: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let unplaced = Key::of_unplaced();
-    for entry in entries.iter().filter(|entry| entry.key != unplaced && !entry.addresses().is_empty()) {
+    let is_unfit = |entry: &&KeyEntry| entry.members.iter().all(|member| unfit.contains(&*member.name));
+    let listed = entries.iter().filter(|entry| entry.key != unplaced && !entry.addresses().is_empty());
+    for entry in listed.filter(|entry| !is_unfit(entry)) {
         let of_app = commits.entry(&entry.key.app).or_default();
         of_app.extend(Some(entry.key.commit.as_str()).filter(|commit| !commit.is_empty()));
     }
     let (signals, notify) = (Signals::default(), |_: Notice| {});
     let settings = source_settings(context, &signals, &notify);
-    let judge = |(app, commits): (&str, BTreeSet<&str>)| {
-        let reader = SourceReader { settings, app, is_offline: true };
-        let commits: Vec<&str> = commits.into_iter().collect();
-        judge_repository(app, &reader.stored_commits(&commits).map_err(|error| format!("{error:#}")))
+    let judge = |(app, commits): &(&str, BTreeSet<&str>)| {
+        let reader = SourceReader { settings, app, is_offline };
+        let commits: Vec<&str> = commits.iter().copied().collect();
+        let found = reader.stored_commits(&commits, deadline);
+        judge_repository(app, &found.map_err(|error| format!("{error:#}")))
     };
-    commits.into_iter().map(judge).collect()
+    let commits: Vec<_> = commits.into_iter().collect();
+    in_parallel(&commits, AT_A_TIME, judge, || false, || ()).into_iter().flatten().collect()
 }
 
-/// Judges the names that centers list.
-fn names(entries: &[KeyEntry], naming: &Naming) -> SetupFinding {
+/// Returns the names that centers list.
+fn names_of_centers(entries: &[KeyEntry]) -> BTreeSet<&str> {
     let is_of_center = |listing: &Listing| listing.lister.center().is_some();
     let members = entries.iter().flat_map(|entry| &entry.members);
-    let listed: BTreeSet<&str> = members
-        .filter(|member| member.listings.iter().any(is_of_center))
-        .map(|member| member.name.as_str())
-        .collect();
-    let unfit: Vec<&str> = listed.iter().copied().filter(|name| !naming.parse(name).is_parsed()).collect();
-    judge_names(&unfit, listed.len())
+    let listed = members.filter(|member| member.listings.iter().any(is_of_center));
+    listed.map(|member| member.name.as_str()).collect()
+}
+
+/// Returns the names that centers list and that fit no pattern.
+fn unfit_names<'e>(entries: &'e [KeyEntry], naming: &Naming) -> BTreeSet<&'e str> {
+    names_of_centers(entries).into_iter().filter(|name| !naming.parse(name).is_parsed()).collect()
 }

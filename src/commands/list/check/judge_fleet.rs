@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::finding::{FindingLevel, SetupFinding};
+use crate::io::git::{OLDEST, is_older_than_needed};
 use crate::names::in_message;
 use crate::phrases::{ago, count, moment};
 use crate::source::StoredCommits;
@@ -66,8 +67,8 @@ pub(super) enum AgentAnswers {
         asked: usize,
         /// Number of all addresses.
         known: usize,
-        /// The asked addresses that do not answer, with reasons.
-        silent: Vec<(String, String)>,
+        /// The asked addresses that do not answer, with reasons and with the source of targets that lists each.
+        silent: Vec<(String, String, Option<String>)>,
     },
 }
 
@@ -94,11 +95,18 @@ pub(super) fn judge_agents(answers: &AgentAnswers) -> SetupFinding {
     let answer = if answering == 1 { "answers" } else { "answer" };
     match silent.first() {
         None => SetupFinding::ok(CHECK, format!("{answering} of {of} {answer}")),
-        Some((address, reason)) => SetupFinding::new(
+        Some((address, reason, source)) => SetupFinding::new(
             CHECK,
             FindingLevel::TargetsFailed,
             format!("{answering} of {of} {answer}, {}: {reason}", in_message(address)),
-            "start the process again, or take its address off the list (prune)",
+            match source {
+                None => "start the process again, or take its address off the list (prune)".to_owned(),
+                Some(source) => format!(
+                    "start the process again, or let whoever writes the targets \"{}\" leave it out (prune removes \
+                     nothing there)",
+                    in_message(source)
+                ),
+            },
         ),
     }
 }
@@ -125,9 +133,17 @@ pub(super) fn judge_repository(app: &str, found: &Result<StoredCommits, String>)
             format!("{path} has no commit {commit}"),
             "a report fetches it from the clone's remote; without one, git push it there".to_owned(),
         ),
-        Ok(StoredCommits::NotCloned { url }) => {
-            SetupFinding::ok(CHECK, format!("{app}: the first report clones {url}"))
-        }
+        Ok(StoredCommits::NotCloned { url, answer }) => match answer {
+            None => {
+                SetupFinding::ok(CHECK, format!("{app}: the first report clones {url}, which is not asked"))
+            }
+            Some(Ok(())) => {
+                SetupFinding::ok(CHECK, format!("{app}: the first report clones {url}, which answers"))
+            }
+            Some(Err(reason)) => {
+                SetupFinding::without_step(CHECK, FindingLevel::Warning, format!("{app}: {reason}"))
+            }
+        },
         Ok(StoredCommits::NoUrl { path }) => warning(
             "no repository, so reports have no source".to_owned(),
             format!("git clone --bare URL {path}, or set repo in [apps.{app}]"),
@@ -140,12 +156,18 @@ pub(super) fn judge_repository(app: &str, found: &Result<StoredCommits, String>)
 pub(super) fn judge_git(version: &Result<String, String>) -> SetupFinding {
     const CHECK: &str = "git";
     match version {
+        Ok(version) if is_older_than_needed(version) => SetupFinding::new(
+            CHECK,
+            FindingLevel::Warning,
+            format!("version {version} is older than {OLDEST}"),
+            "reports may find no source: install a newer one",
+        ),
         Ok(version) => SetupFinding::ok(CHECK, format!("version {version}")),
         Err(reason) => SetupFinding::new(
             CHECK,
             FindingLevel::Warning,
             reason.clone(),
-            "reports need it: install git, or put it into PATH",
+            "reports have no source without it, so no repository is looked at",
         ),
     }
 }
@@ -182,6 +204,38 @@ pub(super) fn judge_clock(
         }
         None => SetupFinding::ok(CHECK, minute(now)),
     }
+}
+
+/// Judges a source of targets that was given to an earlier run and is not read now.
+pub(super) fn judge_earlier_source(name: &str, is_gone: bool, answer: &ListerAnswer) -> SetupFinding {
+    let lists = match answer {
+        ListerAnswer::Listed { services, addresses } => {
+            format!("listed {}, {}", count(*services, "services"), count(*addresses, "addresses"))
+        }
+        _ => "listed nothing".to_owned(),
+    };
+    let message = format!("\"{}\" {lists} at an earlier run, and is not read", in_message(name));
+    match is_gone {
+        true => SetupFinding::new(
+            "targets",
+            FindingLevel::Warning,
+            format!("{message}; the file is gone"),
+            "pull goes on with that list: give it a list (--targets, [[targets]])",
+        ),
+        false => {
+            SetupFinding::new("targets", FindingLevel::Ok, message, "give it to this check, too (--targets)")
+        }
+    }
+}
+
+/// Judges a run that asks nobody.
+pub(super) fn judge_nobody() -> SetupFinding {
+    SetupFinding::new(
+        "targets",
+        FindingLevel::Warning,
+        "this root has sources of targets of earlier runs, which list nothing now, and no center is named",
+        "give pull a list (--targets, [[targets]]), or name a center (--center, GOC_CENTER)",
+    )
 }
 
 /// Judges the names that centers list. `unfit` are those that fit no pattern, sorted.
@@ -268,7 +322,10 @@ mod tests {
         let asked = |asked, known, silent: &[&str]| AgentAnswers::Asked {
             asked,
             known,
-            silent: silent.iter().map(|address| ((*address).to_owned(), "refused".to_owned())).collect(),
+            silent: silent
+                .iter()
+                .map(|address| ((*address).to_owned(), "refused".to_owned(), None))
+                .collect(),
         };
         for (answers, level, message) in [
             (AgentAnswers::NotAsked, Fine, "none is asked (--offline)"),
@@ -304,9 +361,22 @@ mod tests {
                  git push it there",
             ),
             (
-                Ok(StoredCommits::NotCloned { url: "https://git/cart".to_owned() }),
+                Ok(StoredCommits::NotCloned { url: "https://git/cart".to_owned(), answer: None }),
                 Fine,
-                "cart: the first report clones https://git/cart",
+                "cart: the first report clones https://git/cart, which is not asked",
+            ),
+            (
+                Ok(StoredCommits::NotCloned { url: "https://git/cart".to_owned(), answer: Some(Ok(())) }),
+                Fine,
+                "cart: the first report clones https://git/cart, which answers",
+            ),
+            (
+                Ok(StoredCommits::NotCloned {
+                    url: "https://git/cart".to_owned(),
+                    answer: Some(Err("cannot clone it".to_owned())),
+                }),
+                Warning,
+                "cart: cannot clone it",
             ),
             (
                 Ok(StoredCommits::NoUrl { path: path() }),
@@ -320,6 +390,11 @@ mod tests {
         }
         assert_finding(&judge_git(&Ok("2.39.5".to_owned())), Fine, "version 2.39.5");
         assert_eq!(judge_git(&Err("cannot run git".to_owned())).level, Warning);
+        assert_finding(
+            &judge_git(&Ok("2.25.1".to_owned())),
+            Warning,
+            "version 2.25.1 is older than 2.32; reports may find no source: install a newer one",
+        );
     }
 
     #[test]

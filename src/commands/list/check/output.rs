@@ -4,7 +4,8 @@ use std::io::{self, Write};
 
 use unicode_width::UnicodeWidthStr;
 
-use super::finding::SetupFinding;
+use super::finding::{FindingLevel, SetupFinding, exit_code};
+use crate::exit::ExitCode;
 use crate::names::printable;
 
 /// Columns of the level and of the check, each with the gap behind it.
@@ -38,13 +39,32 @@ pub(super) fn write_text(
         }
         writeln!(out)?;
     }
-    Ok(())
+    match reason(findings) {
+        Some(reason) => writeln!(out, "{reason}"),
+        None => Ok(()),
+    }
+}
+
+/// Returns the line about the exit code; `None` if it is 0.
+fn reason(findings: &[SetupFinding]) -> Option<String> {
+    let (level, what) = match exit_code(findings) {
+        ExitCode::Done => return None,
+        ExitCode::Partly => (FindingLevel::TargetsFailed, "pull works, and some targets fail"),
+        _ => (FindingLevel::Failed, "pull cannot work"),
+    };
+    let mut checks: Vec<String> = Vec::new();
+    for finding in findings.iter().filter(|finding| finding.level == level) {
+        let check = finding.check.replace('_', " ");
+        if !checks.contains(&check) {
+            checks.push(check);
+        }
+    }
+    Some(format!("exit code {}: {what} ({})", exit_code(findings).number(), checks.join(", ")))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::list::check::finding::FindingLevel;
 
     fn text(width: Option<usize>) -> String {
         let findings = [
@@ -59,6 +79,24 @@ mod tests {
         let mut out = Vec::new();
         write_text(&findings, width, &mut out).unwrap();
         String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_last_line_says_why_the_exit_code_is_not_0() {
+        let finding = |check, level| SetupFinding::without_step(check, level, "x");
+        let ok = SetupFinding::ok("root", "x");
+        let failed = [finding("free_space", FindingLevel::Failed), finding("center", FindingLevel::Failed)];
+        let target = finding("agent", FindingLevel::TargetsFailed);
+        assert_eq!(reason(&[ok.clone(), finding("git", FindingLevel::Warning)]), None);
+        assert_eq!(
+            reason(&[ok.clone(), target.clone(), target.clone()]).unwrap(),
+            "exit code 3: pull works, and some targets fail (agent)"
+        );
+        let [space, center] = failed;
+        assert_eq!(
+            reason(&[space, target, center]).unwrap(),
+            "exit code 1: pull cannot work (free space, center)"
+        );
     }
 
     #[test]
