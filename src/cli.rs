@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::builder::FalseyValueParser;
+use clap::builder::{FalseyValueParser, OsStringValueParser, TypedValueParser as _};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
@@ -41,6 +41,7 @@ pub struct GlobalOptions {
         value_name = "DIR",
         env = "GOC_WATCHDOG_ROOT",
         default_value = "./goc_watch_dog_root",
+        value_parser = OsStringValueParser::new().try_map(root),
         global = true
     )]
     pub root: PathBuf,
@@ -54,7 +55,8 @@ pub struct GlobalOptions {
 
     /// URL of the goc center; may be given several times.
     ///
-    /// The default is the centers in the configuration; if it has none, <http://127.0.0.1:7777>.
+    /// The default is the centers in the configuration; if it has none, <http://127.0.0.1:7777>. A variable that is set
+    /// and empty names none.
     #[arg(long, value_name = "URL", env = "GOC_CENTER", value_delimiter = ',', value_parser = trimmed, global = true)]
     pub center: Vec<String>,
 
@@ -69,6 +71,24 @@ pub struct GlobalOptions {
     /// Use of colours; `NO_COLOR` has an effect, too.
     #[arg(long, value_enum, value_name = "WHEN", default_value_t, global = true)]
     pub color: ColorWhen,
+}
+
+impl GlobalOptions {
+    /// Removes an empty center: a variable that is set and empty names none.
+    pub(crate) fn without_empty_center(&mut self) {
+        self.center.retain(|center| !center.is_empty());
+    }
+}
+
+/// Reads the work directory. An empty one is more often an unset variable of a script than the current folder.
+fn root(text: OsString) -> Result<PathBuf, &'static str> {
+    match text.is_empty() {
+        true => Err(
+            "the path is empty; name a folder by --root or GOC_WATCHDOG_ROOT, or unset the variable, which means \
+                     ./goc_watch_dog_root",
+        ),
+        false => Ok(text.into()),
+    }
 }
 
 /// Returns the arguments with `help COMMAND` replaced by `COMMAND --help`. The command `help` of clap would be

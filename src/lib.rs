@@ -61,7 +61,7 @@ use exit::ExitCode;
 pub fn main() -> ExitCode {
     commands::speak_to_journal(stderr_is(env::var_os("JOURNAL_STREAM").as_deref()));
     let parsed = Cli::try_parse_from(cli::with_help_option(env::args_os())).map_err(cli::with_commands);
-    let cli = match parsed {
+    let mut cli = match parsed {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() && commands::speaks_to_journal() => {
             let text = error.render().to_string();
@@ -71,6 +71,9 @@ pub fn main() -> ExitCode {
         }
         Err(error) => error.exit(),
     };
+    if env::var_os("GOC_CENTER").is_some_and(|centers| centers.to_string_lossy().trim().is_empty()) {
+        cli.global.without_empty_center();
+    }
     let done = run(&cli, run_environment());
     if let Some(reason) = parallel::refusal() {
         commands::warn(format_args!(

@@ -154,10 +154,47 @@ fn of_the_center() {
              URL; write \"http://CENTER\"; pulling the addresses that it listed before\n",
         ),
         (
-            "unset GOC_CENTER; goc-watchdog prune",
+            "GOC_CENTER=' ' goc-watchdog prune",
             3,
             "goc-watchdog: warning: center \"http://CENTER/v1/cover/list\": the path /v1/cover/list is not a part of a center's \
              URL; write \"http://CENTER\"; nothing is removed there\n",
+        ),
+    ]);
+    drop(agents);
+}
+
+#[test]
+fn of_a_center_that_can_never_be_asked() {
+    let (world, agents) = World::with_pulled_echo();
+    let stage = Stage::new(world);
+    stage.assert_table(&[
+        (
+            "goc-watchdog pull --center ftp://x",
+            2,
+            "goc-watchdog: center: \"ftp://x\" is not an address: the scheme is neither http nor https (expected \
+             \"http://host:port\")\n",
+        ),
+        (
+            "goc-watchdog prune --center http://",
+            2,
+            "goc-watchdog: center: \"http://\" is not an address: the host is missing (expected \"http://host:port\")\n",
+        ),
+        (
+            "goc-watchdog list --format json --center 'http://h?x=1'",
+            2,
+            "goc-watchdog: center: \"http://h?x=***\" is not an address: it holds a user name, a query or a fragment \
+             (expected \"http://host:port\")\n",
+        ),
+        (
+            "goc-watchdog pull --center http://user:pw@h",
+            2,
+            "goc-watchdog: center: \"http://***@h\" is not an address: it holds a user name, a query or a fragment \
+             (expected \"http://host:port\")\n",
+        ),
+        (
+            "goc-watchdog pull --center ''",
+            2,
+            "goc-watchdog: center: \"\" is not an address: the scheme is missing (expected \"http://host:port\")\n",
         ),
     ]);
     drop(agents);
@@ -179,8 +216,37 @@ fn of_the_root() {
         ("goc-watchdog total echoserver --root no", 1, missing),
         ("goc-watchdog report echoserver --root no", 1, missing),
         ("goc-watchdog history echoserver --root no", 1, missing),
-        ("goc-watchdog prune --root no", 0, warned),
+        ("goc-watchdog prune --retention-only --root no", 0, warned),
+        (
+            "goc-watchdog prune --root no",
+            0,
+            "goc-watchdog: warning: the root \"HOME/no\" does not exist, so nothing is stored there; it is made now, for what \
+             prune remembers; another one is named by --root or GOC_WATCHDOG_ROOT\n",
+        ),
         ("goc-watchdog prune --root no", 0, ""),
+        (
+            "mkdir empty; goc-watchdog list --root empty",
+            0,
+            "goc-watchdog: warning: the root \"HOME/empty\" has no sqlite.db, so nothing is stored there; another one is named \
+             by --root or GOC_WATCHDOG_ROOT\n",
+        ),
+        (
+            "touch file; goc-watchdog pull --root file",
+            1,
+            "goc-watchdog: \"HOME/file\" is not a folder, so it cannot be the root; choose another one with --root or \
+             GOC_WATCHDOG_ROOT\n",
+        ),
+        (
+            "GOC_WATCHDOG_ROOT= goc-watchdog list",
+            2,
+            "error: invalid value '' for '--root <DIR>': the path is empty; name a folder by --root or GOC_WATCHDOG_ROOT, or \
+             unset the variable, which means ./goc_watch_dog_root\n\nFor more information, try '--help'.\n",
+        ),
+        (
+            "goc-watchdog total echoserver >/dev/full",
+            1,
+            "goc-watchdog: cannot write to stdout: No space left on device (os error 28)\n",
+        ),
         (
             "goc-watchdog pull --root new",
             0,
@@ -294,6 +360,12 @@ fn of_the_lock() {
         };
         let as_nobody = "setpriv --reuid 65534 --regid 65534 --clear-groups ./goc-watchdog";
         stage.assert_table(&[
+            (
+                &format!("chmod 755 .; {as_nobody} pull --root none"),
+                1,
+                "goc-watchdog: cannot create \"HOME/none\": Permission denied (os error 13); \"HOME\" belongs to user root \
+                 (0): run as a user who may write there, or choose another root with --root or GOC_WATCHDOG_ROOT\n",
+            ),
             (&format!("{as_nobody} list"), 1, &said("cannot read \"HOME/root/goc-watchdog.toml\"")),
             (
                 &format!("chmod 755 root; {as_nobody} pull"),
@@ -333,6 +405,16 @@ fn of_the_repository() {
              its folder to the PATH of this run\n",
         ),
     ]);
+    let gone = stage.world.home().join("gone.git").display().to_string();
+    stage
+        .world
+        .configure(&format!("[git]\nprotocols = [\"file\"]\n[apps.apa_goc_echoserver]\nrepo = {gone:?}\n"));
+    stage.assert_table(&[(
+        "goc-watchdog report echoserver",
+        1,
+        "goc-watchdog: cannot clone \"HOME/gone.git\": git clone: repository 'HOME/gone.git' does not exist; check repo in \
+         [apps.apa_goc_echoserver], and that this user may reach it (git ls-remote HOME/gone.git)\n",
+    )]);
     configure("[git]\nprotocols = [\"http\"]\n");
     stage.assert_table(&[(
         "goc-watchdog report echoserver",

@@ -29,7 +29,7 @@ use anyhow::{Context as _, bail};
 use chrono::{DateTime, Utc};
 
 use crate::access::Caller;
-use crate::address::{mistyped_center, shown_url};
+use crate::address::{BadAddress, base_url, mistyped_center, shown_url};
 use crate::cli::{ColorWhen, GlobalOptions};
 use crate::config::{Config, TargetSource};
 use crate::exit::{EarlyEnd, ExitCode};
@@ -121,8 +121,8 @@ impl Context {
         })
     }
 
-    /// Fails if an option or the environment has a common mistake in the URL of a center. A center of the configuration
-    /// with such a mistake only counts as one that does not answer, so that the others are asked.
+    /// Fails if an option or the environment has a common mistake in the URL of a center, or no URL that can be asked. A
+    /// center of the configuration with a mistake only counts as one that does not answer, so that the others are asked.
     pub(crate) fn check_centers(&self) -> anyhow::Result<()> {
         if self.named_centers == self.config.centers {
             return Ok(());
@@ -131,7 +131,7 @@ impl Context {
         if let Some((center, mistyped)) = self.centers.iter().find_map(mistake) {
             bail!(EarlyEnd::Refused(format!("center \"{center}\": {mistyped}")));
         }
-        Ok(())
+        valid_center(&self.centers).map_err(|fault| EarlyEnd::Refused(format!("center: {fault}")).into())
     }
 
     /// Returns the context for output to a file.
@@ -194,6 +194,18 @@ impl Context {
             inform(message);
         }
     }
+}
+
+/// Fails if some centers are given and none has a valid URL.
+pub(crate) fn valid_center(centers: &[String]) -> Result<(), BadAddress> {
+    let mut faults = Vec::new();
+    for center in centers {
+        match base_url(center) {
+            Ok(_) => return Ok(()),
+            Err(fault) => faults.push(fault),
+        }
+    }
+    faults.into_iter().next().map_or(Ok(()), Err)
 }
 
 /// The severity of a message.
@@ -349,6 +361,10 @@ pub(crate) fn tell_failure(error: &anyhow::Error) {
     match error.downcast_ref::<EarlyEnd>() {
         Some(EarlyEnd::Signal(_)) => {}
         Some(EarlyEnd::Busy(message)) => say(Level::Warning, message),
+        // Other layers name the file or the peer in an error of their own.
+        None if matches!(error.chain().next(), Some(outermost) if outermost.is::<io::Error>()) => {
+            fail(format_args!("cannot write to stdout: {error:#}"));
+        }
         Some(EarlyEnd::Usage(_) | EarlyEnd::Refused(_)) | None => fail(format_args!("{error:#}")),
     }
 }

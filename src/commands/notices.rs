@@ -25,6 +25,22 @@ pub(crate) fn tell_missing_root(context: &Context) {
     }
 }
 
+/// Warns if nothing is stored in the root, because the data of another one may be meant. `makes` tells that the run makes
+/// what is missing.
+pub(crate) fn tell_nothing_stored(makes: bool, context: &Context) {
+    let root = context.workdir.root();
+    let lack = match (root.try_exists(), context.workdir.database().try_exists()) {
+        (Ok(false), _) => "does not exist",
+        (Ok(true), Ok(false)) => "has no sqlite.db",
+        _ => return,
+    };
+    let made = if makes { "; it is made now, for what prune remembers" } else { "" };
+    warn(format_args!(
+        "the root \"{}\" {lack}, so nothing is stored there{made}; another one is named by --root or GOC_WATCHDOG_ROOT",
+        in_message(&root.display().to_string())
+    ));
+}
+
 /// Prints the stored values that could not be read; tells whether there are any.
 pub(crate) fn tell_damages(store: &Store) -> bool {
     let damages = store.damages();

@@ -6,12 +6,12 @@ use anyhow::{Context as _, Result};
 use chrono::{DateTime, Utc};
 
 use super::{ListArgs, ListFormat, metrics};
-use crate::address::{base_url, shown_url};
+use crate::address::shown_url;
 use crate::collect::fleet::GivenSource;
 use crate::commands::notices::tell_cut_lists;
 use crate::commands::read_fleet::{Asked, Asking, ReadFleet, read_fleet};
 use crate::commands::targets::tell_sources;
-use crate::commands::{Context, show, warn};
+use crate::commands::{Context, show, valid_center, warn};
 use crate::fleet::records::AddressState;
 use crate::fleet::services::{Fleet, UnaskedCenter};
 use crate::io::center::{Client, RequestOptions};
@@ -38,7 +38,7 @@ impl Up {
 /// Assembles the fleet; also returns who was asked.
 pub(super) fn fleet(args: &ListArgs, store: Option<&Store>, context: &Context) -> Result<(Fleet, Asked)> {
     if !args.offline && args.format == ListFormat::Text {
-        named_centers(&context.centers)?;
+        valid_center(&context.centers).context("center")?;
     }
     let ReadFleet { fleet, asked, targets_read_at, .. } =
         fleet_within(Deadline::NONE, args.offline, store, context)?;
@@ -124,21 +124,6 @@ pub(super) fn tell_centers(fleet: &Fleet, is_offline: bool, context: &Context) {
     }
     for (url, unasked) in &fleet.unasked {
         tell(&format!("center \"{}\"", shown_url(url)), unasked);
-    }
-}
-
-/// Fails if no center has a valid URL. A table of stored data would hide such a mistake.
-fn named_centers(centers: &[String]) -> Result<()> {
-    let mut faults = Vec::new();
-    for center in centers {
-        match base_url(center) {
-            Ok(_) => return Ok(()),
-            Err(fault) => faults.push(fault),
-        }
-    }
-    match faults.into_iter().next() {
-        Some(fault) => Err(fault).context("center"),
-        None => Ok(()),
     }
 }
 

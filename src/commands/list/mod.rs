@@ -19,7 +19,7 @@ use clap::{Args, ValueEnum};
 
 use crate::commands::group::{refuse_group, tell_absent};
 use crate::commands::narrow::NarrowArgs;
-use crate::commands::notices::{tell_missing_root, unknown_apps};
+use crate::commands::notices::{tell_nothing_stored, unknown_apps};
 use crate::commands::targets::TargetArgs;
 use crate::commands::{Context, show};
 use crate::config::SAMPLE_CONFIG;
@@ -39,8 +39,8 @@ use order::SortKey;
 /// are offline, except the newest one with data of each environment, region, app and branch. A line below the table
 /// counts them. The number of replicas that `prune` found suspect or dead follows the state.
 ///
-/// The exit code is 3 if a center does not answer or a source of targets gives no list. If no center has a valid URL,
-/// the table is refused (exit code 1), and the other forms show the stored data (exit code 3).
+/// The exit code is 3 if a center does not answer or a source of targets gives no list. If no center of the configuration
+/// has a valid URL, the table is refused (exit code 1), and the other forms show the stored data (exit code 3).
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  goc-watchdog list\n  goc-watchdog list --explain cart")]
 #[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
@@ -161,7 +161,7 @@ pub(crate) fn run(args: &ListArgs, context: &Context) -> Result<ExitCode> {
     let store = match Store::open_read_only(&context.workdir.database()) {
         Ok(store) => Some(store),
         Err(StoreError::Missing { .. }) if !args.offline => {
-            tell_missing_root(context);
+            tell_nothing_stored(false, context);
             None
         }
         Err(error) => return Err(error.into()),

@@ -15,7 +15,7 @@ use crate::address::shown_url;
 use crate::cli::Format;
 use crate::collect::fleet::open_reader;
 use crate::commands::lock_wait::{FOREVER, LockWait, tell_short_wait};
-use crate::commands::notices::{tell_left, tell_mended, tell_missing_root, tell_swept};
+use crate::commands::notices::{tell_left, tell_mended, tell_nothing_stored, tell_swept};
 use crate::commands::ping::{PingUrlParser, pinging};
 use crate::commands::targets::{TargetArgs, tell_nothing_to_remove};
 use crate::config::{PruneConfig, parse_duration, parse_whole};
@@ -232,10 +232,12 @@ pub(crate) fn run(args: &PruneArgs, context: &Context) -> Result<ExitCode> {
 
 fn prune(args: &PruneArgs, context: &Context, signals: &Signals, begin: &dyn Fn()) -> Result<ExitCode> {
     let started = Stopwatch::start();
-    tell_missing_root(context);
+    // Retention has nothing to do without a database, so it makes none.
+    let stores_nothing = args.dry_run || args.retention_only && !context.workdir.database().exists();
+    tell_nothing_stored(!stores_nothing, context);
     let clients = Clients::new(args, context)?;
     let lock_wait = LockWait::new(args.wait);
-    let context = match args.dry_run {
+    let context = match stores_nothing {
         true => context.clone(),
         false => bring_up_to_date(&lock_wait, signals, context)?,
     };
@@ -259,9 +261,9 @@ fn prune(args: &PruneArgs, context: &Context, signals: &Signals, begin: &dyn Fn(
     if let Some(signal) = signals.received() {
         return Ok(ExitCode::from_signal(signal));
     }
-    if args.dry_run {
+    if stores_nothing {
         let outcome = run::plan(inputs, &context.workdir, round)?;
-        output::print(&outcome, args.format, true, &started, context)?;
+        output::print(&outcome, args.format, args.dry_run, &started, context)?;
         return Ok(exit_code(&outcome));
     }
     let waiting = Stopwatch::start();

@@ -73,6 +73,32 @@ pub(crate) enum WorkdirError {
         /// User id and name of the root's owner.
         owner: String,
     },
+    /// The root cannot be made.
+    #[error(
+        "cannot create {:?}: {why}; {:?} belongs to {owner}: run as a user who may write there, or choose another root with \
+         --root or GOC_WATCHDOG_ROOT",
+        path.display(),
+        above.display()
+    )]
+    RootNotPermitted {
+        /// The root.
+        path: PathBuf,
+        /// The folder that refused it.
+        above: PathBuf,
+        /// The reason. The message has its text, so it is not a `source`, which would be printed again.
+        why: String,
+        /// User id and name of that folder's owner.
+        owner: String,
+    },
+    /// A file is in the place of the root.
+    #[error(
+        "{:?} is not a folder, so it cannot be the root; choose another one with --root or GOC_WATCHDOG_ROOT",
+        path.display()
+    )]
+    RootIsNoFolder {
+        /// The file.
+        path: PathBuf,
+    },
     /// A file is in the place of a folder.
     #[error("{:?} is not a folder, and reports need a folder of that name; remove it or rename it", path.display())]
     NoFolder {
@@ -138,6 +164,8 @@ impl WorkdirError {
             | Self::Foreign { .. }
             | Self::OtherOwner { .. }
             | Self::NotPermitted { .. }
+            | Self::RootNotPermitted { .. }
+            | Self::RootIsNoFolder { .. }
             | Self::TooLarge { .. }
             | Self::WrittenByOthers { .. } => false,
         }

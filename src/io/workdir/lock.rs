@@ -2,13 +2,14 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::Workdir;
 use super::durable::{is_folder, make_folder, sync_folder};
 use super::error::{WorkdirError, io_error};
 use super::folder::Folder;
+use crate::io::users;
 use crate::lock::LockProof;
 
 pub(super) const LOCK: &str = "goc-watchdog.lock";
@@ -41,7 +42,7 @@ impl Workdir {
     ///
     /// Fails at once with [`WorkdirError::Busy`] when another process holds it.
     pub(crate) fn lock(&self) -> Result<LockedWorkdir, WorkdirError> {
-        let is_new = self.make_root()?;
+        let is_new = self.make_root().map_err(|error| self.naming_another_root(error))?;
         let opened = self.open_root().and_then(|root| Ok((root.open_lock(LOCK)?, root)));
         let (file, root) = opened.map_err(|error| self.naming_owner(error))?;
         match file.try_lock() {
@@ -54,6 +55,27 @@ impl Workdir {
         // The lock of readers is made here, because a reader may lack the right to make it.
         open_readers(&root)?;
         Ok(LockedWorkdir { workdir: self.clone(), is_new, proof: LockProof::new(), _file: file })
+    }
+
+    /// Adds to an error about making the root who could help, and how another one is chosen.
+    fn naming_another_root(&self, error: WorkdirError) -> WorkdirError {
+        if error.is_no_folder() {
+            return WorkdirError::RootIsNoFolder { path: self.root.clone() };
+        }
+        let above = self.root.ancestors().skip(1).find_map(|above| Some((above, fs::metadata(above).ok()?)));
+        match (error, above) {
+            (WorkdirError::Io { source, .. }, Some((above, found)))
+                if source.kind() == io::ErrorKind::PermissionDenied =>
+            {
+                WorkdirError::RootNotPermitted {
+                    path: self.root.clone(),
+                    above: above.to_owned(),
+                    why: source.to_string(),
+                    owner: users::shown(found.uid()),
+                }
+            }
+            (error, _) => error,
+        }
     }
 
     /// Makes the root, and tells whether it was missing.
