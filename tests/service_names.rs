@@ -47,6 +47,8 @@ fn an_app_means_its_commit_that_runs_from_the_second_deploy_on() {
     );
     let explained = world.run(&["list", "--explain", "cart"]).assert_code(0).stdout;
     assert!(explained.starts_with(&name("cart", "master", "0000003")), "{explained}");
+    let explained = &world.run(&["list", "--explain", "cart", "--format", "json"]).assert_code(0).json()[0];
+    assert_eq!(explained["commit_choice"], json!({"commits": 3, "running": 1}));
     let named = world.run(&["total", "cart", "--commit", "0000001", "--format", "json"]).assert_code(0);
     assert_eq!(
         (&named.json()[0]["commit"], &named.json()[0]["commit_choice"]),

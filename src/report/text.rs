@@ -169,10 +169,16 @@ pub(super) fn write(report: &Report<'_>, layout: TextLayout, out: &mut dyn Write
 pub(super) fn change(report: &Report<'_>) -> Option<String> {
     let previous = report.head.previous.as_ref()?;
     let before = previous.coverage?;
+    let is_of_other_commit = !previous.commit.is_empty() && previous.commit != report.head.commit;
+    let of = if is_of_other_commit {
+        format!(" of commit {}", printable(&previous.commit))
+    } else {
+        String::new()
+    };
     // A filtered report cannot be compared with the whole previous row.
     report.head.filters.is_empty().then(|| match report.coverage().since(before).to_string().as_str() {
-        "=" => format!("as in row {}", previous.row),
-        delta => format!("{delta} since row {} ({before})", previous.row),
+        "=" => format!("as in row {}{of}", previous.row),
+        delta => format!("{delta} since row {}{of} ({before})", previous.row),
     })
 }
 

@@ -13,24 +13,26 @@ use crate::coverage::percent_text;
 use crate::fleet::build_group::{BuildGroup, BuildGroupStatus};
 use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::pending::PendingAdoption;
+use crate::fleet::pick::Picked;
 use crate::fleet::records::Life;
 use crate::fleet::row::Row;
 use crate::fleet::schedule::{self, Due};
 use crate::fleet::service_state::{AddressHealth, ListedAddressState, ServiceLine, next_pull};
 use crate::io::store::Store;
-use crate::names::in_message;
+use crate::names::{CommitChoice, in_message};
 
 use super::json::address_object;
 
 /// Writes all known facts about a service.
 pub(crate) fn run(
-    entry: &KeyEntry,
+    picked: &Picked<'_>,
     store: Option<&Store>,
     health: &AddressHealth,
     is_json: bool,
     context: &Context,
     out: &mut dyn Write,
 ) -> Result<()> {
+    let Picked { entry, choice } = *picked;
     let (build_groups, lives, row) = match store {
         Some(store) => (store.build_groups(entry.id)?, store.lives(entry.id)?, store.latest(&entry.key)?),
         None => (Vec::new(), Vec::new(), None),
@@ -44,7 +46,7 @@ pub(crate) fn run(
             ExplainedBuildGroup::new(build_group, &lives, election.chosen == Some(build_group.id))
         });
     let builds = builds.collect();
-    let explained = ExplainedService { entry, row, builds, pending, health, context };
+    let explained = ExplainedService { entry, choice, row, builds, pending, health, context };
     match is_json {
         true => show::write_json(&explained.object(), out)?,
         false => explained.print(out)?,
@@ -54,6 +56,8 @@ pub(crate) fn run(
 
 struct ExplainedService<'a> {
     entry: &'a KeyEntry,
+    /// The commits among which that of the service was chosen.
+    choice: Option<CommitChoice>,
     row: Option<Row>,
     builds: Vec<ExplainedBuildGroup>,
     pending: Option<PendingAdoption>,
@@ -149,6 +153,7 @@ impl ExplainedService<'_> {
             "region": entry.key.region,
             "app": entry.key.app,
             "commit": entry.key.commit,
+            "commit_choice": self.choice,
             "percent": row.as_ref().map(|row| row.cover_total),
             "id": row.as_ref().map(|row| row.id.0),
             "cov_file_path": row.as_ref().map(|row| &row.cov_file_path),

@@ -24,7 +24,7 @@ use crate::commands::targets::TargetArgs;
 use crate::commands::{Context, show};
 use crate::config::SAMPLE_CONFIG;
 use crate::exit::{EarlyEnd, ExitCode};
-use crate::fleet::pick::{Picked, ServiceQuery, pick};
+use crate::fleet::pick::{ServiceQuery, pick};
 use crate::fleet::service_state::{AddressHealth, ServiceState};
 use crate::io::store::{Store, StoreError};
 use crate::io::workdir::{self, FillError};
@@ -175,11 +175,11 @@ pub(crate) fn run(args: &ListArgs, context: &Context) -> Result<ExitCode> {
     match &args.explain {
         Some(service) => {
             refuse_group(service, "list --explain", context, &fleet.entries)?;
-            let Picked { entry, choice } = pick(&args.query(service), &fleet.entries)?;
-            context.tell_choice(choice, &entry.key.commit);
+            let picked = pick(&args.query(service), &fleet.entries)?;
+            context.tell_choice(picked.choice, &picked.entry.key.commit);
             let is_json = args.format == ListFormat::Json;
             let mut shown = Vec::new();
-            explain::run(entry, store.as_ref(), &health, is_json, context, &mut shown)?;
+            explain::run(&picked, store.as_ref(), &health, is_json, context, &mut shown)?;
             emit(file, |out| out.write_all(&shown))?;
         }
         None => {

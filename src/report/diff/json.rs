@@ -11,6 +11,7 @@ use super::super::json::CoverageJson;
 use super::{ChangedFile, DiffReport, LineCategory, LineState, WhyLeftOut};
 use crate::gate::{self, Before, Verdict};
 use crate::json;
+use crate::names::CommitChoice;
 use crate::time::iso;
 
 pub(in crate::report) const FORM: Form = Form {
@@ -35,6 +36,7 @@ struct Document<'r> {
     app: &'r str,
     branch: &'r str,
     commit: &'r str,
+    commit_choice: Option<CommitChoice>,
     source_commit: Option<&'r str>,
     id: Option<i64>,
     group: Option<GroupJson<'r>>,
@@ -127,6 +129,7 @@ pub(super) fn write(diff: &DiffReport, out: &mut dyn Write) -> io::Result<()> {
         app: &head.app,
         branch: &head.branch,
         commit: &head.commit,
+        commit_choice: head.choice,
         source_commit: head.source_commit.as_deref(),
         id: head.own_row(),
         group: head
