@@ -186,6 +186,15 @@ fn a_run_in_which_an_address_waits_for_its_next_try_does_not_end_as_if_it_answer
         waits.stdout
     );
     assert!(waits.stdout.starts_with("pulled 0 services (1 not due)"), "{}", waits.stdout);
+    // A timer's log has nothing but stderr.
+    let quiet = world.run(&["pull", "--no-peek", "-q"]).assert_code(3);
+    assert_eq!(quiet.stdout, "");
+    let said = format!(
+        "goc-watchdog: {ECHO}: profile from \"{}\": failed 1 time (no connection: connection refused); not tried again \
+         yet, next try ",
+        agents[1].url()
+    );
+    assert!(quiet.stderr.starts_with(&said) && quiet.stderr.lines().count() == 1, "{}", quiet.stderr);
     let summary = world.run(&["pull", "--format", "json"]).assert_code(3).json().pop().unwrap();
     assert_eq!(summary["summary"]["waiting_addresses"], 1);
     // All addresses of a due service may wait.
@@ -363,8 +372,51 @@ fn a_service_that_is_not_due_is_only_peeked_at() {
     // A service is due at once when its coverage moved.
     agents[0].hit(&[PING_BLOCK], 1);
     let output = world.run(&["pull"]).assert_code(0);
-    assert!(output.stdout.starts_with("pulled 1 service (1 changed"), "{}", output.stdout);
+    assert!(output.stdout.starts_with("pulled 1 service (1 changed), "), "{}", output.stdout);
     assert_eq!(agents[0].pulls(), 2);
+    agents[0].hit(&[MAIN_BLOCK], 1);
+    let output = world.run(&["pull", "-v"]).assert_code(0);
+    assert!(!output.stderr.contains("not pulled"), "{}", output.stderr);
+    output.assert_stderr_contains(&format!("{ECHO}: pulled, a peek found that coverage moved"));
+    world
+        .run(&["pull", "-v"])
+        .assert_code(0)
+        .assert_stderr_contains("not pulled, waiting 15m (step 1), due ");
+    agents[0].hit(&[MIRROR_BLOCK], 1);
+    let summary = world.run(&["pull", "--format", "json"]).assert_code(0).json().pop().unwrap();
+    assert_eq!((&summary["summary"]["pulled"], &summary["summary"]["not_due"]), (&1.into(), &0.into()));
+}
+
+#[test]
+fn many_addresses_that_wait_for_their_next_try_are_counted_after_the_first_ones() {
+    let (world, agents) = World::with_echo(5);
+    for agent in &agents {
+        agent.kill();
+    }
+    world.run(&["pull"]).assert_code(3);
+    let quiet = world.run(&["pull", "-q"]).assert_code(3);
+    let lines: Vec<&str> = quiet.stderr.lines().collect();
+    assert_eq!(lines.len(), 4, "{}", quiet.stderr);
+    assert!(lines[..3].iter().all(|line| line.contains(": failed 1 time (")), "{}", quiet.stderr);
+    assert_eq!(
+        lines[3],
+        "goc-watchdog: and 2 more addresses that failed, not tried again yet (goc-watchdog list shows the services)"
+    );
+}
+
+#[test]
+fn the_plan_of_a_dry_run_is_what_the_list_says_of_a_failed_address() {
+    let (world, agents) = World::with_echo(2);
+    agents[1].kill();
+    world.run(&["pull"]).assert_code(3);
+    let planned = &world.run(&["pull", "-n", "--format", "json"]).assert_code(0).json()[0];
+    let listed = &world.run(&["list", "--format", "json"]).assert_code(0).json()[0][0];
+    let explained = &world.run(&["list", "--explain", ECHO, "--format", "json"]).assert_code(0).json()[0];
+    let retry =
+        &listed["addresses"].as_array().unwrap().iter().find(|it| it["failures"] == 1).unwrap()["next_try"];
+    assert_eq!([&planned["due"], &listed["next_pull"], &explained["next_pull"]], [retry; 3]);
+    let reason = "a failed address; the others waiting 15m (step 1)";
+    assert_eq!((&planned["reason"], &explained["why"]), (&reason.into(), &reason.into()));
 }
 
 #[test]
@@ -477,7 +529,7 @@ fn a_suddenly_empty_center_is_not_believed_while_addresses_that_it_listed_answer
     world.pull(0);
     world.center.remove_all();
     agents[0].hit(&[PING_BLOCK], 1);
-    world.pull(3).assert_stderr_contains("lists nothing, and listed 1 addresses before");
+    world.pull(3).assert_stderr_contains("lists nothing, and listed 1 address before");
     assert_eq!(world.echo_counts(), [0, 0, 0, 1, 0, 0]);
     agents[0].kill();
     world.pull(3).assert_stderr_contains("no address that the emptied center listed answers any more");

@@ -64,6 +64,11 @@ impl KeyResult {
         Self { failures: vec![failure], ..Self::empty(entry) }
     }
 
+    /// Tells whether the key was pulled because a peek found that its coverage moved.
+    pub(crate) fn was_due_by_peek(&self) -> bool {
+        self.reason == DueReason::Peeked && self.outcome != KeyOutcome::NotDue
+    }
+
     /// Returns a result without any data.
     pub(crate) fn empty(entry: &KeyEntry) -> Self {
         Self {

@@ -25,12 +25,14 @@ use crate::config::Config;
 use crate::fleet::app_group::AppGroup;
 use crate::fleet::assembly::Answers;
 use crate::fleet::change::Change;
+use crate::fleet::ids::KeyId;
 use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::pick::{ServiceQuery, pick, pick_by_fields, pick_running};
 use crate::fleet::plan::{PullPlan, Selection, WaitingKey};
 use crate::fleet::pull_rules::PullRules;
 use crate::fleet::services::Fleet;
 use crate::fleet::snapshot::ClockJump;
+use crate::fleet::waiting_address::{WaitingAddress, waiting_addresses};
 use crate::io::clock::{self, Deadline};
 use crate::io::progress::Progress;
 use crate::io::store::{Damage, Numbering, Writer};
@@ -247,14 +249,14 @@ pub(crate) struct PullOutcome<'s> {
     pub(crate) pulled: Vec<KeyResult>,
     /// Number of keys that the run planned to pull.
     pub(crate) planned: usize,
-    /// Keys that were not pulled.
+    /// Keys that were not pulled. A key that a peek made due is not among them.
     pub(crate) waiting: Vec<WaitingKey<'s>>,
     /// The keys that a person asked for.
     pub(crate) selection: Selection,
     /// A person named a service that nobody lists, and the inbox had no data of it.
     pub(crate) is_named_offline: bool,
-    /// Number of listed addresses that failed before, and whose next try is not due.
-    pub(crate) waiting_addresses: usize,
+    /// Listed addresses that failed before, and whose next try is not due.
+    pub(crate) waiting_addresses: Vec<WaitingAddress<'s>>,
     pub(crate) stop: Option<StopReason>,
     pub(crate) inbox: InboxOutcome,
     /// The empty list of a center was accepted, so its services are offline now.
@@ -276,12 +278,12 @@ pub(crate) fn pull<'s>(
     let is_named_offline = planned.named_offline(&inbox).next().is_some();
     let PlannedPull { plan, selection } = planned;
     let waiting_addresses = match selection {
-        Selection::Due => plan.waiting_addresses(fleet.entries.iter()),
+        Selection::Due => waiting_addresses(&plan, fleet.entries.iter()),
         Selection::DueAmong(ref keys) => {
-            plan.waiting_addresses(fleet.entries.iter().filter(|entry| keys.contains(&entry.id)))
+            waiting_addresses(&plan, fleet.entries.iter().filter(|entry| keys.contains(&entry.id)))
         }
         // A person who named services asks for no others.
-        Selection::Forced | Selection::Named(_) => 0,
+        Selection::Forced | Selection::Named(_) => Vec::new(),
     };
     let (ids, stopped) = (shared.ids, shared.stopped);
 
@@ -308,11 +310,15 @@ pub(crate) fn pull<'s>(
         mended.stopped_by = ended.err().map(Into::into);
     }
     let planned = plan.pulls.iter().map(|group| group.keys.len()).sum();
+    let due_by_peek: BTreeSet<KeyId> =
+        pulled.iter().filter(|pulled| pulled.was_due_by_peek()).map(|pulled| pulled.key).collect();
+    let PullPlan { mut waiting, .. } = plan;
+    waiting.retain(|waiting| !due_by_peek.contains(&waiting.entry.id));
     Ok(PullOutcome {
         fleet,
         pulled,
         planned,
-        waiting: plan.waiting,
+        waiting,
         selection,
         is_named_offline,
         waiting_addresses,

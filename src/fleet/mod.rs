@@ -54,5 +54,6 @@ pub(crate) mod succession;
 pub(crate) mod targets;
 pub(crate) mod tombstone;
 pub(crate) mod votes;
+pub(crate) mod waiting_address;
 pub(crate) mod waits;
 pub(crate) mod watch;

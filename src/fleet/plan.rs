@@ -1,6 +1,6 @@
 //! The plan of a pull, made before the first request: its keys, the addresses to ask, and the reasons.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
 use chrono::{DateTime, Utc};
@@ -9,6 +9,7 @@ use super::ids::KeyId;
 use super::key_entry::KeyEntry;
 use super::pull_rules::PullRules;
 use super::schedule::{self, Due, DueReason};
+use super::waits::Waits;
 
 /// The services that a run is to pull.
 pub(crate) enum Selection {
@@ -180,18 +181,6 @@ impl<'a> PullPlan<'a> {
         Self { pulls, peeks: Vec::new(), waiting: Vec::new() }
     }
 
-    /// Returns the number of addresses of these services that failed, and that this plan does not ask because their retry
-    /// is not due.
-    pub(crate) fn waiting_addresses<'e>(&self, entries: impl Iterator<Item = &'e KeyEntry>) -> usize {
-        let asked = self.pulls.iter().flat_map(|group| &group.addresses);
-        let asked: HashSet<&str> = asked.map(|asked| asked.address.as_str()).collect();
-        let failed = entries.flat_map(|entry| {
-            let failed = entry.states.iter().filter(|(_, state)| state.retry.failures > 0);
-            failed.map(|(address, _)| address.as_str()).filter(|address| entry.listed_at(address).is_some())
-        });
-        failed.filter(|address| !asked.contains(address)).collect::<HashSet<&str>>().len()
-    }
-
     /// Adds keys that share addresses. All of them are pulled together if one of them is.
     fn add(&mut self, cluster: &[&'a KeyEntry], decisions: Vec<KeyPlan>) {
         let first_reason = decisions.iter().find_map(|decision| match decision {
@@ -252,7 +241,7 @@ fn healthy_addresses(entry: &KeyEntry) -> impl Iterator<Item = String> {
 /// asked.
 fn decide(entry: &KeyEntry, selection: &Selection, rules: &PullRules, now: DateTime<Utc>) -> KeyPlan {
     let reason = DueReason::CameIn;
-    match whether_due(entry, selection, rules, now) {
+    match whether_due(entry, selection, rules.waits(), now) {
         KeyPlan::Wait(..) if entry.came_in => {
             KeyPlan::Pull { reason, full: true, addresses: healthy_addresses(entry).collect() }
         }
@@ -263,8 +252,23 @@ fn decide(entry: &KeyEntry, selection: &Selection, rules: &PullRules, now: DateT
     }
 }
 
+/// Returns the time at which a pull without names asks an address of the key next, and the reason; `None` if nothing
+/// lists the key.
+pub(crate) fn next_pull(
+    entry: &KeyEntry,
+    waits: Waits<'_>,
+    now: DateTime<Utc>,
+) -> Option<(DateTime<Utc>, DueReason)> {
+    match whether_due(entry, &Selection::Due, waits, now) {
+        KeyPlan::Pull { .. } if entry.addresses().is_empty() => None,
+        KeyPlan::Pull { reason, .. } => Some((now, reason)),
+        KeyPlan::Wait(until, reason) => Some((until, reason)),
+        KeyPlan::Offline | KeyPlan::Passed => None,
+    }
+}
+
 /// Decides about a key by its schedule and the retries of its addresses, unless a person overrules them.
-fn whether_due(entry: &KeyEntry, selection: &Selection, rules: &PullRules, now: DateTime<Utc>) -> KeyPlan {
+fn whether_due(entry: &KeyEntry, selection: &Selection, waits: Waits<'_>, now: DateTime<Utc>) -> KeyPlan {
     let addresses = entry.addresses();
     let overruled = match selection {
         Selection::Due => None,
@@ -282,16 +286,22 @@ fn whether_due(entry: &KeyEntry, selection: &Selection, rules: &PullRules, now: 
         let (reason, full) = (DueReason::CutOff, true);
         return if cut_off { KeyPlan::Pull { reason, full, addresses } } else { KeyPlan::Offline };
     }
-    let due = match schedule::due(&entry.schedule.schedule, &addresses, now, &rules.steps) {
+    let due = match schedule::due(&entry.schedule.schedule, &addresses, now, waits.steps) {
         _ if cut_off => Due::Now(DueReason::CutOff),
         due => due,
     };
-    let RetryPlan { ready, retried, earliest } = retries(entry, addresses, &due, rules, now);
+    let RetryPlan { ready, retried, earliest, has_healthy } = retries(entry, addresses, &due, waits, now);
     match (due, retried, earliest) {
         (Due::Now(reason), ..) if !ready.is_empty() || cut_off => {
             KeyPlan::Pull { reason, full: true, addresses: ready }
         }
         (Due::Later(..), Some(reason), _) => KeyPlan::Pull { reason, full: false, addresses: ready },
+        (Due::Later(until, waiting), None, Some((retry, reason))) if retry < until => match waiting {
+            DueReason::Waiting { step, wait } if has_healthy => {
+                KeyPlan::Wait(retry, DueReason::RetryInStep { step, wait })
+            }
+            _ => KeyPlan::Wait(retry, reason),
+        },
         // In the second pattern the key is due, and every address waits for its retry.
         (Due::Later(until, reason), None, _) | (Due::Now(_), _, Some((until, reason))) => {
             KeyPlan::Wait(until, reason)
@@ -308,19 +318,22 @@ struct RetryPlan {
     retried: Option<DueReason>,
     /// The earliest retry that is not due yet.
     earliest: Option<(DateTime<Utc>, DueReason)>,
+    /// The last request to at least one address did not fail.
+    has_healthy: bool,
 }
 
 fn retries(
     entry: &KeyEntry,
     addresses: Vec<String>,
     due: &Due,
-    rules: &PullRules,
+    waits: Waits<'_>,
     now: DateTime<Utc>,
 ) -> RetryPlan {
-    let mut retries = RetryPlan { ready: Vec::new(), retried: None, earliest: None };
+    let mut retries = RetryPlan { ready: Vec::new(), retried: None, earliest: None, has_healthy: false };
     for address in addresses {
-        match entry.state(&address).retry.due(now, &rules.retry) {
+        match entry.state(&address).retry.due(now, waits.retry) {
             None => {
+                retries.has_healthy = true;
                 if matches!(due, Due::Now(_)) {
                     retries.ready.push(address);
                 }
@@ -452,6 +465,26 @@ mod tests {
     }
 
     #[test]
+    fn a_key_waits_until_the_retry_of_a_failed_address_if_that_comes_before_the_end_of_its_step() {
+        let key = failing(pulled(1, &["a", "b"]), "b", 1, 6);
+        assert_eq!(decided(&key, 5), KeyPlan::Wait(at(6), DueReason::RetryInStep { step: 0, wait: STEP }));
+        let later = failing(pulled(1, &["a", "b"]), "b", 3, 16);
+        assert_eq!(decided(&later, 5), KeyPlan::Wait(at(15), WAITING));
+        let alone = failing(pulled(1, &["a"]), "a", 1, 6);
+        assert_eq!(decided(&alone, 5), KeyPlan::Wait(at(6), RETRY), "there are no others that wait");
+    }
+
+    #[test]
+    fn a_list_shows_the_pull_that_is_planned_next() {
+        let next = |key: &KeyEntry| next_pull(key, rules().waits(), at(5));
+        assert_eq!(next(&pulled(1, &["a"])), Some((at(15), WAITING)));
+        assert_eq!(next(&failing(pulled(1, &["a"]), "a", 1, 6)), Some((at(6), RETRY)));
+        assert_eq!(next(&failing(pulled(1, &["a"]), "a", 1, 5)), Some((at(5), RETRY)));
+        assert_eq!(next(&cut_off(failing(pulled(1, &["a"]), "a", 1, 6))), Some((at(5), DueReason::CutOff)));
+        assert_eq!(next(&cut_off(entry(1, &[]))), None);
+    }
+
+    #[test]
     fn a_retry_that_is_not_due_leaves_its_address_out_when_the_key_is_due() {
         let key = failing(pulled(1, &["a", "b"]), "b", 1, 16);
         assert_eq!(decided(&key, 15), pull(ELAPSED, true, &["a"]));
@@ -557,7 +590,8 @@ mod tests {
         let plan = PullPlan::make(&entries, &Selection::Due, &rules(), at(5));
         assert_eq!((shown(&plan.pulls), shown(&plan.peeks)), (vec![], vec!["1: a(1)".to_owned()]));
         let waiting = plan.waiting.iter().map(|waiting| (waiting.entry.id.0, waiting.until));
-        assert_eq!(waiting.collect::<Vec<_>>(), [(1, Some((at(15), WAITING))), (2, None)]);
+        let retry = DueReason::RetryInStep { step: 0, wait: STEP };
+        assert_eq!(waiting.collect::<Vec<_>>(), [(1, Some((at(6), retry))), (2, None)]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::agent_files::AgentFiles;
 
-use super::waits::{PullWaits, RetryWaits};
+use super::waits::{PullWaits, RetryWaits, Waits};
 
 /// The kind of change of a service's coverage that begins a new row.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,4 +43,10 @@ pub(crate) struct PullRules {
     pub(crate) agent_files: AgentFiles,
     /// Somebody reads the details of the run (`--verbose`).
     pub(crate) are_details_read: bool,
+}
+
+impl PullRules {
+    pub(crate) fn waits(&self) -> Waits<'_> {
+        Waits { steps: &self.steps, retry: &self.retry }
+    }
 }

@@ -122,6 +122,13 @@ pub(crate) enum DueReason {
     },
     /// The lists show a new process at an address that failed.
     NewProcess,
+    /// An address that failed is tried again before the step is over, for which the other addresses wait.
+    RetryInStep {
+        /// The step, from 0.
+        step: usize,
+        /// The wait of the step.
+        wait: Duration,
+    },
     /// The last run stored counters and ended before it decided about the row (decided by the caller).
     CutOff,
     /// A snapshot of one of its processes was taken in (decided by the caller).
@@ -155,6 +162,14 @@ impl fmt::Display for DueReason {
             DueReason::Retry { failures: 1 } => write!(f, "retry after a failure"),
             DueReason::Retry { failures } => write!(f, "retry after {failures} failures in a row"),
             DueReason::NewProcess => write!(f, "a new process is listed at an address that failed"),
+            DueReason::RetryInStep { step, wait } => {
+                write!(
+                    f,
+                    "a failed address; the others waiting {} (step {})",
+                    format_duration(*wait),
+                    step + 1
+                )
+            }
             DueReason::CutOff => write!(f, "the last run was cut off"),
             DueReason::CameIn => write!(f, "the last data of a process came in"),
             DueReason::Named => write!(f, "named"),

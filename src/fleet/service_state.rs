@@ -7,9 +7,9 @@ use chrono::{DateTime, Utc};
 use crate::coverage::Coverage;
 use crate::fleet::key_entry::{KeyEntry, ServiceName};
 use crate::fleet::liveness::Suspicion;
+use crate::fleet::plan::next_pull;
 use crate::fleet::records::AddressState;
 use crate::fleet::row::Row;
-use crate::fleet::schedule::{self, Due};
 use crate::fleet::services::Fleet;
 use crate::fleet::targets::AgentKind;
 use crate::fleet::waits::Waits;
@@ -283,7 +283,7 @@ impl<'a> ServiceLine<'a> {
     }
 
     pub(crate) fn next_pull(&self, waits: Waits<'_>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        next_pull(self.entry, waits, now)
+        next_pull(self.entry, waits, now).map(|(at, _)| at)
     }
 
     /// Returns the time of the next pull, or the time since which the pull is overdue.
@@ -310,25 +310,5 @@ impl<'a> ServiceLine<'a> {
         let parts = parts.iter().filter(|(number, _)| *number > 0);
         let said: Vec<String> = parts.map(|(number, what)| format!(", {number} {}", what.word())).collect();
         format!("{}{}", self.state.phrase(), said.concat())
-    }
-}
-
-pub(crate) fn next_pull(entry: &KeyEntry, waits: Waits<'_>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    let addresses = entry.addresses();
-    if addresses.is_empty() {
-        return None;
-    }
-    let retries = addresses.iter().map(|address| entry.state(address).retry.due(now, waits.retry));
-    match schedule::due(&entry.schedule.schedule, &addresses, now, waits.steps) {
-        // The retry of an address that failed is often earlier.
-        Due::Later(at, _) => retries.flatten().map(|retry| moment_of(&retry, now)).chain([at]).min(),
-        Due::Now(_) => retries.map(|retry| retry.map_or(now, |retry| moment_of(&retry, now))).min(),
-    }
-}
-
-fn moment_of(due: &Due, now: DateTime<Utc>) -> DateTime<Utc> {
-    match due {
-        Due::Now(_) => now,
-        Due::Later(at, _) => *at,
     }
 }

@@ -14,10 +14,10 @@ use crate::fleet::build_group::{BuildGroup, BuildGroupStatus};
 use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::pending::PendingAdoption;
 use crate::fleet::pick::Picked;
+use crate::fleet::plan::next_pull;
 use crate::fleet::records::Life;
 use crate::fleet::row::Row;
-use crate::fleet::schedule::{self, Due};
-use crate::fleet::service_state::{AddressHealth, ListedAddressState, ServiceLine, next_pull};
+use crate::fleet::service_state::{AddressHealth, ListedAddressState, ServiceLine};
 use crate::io::store::Store;
 use crate::names::{CommitChoice, in_message};
 
@@ -95,25 +95,12 @@ impl ExplainedBuildGroup {
 impl ExplainedService<'_> {
     /// Returns the time of the next pull and the reason for it.
     fn next(&self) -> (Option<DateTime<Utc>>, String) {
-        let schedule = &self.entry.schedule.schedule;
-        let addresses = self.entry.addresses();
-        if addresses.is_empty() {
-            let unasked = self.entry.members.iter().filter_map(|member| member.not_asked_since).max();
-            let since = |at| format!(", not asked since {}", show::moment(at, self.context.now()));
-            return (None, format!("{}{}", unlisted(self.context), unasked.map(since).unwrap_or_default()));
-        }
-        match schedule::due(schedule, &addresses, self.context.now(), &self.context.config.pull.steps) {
-            Due::Now(reason) => (
-                next_pull(self.entry, self.context.config.pull.waits(), self.context.now()),
-                reason.to_string(),
-            ),
-            Due::Later(at, reason) => {
-                match next_pull(self.entry, self.context.config.pull.waits(), self.context.now()) {
-                    Some(retry) if retry < at => {
-                        (Some(retry), format!("a failed address; the others {reason}"))
-                    }
-                    _ => (Some(at), reason.to_string()),
-                }
+        match next_pull(self.entry, self.context.config.pull.waits(), self.context.now()) {
+            Some((at, reason)) => (Some(at), reason.to_string()),
+            None => {
+                let unasked = self.entry.members.iter().filter_map(|member| member.not_asked_since).max();
+                let since = |at| format!(", not asked since {}", show::moment(at, self.context.now()));
+                (None, format!("{}{}", unlisted(self.context), unasked.map(since).unwrap_or_default()))
             }
         }
     }

@@ -20,6 +20,7 @@ use crate::fleet::plan::WaitingKey;
 use crate::fleet::records::Lister;
 use crate::fleet::schedule::DueReason;
 use crate::fleet::services::Fleet;
+use crate::fleet::waiting_address::WaitingAddress;
 use crate::io::workdir::CONFIGURATION;
 use crate::io::workdir::Workdir;
 use crate::names::{in_message, printable};
@@ -165,14 +166,16 @@ fn shown_few(names: &[String]) -> Option<(String, bool)> {
 }
 
 /// Prints each service that a person named and nothing lists; with `--verbose`, also the others that are not pulled, and
-/// configured apps without a service.
+/// configured apps without a service. A peek may still make a service due that waits for its time: the run tells of such
+/// services by [`tell_not_due`] once it has peeked.
 pub(super) fn tell_waiting(
     planned: &PlannedPull<'_>,
     StartedPull { fleet, inbox, .. }: &StartedPull<'_>,
+    may_peek: bool,
     context: &Context,
 ) {
     let in_vain: Vec<KeyId> = planned.named_offline(inbox).map(|waiting| waiting.entry.id).collect();
-    for waiting in &planned.plan.waiting {
+    for waiting in planned.plan.waiting.iter().filter(|waiting| !(may_peek && waiting.until.is_some())) {
         let said = not_pulled(waiting, fleet, context);
         match in_vain.contains(&waiting.entry.id) {
             true => warn(format_args!("{said}; to pull a process of it, add --address URL")),
@@ -182,6 +185,15 @@ pub(super) fn tell_waiting(
     if context.is_verbose {
         for message in unknown_apps(fleet, context) {
             inform(message);
+        }
+    }
+}
+
+/// With `--verbose`, prints each service that the peeks of the run did not make due.
+pub(super) fn tell_not_due(outcome: &PullOutcome<'_>, may_peek: bool, context: &Context) {
+    if context.is_verbose && may_peek {
+        for waiting in outcome.waiting.iter().filter(|waiting| waiting.until.is_some()) {
+            inform(not_pulled(waiting, outcome.fleet, context));
         }
     }
 }
@@ -202,6 +214,31 @@ pub(super) fn tell(outcome: &PullOutcome<'_>, context: &Context) {
     }
     for pulled in &by_name(&outcome.pulled, &outcome.fleet.entries) {
         tell_troubles(pulled, context);
+    }
+    tell_waiting_addresses(&outcome.waiting_addresses, context);
+}
+
+/// Prints some of the failed addresses that were not asked, because the run ends with 3 while there are any.
+fn tell_waiting_addresses(waiting: &[WaitingAddress<'_>], context: &Context) {
+    const NAMED: usize = 3;
+    for WaitingAddress { entry, address, state } in waiting.iter().take(NAMED) {
+        let name = in_message(&entry.newest_name().name);
+        let failures = show::count(state.retry.failures as usize, "times");
+        let error = state.last_error.as_deref().map(|error| format!(" ({})", in_message(error)));
+        let next_try = state.retry.next_try.map(|next| format!(", next try {}", moment(next, context.now())));
+        fail(format_args!(
+            "{name}: profile from \"{}\": failed {failures}{}; not tried again yet{}",
+            shown_url(address),
+            error.unwrap_or_default(),
+            next_try.unwrap_or_default()
+        ));
+    }
+    let more = waiting.len().saturating_sub(NAMED);
+    if more > 0 {
+        let more = show::count(more, "more addresses");
+        fail(format_args!(
+            "and {more} that failed, not tried again yet (goc-watchdog list shows the services)"
+        ));
     }
 }
 

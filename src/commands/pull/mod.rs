@@ -373,8 +373,9 @@ fn pull(
     }
     let planned = collect::pull::plan(inputs, request, started_pull.fleet)?;
     messages::tell_named(request, &started_pull.fleet.entries, context);
-    messages::tell_waiting(&planned, &started_pull, context);
+    messages::tell_waiting(&planned, &started_pull, request.may_peek, context);
     let mut outcome = collect::pull::pull(inputs, request, started_pull, planned)?;
+    messages::tell_not_due(&outcome, request.may_peek, context);
     messages::tell_house_keeping(&outcome, context);
     if let Some(error) = outcome.mended.stopped_by.take() {
         return Err(error);
@@ -395,7 +396,7 @@ fn exit_code(outcome: &PullOutcome<'_>) -> ExitCode {
         || outcome.fleet.is_partial()
         || outcome.is_named_offline
         // A run between two tries must not end as if the address answered.
-        || outcome.waiting_addresses > 0;
+        || !outcome.waiting_addresses.is_empty();
     match outcome.stop {
         Some(StopReason::Signal(signal)) => ExitCode::from_signal(signal),
         Some(StopReason::Deadline) => ExitCode::Partly,

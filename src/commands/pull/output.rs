@@ -83,6 +83,7 @@ impl Summary {
             inbox.results.iter().filter(|result| is_so(&result.outcome)).count()
         };
         let settled = pulled.len() - count_of(KeyOutcome::NotDue);
+        let due_by_peek = pulled.iter().filter(|pulled| pulled.was_due_by_peek()).count();
         Self {
             pulled: settled,
             changed: count_of(KeyOutcome::Changed),
@@ -93,9 +94,9 @@ impl Summary {
             lost_files: mended.lost(),
             not_stored: count_of(KeyOutcome::NotStored) + count_of(KeyOutcome::Refused),
             not_due: waiting.iter().filter(|waiting| waiting.until.is_some()).count(),
-            cut_off: if stop.is_some() { planned.saturating_sub(settled) } else { 0 },
+            cut_off: if stop.is_some() { planned.saturating_sub(settled - due_by_peek) } else { 0 },
             failed_addresses: pulled.iter().map(|pulled| pulled.failures.len()).sum(),
-            waiting_addresses: outcome.waiting_addresses,
+            waiting_addresses: outcome.waiting_addresses.len(),
             set_aside_addresses: pulled.iter().map(|pulled| pulled.quarantined.len()).sum(),
             silent_centers: fleet.silent.iter().map(|silent| shown_url(&silent.url)).collect(),
             failed_sources: fleet.failed_sources.iter().map(|failed| failed.name.clone()).collect(),

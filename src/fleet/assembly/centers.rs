@@ -12,6 +12,7 @@ use crate::fleet::ids::ServiceId;
 use crate::fleet::key_entry::Listing;
 use crate::fleet::records::{ListedAddress, Lister};
 use crate::fleet::services::SilentCenter;
+use crate::phrases::count;
 
 impl Assembly<'_> {
     /// Takes in the answer of a center that listed `before`. The last list stands in for a missing answer, for known
@@ -30,7 +31,7 @@ impl Assembly<'_> {
         match answer {
             None => self.assume(&stood),
             Some(Ok(_)) if is_empty && !stood.is_empty() => {
-                let message = format!("lists nothing, and listed {} addresses before", stood.len());
+                let message = format!("lists nothing, and listed {} before", count(stood.len(), "addresses"));
                 self.assume(&stood);
                 self.silent.push(SilentCenter { url, emptied: true, message, last_heard });
             }
