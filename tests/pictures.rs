@@ -98,6 +98,7 @@ impl EchoService {
             (r"[\d.]+ KiB in [\d.]+ m?s", "3.9 KiB in 84 ms"),
             (r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", "2026-11-30 09:00 UTC"),
             (r"confirmed \d+s ago", "confirmed 4s ago"),
+            (r"in \d+[sm] +partial", "in 59s     partial"),
         ];
         masks.iter().fold(text, |text, (pattern, with)| {
             Regex::new(pattern).unwrap().replace_all(&text, *with).into_owned()

@@ -9,7 +9,7 @@ use regex::Regex;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
-use crate::harness::{NEXT_ECHO, World, echo};
+use crate::harness::{ECHO, NEXT_ECHO, World, echo};
 use crate::sim::{Behaviour, BinaryProgram};
 
 const COMMIT: &str = "64c8138b597865b650797c142a928739a82bc9a3";
@@ -180,6 +180,93 @@ fn a_list_of_short_names_loses_columns_by_rank_at_a_narrow_terminal() {
     assert_eq!(header(100), whole.replace("SEEN    ", ""));
     assert_eq!(header(80), whole.replace("CHANGED  SEEN    NEXT PULL  ", ""));
     drop(agents);
+}
+
+/// Returns the lines of a table but for the times in it, which differ from run to run.
+fn without_times(table: &str) -> Vec<String> {
+    let times = Regex::new(r"\d\d:\d\d UTC|http://127\.0\.0\.1:\d+").unwrap();
+    times.replace_all(table, "*").lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn services_of_a_center_that_is_not_asked_have_one_line_each_and_the_center_is_named_once() {
+    let (world, agents) = World::with_pulled_echo();
+    for (columns, expected) in [
+        (
+            80,
+            [
+                "ENV      REGION  APP                BRANCH  COMMIT      REPLICAS  TOTAL  STATE",
+                "staging  th      apa_goc_…hoserver  master  845820727e  0/0       20.0%  offline",
+            ],
+        ),
+        (
+            100,
+            [
+                "ENV      REGION  APP                 BRANCH  COMMIT      REPLICAS  TOTAL  NEXT PULL  STATE",
+                "staging  th      apa_goc_echoserver  master  845820727e  0/0       20.0%  -          offline",
+            ],
+        ),
+    ] {
+        let (code, list) = run_at(&world, columns, &["list", "--center", "http://127.0.0.1:1"]);
+        assert_eq!(code, Some(3));
+        let lines = without_times(&list);
+        assert_eq!(lines, [expected[0], expected[1], "offline: center \"*\" is not asked since *"]);
+    }
+    // The warnings about stored data name the center already.
+    world.run(&["pull", "--center", "http://127.0.0.1:1"]).assert_code(1);
+    let (_, list) = run_at(&world, 80, &["list", "--offline"]);
+    assert_eq!(list.lines().count(), 2, "{list}");
+    let piped = world.run(&["list", "--offline"]).stdout;
+    assert!(piped.contains("offline, not asked since "), "{piped}");
+    drop(agents);
+}
+
+#[test]
+fn dead_addresses_are_counted_below_a_table_that_has_no_room_for_them() {
+    let (world, agents) = World::with_pulled_echo();
+    for agent in &agents {
+        agent.kill();
+    }
+    world.run(&["pull", "--force"]).assert_code(3);
+    world.run(&["prune", "--confirm-runs=1", "--confirm-over=0s"]);
+    let (_, list) = run_at(&world, 80, &["list"]);
+    assert_fits(&list, 80);
+    assert_eq!(
+        list,
+        "\
+ENV      REGION  APP            BRANCH  COMMIT      REPLICAS  TOTAL  STATE
+staging  th      apa_go…server  master  845820727e  0/1       20.0%  unreachable
+1 dead: apa_goc_echoserver (--explain APP tells more)
+"
+    );
+    let wide = run_at(&world, 130, &["list"]).1;
+    assert!(wide.ends_with("unreachable, 1 dead\n"), "{wide}");
+}
+
+#[test]
+fn ordinary_names_have_one_line_each_in_the_table_of_a_pull_whatever_one_long_name_needs() {
+    let world = World::new();
+    let names = [ECHO, NEXT_ECHO, SERVICE];
+    let agents = names.map(|name| world.start(name, &echo()));
+    for agent in &agents {
+        agent.hit(&[0], 1);
+    }
+    world.pull(0);
+    agents[1].kill();
+    let (code, pulled) = run_at(&world, 80, &["pull", "--force"]);
+    assert_eq!(code, Some(3));
+    let table = pulled.split("pulled ").next().unwrap();
+    assert_eq!(
+        table,
+        "\
+SERVICE                                          TOTAL  REPLICAS  RESULT
+staging_th_apa_goc_echoserver_master_64c8138b597865b650797c142a928739a82bc9a3
+                                                 20.0%  1 of 1    unchanged
+staging_th_apa_goc_echoserver_master_845820727e  20.0%  1 of 1    unchanged
+staging_th_apa_goc_echoserver_master_ffffffffff  20.0%  0 of 1    nothing
+                                                                  answered
+"
+    );
 }
 
 #[test]

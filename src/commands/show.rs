@@ -5,11 +5,11 @@ pub(crate) use crate::time::{iso, minute, span};
 
 use std::io::{self, BufWriter, Write};
 
-use comfy_table::{Cell, Color};
+use comfy_table::Color;
 use serde::Serialize;
 
 use crate::commands::Context;
-use crate::commands::table::{self, Column, Screen};
+use crate::commands::table::{self, Cell, Column, Screen};
 use crate::json;
 use crate::names::{printable, shortened};
 use crate::phrases::NOTHING;
@@ -22,25 +22,27 @@ pub(crate) fn print_table<T, const N: usize>(
     cells: impl Fn(&T) -> [Cell; N],
 ) -> io::Result<()> {
     let mut out = BufWriter::new(io::stdout().lock());
-    write_table(context, columns, rows, cells, &mut out)?;
+    let _details_left_out = write_table(context, columns, rows, cells, &mut out)?;
     out.flush()
 }
 
-/// Writes a table that fits the terminal, or one with all columns if stdout is not a terminal.
+/// Writes a table that fits the terminal, or one with all columns if stdout is not a terminal. Returns whether the details
+/// of texts were left out.
 pub(crate) fn write_table<T, const N: usize>(
     context: &Context,
     columns: &[Column; N],
     rows: &[T],
     cells: impl Fn(&T) -> [Cell; N],
     out: &mut dyn Write,
-) -> io::Result<()> {
+) -> io::Result<bool> {
     let screen = Screen { width: context.environment.stdout_width, has_styles: context.has_color };
     table::write(columns, rows, cells, screen, out)
 }
 
-/// Returns a cell with text from outside. The middle of a very long text is left out.
+/// Returns a cell with text from outside. The middle of a text is left out that is longer than any name or address of good
+/// faith.
 pub(crate) fn cell(text: &str) -> Cell {
-    const END: usize = 60;
+    const END: usize = 500;
     match text {
         "" => Cell::new(NOTHING),
         _ => Cell::new(shortened(&printable(text), END)),

@@ -1,17 +1,20 @@
 //! Tables that fit a terminal.
 //!
-//! No word is broken, and neither a name nor an address is cut. A table that is too wide loses columns by their rank,
-//! then the middle of long apps. If that is not enough, the name of a row stands on a line of its own, above the other
-//! cells. Output that is not a terminal has all columns on one line.
+//! No word is broken, and neither a name nor an address is cut. A table that is too wide loses the details of states,
+//! then columns by their rank, then the middle of long apps. If that is not enough for a few long names, these have lines
+//! of their own, above the other cells of their rows; else all names have. Output that is not a terminal has all columns
+//! on one line.
 
-use std::borrow::Cow;
+mod cell;
+mod layout;
+
 use std::io::{self, Write};
 
-use comfy_table::{Attribute, Cell, ColumnConstraint, ContentArrangement, Table, Width, presets};
-use unicode_width::UnicodeWidthStr;
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 
-use crate::names::shortened;
-use crate::phrases::NOTHING;
+pub(crate) use cell::Cell;
+pub(crate) use layout::without_middle;
+use layout::{INDENT, Layout, Measured};
 
 /// Empty columns after each column of a table.
 const GAP: u16 = 2;
@@ -19,21 +22,19 @@ const GAP: u16 = 2;
 /// Number of rows that are laid out at the same time. A row of ten cells takes about 3 KB until it is written.
 const BLOCK: usize = 512;
 
-/// Indent of the cells below a name that has a line of its own.
-const INDENT: usize = 4;
-
-/// Least width of a wrapped text. If a name beside it leaves less room, the name gets a line of its own.
-const PROSE: usize = 24;
-
-/// Least width of a shortened app.
-const SHORT: usize = 12;
-
 /// A column of a table.
 #[derive(Clone, Copy, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a property of a column, independent of the others"
+)]
 pub(crate) struct Column {
     header: &'static str,
     fit: Fit,
     is_optional: bool,
+    has_details: bool,
+    has_phrases: bool,
+    is_shortened_first: bool,
 }
 
 /// The behaviour of a column on a narrow terminal.
@@ -57,7 +58,14 @@ enum Fit {
 
 impl Column {
     const fn with(header: &'static str, fit: Fit) -> Self {
-        Self { header, fit, is_optional: false }
+        Self {
+            header,
+            fit,
+            is_optional: false,
+            has_details: false,
+            has_phrases: false,
+            is_shortened_first: false,
+        }
     }
 
     /// Returns a column that stays as it is.
@@ -99,6 +107,21 @@ impl Column {
     pub(crate) const fn optional(self) -> Self {
         Self { is_optional: true, ..self }
     }
+
+    /// Wraps the texts, which are phrases of a few words, before a name gets a line of its own.
+    pub(crate) const fn of_phrases(self) -> Self {
+        Self { has_phrases: true, ..self }
+    }
+
+    /// Leaves out what follows the first comma of each text where the table is too wide.
+    pub(crate) const fn with_details(self) -> Self {
+        Self { has_details: true, ..self }
+    }
+
+    /// Leaves out the middle of long texts before any column is dropped, and then the column before others.
+    pub(crate) const fn shortened_first(self) -> Self {
+        Self { is_shortened_first: true, ..self }
+    }
 }
 
 /// The place for which a table is written.
@@ -109,28 +132,7 @@ pub(crate) struct Screen {
     pub(crate) has_styles: bool,
 }
 
-/// The longest texts of a column.
-#[derive(Clone, Copy, Debug, Default)]
-struct Widths {
-    text: usize,
-    word: usize,
-    /// At least one cell is not empty.
-    is_used: bool,
-}
-
-impl Widths {
-    fn of_header(header: &str) -> Self {
-        Self { text: header.width(), word: header.width(), is_used: false }
-    }
-
-    fn add(&mut self, text: &str) {
-        self.text = self.text.max(text.width());
-        self.word = self.word.max(text.split(' ').map(UnicodeWidthStr::width).max().unwrap_or_default());
-        self.is_used |= text != NOTHING;
-    }
-}
-
-/// Writes a table.
+/// Writes a table; returns whether the details of texts were left out ([`Column::with_details`]).
 ///
 /// `cells` is called twice for each row, because the widths of the columns must be known before the first row is
 /// written, and all cells of a long table would take much memory.
@@ -140,171 +142,64 @@ pub(crate) fn write<T, const N: usize>(
     cells: impl Fn(&T) -> [Cell; N],
     screen: Screen,
     out: &mut dyn Write,
-) -> io::Result<()> {
-    let mut widths = columns.map(|column| Widths::of_header(column.header));
+) -> io::Result<bool> {
+    let mut measured = Measured::new(columns);
     for row in rows {
-        for (width, cell) in widths.iter_mut().zip(cells(row)) {
-            width.add(&cell.content());
-        }
+        measured.add(&cells(row));
     }
-    let layout = Layout::new(columns, &widths, screen);
+    let layout = Layout::new(columns, &measured, screen.width.unwrap_or(usize::MAX));
     let header = columns.map(|column| Cell::new(column.header));
-    let header =
-        if screen.has_styles { header.map(|cell| cell.add_attribute(Attribute::Bold)) } else { header };
-    layout.write(&[header], out)?;
+    let header = if screen.has_styles { header.map(Cell::bold) } else { header };
+    write_rows(&layout, &[header], screen, out)?;
     let mut block: Vec<[Cell; N]> = Vec::new();
     for row in rows {
         let row = cells(row);
-        let has_other_name =
-            |last: &[Cell; N]| layout.above.iter().any(|column| last[*column] != row[*column]);
+        let has_other_name = |last: &[Cell; N]| {
+            layout.above_row(last) != layout.above_row(&row)
+                || layout.above_row(&row).iter().any(|column| last[*column] != row[*column])
+        };
         if block.len() == BLOCK || block.last().is_some_and(has_other_name) {
-            layout.write(&block, out)?;
+            write_rows(&layout, &block, screen, out)?;
             block.clear();
         }
         block.push(row);
     }
-    layout.write(&block, out)
+    write_rows(&layout, &block, screen, out)?;
+    Ok(layout.leaves_details_out())
 }
 
-/// The places of the cells of a row.
-#[derive(Debug)]
-struct Layout {
-    /// Columns with a line of their own.
-    above: Vec<usize>,
-    /// The other columns.
-    beside: Vec<Place>,
+/// Writes rows that have the same name, with the name once where it has a line of its own.
+fn write_rows<const N: usize>(
+    layout: &Layout<'_>,
+    rows: &[[Cell; N]],
     screen: Screen,
-}
-
-/// A column with its width.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Place {
-    index: usize,
-    width: usize,
-    is_shortened: bool,
-}
-
-impl Layout {
-    fn new(columns: &[Column], widths: &[Widths], screen: Screen) -> Self {
-        let width = screen.width.unwrap_or(usize::MAX);
-        let arranged = |above: &[usize], room: usize, prose: usize| {
-            let has_whole_name = above.iter().any(|index| columns[*index].fit == Fit::WholeName);
-            let is_beside = |index: &usize| match columns[*index].fit {
-                Fit::WholeName => false,
-                Fit::Part | Fit::ShortenedPart => !has_whole_name,
-                _ => !above.contains(index),
-            };
-            let is_shown = |index: &usize| widths[*index].is_used || !columns[*index].is_optional;
-            arrange(
-                columns,
-                widths,
-                (0..columns.len()).filter(is_shown).filter(is_beside).collect(),
-                room,
-                prose,
-            )
-        };
-        let has_own_line = |index: &usize| matches!(columns[*index].fit, Fit::Above | Fit::WholeName);
-        let names: Vec<usize> = (0..columns.len()).filter(has_own_line).collect();
-        // A sentence becomes as narrow as its longest word when no name is left that could go.
-        let prose = |above: usize| if above < names.len() { PROSE } else { 0 };
-        let (mut beside, mut is_fitting) = arranged(&[], width, prose(0));
-        let mut above = Vec::new();
-        while !is_fitting && above.len() < names.len() {
-            above.push(names[above.len()]);
-            (beside, is_fitting) = arranged(&above, width.saturating_sub(INDENT), prose(above.len()));
-        }
-        Self { above, beside, screen }
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let Some(first) = rows.first() else { return Ok(()) };
+    for column in layout.above_row(first) {
+        // A name is not wrapped: a person may copy it.
+        writeln!(out, "{}", first[*column].text())?;
     }
-
-    /// Writes rows that have the same name, with the name once where it has a line of its own.
-    fn write<const N: usize>(&self, rows: &[[Cell; N]], out: &mut dyn Write) -> io::Result<()> {
-        let Some(first) = rows.first() else { return Ok(()) };
-        for column in &self.above {
-            // A name is not wrapped: a person may copy it.
-            writeln!(out, "{}", first[*column].content())?;
-        }
-        let mut table = Table::new();
-        table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-        if self.screen.has_styles {
-            table.enforce_styling();
-        } else {
-            table.force_no_tty();
-        }
-        table.add_rows(rows.iter().map(|row| self.beside.iter().map(|place| place.cell(row))));
-        for (number, (column, place)) in table.column_iter_mut().zip(&self.beside).enumerate() {
-            // Blanks with a style stay at the end of a line.
-            let gap = if number + 1 < self.beside.len() { GAP } else { 0 };
-            let width = u16::try_from(place.width).unwrap_or(u16::MAX).saturating_add(gap);
-            column.set_padding((0, gap)).set_constraint(ColumnConstraint::Absolute(Width::Fixed(width)));
-        }
-        let indent = if self.above.is_empty() { 0 } else { INDENT };
-        for line in table.lines() {
-            writeln!(out, "{:indent$}{}", "", line.trim_end())?;
-        }
-        Ok(())
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    if screen.has_styles {
+        table.enforce_styling();
+    } else {
+        table.force_no_tty();
     }
-}
-
-impl Place {
-    fn cell<const N: usize>(&self, row: &[Cell; N]) -> Cell {
-        let cell = &row[self.index];
-        match self.is_shortened {
-            true => Cell::new(without_middle(&cell.content(), self.width)),
-            false => cell.clone(),
-        }
+    let beside = layout.beside();
+    table.add_rows(rows.iter().map(|row| beside.iter().map(|place| layout.cell(place, row))));
+    for (number, (column, place)) in table.column_iter_mut().zip(beside).enumerate() {
+        // Blanks with a style stay at the end of a line.
+        let gap = if number + 1 < beside.len() { GAP } else { 0 };
+        let width = u16::try_from(place.width).unwrap_or(u16::MAX).saturating_add(gap);
+        column.set_padding((0, gap)).set_constraint(ColumnConstraint::Absolute(Width::Fixed(width)));
     }
-}
-
-/// Returns these columns with widths that together take at most `room`, and whether that was possible.
-///
-/// Columns are dropped by rank first, then apps are shortened, then sentences are wrapped at `prose` or more columns.
-fn arrange(
-    columns: &[Column],
-    widths: &[Widths],
-    shown: Vec<usize>,
-    room: usize,
-    prose: usize,
-) -> (Vec<Place>, bool) {
-    let place = |index: usize| Place { index, width: widths[index].text, is_shortened: false };
-    let mut places: Vec<Place> = shown.into_iter().map(place).collect();
-    let excess = |places: &[Place]| {
-        let gaps = usize::from(GAP) * places.len().saturating_sub(1);
-        (places.iter().map(|place| place.width).sum::<usize>() + gaps).saturating_sub(room)
-    };
-    let rank = |place: &Place| match columns[place.index].fit {
-        Fit::Dropped { rank } => Some(rank),
-        _ => None,
-    };
-    while excess(&places) > 0
-        && let Some(lowest) = places.iter().filter_map(rank).min()
-    {
-        places.retain(|place| rank(place) != Some(lowest));
+    let indent = if layout.is_indented() { INDENT } else { 0 };
+    for line in table.lines() {
+        writeln!(out, "{:indent$}{}", "", line.trim_end())?;
     }
-    for fit in [Fit::ShortenedPart, Fit::Wraps] {
-        for number in 0..places.len() {
-            let excess = excess(&places);
-            let Place { index, width, is_shortened } = &mut places[number];
-            if columns[*index].fit != fit {
-                continue;
-            }
-            let least = if fit == Fit::Wraps { widths[*index].word.max(prose) } else { SHORT };
-            *width = width.saturating_sub(excess).max(least.min(*width));
-            *is_shortened = fit == Fit::ShortenedPart;
-        }
-    }
-    let is_fitting = excess(&places) == 0;
-    (places, is_fitting)
-}
-
-/// Returns the text with `…` for its middle, so that it is at most this wide.
-pub(crate) fn without_middle(text: &str, width: usize) -> Cow<'_, str> {
-    if text.width() <= width {
-        return Cow::Borrowed(text);
-    }
-    let ends = (1..=width / 2).rev().map(|end| shortened(text, end));
-    ends.filter(|short| short.width() <= width)
-        .max_by_key(|short| short.width())
-        .unwrap_or(Cow::Borrowed("…"))
+    Ok(())
 }
 
 #[cfg(test)]
@@ -313,7 +208,9 @@ mod tests {
 
     use super::*;
     use crate::commands::show;
+    use crate::phrases::NOTHING;
     use comfy_table::Color;
+    use unicode_width::UnicodeWidthStr;
 
     /// The columns of `list`.
     const LIST: [Column; 10] = [
@@ -409,6 +306,110 @@ staging_apa_goc_echoserver_64c8138b597865b650797c142a928739a82bc9a3
               suspect
 ";
         assert_eq!(written(&LIST, &rows, Some(30)), at_30);
+    }
+
+    /// The columns of `list`, without some that only take room.
+    const SHORT_LIST: [Column; 6] = [
+        Column::whole_name("SERVICE"),
+        Column::shortened_part("APP"),
+        Column::part("COMMIT"),
+        Column::ranked(3, "TARGETS").optional().shortened_first(),
+        Column::ranked(0, "SEEN"),
+        Column::wrapped("STATE").with_details(),
+    ];
+
+    fn short_row(app: &str, commit: &str, targets: &str, state: &str) -> [String; 6] {
+        [&format!("{app}_{commit}"), app, commit, targets, "4s ago", state].map(str::to_owned)
+    }
+
+    #[test]
+    fn only_a_few_long_names_have_lines_of_their_own_and_their_cells_stay_below_the_headers() {
+        let rows = [
+            short_row("cart", SHORT_COMMIT, "", "ok"),
+            short_row("cart", COMMIT, "", "partial"),
+            short_row("pay", SHORT_COMMIT, "", "ok"),
+        ];
+        let at_40 = "\
+APP   COMMIT      SEEN    STATE
+cart  845820727e  4s ago  ok
+cart_64c8138b597865b650797c142a928739a82bc9a3
+                  4s ago  partial
+pay   845820727e  4s ago  ok
+";
+        assert_eq!(written(&SHORT_LIST, &rows, Some(40)), at_40);
+        let half = written(&SHORT_LIST, &rows[..2], Some(40));
+        assert!(half.starts_with("SERVICE\n    SEEN    STATE\ncart_845820727e\n    4s ago  ok\n"), "{half}");
+    }
+
+    #[test]
+    fn the_details_of_a_state_are_left_out_where_the_table_is_too_wide_and_the_caller_learns_it() {
+        let rows = [
+            short_row("cart", SHORT_COMMIT, "", "unreachable, 1 dead"),
+            short_row("pay", SHORT_COMMIT, "", "ok"),
+        ];
+        let at = |width| {
+            let mut out = Vec::new();
+            let cells = |row: &[String; 6]| std::array::from_fn(|index| show::cell(&row[index]));
+            let screen = Screen { width: Some(width), has_styles: false };
+            let is_left_out = write(&SHORT_LIST, &rows, cells, screen, &mut out).unwrap();
+            (String::from_utf8(out).unwrap(), is_left_out)
+        };
+        let whole = "\
+APP   COMMIT      SEEN    STATE
+cart  845820727e  4s ago  unreachable, 1 dead
+pay   845820727e  4s ago  ok
+";
+        assert_eq!(at(45), (whole.to_owned(), false));
+        assert_eq!(at(44), (whole.replace(", 1 dead", ""), true));
+    }
+
+    #[test]
+    fn a_long_source_of_targets_is_shortened_and_then_dropped_before_other_columns() {
+        let targets = "/etc/goc-watchdog/targets/production.json";
+        let rows = [short_row("cart", SHORT_COMMIT, targets, "ok")];
+        let at_55 = "\
+APP   COMMIT      TARGETS                 SEEN    STATE
+cart  845820727e  /etc/goc-w…ction.json   4s ago  ok
+";
+        assert_eq!(written(&SHORT_LIST, &rows, Some(55)), at_55);
+        let at_40 = "\
+APP   COMMIT      SEEN    STATE
+cart  845820727e  4s ago  ok
+";
+        assert_eq!(written(&SHORT_LIST, &rows, Some(40)), at_40);
+    }
+
+    #[test]
+    fn an_app_that_is_longer_than_others_is_shortened_before_a_column_is_dropped() {
+        let rows =
+            [short_row(&"a".repeat(60), SHORT_COMMIT, "", "ok"), short_row("cart", SHORT_COMMIT, "", "ok")];
+        let at_60 = written(&SHORT_LIST, &rows, Some(60));
+        assert_eq!(
+            at_60.lines().next(),
+            Some(format!("APP{}COMMIT      SEEN    STATE", " ".repeat(32)).as_str())
+        );
+        let at_44 = written(&SHORT_LIST, &rows, Some(44));
+        assert_eq!(at_44.lines().next(), Some(format!("APP{}COMMIT      STATE", " ".repeat(23)).as_str()));
+    }
+
+    #[test]
+    fn all_headers_are_bold_and_a_state_without_details_keeps_its_color() {
+        let rows = [short_row("apa_goc_echoserver", SHORT_COMMIT, "", "unreachable, 1 dead")];
+        let cells = |row: &[String; 6]| std::array::from_fn(|at| show::cell(&row[at]).fg(Color::Red));
+        let mut out = Vec::new();
+        write(&SHORT_LIST, &rows, cells, Screen { width: Some(40), has_styles: true }, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let header = text.lines().next().unwrap();
+        assert_eq!(header.matches("\u{1b}[1m").count(), 3, "{header:?}");
+        assert!(text.contains("\u{1b}[38;5;9munreachable") && !text.contains("dead"), "{text:?}");
+    }
+
+    #[test]
+    fn a_long_name_is_whole_beside_other_cells_and_above_them() {
+        let rows = [short_row(&"a".repeat(250), SHORT_COMMIT, "", "ok")];
+        assert!(written(&SHORT_LIST, &rows, None).contains(&format!("\n{}  8458", "a".repeat(250))));
+        let stacked = written(&SHORT_LIST, &rows, Some(20));
+        assert!(stacked.contains(&format!("\n{}_845820727e\n", "a".repeat(250))), "{stacked}");
     }
 
     #[test]

@@ -292,23 +292,40 @@ impl<'a> ServiceLine<'a> {
         self.next_pull(waits, now).map(|at| overdue.filter(|_| at <= now).unwrap_or(at))
     }
 
+    /// Returns the time since which the center of an offline service is not asked.
+    pub(crate) fn not_asked_since(&self) -> Option<DateTime<Utc>> {
+        self.member.not_asked_since.filter(|_| self.state == ServiceState::Offline)
+    }
+
+    /// Returns the addresses that `prune` found failing, each with whether it is dead.
+    pub(crate) fn suspicions(&self) -> impl Iterator<Item = (&str, bool)> {
+        self.member.addresses().filter_map(|listing| {
+            let suspicion = self.health.suspicion(&listing.address)?;
+            Some((&*listing.address, suspicion.is_dead))
+        })
+    }
+
     /// Returns the state with the findings of `prune`, such as `partial, 1 suspect`. For an offline service it has the
     /// time since which its center is not asked.
     pub(crate) fn state_text(&self, now: DateTime<Utc>) -> String {
-        if let Some(since) = self.member.not_asked_since.filter(|_| self.state == ServiceState::Offline) {
+        if let Some(since) = self.not_asked_since() {
             return format!(
                 "{}, not asked since {}",
                 self.state.phrase(),
                 crate::phrases::moment(since, now)
             );
         }
-        let suspicions: Vec<&Suspicion> =
-            self.member.addresses().filter_map(|listing| self.health.suspicion(&listing.address)).collect();
-        let dead = suspicions.iter().filter(|suspicion| suspicion.is_dead).count();
-        let parts =
-            [(suspicions.len() - dead, ListedAddressState::Suspect), (dead, ListedAddressState::Dead)];
-        let parts = parts.iter().filter(|(number, _)| *number > 0);
-        let said: Vec<String> = parts.map(|(number, what)| format!(", {number} {}", what.word())).collect();
-        format!("{}{}", self.state.phrase(), said.concat())
+        let (dead, suspect): (Vec<_>, Vec<_>) = self.suspicions().partition(|(_, is_dead)| *is_dead);
+        let state = [self.state.phrase().to_owned()];
+        state.into_iter().chain(suspicion_counts(suspect.len(), dead.len())).collect::<Vec<_>>().join(", ")
     }
+}
+
+/// Returns `2 suspect` and `1 dead`, without numbers that are zero.
+pub(crate) fn suspicion_counts(suspect: usize, dead: usize) -> impl Iterator<Item = String> {
+    let counts = [(suspect, ListedAddressState::Suspect), (dead, ListedAddressState::Dead)];
+    counts
+        .into_iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, what)| format!("{number} {}", what.word()))
 }

@@ -32,6 +32,7 @@ use crate::names::in_message;
 
 use asking::{Up, fleet, tell_centers};
 use order::SortKey;
+use text::Below;
 
 /// List the services with their coverage, their state and the age of their data.
 ///
@@ -197,11 +198,12 @@ pub(crate) fn run(args: &ListArgs, context: &Context) -> Result<ExitCode> {
             if lines.is_empty() && args.format == ListFormat::Text && !context.is_quiet {
                 super::inform(lines::nothing_to_show(args, &fleet, context));
             }
+            let below = Below { earlier: &earlier, fleet: &fleet, tells_unasked: asked.is_nobody() };
             emit(file, |out| match args.format {
                 ListFormat::Json => {
                     show::write_json_each(lines.iter().map(|line| json::object(line, context)), out)
                 }
-                ListFormat::Text => text::write(&lines, &earlier, context, out),
+                ListFormat::Text => text::write(&lines, &below, context, out),
                 ListFormat::Prometheus => metrics::write(&lines, &up, context, out),
             })?;
         }

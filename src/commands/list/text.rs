@@ -1,14 +1,17 @@
 //! The table of a list.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use comfy_table::Color;
 
+use crate::address::shown_url;
 use crate::commands::table::{Column, without_middle};
 use crate::commands::{Context, show};
 use crate::coverage::percent_text;
 use crate::fleet::earlier_commits::EarlierCommits;
-use crate::fleet::service_state::{ServiceLine, ServiceState};
+use crate::fleet::service_state::{ServiceLine, ServiceState, suspicion_counts};
+use crate::fleet::services::Fleet;
 use crate::names::in_message;
 
 /// Columns of the table. The source of targets is empty for services of a center.
@@ -20,18 +23,27 @@ const COLUMNS: [Column; 13] = [
     Column::part("BRANCH"),
     Column::part("COMMIT"),
     Column::new("REPLICAS"),
-    Column::ranked(3, "TARGETS").optional(),
+    Column::ranked(3, "TARGETS").optional().shortened_first(),
     Column::new("TOTAL"),
     Column::ranked(1, "CHANGED"),
     Column::ranked(0, "SEEN"),
     Column::ranked(2, "NEXT PULL"),
-    Column::wrapped("STATE"),
+    Column::wrapped("STATE").with_details(),
 ];
 
-/// Writes the table, and a line for the commits that were left out.
+/// Facts for the lines below the table.
+pub(super) struct Below<'a> {
+    /// The commits that were left out.
+    pub(super) earlier: &'a EarlierCommits,
+    pub(super) fleet: &'a Fleet,
+    /// Warnings name the centers and sources that are not asked any more.
+    pub(super) tells_unasked: bool,
+}
+
+/// Writes the table. Lines below it have what no cell had room for, and the commits that were left out.
 pub(super) fn write(
     lines: &[ServiceLine<'_>],
-    earlier: &EarlierCommits,
+    below: &Below<'_>,
     context: &Context,
     out: &mut dyn Write,
 ) -> io::Result<()> {
@@ -63,11 +75,53 @@ pub(super) fn write(
             show::colored(context, &line.state_text(now), color(*state)),
         ]
     };
-    show::write_table(context, &COLUMNS, lines, cells, out)?;
+    if show::write_table(context, &COLUMNS, lines, cells, out)? {
+        let unasked = if below.tells_unasked { Vec::new() } else { unasked(lines, below.fleet, context) };
+        unasked.into_iter().chain(suspicions(lines)).try_for_each(|line| writeln!(out, "{line}"))?;
+    }
+    let earlier = below.earlier;
     match earlier.count {
         0 => Ok(()),
         _ => writeln!(out, "{}", sentence(earlier, context.environment.stdout_width)),
     }
+}
+
+/// Returns a line for each of some centers and sources whose services are offline because nobody asks them any more.
+fn unasked(lines: &[ServiceLine<'_>], fleet: &Fleet, context: &Context) -> Vec<String> {
+    const NAMED: usize = 3;
+    if lines.iter().all(|line| line.not_asked_since().is_none()) {
+        return Vec::new();
+    }
+    let centers =
+        fleet.unasked.iter().map(|(url, unasked)| (format!("center \"{}\"", shown_url(url)), unasked));
+    let sources = fleet.unasked_sources.iter();
+    let sources = sources.map(|(name, unasked)| (format!("targets \"{}\"", in_message(name)), unasked));
+    let all: Vec<_> = centers.chain(sources).collect();
+    let since = |at| show::moment(at, context.now());
+    let named = all.iter().take(NAMED).map(|(what, unasked)| {
+        format!("{}: {what} is not asked since {}", ServiceState::Offline.phrase(), since(unasked.since))
+    });
+    let more = all.len().saturating_sub(NAMED);
+    named.chain((more > 0).then(|| format!("and {more} more are not asked"))).collect()
+}
+
+/// Returns `2 dead, 1 suspect: cart, pay and 3 more apps (--explain APP tells more)` for the addresses that `prune` found failing.
+fn suspicions(lines: &[ServiceLine<'_>]) -> Option<String> {
+    const NAMED: usize = 3;
+    const LONGEST: usize = 24;
+    let found: BTreeMap<&str, bool> = lines.iter().flat_map(ServiceLine::suspicions).collect();
+    let dead = found.values().filter(|is_dead| **is_dead).count();
+    let counts: Vec<String> = suspicion_counts(found.len() - dead, dead).collect();
+    let is_concerned = |line: &&ServiceLine<'_>| line.suspicions().next().is_some();
+    let apps: BTreeSet<&str> =
+        lines.iter().filter(is_concerned).map(|line| line.entry.key.app.as_str()).collect();
+    let named = apps.iter().take(NAMED).map(|app| without_middle(&in_message(app), LONGEST).into_owned());
+    let named = named.collect::<Vec<_>>().join(", ");
+    let more = match apps.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {}", show::count(more, "more apps")),
+    };
+    (!found.is_empty()).then(|| format!("{}: {named}{more} (--explain APP tells more)", counts.join(", ")))
 }
 
 /// Returns `and 11 earlier commits of cart, --all`. The middle of a long app is left out, so that the line fits.

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result};
-use comfy_table::Cell;
 use serde_json::json;
 
 use super::messages::{self, ToldNames};
@@ -13,7 +12,7 @@ use crate::collect;
 use crate::collect::fleet::open_reader;
 use crate::commands::notices::tell_missing_root;
 use crate::commands::read_fleet::{Asking, read_fleet};
-use crate::commands::table::Column;
+use crate::commands::table::{Cell, Column};
 use crate::commands::targets::unlisted;
 use crate::commands::{Context, show};
 use crate::exit::ExitCode;
@@ -29,7 +28,7 @@ use crate::phrases::{NOTHING, moment};
 
 /// Columns of the table of a dry run.
 const PLAN_COLUMNS: [Column; 4] =
-    [Column::above("SERVICE"), Column::new("ADDRESSES"), Column::new("DUE"), Column::wrapped("REASON")];
+    [Column::above("SERVICE"), Column::ranked(0, "ADDRESSES"), Column::new("DUE"), Column::wrapped("REASON")];
 
 /// The reason for which addresses of a dry run have no service.
 const ASKED_FIRST: &str = "its process is asked for its service first";

@@ -4,12 +4,12 @@
 use std::collections::{BTreeMap, HashMap};
 
 use anyhow::Result;
-use comfy_table::{Cell, Color};
+use comfy_table::Color;
 
 use crate::collect::inbox::SnapshotOutcome;
 use crate::collect::outcome::{KeyOutcome, KeyResult};
 use crate::collect::pull::PullOutcome;
-use crate::commands::table::Column;
+use crate::commands::table::{Cell, Column};
 use crate::commands::{Context, show};
 use crate::coverage::Coverage;
 use crate::fleet::ids::KeyId;
@@ -19,10 +19,10 @@ use crate::fleet::schedule::DueReason;
 const COLUMNS: [Column; 6] = [
     Column::above("SERVICE"),
     Column::new("TOTAL"),
-    Column::new("CHANGE"),
+    Column::ranked(0, "CHANGE"),
     Column::new("REPLICAS"),
     Column::wrapped("INBOX").optional(),
-    Column::wrapped("RESULT"),
+    Column::wrapped("RESULT").of_phrases(),
 ];
 
 /// A service of the table.
