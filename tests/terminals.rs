@@ -289,15 +289,18 @@ fn the_bars_of_a_long_history_fit_the_terminal_and_mark_where_a_commit_began() {
     for columns in [60, 80, 100] {
         let (_, history) = run_at(&world, columns, &["history", "echoserver"]);
         assert_fits(&history, columns);
-        let bars = columns - 29;
+        let bars = columns - 28;
         let end = format!(
-            "\nlowest 40.0% {} highest 40.0%\nthe newest {bars} of 93 rows\n",
+            "\noldest 40.0% {} newest 40.0%\nlowest 40.0%, highest 40.0%; the newest {bars} of 93 rows\n",
             "▁".repeat(bars.into())
         );
         assert!(history.ends_with(&end), "{history}");
     }
     let (_, history) = run_at(&world, 160, &["history", "echoserver"]);
-    let end = format!("\nlowest 20.0% ▁▅│▅{} highest 40.0%\n│ a new commit\n", "█".repeat(90));
+    let end = format!(
+        "\noldest 20.0% ▁▅│▅{} newest 40.0%\nlowest 20.0%, highest 40.0%; │ a new commit\n",
+        "█".repeat(90)
+    );
     assert!(history.ends_with(&end), "{history}");
 }
 

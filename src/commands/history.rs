@@ -196,12 +196,12 @@ fn print(lines: &[HistoryLine<'_>], context: &Context) -> Result<()> {
     Ok(())
 }
 
-/// Returns totals as bars between the smallest and the largest of them, the newest ones that fit the width. The flag
-/// of a point tells that a commit begins with it; a mark stands before it.
+/// Returns totals as bars between the lowest and the highest of them, the newest ones that fit the width. The flag of a
+/// point tells that a commit begins with it; a mark stands before it.
 fn sparkline(points: &[(f64, bool)], width: usize) -> String {
     const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     const MARK: char = '│';
-    const LABELS: usize = "lowest 100.0%  highest 100.0%".len();
+    const LABELS: usize = "oldest 100.0%  newest 100.0%".len();
     let room = width.saturating_sub(LABELS).max(1);
     let cells = |(_, begins): &(f64, bool)| 1 + usize::from(*begins);
     let (mut shown, mut needed) = (points, points.iter().map(cells).sum::<usize>());
@@ -226,13 +226,17 @@ fn sparkline(points: &[(f64, bool)], width: usize) -> String {
         bars.extend((*begins && index > 0).then_some(MARK));
         bars.push(bar(*total));
     }
+    let [oldest, newest] =
+        [shown.first(), shown.last()].map(|point| shown_percent(point.map_or(0.0, |(total, _)| *total)));
+    let [lowest, highest] = [lowest, highest].map(shown_percent);
     let is_cut = shown.len() < points.len();
     let cut = is_cut.then(|| format!("the newest {} of {} rows", shown.len(), points.len()));
     let legend = bars.contains(MARK).then(|| format!("{MARK} a new commit"));
-    let notes: Vec<String> = cut.into_iter().chain(legend).collect();
-    let end = if notes.is_empty() { String::new() } else { format!("\n{}", notes.join("; ")) };
-    let [lowest, highest] = [lowest, highest].map(shown_percent);
-    format!("lowest {lowest}% {bars} highest {highest}%{end}")
+    let scale = format!("lowest {lowest}%, highest {highest}%");
+    let notes: Vec<String> = [scale].into_iter().chain(cut).chain(legend).collect();
+    let length = notes.iter().map(|note| note.chars().count() + "; ".len()).sum::<usize>() - "; ".len();
+    let notes = notes.join(if length <= width { "; " } else { "\n" });
+    format!("oldest {oldest}% {bars} newest {newest}%\n{notes}")
 }
 
 #[cfg(test)]
@@ -302,16 +306,19 @@ mod tests {
     }
 
     #[test]
-    fn a_sparkline_spans_from_the_lowest_to_the_highest_and_marks_new_commits() {
+    fn a_sparkline_goes_from_the_oldest_total_to_the_newest_and_tells_its_scale_and_new_commits() {
         assert_eq!(
             bars(&[(80.0, "new"), (50.0, ""), (10.0, "")], 80),
-            "lowest 10.0% █▅▁ highest 80.0%",
+            "oldest 80.0% █▅▁ newest 10.0%\nlowest 10.0%, highest 80.0%",
             "the first total has nothing before it"
         );
-        assert_eq!(bars(&[(50.0, ""), (50.0, "")], 80), "lowest 50.0% ▁▁ highest 50.0%");
+        assert_eq!(
+            bars(&[(50.0, ""), (50.0, "")], 80),
+            "oldest 50.0% ▁▁ newest 50.0%\nlowest 50.0%, highest 50.0%"
+        );
         assert_eq!(
             bars(&[(10.0, "new"), (80.0, ""), (10.0, "new"), (50.0, "")], 80),
-            "lowest 10.0% ▁█│▁▅ highest 80.0%\n│ a new commit"
+            "oldest 10.0% ▁█│▁▅ newest 50.0%\nlowest 10.0%, highest 80.0%; │ a new commit"
         );
     }
 
@@ -319,9 +326,12 @@ mod tests {
     fn a_sparkline_has_the_newest_totals_that_fit() {
         let points = [(0.0, "new"), (80.0, ""), (40.0, "new"), (50.0, ""), (60.0, "")];
         assert_eq!(
-            bars(&points, 34),
-            "lowest 40.0% █│▁▃▅ highest 80.0%\nthe newest 4 of 5 rows; │ a new commit"
+            bars(&points, 33),
+            "oldest 80.0% █│▁▃▅ newest 60.0%\nlowest 40.0%, highest 80.0%\nthe newest 4 of 5 rows\n│ a new commit"
         );
-        assert_eq!(bars(&points, 0), "lowest 60.0% ▁ highest 60.0%\nthe newest 1 of 5 rows");
+        assert_eq!(
+            bars(&points, 0),
+            "oldest 60.0% ▁ newest 60.0%\nlowest 60.0%, highest 60.0%\nthe newest 1 of 5 rows"
+        );
     }
 }
