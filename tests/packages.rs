@@ -33,7 +33,7 @@ fn the_version_is_one_line_that_both_options_print_and_each_command_has() {
 
 #[test]
 fn the_changelog_of_the_debian_package_begins_with_this_version() {
-    let text = fs::read_to_string(project_path("packaging/debian/changelog")).unwrap();
+    let text = fs::read_to_string(project_path(".ci/debian/changelog")).unwrap();
     let expected = concat!("goc-watchdog (", env!("CARGO_PKG_VERSION"), "-1) ");
     assert!(text.starts_with(expected), "{text}");
 }
@@ -61,7 +61,7 @@ impl Debian {
         self.0.path().join(path)
     }
 
-    /// Prepares a command in the system, with these options of chroot(8).
+    /// Runs a command in the system, with these options of chroot(8).
     fn command(&self, options: &[&str], command: &[&str]) -> Output {
         let mut chroot = Command::new("chroot");
         chroot.args(options).arg(self.0.path()).args(command);
@@ -105,7 +105,7 @@ fn the_debian_package_has_all_that_a_user_expects_and_starts_nothing() {
         ("usr/lib/systemd/system/goc-watchdog-prune.service", "examples/systemd/goc-watchdog-prune.service"),
         ("usr/lib/systemd/system/goc-watchdog-prune.timer", "examples/systemd/goc-watchdog-prune.timer"),
         (ENVIRONMENT, "examples/systemd/env"),
-        ("usr/share/doc/goc-watchdog/copyright", "packaging/debian/copyright"),
+        ("usr/share/doc/goc-watchdog/copyright", ".ci/debian/copyright"),
     ] {
         assert_eq!(read(debian.path(installed)), read(project_path(source)), "{installed}");
     }
