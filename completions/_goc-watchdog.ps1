@@ -202,7 +202,7 @@ Register-ArgumentCompleter -Native -CommandName 'goc-watchdog' -ScriptBlock {
             [CompletionResult]::new('--max-age', '--max-age', [CompletionResultType]::ParameterName, 'Fail if the last pull with an answer is longer ago')
             [CompletionResult]::new('--min-replicas', '--min-replicas', [CompletionResultType]::ParameterName, 'Fail if fewer replicas answered at the last pull')
             [CompletionResult]::new('--max-drop', '--max-drop', [CompletionResultType]::ParameterName, 'Fail if the percentage of all statements is more than POINTS percentage points below that of the commit before on the branch, or below that of the row or service of --against')
-            [CompletionResult]::new('--against', '--against', [CompletionResultType]::ParameterName, 'With --max-drop: compare with this row, or with the latest row of this service, of the same app. A group is compared with itself at the environment, region and commit of that')
+            [CompletionResult]::new('--against', '--against', [CompletionResultType]::ParameterName, 'With --max-drop: compare with this row, or with the latest row of this service, of the same app. A group is compared with itself, at the environment, region and commit of this row or service')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Form of the output')
             [CompletionResult]::new('--root', '--root', [CompletionResultType]::ParameterName, 'Work directory: database, stored profiles, configuration')
             [CompletionResult]::new('--center', '--center', [CompletionResultType]::ParameterName, 'URL of the goc center; may be given several times')

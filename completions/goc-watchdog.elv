@@ -194,7 +194,7 @@ set edit:completion:arg-completer[goc-watchdog] = {|@words|
             cand --max-age 'Fail if the last pull with an answer is longer ago'
             cand --min-replicas 'Fail if fewer replicas answered at the last pull'
             cand --max-drop 'Fail if the percentage of all statements is more than POINTS percentage points below that of the commit before on the branch, or below that of the row or service of --against'
-            cand --against 'With --max-drop: compare with this row, or with the latest row of this service, of the same app. A group is compared with itself at the environment, region and commit of that'
+            cand --against 'With --max-drop: compare with this row, or with the latest row of this service, of the same app. A group is compared with itself, at the environment, region and commit of this row or service'
             cand --format 'Form of the output'
             cand --root 'Work directory: database, stored profiles, configuration'
             cand --center 'URL of the goc center; may be given several times'

@@ -208,7 +208,7 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l fail
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l max-age -d 'Fail if the last pull with an answer is longer ago' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l min-replicas -d 'Fail if fewer replicas answered at the last pull' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l max-drop -d 'Fail if the percentage of all statements is more than POINTS percentage points below that of the commit before on the branch, or below that of the row or service of --against' -r
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l against -d 'With --max-drop: compare with this row, or with the latest row of this service, of the same app. A group is compared with itself at the environment, region and commit of that' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l against -d 'With --max-drop: compare with this row, or with the latest row of this service, of the same app. A group is compared with itself, at the environment, region and commit of this row or service' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l format -d 'Form of the output' -r -f -a "text\t'Text for people'
 json\t'JSON for scripts'"
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l root -d 'Work directory: database, stored profiles, configuration' -r -F

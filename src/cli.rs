@@ -55,8 +55,8 @@ pub struct GlobalOptions {
 
     /// URL of the goc center; may be given several times.
     ///
-    /// The default is the centers in the configuration; if it has none, <http://127.0.0.1:7777>. A variable that is set
-    /// and empty names none.
+    /// The default is the centers in the configuration; if it has none, <http://127.0.0.1:7777>. An empty `GOC_CENTER`
+    /// names no center.
     #[arg(long, value_name = "URL", env = "GOC_CENTER", value_delimiter = ',', value_parser = trimmed, global = true)]
     pub center: Vec<String>,
 
@@ -74,7 +74,7 @@ pub struct GlobalOptions {
 }
 
 impl GlobalOptions {
-    /// Removes an empty center: a variable that is set and empty names none.
+    /// Removes an empty center: an empty `GOC_CENTER` names no center.
     pub(crate) fn without_empty_center(&mut self) {
         self.center.retain(|center| !center.is_empty());
     }

@@ -165,11 +165,11 @@ impl Memory {
         state
     }
 
-    /// Wakes the threads that sleep, after a change of the state. Most changes wake nobody, and the kernel need not be
-    /// asked for that.
+    /// Wakes the threads that sleep, after a change of the state.
     fn wake(&self, state: MutexGuard<'_, MemoryState>) {
         let asleep = state.asleep;
         drop(state);
+        // Most changes find no thread asleep, and notify_all would call the kernel even then.
         if asleep > 0 {
             self.changed.notify_all();
         }

@@ -110,7 +110,7 @@ fn fields_without_a_service_are_refused_where_one_process_is_meant() {
         world
             .run(arguments)
             .assert_code(2)
-            .assert_stderr_contains("--env, --region, --branch and --commit need a SERVICE");
+            .assert_stderr_contains("--raw with --env, --region, --branch or --commit needs a SERVICE");
     }
     let folder = world.home().to_str().unwrap();
     let hook = world.run(&["pull", "--to-inbox", folder, "--env", "staging"]).assert_code(2);

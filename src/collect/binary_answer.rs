@@ -73,7 +73,7 @@ fn is_repeated(pull: &AddressPull<'_>, known: &KnownAnswer<'_>, coverage: &Cover
         return false;
     }
     let mut open = known.key.lock();
-    open.load_processes();
+    open.use_processes();
     let process = open.process(known.life.id);
     process
         .is_some_and(|known| known.is_told_as(&of_answer(pull, coverage, known.meta).or_container_of(known)))
@@ -170,7 +170,7 @@ fn of_known(
 fn is_known(pull: &AddressPull<'_>, process: &Process) -> bool {
     for key in &pull.keys {
         let mut open = key.lock();
-        open.load_processes();
+        open.use_processes();
         let mut here = open.state.at(pull.address).filter_map(|life| open.process(life.id));
         if here.any(|known| known.may_be(process)) {
             return true;

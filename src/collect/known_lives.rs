@@ -156,7 +156,7 @@ fn named_place(
     let (mut is_beside_another, mut is_shared, mut last_read_at) = (false, false, None);
     for key in &pull.keys {
         let mut open = key.lock();
-        open.load_processes();
+        open.use_processes();
         for life in open.state.at(pull.address) {
             let Some(known) = open.process(life.id) else { continue };
             is_beside_another |= life.closed_at.is_none() && known.is_another(process);

@@ -1,8 +1,8 @@
 //! The pulled lives that moved since what processes left in folders was settled with them.
 //!
-//! Answers are stored as they come, and settled when the last one of their service is there. A run that is cut between
-//! leaves lives that are not settled ([`Change::LifeUnsettled`](crate::fleet::change::Change::LifeUnsettled)), and so do
-//! snapshots of the inbox. The next end of the service's pull takes them for moved.
+//! Each answer is stored when it arrives; all answers of a service are settled at the end of its pull. A run that is cut
+//! before that end leaves unsettled lives ([`Change::LifeUnsettled`](crate::fleet::change::Change::LifeUnsettled)), and
+//! so do snapshots of the inbox. The next end of a pull of the service treats them as moved.
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,7 +14,7 @@ use crate::fleet::ids::{KeyId, LifeId, StructureId};
 use crate::fleet::life::{LifeDecision, RivalLives};
 use crate::fleet::process::Process;
 use crate::io::store::Store;
-use crate::profile::Mode;
+use crate::profile::{Mode, decode_counts};
 
 /// The changes of this run to pulled lives that may be of processes that left files.
 #[derive(Default)]
@@ -36,8 +36,8 @@ pub(super) struct MovedLife {
     /// `None`: the life is new.
     pub(super) before: Option<Vec<u64>>,
     pub(super) now: Vec<u64>,
-    /// Nothing tells that the counters are those of now: they are stored ones, or the answer was older than the last one
-    /// of its address.
+    /// The counters may be older than this run: they were stored before it, or the answer was older than the last one of
+    /// its address.
     pub(super) is_late: bool,
     /// The life moved before this run, and was not compared with any file then.
     pub(super) is_unsettled: bool,
@@ -86,10 +86,8 @@ impl MovedLives {
             let (Some(life), Some(process)) = (life, processes.remove(id)) else { continue };
             let (structure, mode) = (life.structure, life.mode);
             let blocks = run.template(store, structure)?.build().blocks().len();
-            let before = match settled {
-                Some(_) => store.settled_counts(*id, blocks)?,
-                None => None,
-            };
+            let before = settled.as_deref().map(|counts| decode_counts(counts, blocks)).transpose();
+            let before = before.map_err(|error| store.damaged_counts(*id, error))?;
             if let Some(moved) = self.lives.get_mut(id) {
                 (moved.before, moved.is_unsettled) = (before, true);
             } else if let Some(now) = store.counts(*id, blocks)? {

@@ -39,7 +39,7 @@ pub(crate) struct OpenKey {
     stored_metas: Vec<(MetaHash, Fingerprint)>,
     /// Metas whose left-out files are named, in this run or an earlier one.
     told_left_out: Vec<Fingerprint>,
-    /// Processes of lives as they were stored before this run, until [`Self::load_processes`] takes them.
+    /// Processes of lives as they were stored before this run, until [`Self::use_processes`] takes them.
     stored_processes: HashMap<LifeId, Process>,
     /// Processes of lives as they were stored before this run; `None`: not needed yet.
     processes: Option<HashMap<LifeId, Process>>,
@@ -69,8 +69,8 @@ impl OpenKey {
         }
     }
 
-    /// Notes that an answer of a named process came, so that the processes of the lives count from now on.
-    pub(crate) fn load_processes(&mut self) {
+    /// Compares processes from now on, because an answer told its own.
+    pub(crate) fn use_processes(&mut self) {
         let Self { stored_processes, processes, .. } = self;
         processes.get_or_insert_with(|| std::mem::take(stored_processes));
     }

@@ -22,7 +22,7 @@ use crate::collect::target_programs::{ProgramAsking, ask_for_programs};
 use crate::collect::upkeep;
 use crate::collect::workers::{TaskQueue, Workers};
 use crate::config::Config;
-use crate::fleet::app_group::AppGroup;
+use crate::fleet::app_group::{AppGroup, pick_all};
 use crate::fleet::assembly::Answers;
 use crate::fleet::change::Change;
 use crate::fleet::ids::KeyId;
@@ -359,11 +359,8 @@ fn select(request: &PullRequest<'_>, entries: &[KeyEntry]) -> Result<Selection> 
     }
     let mut named = BTreeSet::new();
     for query in &request.services {
-        let picked = match AppGroup::named(query.text, request.groups, entries) {
-            Some(group) => group.pick_each(query, entries, |query| pick_running(query, entries))?.concat(),
-            None => pick_running(query, entries)?,
-        };
-        named.extend(picked.into_iter().map(|entry| entry.id));
+        let picked = pick_all(query, request.groups, entries, |query| pick_running(query, entries))?;
+        named.extend(picked.into_iter().flatten().map(|entry| entry.id));
     }
     Ok(Selection::Named(named))
 }

@@ -47,7 +47,7 @@ impl StoredKeys {
         }
         let next: Vec<KeyId> = ahead.planned.drain(..at_once).collect();
         if ahead.reader.is_none() {
-            // Each thread has a connection of its own, if no other can be opened.
+            // If no connection can be opened, that of the calling thread reads.
             ahead.reader = store.reader().ok();
         }
         match ahead.reader.as_ref().unwrap_or(store).stored_keys(&next) {

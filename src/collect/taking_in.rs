@@ -158,7 +158,7 @@ fn assign<'g>(
     let (key, is_decided) = (owner.unwrap_or(pull.keys[0]), owner.is_some());
     let mut open = key.lock();
     if process.is_some() {
-        open.load_processes();
+        open.use_processes();
     }
     if !is_decided {
         open.state.mark_undecided(build_ref);

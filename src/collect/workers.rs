@@ -90,7 +90,7 @@ impl<'a> TaskQueue<'a> {
         for task in next.into_iter().rev() {
             state.pulls.push_front(task);
         }
-        // Telling nobody is a call of the kernel, too.
+        // notify_all calls the kernel even if no thread waits.
         if state.waiting > 0 {
             self.changed.notify_all();
         }

@@ -37,8 +37,7 @@ pub(crate) fn group_state<'a>(
     for missing in &state.missing {
         context.tell(format_args!("{name}: {}", missing.message(&state.key.commit)));
     }
-    let is_app = |entry: &&KeyEntry| entry.key.app == group.name;
-    if entries.iter().any(|entry| is_app(&entry)) {
+    if entries.iter().any(|entry| entry.key.app == group.name) {
         context.tell(format_args!(
             "took the group {name} of the configuration, and not the services of the app with that name; a full name \
              chooses one of these"

@@ -50,7 +50,7 @@ pub struct TotalArgs {
     gate: GateArgs,
 
     /// With --max-drop: compare with this row, or with the latest row of this service, of the same app. A group is
-    /// compared with itself at the environment, region and commit of that.
+    /// compared with itself, at the environment, region and commit of this row or service.
     #[arg(long, value_name = "ROW|SERVICE", requires = "max_drop")]
     against: Option<String>,
 

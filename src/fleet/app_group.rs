@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::ids::KeyId;
-use super::key_entry::{KeyEntry, ServiceName};
-use super::pick::{Age, ServiceQuery, age, is_same_commit};
+use super::key_entry::{KeyEntry, PullHistory, ServiceName};
+use super::pick::{Age, ServiceQuery, age, is_same_commit, runs};
 use super::pick_error::PickError;
 use super::records::Key;
-use crate::names::{CommitChoice, in_message, printable};
+use crate::names::{CommitChoice, in_message, is_name, printable};
 
 /// A group of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,10 +21,9 @@ pub(crate) struct AppGroup {
 impl AppGroup {
     /// Returns the group that a text names. A service with that full name is stronger.
     pub(crate) fn named<'g>(text: &str, groups: &'g [Self], entries: &[KeyEntry]) -> Option<&'g Self> {
-        let is_text = |name: &str| name == text || printable(name) == text;
-        let group = groups.iter().find(|group| is_text(&group.name))?;
+        let group = groups.iter().find(|group| is_name(text, &group.name))?;
         let mut names = entries.iter().flat_map(|entry| &entry.members);
-        (!names.any(|member| is_text(&member.name))).then_some(group)
+        (!names.any(|member| is_name(text, &member.name))).then_some(group)
     }
 
     pub(crate) fn has(&self, app: &str) -> bool {
@@ -37,9 +36,9 @@ impl AppGroup {
         self.apps.iter().filter(is_absent).map(String::as_str).collect()
     }
 
-    /// Returns what a query picks of each app that has services, for commands that take any number of services. An app
-    /// without the fields of the query is passed over as long as another one has them.
-    pub(crate) fn pick_each<T>(
+    /// Returns what a query picks of each app that has services. An app without the fields of the query is passed over
+    /// as long as another one has them.
+    fn pick_each<T>(
         &self,
         query: &ServiceQuery<'_>,
         entries: &[KeyEntry],
@@ -65,6 +64,20 @@ impl AppGroup {
     /// Returns the apps, separated by commas.
     pub(crate) fn list(&self) -> String {
         self.apps.iter().map(|app| in_message(app)).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// Returns what a query picks, for commands that take any number of services: of each app if its text names a group, or
+/// else of the one service.
+pub(crate) fn pick_all<T>(
+    query: &ServiceQuery<'_>,
+    groups: &[AppGroup],
+    entries: &[KeyEntry],
+    pick: impl Fn(&ServiceQuery<'_>) -> Result<T, PickError>,
+) -> Result<Vec<T>, GroupError> {
+    match AppGroup::named(query.text, groups, entries) {
+        Some(group) => group.pick_each(query, entries, pick),
+        None => Ok(vec![pick(query).map_err(GroupError::App)?]),
     }
 }
 
@@ -126,7 +139,8 @@ pub(crate) struct MissingApp {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum WhyMissing {
     NoService,
-    NeverAnswered,
+    /// It has no profile of any commit.
+    NoProfile(PullHistory),
     /// Its names tell no commit.
     NoCommit,
     /// It has data of other commits.
@@ -143,7 +157,15 @@ impl MissingApp {
         let (app, commit) = (in_message(&self.app), in_message(commit));
         match &self.why {
             WhyMissing::NoService => format!("no service has the app {app}"),
-            WhyMissing::NeverAnswered => format!("{app} was listed but never answered, so it has no data"),
+            WhyMissing::NoProfile(PullHistory::NeverPulled) => {
+                format!("{app} was never pulled, so it has no data")
+            }
+            WhyMissing::NoProfile(PullHistory::NeverAnswered) => {
+                format!("{app} was listed but never answered, so it has no data")
+            }
+            WhyMissing::NoProfile(PullHistory::Answered) => {
+                format!("{app} answered, but no profile of it is stored")
+            }
             WhyMissing::NoCommit => {
                 format!("{app} has no data of commit {commit}, because its names tell no commit")
             }
@@ -158,7 +180,7 @@ impl MissingApp {
     pub(crate) fn newest(&self) -> Option<&str> {
         match &self.why {
             WhyMissing::OtherCommit { newest, .. } => Some(newest),
-            WhyMissing::NoService | WhyMissing::NeverAnswered | WhyMissing::NoCommit => None,
+            WhyMissing::NoService | WhyMissing::NoProfile(_) | WhyMissing::NoCommit => None,
         }
     }
 }
@@ -245,13 +267,12 @@ pub(crate) fn pick_group<'a>(
             (digits.to_owned(), commits.keys().map(|&commit| commit.to_owned()).collect());
         return Err(GroupError::AmbiguousCommit { group: group.clone(), digits, commits });
     }
-    let runs = |entry: &&&KeyEntry| !entry.addresses().is_empty();
-    let number = |members: &[&KeyEntry]| members.iter().filter(runs).count();
+    let number = |members: &[&KeyEntry]| members.iter().filter(|entry| runs(entry)).count();
     let newest = |members: &[&KeyEntry]| -> Option<Age> { members.iter().map(|entry| age(entry)).max() };
     let running = commits.values().filter(|members| number(members) > 0).count();
     let choice = CommitChoice { commits: commits.len(), running };
     let all_by_age = commits.values().max_by_key(|members| newest(members));
-    let newest_running = all_by_age.map(|members| number(members)).unwrap_or_default();
+    let running_at_newest = all_by_age.map(|members| number(members)).unwrap_or_default();
     let (commit, members) = commits
         .into_iter()
         .max_by_key(|(_, members)| (number(members), newest(members)))
@@ -260,7 +281,7 @@ pub(crate) fn pick_group<'a>(
         place,
         commit,
         choice: (choice.commits > 1).then_some(choice),
-        is_of_most: running > 1 && number(&members) > newest_running,
+        is_of_most: running > 1 && number(&members) > running_at_newest,
         members,
     })
 }
@@ -355,9 +376,9 @@ pub(crate) fn missing_apps(
         let stored = own.iter().copied().filter(|entry| has_data(&entry.key));
         let is_here = |entry: &KeyEntry| entry.members.iter().any(|member| place_of(entry, member) == place);
         let newest = stored.max_by_key(|entry| (is_here(entry), age(entry)));
+        let furthest = own.iter().map(|entry| entry.pull_history()).max();
         let why = match newest {
-            None if own.is_empty() => WhyMissing::NoService,
-            None => WhyMissing::NeverAnswered,
+            None => furthest.map_or(WhyMissing::NoService, WhyMissing::NoProfile),
             Some(entry) if entry.key.commit.is_empty() => WhyMissing::NoCommit,
             Some(entry) => WhyMissing::OtherCommit {
                 newest: entry.key.commit.clone(),
@@ -372,37 +393,31 @@ pub(crate) fn missing_apps(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fleet::fixtures::{at, entry as entry_of_hosts};
-    use crate::names::Naming;
+    use crate::fleet::fixtures::{at, named_entry as entry};
+    use crate::fleet::records::AddressState;
 
     fn shop() -> AppGroup {
         AppGroup { name: "shop".to_owned(), apps: ["cart", "pay", "web"].map(str::to_owned).to_vec() }
     }
 
-    /// A service of this name; one that runs has been listed since `minute`, another one changed then.
-    fn entry(id: i64, name: &str, runs: bool, minute: i64) -> KeyEntry {
-        let mut entry = entry_of_hosts(id, if runs { &["a"] } else { &[] });
-        let parsed = Naming::default().parse(name);
-        entry.key = Key::from_parsed(&parsed);
-        entry.members[0].name = name.to_owned();
-        entry.members[0].branch = parsed.branch;
-        for listing in &mut entry.members[0].listings {
-            listing.listed_at = at(minute);
-        }
-        entry.schedule.last_change_at = (!runs).then(|| at(minute));
-        entry
-    }
-
-    /// Services `app commit minute`, of branch master in staging th. Those with `+` run, those with `?` have no data.
+    /// Services `app commit minute`, of branch master in staging th. Those with `+` run, those with `?` were never
+    /// pulled, and those with `!` never answered.
     fn entries(services: &[&str]) -> Vec<KeyEntry> {
         let service = |(id, text): (i64, &&str)| {
             let [app, commit, minute] = text.split(' ').collect::<Vec<_>>()[..] else { panic!("{text}") };
             let runs = minute.contains('+');
             let name = format!("staging_th_{app}_master_{commit}");
-            let minute = minute.trim_matches(['+', '?']).parse().unwrap();
+            let minute = minute.trim_matches(['+', '?', '!']).parse().unwrap();
             let mut entry = entry(id, &name, runs, minute);
-            if text.contains('?') {
+            if text.contains(['?', '!']) {
                 entry.schedule.last_change_at = None;
+            } else {
+                entry.schedule.schedule.last_pull = Some(at(0));
+            }
+            if text.contains('!') {
+                let mut state = AddressState::default();
+                state.retry.failures = 1;
+                entry.states.push(("http://a:1".to_owned(), state));
             }
             entry
         };
@@ -468,9 +483,15 @@ mod tests {
             ),
             (
                 "what runs has no data yet",
-                &["cart 0000001 1", "pay 0000001 1", "web 0000001 1", "cart 0000002 +9"],
+                &["cart 0000001 1", "pay 0000001 1", "web 0000001 !1", "cart 0000002 +9"],
                 &["cart 0000002", "web 0000001"],
                 "0000001 cart+pay; web was listed but never answered, so it has no data",
+            ),
+            (
+                "an app that was never pulled, and one whose answers are not stored",
+                &["cart 0000001 1", "pay 0000001 ?1", "web 0000001 !1", "web 0000002 +9"],
+                &["pay 0000001", "web 0000001", "web 0000002"],
+                "0000001 cart; pay was never pulled, so it has no data; web answered, but no profile of it is stored",
             ),
             (
                 "names of one commit with different numbers of digits",

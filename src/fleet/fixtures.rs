@@ -19,6 +19,7 @@ use super::records::{AddressState, Key, Lister, ScheduleRow};
 use super::schedule::{AddressRetry, Schedule};
 use super::tombstone::Tombstone;
 use super::waits::{PullWaits, RetryWaits};
+use crate::names::Naming;
 use crate::profile::{Build, Fingerprint, Limits, Mode, parse};
 
 /// The time `minute` minutes after 12:00 of an ordinary day.
@@ -57,6 +58,20 @@ pub(crate) fn process(meta: Fingerprint, pid: Option<u32>) -> Process {
 /// The address of a host.
 pub(crate) fn address(host: &str) -> String {
     format!("http://{host}:1")
+}
+
+/// A service of this name; one that runs has been listed since `minute`, another one changed then.
+pub(crate) fn named_entry(id: i64, name: &str, runs: bool, minute: i64) -> KeyEntry {
+    let mut entry = entry(id, if runs { &["a", "b"] } else { &[] });
+    let parsed = Naming::default().parse(name);
+    entry.key = Key::from_parsed(&parsed);
+    entry.members[0].name = name.to_owned();
+    entry.members[0].branch = parsed.branch;
+    for listing in &mut entry.members[0].listings {
+        listing.listed_at = at(minute);
+    }
+    entry.schedule.last_change_at = (!runs).then(|| at(minute));
+    entry
 }
 
 /// A never pulled key with one name, whose hosts have been listed since 12:00.

@@ -84,6 +84,14 @@ impl ServiceName {
     }
 }
 
+/// The pulls of a key as far as they are known, the least success first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum PullHistory {
+    NeverPulled,
+    NeverAnswered,
+    Answered,
+}
+
 /// A key with all its names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct KeyEntry {
@@ -205,19 +213,31 @@ impl KeyEntry {
     pub(crate) fn lack_of_data(&self) -> String {
         let name = in_message(&self.newest_name().name);
         let explain = format!("goc-watchdog list --explain {name}");
-        let has_answered =
-            |state: &AddressState| state.last_answer_at.is_some() || state.other_build.is_some();
-        if self.states.iter().any(|(_, state)| has_answered(state)) {
-            return format!("{name} answered, and no answer was stored under this name ({explain})");
-        }
-        let (why, next) = match () {
-            () if self.states.iter().any(|(_, state)| state.retry.failures > 0) => {
-                ("was listed but never answered", explain)
+        let (why, next) = match self.pull_history() {
+            PullHistory::Answered => {
+                return format!("{name} answered, and no answer was stored under this name ({explain})");
             }
-            () if self.addresses().is_empty() => ("was never pulled, and nothing lists it now", explain),
-            () => ("was never pulled", "goc-watchdog pull".to_owned()),
+            PullHistory::NeverAnswered => ("was listed but never answered", explain),
+            PullHistory::NeverPulled if self.addresses().is_empty() => {
+                ("was never pulled, and nothing lists it now", explain)
+            }
+            PullHistory::NeverPulled => ("was never pulled", "goc-watchdog pull".to_owned()),
         };
         format!("{name} {why}, so it has no stored data ({next})")
+    }
+
+    /// Tells how far the pulls of this key have come.
+    pub(crate) fn pull_history(&self) -> PullHistory {
+        let mut states = self.states.iter().map(|(_, state)| state);
+        let has_answered =
+            |state: &AddressState| state.last_answer_at.is_some() || state.other_build.is_some();
+        if self.schedule.schedule.last_pull.is_some() || states.clone().any(has_answered) {
+            PullHistory::Answered
+        } else if states.any(|state| state.retry.failures > 0) {
+            PullHistory::NeverAnswered
+        } else {
+            PullHistory::NeverPulled
+        }
     }
 
     /// Returns the state of an address.

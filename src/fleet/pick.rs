@@ -11,7 +11,7 @@ use super::key_entry::{KeyEntry, ServiceName};
 use super::pick_error::{Narrowing, PickError};
 use super::records::Key;
 use super::targets::{ServiceFields, may_be_same};
-use crate::names::{CommitChoice, Fit, fit, nearness, printable, with_short_commit};
+use crate::names::{CommitChoice, Fit, fit, is_name, nearness, printable, with_short_commit};
 
 /// Smallest number of digits that choose a commit, as in git.
 pub(super) const SHORTEST_COMMIT: usize = 4;
@@ -64,7 +64,7 @@ pub(crate) struct Picked<'a> {
 pub(crate) fn pick<'a>(query: &ServiceQuery<'_>, entries: &'a [KeyEntry]) -> Result<Picked<'a>, PickError> {
     let fitting = Fitting::find(query, entries)?;
     let commits = fitting.only_group(query)?;
-    let running = commits.iter().filter(|entry| listed_since(entry).is_some()).count();
+    let running = commits.iter().filter(|entry| runs(entry)).count();
     let choice = CommitChoice { commits: commits.len(), running };
     Ok(Picked { entry: newest(&commits), choice: (commits.len() > 1).then_some(choice) })
 }
@@ -75,8 +75,7 @@ pub(crate) fn pick_running<'a>(
     entries: &'a [KeyEntry],
 ) -> Result<Vec<&'a KeyEntry>, PickError> {
     let commits = Fitting::find(query, entries)?.only_group(query)?;
-    let running: Vec<&KeyEntry> =
-        commits.iter().copied().filter(|entry| listed_since(entry).is_some()).collect();
+    let running: Vec<&KeyEntry> = commits.iter().copied().filter(|entry| runs(entry)).collect();
     Ok(if running.is_empty() { vec![newest(&commits)] } else { running })
 }
 
@@ -120,7 +119,7 @@ pub(crate) fn namesakes(query: &ServiceQuery<'_>, taken: &Key, entries: &[KeyEnt
     }
     let has_app = |entry: &&KeyEntry| {
         let admits = |member: &ServiceName| query.admits(&entry.key, &member.branch);
-        let is_app = entry.key.app == query.text || printable(&entry.key.app) == query.text;
+        let is_app = is_name(query.text, &entry.key.app);
         entry.key != *taken && is_app && entry.members.iter().any(admits)
     };
     entries.iter().filter(has_app).count()
@@ -303,6 +302,11 @@ pub(crate) fn age(entry: &KeyEntry) -> Age {
     (listed_since(entry), entry.schedule.last_change_at, entry.id)
 }
 
+/// Tells whether an address of a service is listed.
+pub(crate) fn runs(entry: &KeyEntry) -> bool {
+    listed_since(entry).is_some()
+}
+
 /// Returns the time since which an address of a service has been listed without a break; `None`: none is listed.
 fn listed_since(entry: &KeyEntry) -> Option<DateTime<Utc>> {
     entry.members.iter().flat_map(|member| &member.listings).map(|listing| listing.listed_at).min()
@@ -311,22 +315,7 @@ fn listed_since(entry: &KeyEntry) -> Option<DateTime<Utc>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fleet::fixtures::{at, entry as entry_of_hosts};
-    use crate::names::Naming;
-
-    /// A service of this name; one that runs has been listed since `minute`, another one changed then.
-    fn entry(id: i64, name: &str, runs: bool, minute: i64) -> KeyEntry {
-        let mut entry = entry_of_hosts(id, if runs { &["a", "b"] } else { &[] });
-        let parsed = Naming::default().parse(name);
-        entry.key = Key::from_parsed(&parsed);
-        entry.members[0].name = name.to_owned();
-        entry.members[0].branch = parsed.branch;
-        for listing in &mut entry.members[0].listings {
-            listing.listed_at = at(minute);
-        }
-        entry.schedule.last_change_at = (!runs).then(|| at(minute));
-        entry
-    }
+    use crate::fleet::fixtures::named_entry as entry;
 
     fn fleet() -> Vec<KeyEntry> {
         vec![

@@ -25,16 +25,23 @@ pub(crate) fn fit(query: &str, name: &str, app: &str) -> Option<Fit> {
     if query.is_empty() {
         return None;
     }
+    if is_name(query, name) {
+        return Some(Fit::Full);
+    }
+    if is_name(query, app) {
+        return Some(Fit::App);
+    }
     let shown = printable(name);
-    if query == name || query == shown {
-        Some(Fit::Full)
-    } else if query == app || query == printable(app) {
-        Some(Fit::App)
-    } else if has_segments(name, query) || has_segments(&shown, query) {
+    if has_segments(name, query) || has_segments(&shown, query) {
         Some(Fit::Segments)
     } else {
         (name.contains(query) || shown.contains(query)).then_some(Fit::Part)
     }
+}
+
+/// Tells whether a text is a name, or the form of it that people copy from the output.
+pub(crate) fn is_name(text: &str, name: &str) -> bool {
+    text == name || text == printable(name)
 }
 
 /// Tells whether `query` stands in a name between two `_`, or between one and an end.

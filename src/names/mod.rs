@@ -8,6 +8,6 @@ mod printable;
 
 pub(crate) use commit_choice::CommitChoice;
 pub(crate) use escape::escape;
-pub(crate) use fit::{Fit, fit, nearest, nearest_word, nearness, with_short_commit};
+pub(crate) use fit::{Fit, fit, is_name, nearest, nearest_word, nearness, with_short_commit};
 pub(crate) use naming::{Naming, ParsedName, is_commit};
 pub(crate) use printable::{in_message, is_unprintable, printable, shortened};

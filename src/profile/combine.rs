@@ -2,9 +2,10 @@
 //! that several programs have counts once.
 
 use std::collections::BTreeMap;
+use std::slice;
 use std::sync::Arc;
 
-use super::merge::{add_all, mix};
+use super::merge::{add_all, cap_at_one, mix};
 use super::{Block, Build, BuildFile, Mode, Profile};
 use crate::coverage::Coverage;
 
@@ -69,9 +70,7 @@ pub(crate) fn combine(programs: &[Profile]) -> CombinedPrograms {
         }
     }
     if mode == Mode::Set {
-        for count in &mut counts {
-            *count = (*count).min(1);
-        }
+        cap_at_one(&mut counts);
     }
     let build = Arc::new(Build::from_files(&files));
     CombinedPrograms { profile: Profile { mode, build, counts }, shares, conflicts }
@@ -96,10 +95,10 @@ fn add(version: &Version<'_>, blocks: &[Block], sums: &mut [u64]) -> Coverage {
         add_all(sums, version.counts);
         return share;
     }
-    for (block, sum) in blocks.iter().zip(sums.chunks_mut(1)) {
+    for (block, sum) in blocks.iter().zip(sums) {
         if let Ok(at) = version.blocks.binary_search(block) {
             has(block, version.counts[at]);
-            add_all(sum, &version.counts[at..=at]);
+            add_all(slice::from_mut(sum), &version.counts[at..=at]);
         }
     }
     share

@@ -111,9 +111,7 @@ impl ProfileSum {
     pub fn into_profile(mut self) -> Profile {
         let mode = self.mode.unwrap_or(Mode::Count);
         if mode == Mode::Set {
-            for count in self.counts_mut() {
-                *count = (*count).min(1);
-            }
+            cap_at_one(self.counts_mut());
         }
         let Self { build, counts, .. } = self;
         let counts = counts.unwrap_or_else(|| vec![0; build.blocks().len()]);
@@ -176,6 +174,13 @@ impl Build {
             first.push(u32::try_from(blocks.len()).expect("fewer than 2^32 blocks"));
         }
         Self::from_sorted(files.iter().map(|file| file.name.into()).collect(), first, blocks)
+    }
+}
+
+/// Makes counts those of the mode `set`, which are one or zero.
+pub(super) fn cap_at_one(counts: &mut [u64]) {
+    for count in counts {
+        *count = (*count).min(1);
     }
 }
 

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::Report;
+use super::json::ReplicasJson;
 use crate::coverage::Coverage;
 use crate::time::iso;
 
@@ -77,6 +78,11 @@ pub(crate) struct PackageShares<'r> {
 }
 
 impl PackageShares<'_> {
+    /// Returns the statements that any app executed, of all statements of the package; `None` if none did.
+    pub(crate) fn whole(&self) -> Option<Coverage> {
+        (self.coverage.covered > 0).then_some(self.coverage)
+    }
+
     /// Returns the statements that an app executed, of all statements of the package; `None` if it executed none.
     pub(crate) fn executed(&self, app: usize) -> Option<Coverage> {
         let covered = self.of_apps[app].covered;
@@ -148,16 +154,9 @@ struct GroupAppJson<'r> {
     id: i64,
     stored_at: String,
     last_pull: Option<String>,
-    replicas: AppReplicasJson,
+    replicas: ReplicasJson,
     covered: u64,
     total: u64,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-struct AppReplicasJson {
-    answered: Option<u32>,
-    known: Option<u32>,
 }
 
 /// The share of an app in a package, in the form for scripts.
@@ -178,10 +177,7 @@ impl<'r> GroupJson<'r> {
             id: app.row,
             stored_at: iso(app.stored_at),
             last_pull: app.last_pull.map(iso),
-            replicas: AppReplicasJson {
-                answered: app.replicas.map(|(answered, _)| answered),
-                known: app.replicas.map(|(_, known)| known),
-            },
+            replicas: app.replicas.into(),
             covered: sum.covered,
             total: sum.total,
         };

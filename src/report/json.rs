@@ -62,7 +62,7 @@ struct Document<'r> {
     files: &'r [FileReport<'r>],
 }
 
-#[derive(Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct ReplicasJson {
     answered: Option<u32>,

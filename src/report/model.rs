@@ -94,6 +94,11 @@ pub(crate) struct PackageReport<'r, 'a> {
     pub files: Vec<&'r FileReport<'a>>,
 }
 
+/// Returns the name of a package for people, which is `.` for files without a path.
+pub(super) fn shown_package(name: &str) -> &str {
+    if name.is_empty() { "." } else { name }
+}
+
 impl<'a> Report<'a> {
     /// Combines a profile with the sources of its files, which are in the same order.
     #[must_use]

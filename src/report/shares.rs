@@ -6,6 +6,7 @@ use anstyle::Style;
 use unicode_width::UnicodeWidthStr;
 
 use super::group::{PackageShares, shares, total};
+use super::model::shown_package;
 use super::text::{TextLayout, color, rank, styled};
 use super::{GroupFacts, Report};
 use crate::coverage::Coverage;
@@ -67,16 +68,15 @@ impl Columns {
     }
 
     fn row(&self, package: &PackageShares<'_>, layout: TextLayout, out: &mut dyn Write) -> io::Result<()> {
-        let whole = (package.coverage.covered > 0).then_some(package.coverage);
-        let figures = std::iter::once(whole).chain((0..self.apps()).map(|app| package.executed(app)));
+        let figures =
+            std::iter::once(package.whole()).chain((0..self.apps()).map(|app| package.executed(app)));
         for (at, ((_, width), figure)) in self.0.iter().zip(figures).enumerate() {
             let text = figure.map_or_else(|| NOTHING.to_owned(), |figure: Coverage| figure.to_string());
             // A small share of one app is no fault, so only the figure of the group has a colour.
             let style = figure.filter(|_| at == 0).map(|whole| color(whole).on_default()).unwrap_or_default();
             write!(out, "{}  ", styled(layout, style, &format!("{text:>width$}")))?;
         }
-        let name = if package.name.is_empty() { "." } else { package.name };
-        writeln!(out, "{}", printable(name))
+        writeln!(out, "{}", printable(shown_package(package.name)))
     }
 }
 

@@ -7,6 +7,7 @@ use super::forms::{Form, FormNeed, Renderer};
 use anstyle::{AnsiColor, Style};
 use unicode_width::UnicodeWidthStr;
 
+use super::model::shown_package;
 use super::{FileReport, PackageReport, Report, ReportHead, missed_line_ranges, shares};
 use crate::coverage::Coverage;
 use crate::names::printable;
@@ -140,7 +141,7 @@ pub(super) fn write(report: &Report<'_>, layout: TextLayout, out: &mut dyn Write
     let longest = packages.iter().flat_map(|package| &package.files).map(|file| file.base_name().width());
     let name_width = longest.max().unwrap_or(0).min(LONGEST_NAME);
     for package in &packages {
-        let name = if package.name.is_empty() { "." } else { package.name };
+        let name = shown_package(package.name);
         figures(package.coverage, layout, out)?;
         writeln!(out, "{}", styled(layout, Style::new().bold(), &printable(name)))?;
         for file in &package.files {

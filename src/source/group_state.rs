@@ -1,6 +1,6 @@
 //! The state of a group of apps at one commit: the row of each app that has one, and the apps that have none.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::{Result, anyhow, bail};
@@ -51,12 +51,19 @@ impl<'a> GroupState<'a> {
         entries: &'a [KeyEntry],
         rows: &[Row],
     ) -> Result<Self> {
-        let latest = |key: &Key| rows.iter().find(|row| row.is_latest && is_kept(row) && row.key == *key);
-        let stored: BTreeSet<&Key> =
-            rows.iter().filter(|row| row.is_latest && is_kept(row)).map(|row| &row.key).collect();
-        let picked = pick_group(group, query, entries, |key| stored.contains(key))?;
-        let member = |entry: &&'a KeyEntry| Some(GroupMember { entry, row: latest(&entry.key)?.clone() });
-        let has_data = |key: &Key| stored.contains(key);
+        // The reverse order keeps the first row of a key.
+        let latest: BTreeMap<&Key, &Row> = rows
+            .iter()
+            .rev()
+            .filter(|row| row.is_latest && is_kept(row))
+            .map(|row| (&row.key, row))
+            .collect();
+        let has_data = |key: &Key| latest.contains_key(key);
+        let picked = pick_group(group, query, entries, has_data)?;
+        let member = |entry: &&'a KeyEntry| {
+            let row = (*latest.get(&entry.key)?).clone();
+            Some(GroupMember { entry, row })
+        };
         Ok(Self {
             group,
             key: Key {
@@ -81,10 +88,7 @@ impl<'a> GroupState<'a> {
         exact: Option<RowId>,
         (entries, rows): (&'a [KeyEntry], &[Row]),
     ) -> Option<Self> {
-        let here = entries.iter().filter(|entry| {
-            (&entry.key.env, &entry.key.region) == (&row.key.env, &row.key.region)
-                && group.has(&entry.key.app)
-        });
+        let here = entries.iter().filter(|entry| is_here(&entry.key, group, &row.key));
         let stored = |entry: &KeyEntry| {
             let mut own = rows.iter().filter(|stored| is_kept(stored) && stored.key == entry.key);
             match exact {
@@ -172,16 +176,13 @@ impl<'a> GroupState<'a> {
 
     /// Returns all rows of the apps in this environment and region as if they were those of one app, the newest last.
     pub(crate) fn rows_as_one_app(&self, rows: &[Row]) -> Vec<Row> {
-        let is_here = |row: &&Row| {
-            (&row.key.env, &row.key.region) == (&self.key.env, &self.key.region)
-                && self.group.has(&row.key.app)
-        };
+        let here = rows.iter().filter(|row| is_here(&row.key, self.group, &self.key));
         let commit = |row: &Row| match is_same_commit(&row.key.commit, &self.key.commit) {
             true => self.key.commit.clone(),
             false => row.key.commit.clone(),
         };
         let key = |row: &Row| Key { app: self.group.name.clone(), commit: commit(row), ..row.key.clone() };
-        rows.iter().filter(is_here).map(|row| Row { key: key(row), ..row.clone() }).collect()
+        here.map(|row| Row { key: key(row), ..row.clone() }).collect()
     }
 
     /// Returns the time of the last answer to a pull, of the app whose last answer is the oldest; `None` if an app never
@@ -277,6 +278,11 @@ impl<'a> GroupState<'a> {
         let with_clone = self.group.apps.iter().find(has_clone).map(String::as_str);
         Ok(with_clone.or(urls.first().map(|(app, _)| *app)).unwrap_or(&self.group.apps[0]))
     }
+}
+
+/// Tells whether a key is of an app of a group, and of the environment and region of `place`.
+fn is_here(key: &Key, group: &AppGroup, place: &Key) -> bool {
+    (&key.env, &key.region) == (&place.env, &place.region) && group.has(&key.app)
 }
 
 /// Tells whether the profile of a row is kept.

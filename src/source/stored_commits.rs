@@ -66,6 +66,7 @@ impl SourceReader<'_> {
         }
         Ok(StoredCommits::All(commits.iter().map(|commit| (*commit).to_owned()).collect()))
     }
+
     /// Asks the remote of a clone that is still to be made. Offline, a protocol that is not allowed is told at least.
     fn answer_of_remote(
         &self,

@@ -41,7 +41,7 @@ impl SnapshotOrigin<'_, '_> {
         open_key: &mut OpenKey,
     ) -> Result<Vec<Change>> {
         if self.process.is_some() {
-            open_key.load_processes();
+            open_key.use_processes();
         }
         let sum = self.store.folded(self.build_group, self.structure)?;
         let Placement { place, mixtures } = self.place(head, counts, sum.as_ref(), open_key)?;

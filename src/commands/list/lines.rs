@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::order::SortKey;
 use super::{ListArgs, ListFormat};
 use crate::commands::Context;
-use crate::fleet::app_group::AppGroup;
+use crate::fleet::app_group::{AppGroup, pick_all};
 use crate::fleet::earlier_commits::{EarlierCommits, leave_out_earlier};
 use crate::fleet::ids::ServiceId;
 use crate::fleet::key_entry::ServiceName;
@@ -69,12 +69,7 @@ fn asked_names(args: &ListArgs, fleet: &Fleet, groups: &[AppGroup]) -> Result<As
     let mut asked = Vec::new();
     for service in &args.services {
         let query = args.query(service);
-        match AppGroup::named(service, groups, entries) {
-            Some(group) => {
-                asked.extend(group.pick_each(&query, entries, |query| pick_names(query, entries))?);
-            }
-            None => asked.push(pick_names(&query, entries)?),
-        }
+        asked.extend(pick_all(&query, groups, entries, |query| pick_names(query, entries))?);
     }
     if !asked.is_empty() {
         return Ok(Some(asked));

@@ -84,8 +84,9 @@ pub struct ListArgs {
     /// Look over the set-up instead, one line for each part; nothing is changed.
     ///
     /// The parts are the root, its owner, lock and free space, the configuration, the centers and sources of targets, a
-    /// few agents, the repository of each app, git, the clock, names, and the last pull. A repository that is not cloned
-    /// yet is asked whether it can be. The exit code is 1 if `pull` cannot work, and 3 if targets fail; a last line says why.
+    /// few agents, the repository of each app, git, the clock, names, and the last pull. The remote of a repository
+    /// that is not cloned yet is asked whether it answers. The exit code is 1 if `pull` cannot work, and 3 if targets
+    /// fail; a last line says why.
     #[arg(
         long,
         conflicts_with_all = ["services", "env", "region", "branch", "commit", "states", "sort", "all", "explain"]

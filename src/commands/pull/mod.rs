@@ -49,7 +49,8 @@ use crate::profile::Limits;
 /// minutes, 2 hours and 4 hours while its coverage does not change. It is due at once when it is new, when its
 /// addresses changed, or when a peek (one small request for each address) shows that its coverage changed. With
 /// SERVICE, only that service is pulled, at once. SERVICE is a full name, an app, or any part of a name, and means all
-/// commits that run. --env, --region, --branch and --commit narrow both.
+/// commits that run. --env, --region, --branch and --commit narrow the services that are pulled, with SERVICE or
+/// without.
 ///
 /// Data of ended processes stays in the totals. Pulling a process again replaces its counters. An address that fails or
 /// serves another build never stops the others: a message and `list` name it, and the exit code is 3.
@@ -253,7 +254,7 @@ impl PullArgs {
 pub(crate) fn run(args: &PullArgs, context: &Context) -> Result<ExitCode> {
     if args.services.is_empty() && args.raw && args.fields().is_some() {
         bail!(EarlyEnd::Usage(
-            "with --raw, --env, --region, --branch and --commit need a SERVICE; see goc-watchdog pull --help"
+            "--raw with --env, --region, --branch or --commit needs a SERVICE; see goc-watchdog pull --help"
         ));
     }
     if let Some(address) = &args.address {

@@ -23,8 +23,8 @@ pub(super) struct Reported<'a> {
     pub(super) subject: Subject,
     /// The app whose repository has the source.
     pub(super) app: String,
-    /// The group with the profile of its apps, until that is taken; `None` for a service, whose profile is read later.
-    group: Option<(GroupState<'a>, Option<Profile>)>,
+    /// `None` for a service.
+    group: Option<GroupState<'a>>,
 }
 
 impl<'a> Reported<'a> {
@@ -40,13 +40,13 @@ impl<'a> Reported<'a> {
         Ok(Self { app: subject.row.key.app.clone(), subject, group: None })
     }
 
-    /// Reads the profiles of a group.
+    /// Reads the profiles of a group, and returns them as one.
     pub(super) fn from_group(
         group: GroupState<'a>,
         args: &ReportArgs,
         (context, settings): (&Context, SourceSettings<'_>),
         rows: &[Row],
-    ) -> Result<Self> {
+    ) -> Result<(Self, Profile)> {
         if let Some(id) = args.id {
             let name = in_message(&group.group.name);
             bail!(EarlyEnd::Refused(format!(
@@ -57,19 +57,14 @@ impl<'a> Reported<'a> {
         let app = group.source_app(settings)?.to_owned();
         let (profile, facts) = told(combined(&group, &context.workdir)?, context);
         let subject = group.subject(rows, facts);
-        Ok(Self { subject, app, group: Some((group, Some(profile))) })
-    }
-
-    /// Returns the profile of a group, which was read already.
-    pub(super) fn take_profile(&mut self) -> Option<Profile> {
-        self.group.as_mut()?.1.take()
+        Ok((Self { subject, app, group: Some(group) }, profile))
     }
 
     /// Returns the stored state that is reported.
     pub(super) fn state(&self) -> StoredState<'_> {
         match &self.group {
             None => StoredState::Service(&self.subject.row),
-            Some((group, _)) => StoredState::Group(Box::new(group.clone())),
+            Some(group) => StoredState::Group(Box::new(group.clone())),
         }
     }
 
@@ -83,15 +78,14 @@ impl<'a> Reported<'a> {
     where
         'a: 'r,
     {
-        let group = self.group.as_ref().map(|(group, _)| group);
-        NamedState::find(query, (&self.subject.row, group), stored, compared)
+        NamedState::find(query, (&self.subject.row, self.group.as_ref()), stored, compared)
     }
 
     /// Returns the base of changes in the configuration: that of the app, or the one of all apps of a group that have
     /// one.
     pub(super) fn configured_base<'c>(&self, config: &'c Config) -> Option<&'c str> {
         let base = |app: &str| config.apps.get(app).and_then(|app| app.base.as_deref());
-        let Some((GroupState { group, .. }, _)) = &self.group else { return base(&self.app) };
+        let Some(GroupState { group, .. }) = &self.group else { return base(&self.app) };
         let bases: BTreeSet<&str> = group.apps.iter().filter_map(|app| base(app)).collect();
         if bases.len() > 1 {
             commands::warn(format_args!(
@@ -107,7 +101,7 @@ impl<'a> Reported<'a> {
     pub(super) fn page_name(&self) -> String {
         match &self.group {
             None => page_name(&self.subject.row),
-            Some((state, _)) => format!("{}_report.html", escape(&state.group.name)),
+            Some(state) => format!("{}_report.html", escape(&state.group.name)),
         }
     }
 }

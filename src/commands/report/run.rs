@@ -63,9 +63,12 @@ pub(super) fn report(
     let notify = |notice| print(notice, context);
     let settings = source_settings(context, signals, &notify);
     let group = group_state(&args.query(service), context, stored)?;
-    let mut reported = match group {
-        Some(group) => Reported::from_group(group, args, (context, settings), &rows)?,
-        None => Reported::from_service(args.row(service), context, stored)?,
+    let (mut reported, of_group) = match group {
+        Some(group) => {
+            let (reported, profile) = Reported::from_group(group, args, (context, settings), &rows)?;
+            (reported, Some(profile))
+        }
+        None => (Reported::from_service(args.row(service), context, stored)?, None),
     };
     outputs.name_page(&reported.page_name(), screen);
     let compared = if outputs.have_changes() { Compared::Lines } else { Compared::Total };
@@ -75,7 +78,7 @@ pub(super) fn report(
     let reader = SourceReader { settings, app: &app, is_offline: args.offline };
     let run = ReportRun { args, context, reading, filter: args.filter(), outputs, reader, against };
 
-    let (profile, found, code) = run.load(&mut reported)?;
+    let (profile, found, code) = run.load(&reported, of_group)?;
     let packer = Packer::new(&run.filter);
     let sources = run.sources(found.as_ref(), &profile, &packer)?;
     reported.subject.source_commit = run.source_commit(found.as_ref(), &reported.subject);
@@ -156,10 +159,13 @@ impl FinishedReport<'_> {
 }
 
 impl ReportRun<'_> {
-    /// Reads the profile, and finds its source at the same time. A lack of source is printed; the returned exit code is
-    /// that for the lack.
-    fn load(&self, reported: &mut Reported<'_>) -> Result<(Profile, Option<FoundSource>, ExitCode)> {
-        let of_group = reported.take_profile();
+    /// Reads the profile, unless it is that of a group, and finds its source at the same time. A lack of source is
+    /// printed; the returned exit code is that for the lack.
+    fn load(
+        &self,
+        reported: &Reported<'_>,
+        of_group: Option<Profile>,
+    ) -> Result<(Profile, Option<FoundSource>, ExitCode)> {
         let (subject, config) = (&reported.subject, &self.context.config);
         let against = self.against.as_ref().map(|against| against.state.row());
         let changes = || self.args.changes_from(against.as_ref(), reported.configured_base(config));

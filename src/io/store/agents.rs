@@ -7,7 +7,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Row, params};
 
 use super::damage::ValueOwner;
-use super::reading::{by_key, fingerprint, key_list, key_owner, string_list};
+use super::reading::{ByKey, by_key, fingerprint, key_list, key_owner, string_list};
 use super::{Store, StoreError, Writer};
 use crate::fleet::ids::{KeyId, LifeId, StructureId};
 use crate::fleet::process::Process;
@@ -63,10 +63,7 @@ impl Store {
     }
 
     /// Returns hash and SHA-256 of each meta that processes of keys served or left.
-    pub(super) fn metas_of(
-        &self,
-        keys: &[KeyId],
-    ) -> Result<HashMap<KeyId, Vec<(MetaHash, Fingerprint)>>, StoreError> {
+    pub(super) fn metas_of(&self, keys: &[KeyId]) -> Result<ByKey<(MetaHash, Fingerprint)>, StoreError> {
         let sql = "SELECT edition.key_id, sha256, hash FROM edition
                    JOIN generation ON generation.edition_id = edition.id
                    JOIN process ON process.generation_id = generation.id
@@ -110,10 +107,7 @@ impl Store {
     }
 
     /// Returns the processes of the lives of keys, where agents told them.
-    pub(super) fn processes_of(
-        &self,
-        keys: &[KeyId],
-    ) -> Result<HashMap<KeyId, Vec<(LifeId, Process)>>, StoreError> {
+    pub(super) fn processes_of(&self, keys: &[KeyId]) -> Result<ByKey<(LifeId, Process)>, StoreError> {
         let sql = "SELECT edition.key_id, generation.id, meta, pid, uid, restarts, read_at, pods, is_shared FROM edition
                    JOIN generation ON generation.edition_id = edition.id
                    JOIN process ON process.generation_id = generation.id

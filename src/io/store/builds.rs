@@ -1,12 +1,10 @@
 //! Builds: their block structures, and the build groups of keys (table `edition`).
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, Utc};
 use rusqlite::{Row, params};
 
 use super::damage::ValueOwner;
-use super::reading::{by_key, fingerprint, key_list, key_owner, unknown};
+use super::reading::{ByKey, by_key, fingerprint, key_list, key_owner, unknown};
 use super::{Store, StoreError, Writer};
 use crate::fleet::build_group::{BuildGroup, BuildGroupStatus, StructureIds};
 use crate::fleet::ids::{BuildGroupId, KeyId, StructureId};
@@ -44,10 +42,7 @@ impl Store {
     }
 
     /// Returns the build groups of keys, the oldest first.
-    pub(super) fn build_groups_of(
-        &self,
-        keys: &[KeyId],
-    ) -> Result<HashMap<KeyId, Vec<BuildGroup>>, StoreError> {
+    pub(super) fn build_groups_of(&self, keys: &[KeyId]) -> Result<ByKey<BuildGroup>, StoreError> {
         let sql = "SELECT id, status, key_id FROM edition
                    WHERE key_id IN (SELECT value FROM json_each(?1)) ORDER BY id";
         let mut build_groups = by_key(self.query_all("edition", sql, key_list(keys), |row| {

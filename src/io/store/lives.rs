@@ -1,12 +1,10 @@
 //! Lives of processes, with their counters. The tables call a life a generation.
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, Utc};
 use rusqlite::{Error, Params, Row, ToSql, params};
 
 use super::damage::{ValueOwner, described, is_of_value};
-use super::reading::{by_key, key_list, maybe_time, time};
+use super::reading::{ByKey, by_key, key_list, maybe_time, time};
 use super::{Store, StoreError, Writer};
 use crate::fleet::ids::{BuildGroupId, KeyId, LifeId, StructureId};
 use crate::fleet::records::{LastAnswer, Life};
@@ -33,7 +31,7 @@ impl Store {
     }
 
     /// Returns the lives of keys, the oldest first, without their counters.
-    pub(super) fn lives_of(&self, keys: &[KeyId]) -> Result<HashMap<KeyId, Vec<Life>>, StoreError> {
+    pub(super) fn lives_of(&self, keys: &[KeyId]) -> Result<ByKey<Life>, StoreError> {
         let sql =
             "SELECT generation.id, edition_id, structure_id, address, mode, opened_at, pulled_at, closed_at, is_mixture,
                     edition.key_id
@@ -117,10 +115,7 @@ impl Store {
     }
 
     /// Returns the digests of the last answers of the lives of keys, where the stored counters are those of that answer.
-    pub(super) fn last_answers_of(
-        &self,
-        keys: &[KeyId],
-    ) -> Result<HashMap<KeyId, Vec<(LifeId, LastAnswer)>>, StoreError> {
+    pub(super) fn last_answers_of(&self, keys: &[KeyId]) -> Result<ByKey<(LifeId, LastAnswer)>, StoreError> {
         let sql = "SELECT edition_id, fraction, imprint, generation_id, edition.key_id FROM edition
                    JOIN generation ON generation.edition_id = edition.id
                    JOIN last_answer ON generation_id = generation.id

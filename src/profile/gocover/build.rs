@@ -144,7 +144,8 @@ impl MetaBuild {
         let most = if self.mode == Mode::Set { 1 } else { u32::MAX };
         let (mut len, mut are_too_many) = (0, false);
         let hits = file.each(&self.shape, |block, count| match buffer.get_mut(len) {
-            // Nobody could foresee which counters are zero, so there is no branch for that.
+            // A branch on zero would be mispredicted often, so each counter is written, and only the length depends
+            // on it.
             Some(next) => {
                 *next = (self.place[block], count.min(most));
                 len += usize::from(count > 0);

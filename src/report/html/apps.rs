@@ -3,6 +3,7 @@
 use super::CoverageView;
 use crate::names::printable;
 use crate::report::group::{PackageShares, shares, total};
+use crate::report::model::shown_package;
 use crate::report::{GroupFacts, Report};
 
 /// A table of more packages than this is folded at first.
@@ -38,11 +39,10 @@ impl<'r> AppsTable<'r> {
 
 impl PackageRow {
     fn new(package: &PackageShares<'_>) -> Self {
-        let name = if package.name.is_empty() { "." } else { package.name };
         let apps = 0..package.of_apps.len();
         Self {
-            name: printable(name).into_owned(),
-            whole: (package.coverage.covered > 0).then_some(CoverageView(package.coverage)),
+            name: printable(shown_package(package.name)).into_owned(),
+            whole: package.whole().map(CoverageView),
             of_apps: apps.map(|app| package.executed(app).map(CoverageView)).collect(),
         }
     }

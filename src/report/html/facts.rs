@@ -8,11 +8,11 @@ use crate::time::minute;
 pub(super) fn facts(report: &Report<'_>) -> Vec<(&'static str, String)> {
     let head = &report.head;
     let stored = minute(head.stored_at);
-    let [row, rows] = match &head.group {
-        None => [format!("{}, stored {stored}", head.row), String::new()],
+    let (word, rows) = match &head.group {
+        None => ("Row", head.row.to_string()),
         Some(group) => {
             let rows = group.apps.iter().map(|app| format!("{} {}", app.app, app.row));
-            [String::new(), format!("{}, stored {stored}", rows.collect::<Vec<_>>().join(", "))]
+            ("Rows", rows.collect::<Vec<_>>().join(", "))
         }
     };
     let facts = [
@@ -20,8 +20,7 @@ pub(super) fn facts(report: &Report<'_>) -> Vec<(&'static str, String)> {
         ("Commit", head.best_commit().to_owned()),
         ("Environment", head.env.clone()),
         ("Region", head.region.clone()),
-        ("Row", row),
-        ("Rows", rows),
+        (word, format!("{rows}, stored {stored}")),
     ];
     let known = facts.into_iter().filter(|(_, value)| !value.is_empty());
     known.map(|(what, value)| (what, printable(&value).into_owned())).collect()

@@ -27,6 +27,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::diff::{Changes, DiffReport};
+use super::model::shown_package;
 use super::{FileReport, NoSource, Report, TrendPoint, text};
 use crate::coverage::{Coverage, percent_text};
 use crate::names::printable;
@@ -204,9 +205,8 @@ struct PackageRows<'r> {
 
 impl<'r> PackageRows<'r> {
     fn new(package: super::PackageReport<'r, 'r>) -> Self {
-        let name = if package.name.is_empty() { "." } else { package.name };
         Self {
-            name: printable(name).into_owned(),
+            name: printable(shown_package(package.name)).into_owned(),
             figure: CoverageView(package.coverage),
             files: package.files.into_iter().map(FileRow::new).collect(),
         }

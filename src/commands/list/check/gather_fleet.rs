@@ -44,9 +44,7 @@ pub(super) struct SeenFleet {
     pub(super) names: Vec<SetupFinding>,
 }
 
-/// Looks at the fleet. With `is_offline` nobody is asked.
-///
-/// Without `has_git` no repository is looked at.
+/// Looks at the fleet. With `is_offline` nobody is asked. Without `has_git` no repository is looked at.
 pub(super) fn look(
     is_offline: bool,
     has_git: bool,
@@ -73,12 +71,12 @@ pub(super) fn look(
         true => AgentAnswers::NotAsked,
         false => ask_agents(&fleet, context)?,
     }));
-    let unfit = unfit_names(&fleet.entries, &context.config.naming);
+    let listed = names_of_centers(&fleet.entries);
+    let unfit = unfit_names(&listed, &context.config.naming);
     if has_git {
         findings.extend(judge_repositories(&fleet.entries, &unfit, is_offline, context));
     }
-    let listed = names_of_centers(&fleet.entries).len();
-    let mut names = vec![judge_names(&unfit.into_iter().collect::<Vec<_>>(), listed)];
+    let mut names = vec![judge_names(&unfit.into_iter().collect::<Vec<_>>(), listed.len())];
     let warning = |message| SetupFinding::without_step("names", FindingLevel::Warning, message);
     names.extend(unknown_apps(&fleet, context).into_iter().map(warning));
     Ok(SeenFleet { findings, clocks, names })
@@ -242,7 +240,7 @@ fn names_of_centers(entries: &[KeyEntry]) -> BTreeSet<&str> {
     listed.map(|member| member.name.as_str()).collect()
 }
 
-/// Returns the names that centers list and that fit no pattern.
-fn unfit_names<'e>(entries: &'e [KeyEntry], naming: &Naming) -> BTreeSet<&'e str> {
-    names_of_centers(entries).into_iter().filter(|name| !naming.parse(name).is_parsed()).collect()
+/// Returns the names that fit no pattern.
+fn unfit_names<'e>(names: &BTreeSet<&'e str>, naming: &Naming) -> BTreeSet<&'e str> {
+    names.iter().copied().filter(|name| !naming.parse(name).is_parsed()).collect()
 }

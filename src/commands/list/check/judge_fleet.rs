@@ -220,7 +220,7 @@ pub(super) fn judge_earlier_source(name: &str, is_gone: bool, answer: &ListerAns
             "targets",
             FindingLevel::Warning,
             format!("{message}; the file is gone"),
-            "pull goes on with that list: give it a list (--targets, [[targets]])",
+            "pull uses that last list until it is given a new one (--targets, [[targets]])",
         ),
         false => {
             SetupFinding::new("targets", FindingLevel::Ok, message, "give it to this check, too (--targets)")
@@ -233,7 +233,7 @@ pub(super) fn judge_nobody() -> SetupFinding {
     SetupFinding::new(
         "targets",
         FindingLevel::Warning,
-        "this root has sources of targets of earlier runs, which list nothing now, and no center is named",
+        "no center is named, and the sources of targets of earlier runs list nothing now",
         "give pull a list (--targets, [[targets]]), or name a center (--center, GOC_CENTER)",
     )
 }
