@@ -112,6 +112,8 @@ pub(crate) struct PullRun<'a> {
     /// one of them reads each.
     reading_metas: Mutex<HashMap<Fingerprint, Arc<Mutex<()>>>>,
     kept_templates: Mutex<VecDeque<Arc<Template>>>,
+    /// Connections that know the pages of the counters, one for each processor that a small machine has.
+    warm_readers: [Mutex<Option<Store>>; 2],
     /// Stored structures that cannot be read.
     pub(crate) damaged: Mutex<HashSet<StructureId>>,
     /// Addresses at which agents of the kind coverport were found.
@@ -171,6 +173,7 @@ impl<'a> PullRun<'a> {
             kept_metas: Mutex::default(),
             reading_metas: Mutex::default(),
             kept_templates: Mutex::default(),
+            warm_readers: Default::default(),
             damaged: Mutex::default(),
             coverport: Mutex::new(store.coverport_addresses()?),
             is_growth_told: AtomicBool::new(store.is_told(GROWTH)?),
@@ -213,6 +216,18 @@ impl PullRun<'_> {
             let found = Change::AgentFound { address: address.to_owned(), is_coverport };
             self.send(StoreMessage::Changes(None, vec![found]));
         }
+    }
+
+    /// Reads from the database through a connection that several threads share, or through `own` while they use it.
+    ///
+    /// Each thread has a connection, and one that is seldom used has to read the inner pages of a table again.
+    pub(crate) fn read_warm<T>(&self, own: &Store, query: impl FnOnce(&Store) -> T) -> T {
+        let free = self.warm_readers.iter().find_map(|reader| reader.try_lock().ok());
+        let Some(mut warm) = free else { return query(own) };
+        if warm.is_none() {
+            *warm = own.reader().ok();
+        }
+        query(warm.as_ref().unwrap_or(own))
     }
 
     pub(crate) fn is_stopped(&self) -> bool {

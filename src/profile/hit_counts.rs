@@ -16,10 +16,11 @@ pub(crate) struct HitCounts {
 impl HitCounts {
     /// Sorts the first `len` counters of a buffer. Counters of one block are added, up to `most`.
     pub(super) fn from_unsorted(blocks: usize, mut buffer: Vec<Hit>, mut len: usize, most: u32) -> Self {
-        let hits = &mut buffer[..len];
+        let hits = &buffer[..len];
         // Programs that count packages in the order of their names have them sorted already.
         if !hits.is_sorted_by(|a, b| a.0 < b.0) {
-            hits.sort_by_key(|(block, _)| *block);
+            sort(blocks, &mut buffer, len);
+            let hits = &mut buffer[..len];
             len = 0;
             for at in 0..hits.len() {
                 let (block, count) = hits[at];
@@ -74,9 +75,70 @@ impl HitCounts {
     }
 }
 
+/// Number of counters below which they are sorted by comparisons. A pass also goes over the places of all digits.
+const MANY: usize = 256;
+/// Largest number of bits of a block that one pass sorts by. The places for more would not stay in the cache.
+const MOST_BITS: u32 = 11;
+
+/// Sorts the first `len` counters of a buffer by their blocks; the counters behind them are of no use then.
+///
+/// The first pass sorts by the lower half of the bits of a block, and the second one by the upper half.
+fn sort(blocks: usize, buffer: &mut [Hit], len: usize) {
+    let (hits, behind) = buffer.split_at_mut(len);
+    let bits = (usize::BITS - blocks.leading_zeros()).div_ceil(2);
+    if len < MANY || behind.len() < len || bits > MOST_BITS {
+        hits.sort_by_key(|(block, _)| *block);
+        return;
+    }
+    let (lower, upper) =
+        (|block: u32| (block & ((1 << bits) - 1)) as usize, |block: u32| (block >> bits) as usize);
+    // The numbers of counters become the places of the next ones.
+    let mut next = vec![[0; 2]; 1 << bits];
+    for &(block, _) in &*hits {
+        next[lower(block)][0] += 1;
+        next[upper(block)][1] += 1;
+    }
+    let mut before = [0; 2];
+    for places in &mut next {
+        for (place, before) in places.iter_mut().zip(&mut before) {
+            *before += std::mem::replace(place, *before);
+        }
+    }
+    for &hit in &*hits {
+        let place = &mut next[lower(hit.0)][0];
+        behind[*place] = hit;
+        *place += 1;
+    }
+    for &hit in &behind[..len] {
+        let place = &mut next[upper(hit.0)][1];
+        hits[*place] = hit;
+        *place += 1;
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn many_counters_are_sorted_as_few(
+            blocks in prop_oneof![1..3000_u32, Just(16_632), Just(1 << 22), Just((1 << 22) + 1)],
+            unsorted in prop::collection::vec(any::<Hit>(), 0..1500),
+            room in 0..2000_usize,
+        ) {
+            let mut buffer: Vec<Hit> =
+                unsorted.iter().map(|&(number, count)| (number % blocks, count)).collect();
+            let len = buffer.len();
+            let mut expected = buffer.clone();
+            expected.sort_by_key(|(block, _)| *block);
+            buffer.resize(len + room, (9, 9));
+            sort(blocks as usize, &mut buffer, len);
+            prop_assert_eq!(&buffer[..len], expected);
+        }
+    }
 
     #[test]
     fn counters_are_sorted_and_those_of_one_block_are_added() {

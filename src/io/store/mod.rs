@@ -171,6 +171,20 @@ impl Store {
         Ok(reader)
     }
 
+    /// Opens another connection, for a thread that folds the write-ahead log while this one reads and writes.
+    pub(crate) fn fold_connection(&self, _proof: &LockProof) -> Result<Self, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let other = Self::connect(&self.path, flags, &self.path.to_string_lossy())?.checked()?;
+        other.set_durability().map_err(other.failed())?;
+        Ok(other)
+    }
+
+    /// Folds the write-ahead log into the database, as far as no reader needs the log, and waits for nobody. The end of the
+    /// run folds what is left, so a failure costs nothing.
+    pub(crate) fn fold_log(&self) {
+        let _ = self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+    }
+
     /// Returns the writer, which carries out changes.
     pub(crate) fn writer<'a>(&'a self, proof: &'a LockProof) -> Writer<'a> {
         Writer::new(self, proof)

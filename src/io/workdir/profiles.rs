@@ -93,8 +93,8 @@ impl Workdir {
             Err(error) if error.is_missing() => return Ok(None),
             opened => opened?,
         };
-        match folder.file_type(name)? {
-            Some(FileType::RegularFile) => Ok(Some(folder.size(name))),
+        match folder.type_and_size(name)? {
+            Some((FileType::RegularFile, bytes)) => Ok(Some(bytes)),
             Some(_) => {
                 Err(io_error("cannot read", &folder.path().join(name))(io::Error::other("it is not a file")))
             }

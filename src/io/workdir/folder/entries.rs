@@ -29,6 +29,17 @@ impl Folder {
         Ok(self.stat(name)?.map(|stat| FileType::from_raw_mode(stat.st_mode)))
     }
 
+    /// Returns kind and size of an entry; `None` if there is none.
+    pub(in super::super) fn type_and_size(
+        &self,
+        name: &str,
+    ) -> Result<Option<(FileType, u64)>, WorkdirError> {
+        let of_entry = |stat: Stat| {
+            (FileType::from_raw_mode(stat.st_mode), u64::try_from(stat.st_size).unwrap_or_default())
+        };
+        Ok(self.stat(name)?.map(of_entry))
+    }
+
     /// Returns the permissions of an entry; `None` for a link, or if there is none.
     pub(in super::super) fn permissions(&self, name: &str) -> Result<Option<u32>, WorkdirError> {
         let stat = self.stat(name)?.filter(|stat| !FileType::from_raw_mode(stat.st_mode).is_symlink());
