@@ -233,7 +233,7 @@ fn of_the_root() {
         (
             "touch file; goc-watchdog pull --root file",
             1,
-            "goc-watchdog: \"HOME/file\" is not a folder, so it cannot be the root; choose another one with --root or \
+            "goc-watchdog: \"HOME/file\" is not a folder, so \"HOME/file\" cannot be the root; choose another one with --root or \
              GOC_WATCHDOG_ROOT\n",
         ),
         (

@@ -90,14 +90,17 @@ pub(crate) enum WorkdirError {
         /// User id and name of that folder's owner.
         owner: String,
     },
-    /// A file is in the place of the root.
+    /// A file is in the place of the root, or of a folder above it.
     #[error(
-        "{:?} is not a folder, so it cannot be the root; choose another one with --root or GOC_WATCHDOG_ROOT",
-        path.display()
+        "{:?} is not a folder, so {:?} cannot be the root; choose another one with --root or GOC_WATCHDOG_ROOT",
+        file.display(),
+        root.display()
     )]
     RootIsNoFolder {
+        /// The root.
+        root: PathBuf,
         /// The file.
-        path: PathBuf,
+        file: PathBuf,
     },
     /// A file is in the place of a folder.
     #[error("{:?} is not a folder, and reports need a folder of that name; remove it or rename it", path.display())]

@@ -60,7 +60,9 @@ impl Workdir {
     /// Adds to an error about making the root who could help, and how another one is chosen.
     fn naming_another_root(&self, error: WorkdirError) -> WorkdirError {
         if error.is_no_folder() {
-            return WorkdirError::RootIsNoFolder { path: self.root.clone() };
+            let is_file = |path: &&Path| path.metadata().is_ok_and(|found| !found.is_dir());
+            let file = self.root.ancestors().find(is_file).unwrap_or(&self.root);
+            return WorkdirError::RootIsNoFolder { root: self.root.clone(), file: file.to_owned() };
         }
         let above = self.root.ancestors().skip(1).find_map(|above| Some((above, fs::metadata(above).ok()?)));
         match (error, above) {
