@@ -323,6 +323,18 @@ fn a_service_known_only_from_a_folder_is_listed_whatever_its_name() {
     assert_eq!(world.stored(ODD_SERVICE), textfmt("count"));
 }
 
+#[test]
+fn files_that_a_refused_pull_took_in_are_stored() {
+    for refused in
+        [&["nothing"][..], &["--env", "nowhere"], &[SERVICE, "--env", "nowhere"], &[APP, "--commit", "abc"]]
+    {
+        let world = World::new();
+        copy(&data("count", ""), &world.folder(SERVICE));
+        world.run(&[&["pull"], refused].concat()).assert_code(1);
+        assert_eq!(world.stored(APP), textfmt("count"), "{refused:?}");
+    }
+}
+
 /// Returns the rows of the table that a pull prints, without its heading and its summary.
 fn rows(output: &Output) -> Vec<&str> {
     let (table, _) = output.stdout.rsplit_once("pulled ").expect(&output.stdout);

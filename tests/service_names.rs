@@ -54,6 +54,9 @@ fn an_app_means_its_commit_that_runs_from_the_second_deploy_on() {
         (&named.json()[0]["commit"], &named.json()[0]["commit_choice"]),
         (&json!("0000001"), &json!(null))
     );
+    let whole = format!("0000001{}", "a".repeat(33));
+    let rows = world.run(&["history", "cart", "--commit", &whole, "--format", "json"]).assert_code(0).json();
+    assert_eq!(rows[0].as_array().unwrap().len(), 1, "a commit as git prints it: {rows:?}");
     let listed = world.run(&["list", "cart", "--format", "json"]).assert_code(0).json();
     assert_eq!(listed[0].as_array().unwrap().len(), 3, "the app cart-v2 is another one");
 }

@@ -233,6 +233,18 @@ pub(crate) fn plan<'s>(
     Ok(PlannedPull { plan, selection })
 }
 
+/// Plans the services that have counters without a row, as those of files that were taken in have, and no others.
+pub(crate) fn plan_taken_in<'s>(
+    inputs: &PullInputs<'_>,
+    request: &PullRequest<'_>,
+    fleet: &'s Fleet,
+) -> PlannedPull<'s> {
+    let unfinished = fleet.entries.iter().filter(|entry| entry.schedule.unfinished);
+    let selection = Selection::DueAmong(unfinished.map(|entry| entry.id).collect());
+    let plan = PullPlan::make(&fleet.entries, &selection, &request.rules, inputs.adapters.now);
+    PlannedPull { plan, selection }
+}
+
 /// Returns the address of a key that an address by hand means: this machine has several names.
 fn known_address(entry: &KeyEntry, by_hand: &str) -> String {
     let address = normal_form(by_hand);

@@ -16,7 +16,7 @@ use crate::commands::{Context, show};
 use crate::config::parse_whole;
 use crate::coverage::{ChangedLines, percent_text, shown_percent};
 use crate::exit::ExitCode;
-use crate::fleet::pick::{age, is_same_app, pick_app};
+use crate::fleet::pick::{age, is_same_app, is_same_commit, pick_app};
 use crate::fleet::row::{Row, RowFilter};
 use crate::io::store::Store;
 use crate::names::in_message;
@@ -59,7 +59,9 @@ pub(crate) fn run(args: &HistoryArgs, context: &Context) -> Result<ExitCode> {
     let mut rows = store.rows(&RowFilter { with_dropped: true, ..RowFilter::default() })?;
     rows.retain(|row| is_same_app(&row.key, &app));
     let is_asked_for = |row: &Row| {
-        row.key.commit.starts_with(&commit) && query.branch.is_none_or(|branch| branch == row.branch)
+        let own = &row.key.commit;
+        (own.starts_with(&commit) || is_same_commit(&commit, own))
+            && query.branch.is_none_or(|branch| branch == row.branch)
     };
     let mut shown = lines(&rows, is_asked_for, args.limit.unwrap_or(usize::MAX));
     for line in &mut shown {

@@ -372,7 +372,14 @@ fn pull(
         messages::tell_silence(started_pull.fleet, can_go_on, context)
             .inspect_err(|_| inbox_messages::tell_inboxes(&started_pull.inbox, context))?;
     }
-    let planned = collect::pull::plan(inputs, request, started_pull.fleet)?;
+    let (planned, refused) = match collect::pull::plan(inputs, request, started_pull.fleet) {
+        Ok(planned) => (planned, None),
+        // The files are gone from the inbox, so their services are settled before the run ends.
+        Err(error) if started_pull.inbox.took_in_any() => {
+            (collect::pull::plan_taken_in(inputs, request, started_pull.fleet), Some(error))
+        }
+        Err(error) => return Err(error),
+    };
     messages::tell_named(request, &started_pull.fleet.entries, context);
     messages::tell_waiting(&planned, &started_pull, request.may_peek, context);
     let mut outcome = collect::pull::pull(inputs, request, started_pull, planned)?;
@@ -383,7 +390,7 @@ fn pull(
     }
     messages::tell(&outcome, context);
     output::print(&outcome, started.elapsed(), args.format, context)?;
-    Ok(exit_code(&outcome))
+    refused.map_or_else(|| Ok(exit_code(&outcome)), Err)
 }
 
 fn exit_code(outcome: &PullOutcome<'_>) -> ExitCode {
