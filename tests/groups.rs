@@ -389,6 +389,128 @@ fn a_group_is_stronger_than_an_app_of_its_name_and_weaker_than_a_full_name() {
 }
 
 #[test]
+fn an_app_that_a_group_hides_is_named_by_every_command() {
+    let mut shop = Shop::new();
+    shop.start("staging", "shop", &lib(1, 1));
+    let taken = "took the group shop of the configuration, and not the services of the app with that name";
+    for command in [&["list", "shop"][..], &["pull", "shop"]] {
+        let said = shop.run(command, 0).stderr;
+        assert!(said.contains(taken), "{command:?}: {said}");
+    }
+    let full = format!("staging_th_shop_master_{}", shop.commit());
+    for (command, line) in
+        [(&["history", "shop"][..], "history"), (&["list", "--explain", "shop"], "list --explain")]
+    {
+        let error = shop.run(command, 2).stderr;
+        let advice = format!(
+            "for the app of that name, give the full name of a service: goc-watchdog {line} {full}\n"
+        );
+        assert!(error.ends_with(&advice), "{error}");
+    }
+}
+
+#[test]
+fn every_form_works_when_filters_leave_no_file_of_a_group() {
+    let shop = Shop::new();
+    shop.clone_source();
+    let page = shop.world.home().join("shop.html");
+    let page = format!("html={}", page.display());
+    for form in ["text", "func", "json", "markdown", "cobertura", "lcov", "profile", &page] {
+        shop.run(&["report", "shop", "--include", "typo", "--format", form], 0);
+    }
+    let text = shop.run(&["report", "shop", "--exclude", "**", "--format", "text"], 0).stdout;
+    let (_, table) = text.rsplit_once("\n\n").unwrap_or_else(|| panic!("{text}"));
+    let total: Vec<&str> = table.lines().last().unwrap().split_whitespace().collect();
+    assert_eq!(total, ["-", "-", "-", "total"]);
+}
+
+#[test]
+fn a_group_is_compared_with_the_nearest_commit_that_has_the_same_apps() {
+    let mut shop = Shop::new();
+    let first = shop.commit().to_owned();
+    shop.commit_change();
+    shop.start("staging", "pay", &(main_of("pay") + &lib(2, 1)));
+    let second = shop.commit().to_owned();
+    fs::write(shop.source.folder.path().join("third.txt"), "3").unwrap();
+    shop.source.commit_all();
+    shop.start("staging", "cart", &(main_of("cart") + &lib(0, 0)));
+    shop.start("staging", "pay", &(main_of("pay") + &lib(1, 0)));
+    shop.clone_source();
+    let third = shop.commit().to_owned();
+
+    // The second commit lacks cart.
+    let drop = shop.run(&["total", "shop", "--commit", &third, "--max-drop", "1"], 5).stderr;
+    let before =
+        format!("57.1% (4 of 7 statements, rows 1 and 2, commit {first}, the commit before it in git)");
+    assert!(drop.contains(&before), "{drop}");
+
+    // At the second commit only pay is there, so pay alone is compared.
+    let alone = shop.run(&["total", "shop", "--commit", &second, "--max-drop", "0", "-q"], 0);
+    assert_eq!(
+        alone.stderr,
+        format!(
+            "goc-watchdog: shop without cart: cart has no data of commit {second}, its newest is {third}\n"
+        )
+    );
+    let json =
+        shop.json(&["total", "shop", "--commit", &second, "--max-drop", "0", "-q", "--format", "json"]);
+    assert_eq!(
+        ["rows", "missing", "covered", "total"].map(|key| json["before"][key].clone()),
+        [json!([2]), json!(["cart"]), json!(3), json!(5)]
+    );
+}
+
+#[test]
+fn a_gate_is_not_applied_where_no_earlier_commit_has_the_same_apps() {
+    let mut shop = Shop::without_processes();
+    shop.start("staging", "pay", &(main_of("pay") + &lib(1, 1)));
+    let first = shop.commit().to_owned();
+    shop.commit_change();
+    shop.start("staging", "cart", &main_of("cart"));
+    shop.start("staging", "pay", &main_of("pay"));
+    shop.clone_source();
+    let second = shop.commit().to_owned();
+    let said = shop.run(&["total", "shop", "--commit", &second, "--max-drop", "0"], 0).stderr;
+    assert_eq!(
+        said,
+        format!(
+            "goc-watchdog: shop: commit {first} before it has no data of cart, and no earlier one has data of cart and \
+             pay, gate not applied (--max-drop)\n"
+        )
+    );
+}
+
+#[test]
+fn data_of_the_commit_in_another_environment_is_named_as_such() {
+    let mut shop = Shop::without_processes();
+    shop.start("staging", "cart", &lib(1, 0));
+    shop.start("prod", "pay", &lib(1, 0));
+    let commit = shop.commit().to_owned();
+    let said = shop.run(&["total", "shop", "--env", "staging"], 0).stderr;
+    assert_eq!(
+        said,
+        format!(
+            "goc-watchdog: shop: pay has no data of commit {commit} in staging th, but in prod th (--env prod)\n"
+        )
+    );
+}
+
+#[test]
+fn mistyped_groups_and_commits_have_a_next_step() {
+    let shop = Shop::new();
+    for (command, typed) in
+        [("total", "SHOP"), ("total", "shpo"), ("report", "shpo"), ("list", "shpo"), ("pull", "shpo")]
+    {
+        let error = shop.run(&[command, typed], 1).stderr;
+        assert!(error.contains("did you mean \"shop\"?"), "{command} {typed}: {error}");
+    }
+    let short = shop.run(&["total", "cart", "--commit", "63c"], 1).stderr;
+    assert_eq!(shop.run(&["total", "shop", "--commit", "63c"], 1).stderr, short);
+    let error = shop.run(&["pull", "shop", "--adopt", "abcdef"], 2).stderr;
+    assert!(error.contains("this needs one of them: goc-watchdog pull --adopt abcdef cart"), "{error}");
+}
+
+#[test]
 fn the_page_of_a_group_shows_the_apps() {
     let Some(mut browser) = Browser::start() else { return };
     let mut shop = Shop::new();

@@ -11,7 +11,7 @@ use crate::gate::{Before, HowBefore};
 use crate::io::workdir::Workdir;
 use crate::names::in_message;
 use crate::profile::Profile;
-use crate::source::{Compared, GroupState, SourceReader, row_to_compare};
+use crate::source::{Compared, GroupState, SourceReader, SourceSettings, row_to_compare};
 use crate::time::iso;
 
 /// A stored state of a service or of a group.
@@ -110,13 +110,38 @@ pub(crate) fn state_before<'r>(
         }
         StoredState::Group(group) => group,
     };
+    let comparable = group.comparable_rows((entries, rows));
+    let found = reader.commit_before(&group.row(), &comparable).and_then(|(row, how)| {
+        let state = group.at_row(row, (entries, rows))?.with_apps_of(group);
+        Some((StoredState::Group(Box::new(state)), how))
+    });
+    Ok(found.ok_or_else(|| lack_of_group(group, (entries, rows), reader)))
+}
+
+/// Returns the reason why a group has no state to compare with.
+fn lack_of_group(
+    group: &GroupState<'_>,
+    (entries, rows): (&[KeyEntry], &[Row]),
+    reader: &SourceReader<'_>,
+) -> String {
+    // The first search has printed its notices.
+    let silent = |_| {};
+    let settings = SourceSettings { notify: &silent, ..reader.settings };
     let of_group = group.rows_as_one_app(rows);
-    let Some((row, how)) = reader.commit_before(&group.row(), &of_group) else {
-        return Ok(Err(lack(&group.row())));
+    let Some((row, _)) = SourceReader { settings, ..*reader }.commit_before(&group.row(), &of_group) else {
+        return lack(&group.row());
     };
-    let state = group.at_row(row, (entries, rows)).map(|state| (StoredState::Group(Box::new(state)), how));
-    Ok(state
-        .ok_or_else(|| format!("commit {} before it has no profile any more", in_message(&row.key.commit))))
+    let commit = in_message(&row.key.commit);
+    let Some(state) = group.at_row(row, (entries, rows)) else {
+        return format!("commit {commit} before it has no profile any more");
+    };
+    let list = |apps: Vec<&str>| apps.into_iter().map(in_message).collect::<Vec<_>>().join(" and ");
+    let here = group.members.iter().map(|member| member.entry.key.app.as_str()).collect();
+    format!(
+        "commit {commit} before it has no data of {}, and no earlier one has data of {}",
+        list(group.apps_lacking_in(&state)),
+        list(here)
+    )
 }
 
 fn lack(row: &Row) -> String {

@@ -9,7 +9,7 @@ use crate::commands::{self, Context};
 use crate::exit::EarlyEnd;
 use crate::fleet::app_group::AppGroup;
 use crate::fleet::key_entry::KeyEntry;
-use crate::fleet::pick::ServiceQuery;
+use crate::fleet::pick::{ServiceQuery, age};
 use crate::fleet::row::Row;
 use crate::io::workdir::Workdir;
 use crate::names::in_message;
@@ -22,11 +22,13 @@ use crate::source::GroupState;
 const NAMED_FILES: usize = 5;
 
 /// Returns the group that a query names, at the commit at which it is shown; `None` if a service is named. The choice
-/// and the apps without data are printed.
+/// and the apps without data are printed, and the latter also with `--quiet` if the total is judged, because the figure of
+/// a part passes for that of the whole.
 pub(crate) fn group_state<'a>(
     query: &ServiceQuery<'_>,
     context: &'a Context,
     (entries, rows): (&'a [KeyEntry], &[Row]),
+    is_judged: bool,
 ) -> Result<Option<GroupState<'a>>> {
     let Some(group) = AppGroup::named(query.text, &context.config.groups, entries) else { return Ok(None) };
     let state = GroupState::find(group, query, entries, rows)?;
@@ -35,15 +37,31 @@ pub(crate) fn group_state<'a>(
     }
     let name = in_message(&group.name);
     for missing in &state.missing {
-        context.tell(format_args!("{name}: {}", missing.message(&state.key.commit)));
+        let message = missing.message(&state.key.commit);
+        match is_judged {
+            true => commands::inform(format_args!("{name} without {}: {message}", in_message(&missing.app))),
+            false => context.tell(format_args!("{name}: {message}")),
+        }
     }
-    if entries.iter().any(|entry| entry.key.app == group.name) {
+    tell_namesakes(group, context, entries);
+    Ok(Some(state))
+}
+
+/// Prints that a group was taken, and not the services of the app of that name.
+fn tell_namesakes(group: &AppGroup, context: &Context, entries: &[KeyEntry]) {
+    if namesake(group, entries).is_some() {
         context.tell(format_args!(
-            "took the group {name} of the configuration, and not the services of the app with that name; a full name \
-             chooses one of these"
+            "took the group {} of the configuration, and not the services of the app with that name; a full name chooses \
+             one of these",
+            in_message(&group.name)
         ));
     }
-    Ok(Some(state))
+}
+
+/// Returns the full name of a service whose app has the name of a group, the newest one.
+fn namesake<'e>(group: &AppGroup, entries: &'e [KeyEntry]) -> Option<&'e str> {
+    let own = entries.iter().filter(|entry| entry.key.app == group.name);
+    own.max_by_key(|entry| age(entry)).map(|entry| entry.newest_name().name.as_str())
 }
 
 /// Fails if a text names a group where a command takes services of one app. `command` is the command line before the
@@ -51,20 +69,28 @@ pub(crate) fn group_state<'a>(
 pub(crate) fn refuse_group(text: &str, command: &str, context: &Context, entries: &[KeyEntry]) -> Result<()> {
     let Some(group) = AppGroup::named(text, &context.config.groups, entries) else { return Ok(()) };
     let app = in_message(group.apps.first().map_or("APP", String::as_str)).into_owned();
+    let namesake = namesake(group, entries).map(|name| {
+        let name = in_message(name);
+        format!(
+            "\n  for the app of that name, give the full name of a service: goc-watchdog {command} {name}"
+        )
+    });
     bail!(EarlyEnd::Refused(format!(
-        "{} is a group of several apps ({}), and this needs one of them: goc-watchdog {command} {app}",
+        "{} is a group of several apps ({}), and this needs one of them: goc-watchdog {command} {app}{}",
         in_message(&group.name),
-        group.list()
+        group.list(),
+        namesake.unwrap_or_default()
     )))
 }
 
-/// Prints the apps that no service has, if a text names a group.
-pub(crate) fn tell_absent(text: &str, context: &Context, entries: &[KeyEntry]) {
+/// Prints the apps that no service has and those that the group hides, if a text names a group.
+pub(crate) fn tell_taken(text: &str, context: &Context, entries: &[KeyEntry]) {
     let Some(group) = AppGroup::named(text, &context.config.groups, entries) else { return };
     for app in group.absent(entries) {
         let (group, app) = (in_message(&group.name), in_message(app));
         context.tell(format_args!("{group}: no service has the app {app}"));
     }
+    tell_namesakes(group, context, entries);
 }
 
 /// The profiles of a group's apps as one.

@@ -53,7 +53,7 @@ pub(crate) fn run(args: &HistoryArgs, context: &Context) -> Result<ExitCode> {
     let fleet = stored_fleet(&store, &context.config.naming, context.now())?;
     refuse_group(&args.service, "history", context, &fleet.entries)?;
     let query = args.narrow.query(&args.service, None);
-    let app = pick_app(&query, &fleet.entries).map_err(among_stored)?;
+    let app = pick_app(&query, &fleet.entries).map_err(|error| among_stored(error, &[]))?;
     context.tell_namesakes(&query, &app, &fleet.entries);
     let commit = args.commit.as_deref().unwrap_or_default().to_ascii_lowercase();
     let mut rows = store.rows(&RowFilter { with_dropped: true, ..RowFilter::default() })?;

@@ -3,6 +3,7 @@
 use anyhow::anyhow;
 use clap::Args;
 
+use crate::fleet::app_group::{AppGroup, with_meant_group};
 use crate::fleet::pick::ServiceQuery;
 use crate::fleet::pick_error::PickError;
 
@@ -39,8 +40,11 @@ impl NarrowArgs {
 
 /// Returns the error of a command that knows stored services alone. A name that fits none of them may be that of a
 /// service that is listed and new.
-pub(crate) fn among_stored(error: impl Into<anyhow::Error>) -> anyhow::Error {
-    let error = error.into();
+pub(crate) fn among_stored(error: impl Into<anyhow::Error>, groups: &[AppGroup]) -> anyhow::Error {
+    let error = match error.into().downcast() {
+        Ok(error) => with_meant_group(error, groups).into(),
+        Err(other) => other,
+    };
     match error.downcast_ref() {
         Some(PickError::NotFound { nearest: None, .. }) => {
             anyhow!("{error}; nothing of a new service is stored before its first pull (goc-watchdog pull)")

@@ -21,7 +21,7 @@ use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::pick::{ServiceQuery, pick};
 use crate::fleet::row::{Row, RowFilter};
 use crate::fleet::services::Fleet;
-use crate::gate::{Before, GateData, Verdict, delta};
+use crate::gate::{Before, Gate, GateData, Verdict, delta};
 use crate::io::signals::Signals;
 use crate::io::store::Store;
 use crate::names::{CommitChoice, in_message};
@@ -71,7 +71,7 @@ pub(crate) fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
         false => Vec::new(),
     };
     let stored = (&fleet.entries[..], &rows[..]);
-    let total = match group_state(&query, context, stored)? {
+    let total = match group_state(&query, context, stored, gate != Gate::default())? {
         Some(group) => {
             super::tell_damages(&store);
             Total::from_group(group, context)?
@@ -134,7 +134,8 @@ impl<'a> Total<'a> {
         fleet: &Fleet,
         context: &Context,
     ) -> Result<Self> {
-        let picked = pick(query, &fleet.entries).map_err(among_stored)?;
+        let picked =
+            pick(query, &fleet.entries).map_err(|error| among_stored(error, &context.config.groups))?;
         let entry = picked.entry;
         context.tell_choice(picked.choice, &entry.key.commit);
         context.tell_namesakes(query, &entry.key, &fleet.entries);

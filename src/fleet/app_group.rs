@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::ids::KeyId;
-use super::key_entry::{KeyEntry, PullHistory, ServiceName};
+use super::key_entry::{KeyEntry, ServiceName};
 use super::pick::{Age, ServiceQuery, age, is_same_commit, runs};
 use super::pick_error::PickError;
 use super::records::Key;
-use crate::names::{CommitChoice, in_message, is_name, printable};
+use crate::names::{CommitChoice, in_message, is_name, nearness, printable};
 
 /// A group of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,8 +77,22 @@ pub(crate) fn pick_all<T>(
 ) -> Result<Vec<T>, GroupError> {
     match AppGroup::named(query.text, groups, entries) {
         Some(group) => group.pick_each(query, entries, pick),
-        None => Ok(vec![pick(query).map_err(GroupError::App)?]),
+        None => {
+            let picked = pick(query).map_err(|error| GroupError::App(with_meant_group(error, groups)));
+            Ok(vec![picked?])
+        }
     }
+}
+
+/// Returns the error about a text that fits no service, with the group that the text probably means if its name is nearer
+/// than any service.
+pub(crate) fn with_meant_group(error: PickError, groups: &[AppGroup]) -> PickError {
+    let PickError::NotFound { query, nearest } = error else { return error };
+    let of_service = nearest.as_ref().and_then(|name| nearness(&query, name));
+    let near = groups.iter().filter_map(|group| Some((nearness(&query, &group.name)?, &group.name)));
+    let group = near.min().filter(|(of_group, _)| of_service.as_ref().is_none_or(|other| of_group < other));
+    let nearest = group.map(|(_, name)| name.clone()).or(nearest);
+    PickError::NotFound { query, nearest }
 }
 
 /// The commit at which a group is shown.
@@ -113,6 +127,35 @@ impl fmt::Display for Place<'_> {
     }
 }
 
+impl Place<'_> {
+    /// Returns the place in words, with the branch if that of `other` differs.
+    pub(super) fn words(&self, other: &Self) -> String {
+        let named = [self.env, self.region].into_iter().filter(|value| !value.is_empty());
+        let named: Vec<_> = named.map(in_message).collect();
+        let place = if named.is_empty() { "no environment".to_owned() } else { named.join(" ") };
+        match self.branch {
+            branch if branch == other.branch => place,
+            "" => format!("{place} without a branch"),
+            branch => format!("{place} on branch {}", in_message(branch)),
+        }
+    }
+
+    /// Returns the options that choose this place instead of `other`.
+    pub(super) fn options_beside(&self, other: &Self) -> String {
+        let fields = [
+            ("--env", self.env, other.env),
+            ("--region", self.region, other.region),
+            ("--branch", self.branch, other.branch),
+        ];
+        let differing = fields.into_iter().filter(|(_, own, other)| own != other);
+        let options = differing.map(|(option, own, _)| match own {
+            "" => format!("{option} ''"),
+            own => format!("{option} {}", in_message(own)),
+        });
+        options.collect::<Vec<_>>().join(" ")
+    }
+}
+
 impl PickedGroup<'_> {
     /// Returns the choice of the commit in words.
     pub(crate) fn choice_words(&self) -> Option<String> {
@@ -125,63 +168,6 @@ impl PickedGroup<'_> {
             ),
             false => choice.words(self.commit),
         })
-    }
-}
-
-/// An app of a group without data at the group's commit.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct MissingApp {
-    pub(crate) app: String,
-    pub(crate) why: WhyMissing,
-}
-
-/// The reason for which an app has no data at a commit.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum WhyMissing {
-    NoService,
-    /// It has no profile of any commit.
-    NoProfile(PullHistory),
-    /// Its names tell no commit.
-    NoCommit,
-    /// It has data of other commits.
-    OtherCommit {
-        newest: String,
-        /// The newest one, if it is in another environment, region or branch.
-        elsewhere: Option<String>,
-    },
-}
-
-impl MissingApp {
-    /// Returns the lack of data at a commit as a clause.
-    pub(crate) fn message(&self, commit: &str) -> String {
-        let (app, commit) = (in_message(&self.app), in_message(commit));
-        match &self.why {
-            WhyMissing::NoService => format!("no service has the app {app}"),
-            WhyMissing::NoProfile(PullHistory::NeverPulled) => {
-                format!("{app} was never pulled, so it has no data")
-            }
-            WhyMissing::NoProfile(PullHistory::NeverAnswered) => {
-                format!("{app} was listed but never answered, so it has no data")
-            }
-            WhyMissing::NoProfile(PullHistory::Answered) => {
-                format!("{app} answered, but no profile of it is stored")
-            }
-            WhyMissing::NoCommit => {
-                format!("{app} has no data of commit {commit}, because its names tell no commit")
-            }
-            WhyMissing::OtherCommit { newest, elsewhere } => {
-                let place = elsewhere.as_ref().map(|place| format!(" ({place})")).unwrap_or_default();
-                format!("{app} has no data of commit {commit}, its newest is {}{place}", in_message(newest))
-            }
-        }
-    }
-
-    /// Returns the newest commit with data.
-    pub(crate) fn newest(&self) -> Option<&str> {
-        match &self.why {
-            WhyMissing::OtherCommit { newest, .. } => Some(newest),
-            WhyMissing::NoService | WhyMissing::NoProfile(_) | WhyMissing::NoCommit => None,
-        }
     }
 }
 
@@ -309,7 +295,10 @@ fn only_place<'a>(
     // The same services under names of two branches are one choice.
     by_age.dedup_by(|(_, later), (_, earlier)| later.keys().eq(earlier.keys()));
     match by_age.len() {
-        0 => Err(GroupError::NoData { group: group.clone(), options: query.options() }),
+        0 => Err(match query.commit.and_then(PickError::of_short_commit) {
+            Some(short) => GroupError::App(short),
+            None => GroupError::NoData { group: group.clone(), options: query.options() },
+        }),
         1 => {
             let (place, entries) = by_age.remove(0);
             Ok((place, entries.into_values().collect()))
@@ -326,7 +315,7 @@ fn only_place<'a>(
     }
 }
 
-fn place_of<'a>(entry: &'a KeyEntry, member: &'a ServiceName) -> Place<'a> {
+pub(super) fn place_of<'a>(entry: &'a KeyEntry, member: &'a ServiceName) -> Place<'a> {
     Place { env: &entry.key.env, region: &entry.key.region, branch: &member.branch }
 }
 
@@ -363,37 +352,11 @@ pub(crate) fn members_at<'a>(
     members(group, &of_commit)
 }
 
-/// Returns the apps of a group that have no data at the commit of its members in `place`.
-pub(crate) fn missing_apps(
-    group: &AppGroup,
-    (place, members): (Place<'_>, &[&KeyEntry]),
-    entries: &[KeyEntry],
-    has_data: impl Fn(&Key) -> bool,
-) -> Vec<MissingApp> {
-    let is_missing = |app: &&String| members.iter().all(|entry| entry.key.app != **app);
-    let missing = group.apps.iter().filter(is_missing).map(|app| {
-        let own: Vec<&KeyEntry> = entries.iter().filter(|entry| entry.key.app == *app).collect();
-        let stored = own.iter().copied().filter(|entry| has_data(&entry.key));
-        let is_here = |entry: &KeyEntry| entry.members.iter().any(|member| place_of(entry, member) == place);
-        let newest = stored.max_by_key(|entry| (is_here(entry), age(entry)));
-        let furthest = own.iter().map(|entry| entry.pull_history()).max();
-        let why = match newest {
-            None => furthest.map_or(WhyMissing::NoService, WhyMissing::NoProfile),
-            Some(entry) if entry.key.commit.is_empty() => WhyMissing::NoCommit,
-            Some(entry) => WhyMissing::OtherCommit {
-                newest: entry.key.commit.clone(),
-                elsewhere: (!is_here(entry)).then(|| place_of(entry, entry.newest_name()).to_string()),
-            },
-        };
-        MissingApp { app: app.clone(), why }
-    });
-    missing.collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::fleet::fixtures::{at, named_entry as entry};
+    use crate::fleet::missing_app::missing_apps;
     use crate::fleet::records::AddressState;
 
     fn shop() -> AppGroup {

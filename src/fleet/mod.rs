@@ -25,6 +25,7 @@ pub(crate) mod left_pool;
 pub(crate) mod left_process;
 pub(crate) mod life;
 pub(crate) mod liveness;
+pub(crate) mod missing_app;
 pub(crate) mod named_answer;
 pub(crate) mod pending;
 pub(crate) mod pick;

@@ -126,14 +126,17 @@ pub(super) fn shares<'r>(report: &'r Report<'_>) -> Option<Vec<PackageShares<'r>
     Some(packages.collect())
 }
 
-/// Returns the sums of all packages under a name.
-pub(super) fn total<'r>(packages: &[PackageShares<'_>], name: &'r str) -> PackageShares<'r> {
-    let apps = packages.first().map_or(0, |package| package.of_apps.len());
+/// Returns the sums of all packages of a group under a name. Filters may leave no package.
+pub(super) fn total<'r>(
+    group: &GroupFacts,
+    packages: &[PackageShares<'_>],
+    name: &'r str,
+) -> PackageShares<'r> {
     let of_app = |app: usize| packages.iter().map(|package| package.of_apps[app]).sum();
     PackageShares {
         name,
         coverage: packages.iter().map(|package| package.coverage).sum(),
-        of_apps: (0..apps).map(of_app).collect(),
+        of_apps: (0..group.apps.len()).map(of_app).collect(),
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) fn write(report: &Report<'_>, layout: TextLayout, out: &mut dyn Write
         return Ok(());
     };
     packages.sort_by_key(|package| rank(layout.order, package.coverage));
-    let all = total(&packages, "total");
+    let all = total(group, &packages, "total");
     let columns = Columns::new(group, &printable(&report.head.service), layout.width);
     writeln!(out)?;
     let heads: Vec<String> = columns.0.iter().map(|(head, width)| format!("{head:>width$}")).collect();

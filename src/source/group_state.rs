@@ -1,15 +1,16 @@
 //! The state of a group of apps at one commit: the row of each app that has one, and the apps that have none.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use anyhow::{Result, anyhow, bail};
 use chrono::{DateTime, Utc};
 
 use super::{Revision, SourceReader, SourceSettings, Subject};
-use crate::fleet::app_group::{AppGroup, MissingApp, members_at, missing_apps, pick_group};
+use crate::fleet::app_group::{AppGroup, members_at, pick_group};
 use crate::fleet::ids::RowId;
 use crate::fleet::key_entry::KeyEntry;
+use crate::fleet::missing_app::{MissingApp, missing_apps};
 use crate::fleet::pick::{ServiceQuery, is_same_commit, pick};
 use crate::fleet::records::Key;
 use crate::fleet::row::Row;
@@ -153,6 +154,39 @@ impl<'a> GroupState<'a> {
         Self::at_commit(self.group, row, None, stored)
     }
 
+    /// Returns the apps of this state of which another one has no data.
+    pub(crate) fn apps_lacking_in(&self, other: &Self) -> Vec<&'a str> {
+        let apps = self.members.iter().map(|member| member.entry.key.app.as_str());
+        apps.filter(|app| !other.has(app)).collect()
+    }
+
+    /// Returns this state with no other apps than those of another one.
+    pub(crate) fn with_apps_of(mut self, other: &Self) -> Self {
+        self.members.retain(|member| other.has(&member.entry.key.app));
+        self
+    }
+
+    fn has(&self, app: &str) -> bool {
+        self.members.iter().any(|member| member.entry.key.app == app)
+    }
+
+    /// Returns those of [`Self::rows_as_one_app`] that are of this commit, or of one at which all apps of this state have
+    /// data.
+    pub(crate) fn comparable_rows(&self, stored: (&'a [KeyEntry], &[Row])) -> Vec<Row> {
+        let mut rows = self.rows_as_one_app(stored.1);
+        let mut newest: BTreeMap<&str, &Row> = BTreeMap::new();
+        newest.extend(rows.iter().map(|row| (row.key.commit.as_str(), row)));
+        let has_all = |row: &Row| {
+            let state = self.at_row(row, stored);
+            row.key.commit == self.key.commit
+                || state.is_some_and(|state| self.apps_lacking_in(&state).is_empty())
+        };
+        let of_all = newest.into_iter().filter(|(_, row)| has_all(row)).map(|(commit, _)| commit.to_owned());
+        let of_all: BTreeSet<String> = of_all.collect();
+        rows.retain(|row| of_all.contains(&row.key.commit));
+        rows
+    }
+
     /// Returns the numbers of the rows, ascending.
     pub(crate) fn rows(&self) -> Vec<i64> {
         let mut rows: Vec<i64> = self.members.iter().map(|member| member.row.id.0).collect();
@@ -162,8 +196,7 @@ impl<'a> GroupState<'a> {
 
     /// Returns the apps that are not part of this state.
     pub(crate) fn absent(&self) -> Vec<String> {
-        let is_here = |app: &&String| self.members.iter().any(|member| member.entry.key.app == **app);
-        self.group.apps.iter().filter(|app| !is_here(app)).cloned().collect()
+        self.group.apps.iter().filter(|app| !self.has(app)).cloned().collect()
     }
 
     /// Returns the newest row under the name of the group. It has no profile of its own.
@@ -248,18 +281,15 @@ impl<'a> GroupState<'a> {
         }
     }
 
-    /// Returns the app in whose folder the repository is looked for: the first one with a clone, or else with a URL.
-    /// Fails if apps have different repositories.
+    /// Returns the app in whose folder the repository is looked for: the first one whose clone has the commit, or else
+    /// with a clone, or else with a URL. Fails if apps have different repositories.
     pub(crate) fn source_app(&self, settings: SourceSettings<'_>) -> Result<&'a str> {
         let url = |app: &'a String| {
             let reader = SourceReader { settings, app, is_offline: true };
             Some((app.as_str(), reader.network().ok()?.url?))
         };
         let urls: Vec<(&str, RemoteUrl)> = self.group.apps.iter().filter_map(url).collect();
-        let place = |url: &RemoteUrl| {
-            let url = url.as_str().trim_end_matches('/');
-            url.strip_suffix(".git").unwrap_or(url).to_owned()
-        };
+        let place = |url: &RemoteUrl| repository_place(url.as_str());
         if let [(first, url), others @ ..] = &urls[..]
             && let Some((other, other_url)) = others.iter().find(|(_, other)| place(other) != place(url))
         {
@@ -275,9 +305,30 @@ impl<'a> GroupState<'a> {
         }
         let has_clone =
             |app: &&String| settings.workdir.repository(app).is_ok_and(|repository| repository.exists());
-        let with_clone = self.group.apps.iter().find(has_clone).map(String::as_str);
+        let commit = Revision::Hash(self.key.commit.clone());
+        let has_commit =
+            |app: &&&String| SourceReader { settings, app, is_offline: true }.known(&commit).is_some();
+        let cloned: Vec<&String> = self.group.apps.iter().filter(has_clone).collect();
+        let with_clone = cloned.iter().find(has_commit).or(cloned.first()).map(|app| app.as_str());
         Ok(with_clone.or(urls.first().map(|(app, _)| *app)).unwrap_or(&self.group.apps[0]))
     }
+}
+
+/// Returns a form of a URL that is the same for the usual spellings of one repository: without `.git`, with a host in
+/// lower case, and with `ssh://` in place of git's form `user@host:path`.
+fn repository_place(url: &str) -> String {
+    let url = url.trim_end_matches('/');
+    let url = url.strip_suffix(".git").unwrap_or(url);
+    let (scheme, rest) = match (url.split_once("://"), url.split_once(':')) {
+        (Some(parts), _) => parts,
+        (None, Some((host, path))) if !host.contains('/') => {
+            return repository_place(&format!("ssh://{host}/{}", path.trim_start_matches('/')));
+        }
+        _ => return url.to_owned(),
+    };
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let (user, host) = authority.rsplit_once('@').unwrap_or(("", authority));
+    format!("{}://{user}@{}/{path}", scheme.to_ascii_lowercase(), host.to_ascii_lowercase())
 }
 
 /// Tells whether a key is of an app of a group, and of the environment and region of `place`.
@@ -288,4 +339,30 @@ fn is_here(key: &Key, group: &AppGroup, place: &Key) -> bool {
 /// Tells whether the profile of a row is kept.
 fn is_kept(row: &Row) -> bool {
     row.deleted_at.is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::repository_place;
+
+    #[test]
+    fn spellings_of_one_repository_are_one_place() {
+        let shop = repository_place("ssh://git@git.example/team/shop.git");
+        for same in [
+            "git@git.example:team/shop.git",
+            "git@Git.Example:/team/shop",
+            "SSH://git@GIT.example/team/shop/",
+        ] {
+            assert_eq!(repository_place(same), shop, "{same}");
+        }
+        for other in [
+            "git@git.example:team/Shop.git",
+            "https://git.example/team/shop",
+            "/srv/team/shop.git",
+            "/srv/a:b",
+        ] {
+            assert_ne!(repository_place(other), shop, "{other}");
+        }
+        assert_eq!(repository_place("/srv/a:b.git"), "/srv/a:b");
+    }
 }

@@ -17,7 +17,7 @@ use anyhow::{Result, anyhow, bail};
 use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 
-use crate::commands::group::{refuse_group, tell_absent};
+use crate::commands::group::{refuse_group, tell_taken};
 use crate::commands::narrow::NarrowArgs;
 use crate::commands::notices::{tell_nothing_stored, unknown_apps};
 use crate::commands::targets::TargetArgs;
@@ -186,7 +186,7 @@ pub(crate) fn run(args: &ListArgs, context: &Context) -> Result<ExitCode> {
         }
         None => {
             for service in &args.services {
-                tell_absent(service, context, &fleet.entries);
+                tell_taken(service, context, &fleet.entries);
             }
             // All lines are read before the first byte is written, because reading may fail.
             let (lines, earlier) = lines::read(args, &fleet, store.as_ref(), &health, context)?;

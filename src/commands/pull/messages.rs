@@ -8,7 +8,7 @@ use crate::address::shown_url;
 use crate::collect::outcome::{KeyOutcome, KeyResult, WhyQuarantined};
 use crate::collect::pull::{PlannedPull, PullOutcome, PullRequest, StartedPull};
 use crate::collect::upkeep::TidiedRoot;
-use crate::commands::group::tell_absent;
+use crate::commands::group::tell_taken;
 use crate::commands::notices::{tell_cut_lists, tell_left, tell_mended, tell_swept, unknown_apps};
 use crate::commands::targets::{tell_sources, unlisted};
 use crate::commands::{Context, Level, fail, inform, say, show, warn};
@@ -40,7 +40,7 @@ pub(super) fn tell_new_root(context: &Context) {
 /// service has.
 pub(super) fn tell_named(request: &PullRequest<'_>, entries: &[KeyEntry], context: &Context) {
     for query in &request.services {
-        tell_absent(query.text, context, entries);
+        tell_taken(query.text, context, entries);
         // The plan has refused an ambiguous SERVICE. All commits that run are pulled, and one of them names their app.
         if AppGroup::named(query.text, request.groups, entries).is_none()
             && let Ok(Picked { entry, .. }) = pick(query, entries)

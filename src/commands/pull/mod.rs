@@ -40,6 +40,7 @@ use crate::io::clock::{self, Deadline, Stopwatch};
 use crate::io::signals::Signals;
 use crate::io::targets::SourceBounds;
 use crate::io::workdir::LockedWorkdir;
+use crate::names::in_message;
 use crate::ping::PingUrl;
 use crate::profile::Limits;
 
@@ -341,6 +342,10 @@ fn pull(
     }
     if let (Some(_), [service]) = (&args.address, &args.services[..]) {
         refuse_group(service, "pull --address URL", context, &[])?;
+    }
+    if let Some(build) = &args.adopt {
+        let command = format!("pull --adopt {}", in_message(build));
+        args.services.iter().try_for_each(|service| refuse_group(service, &command, context, &[]))?;
     }
     let started = Stopwatch::start();
     let deadline = Deadline::after(sources.time_left);

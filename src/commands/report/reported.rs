@@ -34,7 +34,8 @@ impl<'a> Reported<'a> {
         context: &Context,
         (entries, rows): (&[KeyEntry], &[Row]),
     ) -> Result<Self> {
-        let subject = Subject::find(request, entries, rows).map_err(among_stored)?;
+        let subject = Subject::find(request, entries, rows)
+            .map_err(|error| among_stored(error, &context.config.groups))?;
         context.tell_choice(subject.choice, &subject.row.key.commit);
         context.tell_namesakes(&request.service, &subject.row.key, entries);
         Ok(Self { app: subject.row.key.app.clone(), subject, group: None })

@@ -22,7 +22,7 @@ use crate::filter::Filter;
 use crate::fleet::ids::RowId;
 use crate::fleet::row::{Row, RowFilter};
 use crate::fleet::services::Fleet;
-use crate::gate::Verdict;
+use crate::gate::{Gate, Verdict};
 use crate::io::signals::Signals;
 use crate::io::store::Store;
 use crate::io::workdir::{ReadersLock, report_path};
@@ -62,7 +62,8 @@ pub(super) fn report(
     let stored = (&fleet.entries[..], &rows[..]);
     let notify = |notice| print(notice, context);
     let settings = source_settings(context, signals, &notify);
-    let group = group_state(&args.query(service), context, stored)?;
+    let is_judged = args.gate.gate() != Gate::default() || args.changes_gate.is_given();
+    let group = group_state(&args.query(service), context, stored, is_judged)?;
     let (mut reported, of_group) = match group {
         Some(group) => {
             let (reported, profile) = Reported::from_group(group, args, (context, settings), &rows)?;

@@ -28,7 +28,7 @@ impl<'r> AppsTable<'r> {
     pub(super) fn new(report: &'r Report<'_>) -> Option<Self> {
         let group = report.head.group.as_deref()?;
         let packages = shares(report)?;
-        let total = PackageRow::new(&total(&packages, "Total"));
+        let total = PackageRow::new(&total(group, &packages, "Total"));
         Some(Self { group, packages: packages.iter().map(PackageRow::new).collect(), total })
     }
 
