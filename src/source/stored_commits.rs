@@ -75,8 +75,15 @@ impl SourceReader<'_> {
         deadline: Deadline,
     ) -> Option<Result<(), String>> {
         let left = deadline.left().unwrap_or(LONGEST).min(LONGEST);
-        if !network.refuses(url) && (self.is_offline || left.is_zero()) {
-            return None;
+        match network.refuses(url) {
+            false if self.is_offline => return None,
+            false if left.is_zero() => {
+                return Some(Err(format!(
+                    "{} was not asked, because the time for that was over",
+                    url.shown()
+                )));
+            }
+            _ => {}
         }
         let timeout = Timeout(network.timeout.0.min(left.max(Duration::from_secs(1))));
         let answered = git::reach(url, &Network { timeout, ..network.clone() });

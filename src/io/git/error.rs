@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::object::{ObjectId, lines};
 use crate::names::printable;
+use crate::time::rounded;
 
 /// Git failed.
 #[derive(Debug, thiserror::Error)]
@@ -92,7 +93,7 @@ pub(crate) enum GitError {
         code: Option<i32>,
     },
     /// Git took too long.
-    #[error("git {action}: did not finish within {}", humantime::format_duration(*after))]
+    #[error("git {action}: did not finish within {}", humantime::format_duration(rounded(*after)))]
     TimedOut {
         /// The git command.
         action: &'static str,
