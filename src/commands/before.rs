@@ -110,7 +110,7 @@ pub(crate) fn state_before<'r>(
         }
         StoredState::Group(group) => group,
     };
-    let comparable = group.comparable_rows((entries, rows));
+    let comparable = group.comparable_rows(rows);
     let found = reader.commit_before(&group.row(), &comparable).and_then(|(row, how)| {
         let state = group.at_row(row, (entries, rows))?.with_apps_of(group);
         Some((StoredState::Group(Box::new(state)), how))

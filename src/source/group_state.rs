@@ -172,19 +172,23 @@ impl<'a> GroupState<'a> {
 
     /// Returns those of [`Self::rows_as_one_app`] that are of this commit, or of one at which all apps of this state have
     /// data.
-    pub(crate) fn comparable_rows(&self, stored: (&'a [KeyEntry], &[Row])) -> Vec<Row> {
-        let mut rows = self.rows_as_one_app(stored.1);
-        let mut newest: BTreeMap<&str, &Row> = BTreeMap::new();
-        newest.extend(rows.iter().map(|row| (row.key.commit.as_str(), row)));
-        let has_all = |row: &Row| {
-            let state = self.at_row(row, stored);
-            row.key.commit == self.key.commit
-                || state.is_some_and(|state| self.apps_lacking_in(&state).is_empty())
+    pub(crate) fn comparable_rows(&self, rows: &[Row]) -> Vec<Row> {
+        let mut commits: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for row in rows.iter().filter(|row| is_kept(row) && is_here(&row.key, self.group, &self.key)) {
+            commits.entry(&row.key.app).or_default().insert(&row.key.commit);
+        }
+        let has = |app: &str, commit: &str| {
+            let of_app = commits.get(app);
+            of_app.is_some_and(|known| {
+                known.contains(commit) || known.iter().any(|other| is_same_commit(commit, other))
+            })
         };
-        let of_all = newest.into_iter().filter(|(_, row)| has_all(row)).map(|(commit, _)| commit.to_owned());
-        let of_all: BTreeSet<String> = of_all.collect();
-        rows.retain(|row| of_all.contains(&row.key.commit));
-        rows
+        let has_all = |commit: &str| self.members.iter().all(|member| has(&member.entry.key.app, commit));
+        let mut comparable = self.rows_as_one_app(rows);
+        let mut of_all: BTreeSet<String> = comparable.iter().map(|row| row.key.commit.clone()).collect();
+        of_all.retain(|commit| *commit == self.key.commit || has_all(commit));
+        comparable.retain(|row| of_all.contains(&row.key.commit));
+        comparable
     }
 
     /// Returns the numbers of the rows, ascending.
