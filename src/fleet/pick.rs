@@ -241,16 +241,18 @@ fn fit_of(text: &str, entry: &KeyEntry, member: &ServiceName) -> Option<Fit> {
 }
 
 /// Returns the app or the name that a mistyped text probably means: an app, if it is about as near as the nearest name.
-/// Of several that are as near, the one that runs is meant, or else the newest.
+/// Of several that are as near, the one with the fewest segments is meant, then the one that runs, or else the newest.
 fn meant<'a>(query: &ServiceQuery<'_>, entries: &'a [KeyEntry]) -> Option<&'a str> {
     /// Further edits by which an app may be away, because people type apps rather than parts of names.
     const ABOUT: usize = 1;
-    let near = |text: &'a str, entry| Some((nearness(query.text, text)?, Reverse(age(entry)), text));
+    let near = |text: &'a str, entry| {
+        Some((nearness(query.text, text)?, text.split('_').count(), Reverse(age(entry)), text))
+    };
     let admitted = || names(entries).filter(|(entry, member)| query.admits(&entry.key, &member.branch));
     let app = admitted().filter_map(|(entry, _)| near(&entry.key.app, entry)).min();
     let name = admitted().filter_map(|(entry, member)| near(&member.name, entry)).min();
     match (app, name) {
-        (Some((of_app, _, app)), Some((of_name, ..))) if of_app <= of_name + ABOUT => Some(app),
+        (Some((of_app, _, _, app)), Some((of_name, ..))) if of_app <= of_name + ABOUT => Some(app),
         (app, name) => name.or(app).map(|(.., text)| text),
     }
 }
@@ -430,6 +432,19 @@ mod tests {
             "no service fits \"prod_th_shop_masterr_bbbbbb2\", did you mean \"prod_th_shop_master_bbbbbb1\"?"
         );
         assert_eq!(error(""), "no service fits \"\", `goc-watchdog list` shows them all");
+    }
+
+    #[test]
+    fn a_mistyped_app_is_not_taken_for_one_of_which_it_is_a_part() {
+        let entries = [
+            entry(1, "staging_th_cart_master_aaaaaa1", false, 1),
+            entry(2, "staging_th_shopping_cart_master_aaaaaa1", true, 9),
+        ];
+        let query = ServiceQuery::from_text("crt");
+        assert_eq!(
+            pick(&query, &entries).unwrap_err().to_string(),
+            "no service fits \"crt\", did you mean \"cart\"?"
+        );
     }
 
     #[test]
