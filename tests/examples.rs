@@ -925,8 +925,10 @@ fn the_image_has_what_the_manifests_take_from_it() {
     let [(user, group), other] = both("USER").map(|it| it.split_once(':').unwrap());
     assert_eq!((user, group), other);
     let tag = format!("registry.example.com/goc-watchdog:{}", env!("CARGO_PKG_VERSION"));
+    let joined = text.replace("\\\n#         ", "");
     assert!(
-        text.contains(&format!("-t {tag} ")) && text.contains(&format!("--target binary -t {tag}-binary "))
+        joined.contains(&format!("-t {tag} "))
+            && joined.contains(&format!("--target binary -t {tag}-binary "))
     );
     assert!(example("kubernetes/deployment.yaml").contains(&format!("{{reference: {tag}-binary}}")));
     for (name, pod) in pods() {
