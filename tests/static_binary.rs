@@ -100,7 +100,7 @@ fn emulated_binary_pulls_lists_and_reports() {
         Some(env!("CARGO_PKG_VERSION"))
     );
     assert_eq!(run(&["pull", "--format", "json"]).json()[0]["covered"], 1);
-    assert_eq!(run(&["list", "--format", "json"]).json()[0]["state"], "ok");
+    assert_eq!(run(&["list", "--format", "json"]).json()[0][0]["state"], "ok");
     source.clone_into(&world, &["--bare"]);
     for arguments in [&["list", "--offline", "--format", "json"][..], &["total", "app"], &["report", "app"]] {
         let (emulated, native) = (run(arguments), world.run(arguments).assert_code(0));
