@@ -17,17 +17,17 @@ pub(crate) struct MissingApp {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum WhyMissing {
     NoService,
-    /// It has no profile of any commit.
+    /// The app has no profile of any commit.
     NoProfile(PullHistory),
-    /// Its names tell no commit.
+    /// The names of the app tell no commit.
     NoCommit,
-    /// It has data of other commits.
+    /// The app has data of other commits.
     OtherCommit {
         newest: String,
         /// The options that choose the newest one, if it is in another environment, region or branch.
         elsewhere: Option<String>,
     },
-    /// Its newest data is of this commit, and of another environment, region or branch.
+    /// The newest data of the app is of this commit, and of another environment, region or branch.
     OtherPlace {
         newest: String,
         /// The place of the group.
