@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::harness::source::{Source, project_path};
-use crate::harness::{Output, output_of};
+use crate::harness::{Output, make_script, output_of};
 
 const CHANGELOG: &str = "# Changelog\n\n## 1.2.0 (2026-12-01)\n\n### Added\n\n- A thing with a long text\n  \
                          -that `goes on`.\n- Another one.\n\n## 1.1.0 (2026-01-01)\n\n- An old thing.\n";
@@ -98,6 +98,29 @@ fn a_tag_that_is_not_the_clean_commit_checked_out_is_refused() {
         &source,
         "v1.2.0",
         "the tag \"v1.2.0\" is not the commit that is checked out: run \"git checkout v1.2.0\"",
+    );
+}
+
+/// Build scripts of C code are run again when the variable differs from the last build.
+#[test]
+fn the_time_of_the_files_does_not_reach_the_compiler() {
+    let source = repository(CHANGELOG);
+    let programs = tempfile::tempdir().unwrap();
+    let saw = programs.path().join("saw");
+    let target = format!("{}-unknown-linux-musl", std::env::consts::ARCH);
+    make_script(
+        &programs.path().join("cargo"),
+        "[ $1 != build ] || { echo \"$*, ${SOURCE_DATE_EPOCH-none}\" >\"$SAW\"; mkdir -p \"target/$6/$4\"; }",
+    );
+    make_script(&programs.path().join("jq"), ":");
+    let mut command = Command::new("bash");
+    command.arg(source.folder.path().join(".ci/release")).args(["binary", &target]);
+    command.env("PATH", format!("{}:/usr/bin:/bin", programs.path().display())).env("SAW", &saw);
+    command.env("SOURCE_DATE_EPOCH", "7").env_remove("CARGO_TARGET_DIR");
+    output_of(&mut command).assert_code(0);
+    assert_eq!(
+        fs::read_to_string(&saw).unwrap(),
+        format!("build --locked --profile release --target {target}, none\n")
     );
 }
 
