@@ -11,7 +11,7 @@ use crate::examples::shell;
 use crate::harness::git_server::GitServer;
 use crate::harness::source::Source;
 use crate::harness::users::can_change_user;
-use crate::harness::{ECHO, NEXT_ECHO, Output, World, output_of};
+use crate::harness::{ECHO, NEXT_ECHO, Output, World, make_script, output_of};
 
 /// A mistake: its command, the exit code, and the whole stderr.
 type Mistake<'a> = (&'a str, i32, &'a str);
@@ -420,8 +420,26 @@ fn of_the_repository() {
         "goc-watchdog report echoserver",
         1,
         "goc-watchdog: cannot clone \"http://GIT/r.git\": git clone: could not read Username for 'http://GIT': terminal \
-         prompts disabled\n  the repository wants a login, and nobody is asked here: give git a credential helper (git \
+         prompts disabled; the repository wants a login, and nobody is asked here: give git a credential helper (git \
          config --global credential.helper store), or put a token into the URL (https://TOKEN@host/...)\n",
+    )]);
+    stage.world.configure("[apps.apa_goc_echoserver]\nrepo = \"git@git.example:apa/echo.git\"\n");
+    let ssh = stage.world.home().join("bin/ssh");
+    make_script(&ssh, "echo 'git@git.example: Permission denied (publickey).' >&2\nexit 255\n");
+    stage.assert_table(&[(
+        "goc-watchdog report echoserver",
+        1,
+        "goc-watchdog: cannot clone \"git@git.example:apa/echo.git\": git clone: git@git.example: Permission denied \
+         (publickey); the server knows no ssh key of this user: make one (ssh-keygen), and add it to the repository as a \
+         deploy key with the right to read\n",
+    )]);
+    make_script(&ssh, "echo 'ssh: connect to host git.example port 22: Connection refused' >&2\nexit 255\n");
+    stage.assert_table(&[(
+        "goc-watchdog report echoserver",
+        1,
+        "goc-watchdog: cannot clone \"git@git.example:apa/echo.git\": git clone: ssh: connect to host git.example port 22: \
+         Connection refused; check repo in [apps.apa_goc_echoserver], and that this user may reach it (git ls-remote \
+         git@git.example:apa/echo.git)\n",
     )]);
     drop(agents);
 }

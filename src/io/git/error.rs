@@ -178,7 +178,7 @@ fn next_step(message: &str) -> String {
         ("Host key verification failed", HOST),
     ];
     if let Some((_, step)) = SIGNS.iter().find(|(sign, _)| message.contains(sign)) {
-        return format!("\n  {step}");
+        return format!("; {step}");
     }
     let refused = message.split_once("transport '").and_then(|(_, rest)| rest.split_once("' not allowed"));
     refused.map_or_else(String::new, |(protocol, _)| {
@@ -219,15 +219,15 @@ mod tests {
         for (message, step) in [
             (
                 "could not read Username for 'https://h': terminal prompts disabled",
-                "\n  the repository wants a login",
+                "; the repository wants a login",
             ),
-            ("Authentication failed for 'https://h/r.git/'", "\n  the repository wants a login"),
+            ("Authentication failed for 'https://h/r.git/'", "; the repository wants a login"),
             (
                 "unable to access 'https://h/r.git/': The requested URL returned error: 403",
-                "\n  the repository wants a login",
+                "; the repository wants a login",
             ),
-            ("git@h: Permission denied (publickey).", "\n  the server knows no ssh key of this user"),
-            ("Host key verification failed.", "\n  this user's ~/.ssh/known_hosts lacks the server"),
+            ("git@h: Permission denied (publickey).", "; the server knows no ssh key of this user"),
+            ("Host key verification failed.", "; this user's ~/.ssh/known_hosts lacks the server"),
             (
                 "transport 'http' not allowed",
                 "; protocols in [git] lacks \"http\": add it, if the network is trusted",

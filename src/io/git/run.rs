@@ -99,6 +99,16 @@ pub(super) fn without_credentials(text: &str) -> String {
     cleaned + rest
 }
 
+/// Returns git's message without the advice at its end, which does not know the configuration here, and without a full
+/// stop, because a next step follows. The advice alone stays.
+pub(super) fn without_advice(message: &str) -> &str {
+    const ADVICE: &str = "fatal: Could not read from remote repository.\n\n\
+                          Please make sure you have the correct access rights\nand the repository exists.";
+    let message = message.trim();
+    let cause = message.strip_suffix(ADVICE).map(str::trim_end).filter(|cause| !cause.is_empty());
+    cause.unwrap_or(message).trim_end_matches('.')
+}
+
 /// Returns a URL that has another one in its path, such as that of a mirror, without all before its last `@`.
 fn without_inner(url: &str) -> Cow<'_, str> {
     match (url.find("://"), url.rfind("://"), url.rfind('@')) {
@@ -112,6 +122,22 @@ fn without_inner(url: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_cause_of_a_failure_stays_without_the_advice_of_git() {
+        let advice = "fatal: Could not read from remote repository.\n\nPlease make sure you have the correct access \
+                      rights\nand the repository exists.\n";
+        for (said, cause) in [
+            (
+                "git@h: Permission denied (publickey).\r\n".to_owned() + advice,
+                "git@h: Permission denied (publickey)",
+            ),
+            (advice.to_owned(), advice.trim().trim_end_matches('.')),
+            ("fatal: early EOF\n".to_owned(), "fatal: early EOF"),
+        ] {
+            assert_eq!(without_advice(&said), cause);
+        }
+    }
 
     #[test]
     fn secrets_are_cut_out_of_every_url() {

@@ -18,7 +18,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process, kill_process_group,
 
 use super::error::GitError;
 use super::network::Network;
-use super::run::{Timeout, without_credentials};
+use super::run::{Timeout, without_advice, without_credentials};
 use crate::io::process::{spawn, wait_for};
 
 /// Size of the largest pipe that Linux grants without a privilege (`/proc/sys/fs/pipe-max-size`).
@@ -159,7 +159,8 @@ impl GitProcess {
             return Ok(());
         }
         let text = String::from_utf8_lossy(&self.message);
-        let text = text.trim().strip_prefix("fatal: ").unwrap_or(text.trim());
+        let text = without_advice(&text);
+        let text = text.strip_prefix("fatal: ").unwrap_or(text);
         let message = if text.is_empty() { status.to_string() } else { without_credentials(text) };
         Err(GitError::Failed { action, message, code: status.code() })
     }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::address::{end_of_user, shown_url};
+use crate::names::in_message;
 
 /// The URL of a repository. Its credentials and its query are never shown and never stored.
 #[derive(Clone, PartialEq, Eq)]
@@ -65,9 +66,14 @@ impl RemoteUrl {
         &self.plain
     }
 
-    /// Returns the URL for messages.
+    /// Returns the URL for messages. The user of ssh is a part of the address, also in ssh's short form.
     #[must_use]
     pub(crate) fn shown(&self) -> String {
+        let has_short_form =
+            !self.plain.contains("://") && self.host().is_some_and(|host| host.contains('@'));
+        if has_short_form {
+            return in_message(&self.plain).into_owned();
+        }
         shown_url(&format!("{}{}", self.plain, self.query.as_deref().unwrap_or_default()))
     }
 
@@ -189,6 +195,17 @@ mod tests {
             ("./a:b.git", None),
         ] {
             assert_eq!(RemoteUrl::new(url).host(), host, "{url}");
+        }
+    }
+
+    #[test]
+    fn the_user_of_ssh_shows_because_the_address_needs_it() {
+        for (url, shown) in [
+            ("ssh://git@host/a.git", "ssh://git@host/a.git"),
+            ("git@host:team/a.git", "git@host:team/a.git"),
+            ("git:hush@host:a.git", "***@host:a.git"),
+        ] {
+            assert_eq!(RemoteUrl::new(url).shown(), shown);
         }
     }
 
