@@ -199,7 +199,7 @@ fn all_gates_judge_a_group() {
         format!(
             "{choice}{now}) is below 50%, 1 more to cover\n\
              goc-watchdog: shop: 2 of 2 replicas answered, fewer than 3\n\
-             goc-watchdog: see goc-watchdog report shop --format text --sort uncovered\n\
+             goc-watchdog: see goc-watchdog report shop --commit {second} --format text --sort uncovered\n\
              goc-watchdog: see goc-watchdog list shop\n"
         )
     );
@@ -212,7 +212,7 @@ fn all_gates_judge_a_group() {
             drop,
             format!(
                 "{choice}{now}, rows 3 and 4) is 14.29 points below {before}, the commit before it in git), more than 1\n\
-                 goc-watchdog: see goc-watchdog report shop --against 2\n"
+                 goc-watchdog: see goc-watchdog report shop --commit {second} --against 2\n"
             )
         );
     }
@@ -221,6 +221,12 @@ fn all_gates_judge_a_group() {
         ["id", "rows", "missing", "covered", "chosen_by"].map(|key| json["before"][key].clone()),
         [Value::Null, json!([1, 2]), json!([]), json!(4), json!("git")]
     );
+    let narrowed = ["total", "shop", "--env", "staging", "--commit", &first, "--fail-under", "60"];
+    let narrowed = shop.run(&narrowed, 5).stderr;
+    let look = format!(
+        "see goc-watchdog report shop --env staging --commit {first} --format text --sort uncovered\n"
+    );
+    assert!(narrowed.ends_with(&look), "{narrowed}");
     let against = shop.run(&["total", "shop", "--max-drop", "1", "--against", "1"], 5).stderr;
     assert!(against.contains(&format!("{before}, --against), more than 1")), "{against}");
     let lib = ["report", "shop", "--include", "lib", "--format", "badge=b.svg", "--max-drop", "30"];

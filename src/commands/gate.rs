@@ -113,6 +113,8 @@ impl ChangesGateArgs {
 pub(crate) struct Judged<'a> {
     pub(crate) name: &'a str,
     pub(crate) is_group: bool,
+    /// Options with which `report` shows the same state, each after a space; none if the name is enough.
+    pub(crate) options: &'a str,
 }
 
 /// Prints the verdicts about a service: the requirements that are not met with the commands that show more, those that
@@ -152,10 +154,11 @@ pub(crate) fn tell_verdicts(
 }
 
 /// Returns the command that shows more about a requirement.
-fn look(gate: Requirement, Judged { name, is_group }: Judged<'_>, before: Option<&Before>) -> String {
+fn look(gate: Requirement, judged: Judged<'_>, before: Option<&Before>) -> String {
+    let Judged { name, is_group, options } = judged;
     match gate {
         Requirement::FailUnder | Requirement::FailUnderPackage => {
-            format!("goc-watchdog report {name} --format text --sort uncovered")
+            format!("goc-watchdog report {name}{options} --format text --sort uncovered")
         }
         Requirement::FailUnderChanged
         | Requirement::FailMissed
@@ -166,7 +169,7 @@ fn look(gate: Requirement, Judged { name, is_group }: Judged<'_>, before: Option
         Requirement::MaxDrop => match before {
             Some(before) if before.has_profile && !before.commit.is_empty() => {
                 let row = before.rows.last().copied().unwrap_or_default();
-                format!("goc-watchdog report {name} --against {row}")
+                format!("goc-watchdog report {name}{options} --against {row}")
             }
             _ if is_group => format!("goc-watchdog list {name} --all"),
             _ => format!("goc-watchdog history {name}"),

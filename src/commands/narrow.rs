@@ -6,6 +6,7 @@ use clap::Args;
 use crate::fleet::app_group::{AppGroup, with_meant_group};
 use crate::fleet::pick::ServiceQuery;
 use crate::fleet::pick_error::PickError;
+use crate::names::in_message;
 
 /// Fields that a service must have besides its name.
 #[derive(Args, Debug)]
@@ -31,11 +32,27 @@ impl NarrowArgs {
         ServiceQuery { text, env, region, branch, commit }
     }
 
+    /// Returns the options that were given, each after a space, for a command to show.
+    pub(crate) fn shown(&self) -> String {
+        let Self { env, region, branch } = self;
+        let options = [("env", env), ("region", region), ("branch", branch)];
+        let shown = |(name, value): (&str, &Option<String>)| match value.as_deref()? {
+            "" => Some(format!(" --{name} ''")),
+            value => Some(format!(" --{name} {}", in_message(value))),
+        };
+        options.into_iter().filter_map(shown).collect()
+    }
+
     /// Tells whether an option was given.
     pub(crate) fn is_given(&self) -> bool {
         let Self { env, region, branch } = self;
         env.is_some() || region.is_some() || branch.is_some()
     }
+}
+
+/// Returns the option that chooses a commit, after a space, for a command to show; empty for a service without a commit.
+pub(crate) fn shown_commit(commit: &str) -> String {
+    if commit.is_empty() { String::new() } else { format!(" --commit {}", in_message(commit)) }
 }
 
 /// Returns the error of a command that knows stored services alone. A name that fits none of them may be that of a

@@ -11,7 +11,7 @@ use crate::collect::fleet::stored_fleet;
 use crate::commands::before::{NamedState, StoredState, state_before};
 use crate::commands::gate::{GateArgs, Judged, tell_verdicts};
 use crate::commands::group::{combined, group_state, told};
-use crate::commands::narrow::{NarrowArgs, among_stored};
+use crate::commands::narrow::{NarrowArgs, among_stored, shown_commit};
 use crate::commands::report::notices;
 use crate::commands::{Context, show};
 use crate::coverage::{ChangedLines, shown_percent};
@@ -106,7 +106,9 @@ pub(crate) fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
         }
     }
     args.gate.tell_doubts();
-    let judged = Judged { name, is_group: total.group.is_some() };
+    let options = total.group.as_ref().map(|group| args.narrow.shown() + &shown_commit(&group.key.commit));
+    let options = options.unwrap_or_default();
+    let judged = Judged { name, is_group: total.group.is_some(), options: &options };
     tell_verdicts(&verdicts, judged, before.as_ref(), context);
     let is_unmet = verdicts.iter().any(Verdict::is_unmet);
     Ok(if is_unmet { ExitCode::BelowThreshold } else { ExitCode::Done })

@@ -8,7 +8,7 @@ use super::ReportArgs;
 use super::run::page_name;
 use crate::commands::before::{NamedState, StoredState};
 use crate::commands::group::{combined, told};
-use crate::commands::narrow::among_stored;
+use crate::commands::narrow::{among_stored, shown_commit};
 use crate::commands::{self, Context};
 use crate::config::Config;
 use crate::exit::EarlyEnd;
@@ -66,6 +66,17 @@ impl<'a> Reported<'a> {
         match &self.group {
             None => StoredState::Service(&self.subject.row),
             Some(group) => StoredState::Group(Box::new(group.clone())),
+        }
+    }
+
+    /// Returns the options with which `report` shows this state, each after a space; the full name of a service is enough
+    /// for its latest row.
+    pub(super) fn options(&self, args: &ReportArgs) -> String {
+        match (&self.group, args.id, &args.commit) {
+            (Some(group), ..) => args.narrow.shown() + &shown_commit(&group.key.commit),
+            (None, Some(id), _) => format!(" --id {id}"),
+            (None, None, Some(revision)) if self.subject.row.key.commit.is_empty() => shown_commit(revision),
+            (None, None, _) => String::new(),
         }
     }
 

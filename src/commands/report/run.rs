@@ -88,9 +88,9 @@ pub(super) fn report(
     let judged = run.judge(&finished, &reported, stored)?;
     finished.set_judgement(&judged);
     run.keep_and_write(&finished, &reported.subject)?;
-    let name = reported.subject.name();
-    let is_group = reported.subject.group.is_some();
-    tell_verdicts(&judged.verdicts, Judged { name: &name, is_group }, judged.before.as_ref(), context);
+    let (name, options) = (reported.subject.name(), reported.options(args));
+    let about = Judged { name: &name, is_group: reported.subject.group.is_some(), options: &options };
+    tell_verdicts(&judged.verdicts, about, judged.before.as_ref(), context);
     let is_unmet = judged.verdicts.iter().any(Verdict::is_unmet);
     Ok(if is_unmet { code.or(ExitCode::BelowThreshold) } else { code })
 }
