@@ -389,7 +389,7 @@ mod tests {
             with_report(PROFILE, &SOURCES, |report| {
                 let mut diff = DiffReport::new(&report, &changes, &Filter::default());
                 diff.comparison = with_report(&before, &SOURCES, |before| {
-                    Some(Comparison::new("row 6".to_owned(), &report, &before, &[]))
+                    Some(Comparison::new(Default::default(), &report, &before, &[]))
                 });
                 unmet_of(&requirements.judge(&report, Some(&diff), None, report.head.stored_at))
             })

@@ -10,6 +10,9 @@ use crate::coverage::Coverage;
 use crate::gate::{Before, Verdict};
 use crate::names::CommitChoice;
 
+/// The filter, in words, of a report that has changed files only.
+pub(crate) const ONLY_CHANGED: &str = "only files that changed";
+
 /// The row and the service of a report.
 #[derive(Clone, Debug)]
 pub(crate) struct ReportHead {

@@ -33,7 +33,7 @@ mod xml;
 
 pub(crate) use functions::FunctionReport;
 pub(crate) use group::{ConflictingFile, GroupApp, GroupFacts, GroupJson, LackingApp};
-pub(crate) use head::{PreviousRow, ReportHead, TrendPoint};
+pub(crate) use head::{ONLY_CHANGED, PreviousRow, ReportHead, TrendPoint};
 pub(crate) use html::Packer;
 pub(crate) use lines::{LineReport, LineState, MissedRange, missed_line_ranges};
 pub(crate) use model::{FileReport, PackageReport, Report};

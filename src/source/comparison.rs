@@ -39,7 +39,21 @@ pub(crate) fn compared(
     let Row { key, created_at, .. } = row;
     let rows = phrases::rows(rows);
     let with = format!("{rows} ({} {} {}, {})", key.env, key.region, key.commit, minute(*created_at));
-    Ok(Comparison::new(with, report, &before, &changes.patches))
+    Ok(Comparison::new((with, sides(&report.head, row)), report, &before, &changes.patches))
+}
+
+/// Returns the shortest names that tell a report and the row with which it is compared apart: environment and region,
+/// else commits, else times.
+fn sides(head: &ReportHead, row: &Row) -> [String; 2] {
+    let key = &row.key;
+    let places = [(&head.env, &head.region), (&key.env, &key.region)];
+    if places[0] != places[1] {
+        return places.map(|(env, region)| format!("{env} {region}").trim().to_owned());
+    }
+    if head.commit != key.commit {
+        return [head.commit.clone(), key.commit.clone()];
+    }
+    [head.stored_at, row.created_at].map(minute)
 }
 
 /// Returns the coverage of another state in the files that a filter leaves.

@@ -32,7 +32,7 @@ use crate::phrases::count;
 use crate::profile::Profile;
 use crate::report::diff::{Base, Changes, Comparison, DiffReport};
 use crate::report::forms::{Form, FormInput, FormNeed, PAGE};
-use crate::report::{FileReport, FileSource, NoSource, Packer, Report, ReportHead};
+use crate::report::{FileReport, FileSource, NoSource, ONLY_CHANGED, Packer, Report, ReportHead};
 use crate::source::{
     Compared, FoundSource, LookupOutcome, OtherState, SourceLack, SourceLookup, SourceReader, Subject,
     compared,
@@ -216,7 +216,7 @@ impl ReportRun<'_> {
     fn head(&self, subject: &Subject) -> ReportHead {
         let mut filters = self.filter.words();
         if self.args.only_changed {
-            filters.push("only files that changed".to_owned());
+            filters.push(ONLY_CHANGED.to_owned());
         }
         subject.head(filters, self.context.now())
     }

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::super::lines::LineReport;
 use super::super::{FileReport, Report};
 use crate::code::patch::FilePatch;
+use crate::coverage::Coverage;
 
 /// The category of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -100,6 +101,10 @@ impl LineCategory {
 pub(crate) struct Comparison {
     /// The other state, in words.
     pub with: String,
+    /// Short names of this state and the other, which tell them apart.
+    pub sides: [String; 2],
+    /// Covered and all statements of the other state, in the files that filters leave.
+    pub coverage_before: Coverage,
     /// Number of lines in each category.
     pub lines: BTreeMap<LineCategory, u64>,
     /// Files with any difference, the one with most lost lines first.
@@ -121,9 +126,15 @@ pub(crate) struct ComparedFile {
 }
 
 impl Comparison {
-    /// Compares a report with an earlier one; `patches` are the changes from the earlier commit to this one.
+    /// Compares a report with an earlier one; `patches` are the changes from the earlier commit to this one. `with` is
+    /// the other state in words, `sides` are short names of both.
     #[must_use]
-    pub(crate) fn new(with: String, now: &Report<'_>, before: &Report<'_>, patches: &[FilePatch]) -> Self {
+    pub(crate) fn new(
+        (with, sides): (String, [String; 2]),
+        now: &Report<'_>,
+        before: &Report<'_>,
+        patches: &[FilePatch],
+    ) -> Self {
         let by_path = |report| -> HashMap<&str, &FileReport<'_>> {
             let files: &[FileReport<'_>] = report;
             files.iter().filter_map(|file| Some((file.path.as_deref()?, file))).collect()
@@ -171,7 +182,7 @@ impl Comparison {
             file.lines.keys().any(|category| !matches!(category, LineCategory::Cbc | LineCategory::Ubc))
         });
         files.sort_by(|a, b| b.lost.len().cmp(&a.lost.len()).then_with(|| a.path.cmp(&b.path)));
-        Self { with, lines, files }
+        Self { with, sides, coverage_before: before.coverage(), lines, files }
     }
 
     /// Returns the number of lines in a category.
@@ -277,7 +288,7 @@ mod tests {
         )
         .unwrap();
         let compared = with_report(before, &[text, text, text], |before| {
-            with_report(now, &[text], |now| Comparison::new(String::new(), &now, &before, &patches))
+            with_report(now, &[text], |now| Comparison::new(Default::default(), &now, &before, &patches))
         });
         let counted: Vec<_> = compared.files.iter().map(|file| (&*file.path, file.lines.clone())).collect();
         assert_eq!(

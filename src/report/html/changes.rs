@@ -5,9 +5,9 @@ use std::io;
 
 use serde::Serialize;
 
-use super::{CoverageView, PackageRows, grouped, json_in_markup, percent_encoded};
+use super::{CoverageView, PackageRows, counted, grouped, json_in_markup, percent_encoded, short_commit};
 use crate::code::patch::FilePatch;
-use crate::coverage::Coverage;
+use crate::coverage::{Coverage, Delta};
 use crate::names::printable;
 use crate::report::diff::{Base, ChangedFile, Changes, Comparison, DiffReport, LeftOut, LineCategory};
 use crate::report::text::range;
@@ -17,8 +17,6 @@ use crate::report::{FileReport, LineState};
 const LISTED: usize = 500;
 /// Number of characters of a place's first line in a list.
 const EXCERPT: usize = 100;
-/// Number of digits of a short commit.
-const SHORT: usize = 10;
 
 /// The changes in the page.
 pub(super) struct PageChanges<'r> {
@@ -42,6 +40,16 @@ pub(super) struct PageChanges<'r> {
 /// Comparison of each line with another state.
 pub(super) struct ComparisonView {
     pub(super) with: String,
+    /// Short names of this state and the other.
+    pub(super) sides: [String; 2],
+    /// Covered and all statements of the other state.
+    pub(super) before: Coverage,
+    /// The class and the words for the difference of the totals.
+    pub(super) difference: (&'static str, String),
+    /// Number of unchanged lines that were not executed and are now.
+    pub(super) gained: String,
+    /// Number of unchanged lines that were executed and are not now.
+    pub(super) lost_lines: String,
     /// Name, number of lines and meaning of each category that has lines.
     pub(super) categories: Vec<(&'static str, u64, &'static str)>,
     pub(super) lost: Places,
@@ -60,7 +68,7 @@ pub(super) struct Places {
 
 pub(super) struct PlacesOfFile {
     pub(super) path: String,
-    /// The coverage of its changed lines, and its earlier path.
+    /// The number of its missed changed lines, and its earlier path.
     pub(super) note: String,
     pub(super) places: Vec<ReviewPlace>,
 }
@@ -166,6 +174,11 @@ impl<'r> PageChanges<'r> {
         self.diff.nothing_counted()
     }
 
+    /// Tells whether no file changed, as when two regions are compared at one commit.
+    pub(super) fn is_empty(&self) -> bool {
+        self.diff.files.is_empty() && self.left_out.is_empty()
+    }
+
     pub(super) fn has_places(&self) -> bool {
         self.missed.number > 0 || self.against.as_ref().is_some_and(|against| against.lost.number > 0)
     }
@@ -225,13 +238,14 @@ fn marked<'r>(
 fn base_in_words(base: &Base) -> (String, String) {
     let how = printable(&base.how);
     match &base.commit {
-        Some(commit) => (commit.chars().take(SHORT).collect(), format!("{commit}, {how}")),
+        Some(commit) => (short_commit(commit), format!("{commit}, {how}")),
         None => (how.to_string(), how.into_owned()),
     }
 }
 
 impl ComparisonView {
     fn new(comparison: &Comparison, files: &[&FileReport<'_>], by_path: &HashMap<&str, usize>) -> Self {
+        let now: Coverage = files.iter().map(|file| file.coverage).sum();
         let categories = LineCategory::ALL
             .into_iter()
             .map(|category| (category.name(), comparison.number(category), category.meaning()));
@@ -243,9 +257,21 @@ impl ComparisonView {
         });
         Self {
             with: printable(&comparison.with).into_owned(),
+            sides: comparison.sides.each_ref().map(|side| printable(side).into_owned()),
+            before: comparison.coverage_before,
+            difference: difference(now.since(comparison.coverage_before)),
+            gained: grouped(comparison.number(LineCategory::Gbc)),
+            lost_lines: counted(comparison.number(LineCategory::Lbc), "line"),
             categories: categories.filter(|(_, number, _)| *number > 0).collect(),
             lost: Places::from_lines(lost),
         }
+    }
+}
+
+fn difference(delta: Delta) -> (&'static str, String) {
+    match delta.to_string() {
+        same if same == "=" => ("same", "no difference".to_owned()),
+        points => (if points.starts_with('-') { "worse" } else { "better" }, format!("{points} points")),
     }
 }
 
@@ -284,7 +310,7 @@ impl Places {
     }
 }
 
-/// Returns the coverage of a file's changed lines in words, with its earlier path or that it is new.
+/// Returns the number of a file's missed changed lines in words, with its earlier path or that it is new.
 fn note(file: &ChangedFile) -> String {
     let Coverage { covered, total } = file.coverage();
     let from = match (&file.old_path, file.is_new) {
@@ -292,7 +318,7 @@ fn note(file: &ChangedFile) -> String {
         (None, true) => ", new".to_owned(),
         (None, false) => String::new(),
     };
-    format!("{} of {} changed lines{from}", grouped(covered), grouped(total))
+    format!("{} of {} changed lines missed{from}", grouped(total - covered), grouped(total))
 }
 
 fn function_at(file: &FileReport<'_>, line: u32) -> String {
@@ -358,7 +384,7 @@ mod tests {
             );
             let [file] = &changes.missed.files[..] else { panic!("one file") };
             let [place] = &file.places[..] else { panic!("one place") };
-            assert_eq!((&*file.path, &*file.note), ("app/main.go", "1 of 2 changed lines"));
+            assert_eq!((&*file.path, &*file.note), ("app/main.go", "1 of 2 changed lines missed"));
             assert_eq!(
                 [&place.fragment, &place.lines, &place.code, &place.function],
                 ["#file=m/app/main.go&line=5", "5", "panic(1)", "main"]

@@ -10,6 +10,7 @@ mod changes;
 mod facts;
 mod packs;
 pub(super) mod script;
+mod trend;
 
 pub(crate) use packs::Packer;
 pub(super) use packs::{FileFigures, PackSlot};
@@ -27,15 +28,16 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::diff::{Changes, DiffReport};
+use super::head::ONLY_CHANGED;
 use super::model::shown_package;
-use super::{FileReport, NoSource, Report, TrendPoint, text};
-use crate::coverage::{Coverage, percent_text};
+use super::{FileReport, NoSource, Report};
+use crate::coverage::Coverage;
 use crate::names::printable;
-use crate::time::{iso, minute, span};
 
 use apps::AppsTable;
 use changes::{Cell, PageChanges};
-use facts::facts;
+use facts::Facts;
+use trend::TrendChart;
 
 pub(in crate::report) const FORM: Form = Form {
     needs: &[FormNeed::Source, FormNeed::Lines, FormNeed::PackedText, FormNeed::KnownChanges],
@@ -52,6 +54,7 @@ pub(in crate::report) const FORM: Form = Form {
 /// Style and script must be in the page unchanged, because its policy has their hashes.
 const STYLE: &str = concat!(
     include_str!("base.css"),
+    include_str!("overview.css"),
     include_str!("style.css"),
     include_str!("apps.css"),
     include_str!("changes.css")
@@ -59,10 +62,6 @@ const STYLE: &str = concat!(
 static SCRIPT: LazyLock<String> =
     LazyLock::new(|| script::without_comments(&[script::SHARED, script::OF_REPORT]));
 const MARKUP: &str = include_str!("page.html");
-/// Largest number of totals in the chart.
-const POINTS: usize = 60;
-/// Width and height of the chart, and the margin at its edges.
-const CHART: (f64, f64, f64) = (240.0, 56.0, 5.0);
 
 pub(super) fn write(
     report: &Report<'_>,
@@ -84,18 +83,16 @@ pub(super) fn write(
         script: &SCRIPT,
         style_hash: hash(STYLE),
         script_hash: hash(&SCRIPT),
+        icon: icon(report.coverage()),
         service: &printable(&head.service),
         above: head.above.as_deref(),
         app: printable(&head.app).into_owned(),
         version: env!("CARGO_PKG_VERSION"),
         total: CoverageView(report.coverage()),
-        change: text::change(report),
-        chart: is_whole.then(|| TrendChart::from_trend(&head.trend)).flatten(),
-        facts: facts(report),
-        since: iso(head.confirmed_at.unwrap_or(head.stored_at)),
-        confirmed: minute(head.confirmed_at.unwrap_or(head.stored_at)),
-        age: span(head.age),
-        replicas: head.replicas,
+        statements_of: statements_of(&head.filters),
+        change: facts::change(report),
+        chart: is_whole.then(|| TrendChart::from_trend(&head.trend, head.confirmed_at)).flatten(),
+        facts: Facts::new(head),
         filters: &printable(&filters),
         missing_statements: missing.iter().map(|file| file.coverage.total).sum(),
         // A report without any source has one sentence about it, not one for each file.
@@ -128,18 +125,18 @@ struct ReportPage<'p> {
     script: &'static str,
     style_hash: String,
     script_hash: String,
+    /// Address of the icon, which contains it.
+    icon: String,
     service: &'p str,
     above: Option<&'p str>,
     app: String,
     version: &'static str,
     total: CoverageView,
+    /// Heading of the total beside that of changed lines.
+    statements_of: &'static str,
     change: Option<String>,
     chart: Option<TrendChart>,
-    facts: Vec<(&'static str, String)>,
-    since: String,
-    confirmed: String,
-    age: String,
-    replicas: Option<(u32, u32)>,
+    facts: Facts,
     filters: &'p str,
     missing: Vec<FileRow<'p>>,
     missing_statements: u64,
@@ -178,6 +175,44 @@ impl CoverageView {
 
     fn grade(&self) -> &'static str {
         if self.0.total == 0 { "none" } else { grade(self.0.percent()) }
+    }
+}
+
+/// Number of digits of a short commit.
+const SHORT: usize = 10;
+
+fn short_commit(commit: &str) -> String {
+    commit.chars().take(SHORT).collect()
+}
+
+/// Returns an icon in the colour of a coverage as an address of the kind `data:`. It is a ring of which the covered
+/// share is filled. The browser draws it outside of the page, so it knows none of the style's colours.
+pub(super) fn icon(coverage: Coverage) -> String {
+    let view = CoverageView(coverage);
+    let color = match view.grade() {
+        "high" => "2e7d46",
+        "fair" => "c08a00",
+        "low" => "bb3a2a",
+        _ => "75808d",
+    };
+    // The circumference of the ring is 100, so that its dash is a percentage.
+    let ring = "fill='none' stroke-width='8' cx='20' cy='20' r='15.915'";
+    format!(
+        "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 40 40'>\
+         <circle {ring} stroke='%23{color}' stroke-opacity='.3'/>\
+         <circle {ring} stroke='%23{color}' stroke-dasharray='{} 100' transform='rotate(-90 20 20)'/></svg>",
+        view.bar()
+    )
+    .replace('<', "%3C")
+    .replace('>', "%3E")
+}
+
+/// Returns the heading of the total of the files that filters left.
+fn statements_of(filters: &[String]) -> &'static str {
+    match filters {
+        [] => "All statements",
+        [filter] if filter == ONLY_CHANGED => "Statements of changed files",
+        _ => "Statements of these files",
     }
 }
 
@@ -238,77 +273,6 @@ impl<'r> FileRow<'r> {
 
     fn why(&self) -> String {
         self.file.no_source.as_ref().map(ToString::to_string).unwrap_or_default()
-    }
-}
-
-/// Line chart of totals.
-struct TrendChart {
-    width: f64,
-    height: f64,
-    line: String,
-    points: Vec<ChartPoint>,
-    first: String,
-    last: String,
-    lowest: String,
-    highest: String,
-}
-
-struct ChartPoint {
-    x: String,
-    y: String,
-    title: String,
-}
-
-impl TrendChart {
-    /// Draws the newest totals between the lowest and the highest of them; `None` for fewer than two.
-    fn from_trend(trend: &[TrendPoint]) -> Option<Self> {
-        let trend = &trend[trend.len().saturating_sub(POINTS)..];
-        // Another program may have stored an invalid percentage.
-        let percents: Vec<f64> = trend
-            .iter()
-            .map(|point| point.percent.clamp(0.0, 100.0))
-            .map(|p| if p.is_nan() { 0.0 } else { p })
-            .collect();
-        let [first, .., last] = percents[..] else { return None };
-        let lowest = percents.iter().copied().fold(f64::INFINITY, f64::min);
-        let highest = percents.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let (width, height, edge) = CHART;
-        let range = if highest > lowest { highest - lowest } else { 1.0 };
-        #[expect(clippy::cast_precision_loss, reason = "at most as many as there is room for")]
-        let x = |index: usize| edge + (width - 2.0 * edge) * index as f64 / (percents.len() - 1) as f64;
-        let y = |percent: f64| match highest > lowest {
-            true => height - edge - (height - 2.0 * edge) * (percent - lowest) / range,
-            false => height / 2.0,
-        };
-        let points: Vec<ChartPoint> = percents
-            .iter()
-            .zip(trend)
-            .enumerate()
-            .map(|(index, (&percent, point))| ChartPoint {
-                x: format!("{:.1}", x(index)),
-                y: format!("{:.1}", y(percent)),
-                title: format!(
-                    "{} {}, {}",
-                    percent_text(percent),
-                    printable(&point.commit),
-                    minute(point.stored_at)
-                ),
-            })
-            .collect();
-        let mut line = String::new();
-        for point in &points {
-            let _ = write!(line, "{},{} ", point.x, point.y);
-        }
-        Some(Self {
-            width,
-            height,
-            line: line.trim_end().to_owned(),
-            points,
-            first: percent_text(first),
-            last: percent_text(last),
-            lowest: percent_text(lowest),
-            highest: percent_text(highest),
-        })
     }
 }
 
@@ -388,10 +352,8 @@ fn percent_encoded(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use chrono::{TimeZone, Utc};
-
-    use super::super::TextLayout;
     use super::super::testing::{HOSTILE, PROFILE, SOURCES, render, with_report, written};
+    use super::super::{TextLayout, TrendPoint};
     use super::*;
 
     /// Returns the text between the first `from` and the `to` after it.
@@ -421,11 +383,23 @@ mod tests {
     }
 
     #[test]
+    fn an_icon_has_the_colour_of_the_grade() {
+        let page = written("html", PROFILE, &SOURCES);
+        let icon = between(&page, "<link rel=\"icon\" href=\"", "\"");
+        assert!(icon.starts_with("data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' "), "{icon}");
+        assert!(icon.contains("stroke='%23c08a00' stroke-dasharray='66.7 100'"), "{icon}");
+        assert!(!icon.contains(['<', '>', '"']), "{icon}");
+    }
+
+    #[test]
     fn the_page_asks_nobody_for_anything() {
         let page = written("html", PROFILE, &SOURCES);
         for of_others in ["http:", "https:", "src=", "<link", "@import", "url(", " style=", " onclick"] {
             let own = if of_others == "url(" { STYLE } else { &page };
-            assert!(!own.replace("http://www.w3.org/2000/svg", "").contains(of_others), "{of_others}");
+            let own = own
+                .replace("http://www.w3.org/2000/svg", "")
+                .replace("<link rel=\"icon\" href=\"data:image", "");
+            assert!(!own.contains(of_others), "{of_others}");
         }
     }
 
@@ -470,22 +444,6 @@ mod tests {
     #[test]
     fn numbers_stand_in_groups_of_three() {
         assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
-    }
-
-    #[test]
-    fn a_chart_spans_from_the_lowest_total_to_the_highest() {
-        let point = |percent| TrendPoint {
-            stored_at: Utc.with_ymd_and_hms(2026, 11, 24, 14, 20, 0).unwrap(),
-            commit: "845820727e".to_owned(),
-            percent,
-        };
-        let line = |percents: &[f64]| {
-            let points: Vec<TrendPoint> = percents.iter().copied().map(point).collect();
-            TrendChart::from_trend(&points).map(|chart| chart.line)
-        };
-        assert_eq!(line(&[10.0, 50.0, 30.0]).unwrap(), "5.0,51.0 120.0,5.0 235.0,28.0");
-        assert_eq!(line(&[f64::NAN, 0.0]).unwrap(), "5.0,28.0 235.0,28.0");
-        assert_eq!((line(&[10.0]), line(&[])), (None, None));
     }
 
     #[test]

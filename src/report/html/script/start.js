@@ -49,7 +49,7 @@
     if (CHANGES !== null && CHANGES.categories !== null) Object.assign(KEYS, KEYS_OF_COMPARISON);
     table.adopt();
     page.switches.begin(KEYS);
-    element('age').textContent = filled(WORDS.age, { age: ageOf(element('age').dataset.since) ?? WORDS.now });
+    element('age').textContent = filled(WORDS.age, { age: ageOf(element('age').dateTime) ?? WORDS.now });
     table.begin();
     for (const [id, key] of Object.entries(BUTTONS)) element(id)?.addEventListener('click', KEYS[key]);
     source.onUnfold((line) => goTo(line, true));

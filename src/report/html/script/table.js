@@ -133,6 +133,7 @@ page.table = (() => {
     element('shown').value = filled(WORDS.shown, {
       shown: grouped(shown), all: grouped(FILES.length), uncovered: grouped(uncovered) });
     element('nothing').hidden = shown > 0;
+    element('list').classList.toggle('narrowed', shown < FILES.length);
     element('fold').textContent = hasUnfolded() ? WORDS.fold : WORDS.unfold;
     element('fold').disabled = list.flat;
   };
@@ -145,6 +146,9 @@ page.table = (() => {
       link(file).href = toFragment({ file: file.name, changed: list.changed && file.change.changed });
     }
   };
+
+  /** Puts the bar of search and filters at the top of the screen, so that the rows below it are seen. */
+  const bringIntoView = () => element('list').scrollIntoView({ block: 'start' });
 
   const change = (to) => {
     const isOther = (name) => name in to && to[name] !== list[name];
@@ -160,7 +164,10 @@ page.table = (() => {
   };
 
   /** Changes the table to the values of an address. */
-  const show = (values) => change(listFrom(values, CHANGES !== null));
+  const show = (values) => {
+    change(listFrom(values, CHANGES !== null));
+    if (list.filter !== '' || list.uncovered || list.changed) bringIntoView();
+  };
 
   const fragment = () => listFragment(list);
 
@@ -186,7 +193,13 @@ page.table = (() => {
   };
 
   const begin = () => {
-    element('filter').addEventListener('input', (event) => changeAndTell({ filter: event.target.value }));
+    element('filter').addEventListener('input', (event) => {
+      changeAndTell({ filter: event.target.value });
+      bringIntoView();
+    });
+    // The bar has more lines on a narrow screen, and the head of the table stays below it.
+    const tellHeight = () => document.documentElement.style.setProperty('--tools', `${element('tools').offsetHeight}px`);
+    new ResizeObserver(tellHeight).observe(element('tools'));
     for (const name of ['uncovered', 'changed', 'flat']) {
       element(name)?.addEventListener('change', (event) => changeAndTell({ [name]: event.target.checked }));
     }
