@@ -21,6 +21,7 @@ pub(crate) mod mending;
 mod moved_lives;
 pub(crate) mod open_key;
 pub(crate) mod outcome;
+pub(crate) mod planning;
 pub(crate) mod program_check;
 pub(crate) mod pull;
 pub(crate) mod run;

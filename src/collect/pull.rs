@@ -1,33 +1,33 @@
 //! The steps of the engine of `pull`, from the lists of centers and sources of targets to the latest row of every key.
 //!
-//! The steps of a run are [`upkeep::tidy`], [`gather`], [`take_in`], [`plan`] and [`pull`]. None of them prints. Each returns
-//! its outcome, and the command prints that before the next step.
+//! The steps of a run are [`upkeep::tidy`], [`gather`], [`take_in`], [`plan`](super::planning::plan) and [`pull`]. None
+//! of them prints. Each returns its outcome, and the command prints that before the next step.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{self, Receiver};
 
 use anyhow::Result;
-use chrono::{DateTime, Utc};
 
-use crate::address::{base_url, loopback, normal_form};
+use crate::address::base_url;
 use crate::collect::agent_files_change;
 use crate::collect::fleet::{FleetSource, GivenSource, ask_known_first, read_sources};
 use crate::collect::inbox::{self, InboxContents, InboxOutcome, InboxReader};
 use crate::collect::mending::MendingOutcome;
 use crate::collect::outcome::KeyResult;
+use crate::collect::planning::PlannedPull;
 use crate::collect::run::{Adapters, PullRun, PullRunSettings, StoreMessage, WAITING_MESSAGES};
 use crate::collect::store_thread::{PullResult, StopReason, StoreThread};
 use crate::collect::target_programs::{ProgramAsking, ask_for_programs};
 use crate::collect::upkeep;
 use crate::collect::workers::{TaskQueue, Workers};
 use crate::config::Config;
-use crate::fleet::app_group::{AppGroup, pick_all};
+use crate::fleet::app_group::AppGroup;
 use crate::fleet::assembly::Answers;
 use crate::fleet::change::Change;
 use crate::fleet::ids::KeyId;
 use crate::fleet::key_entry::KeyEntry;
-use crate::fleet::pick::{ServiceQuery, pick, pick_by_fields, pick_running};
+use crate::fleet::pick::{ServiceQuery, pick};
 use crate::fleet::plan::{PullPlan, Selection, WaitingKey};
 use crate::fleet::pull_rules::PullRules;
 use crate::fleet::services::Fleet;
@@ -200,61 +200,6 @@ pub(crate) fn take_in<'s>(
     Ok(StartedPull { fleet, inbox, shared, received, writer })
 }
 
-/// The services that a run pulls now, and those that wait.
-pub(crate) struct PlannedPull<'s> {
-    pub(crate) plan: PullPlan<'s>,
-    selection: Selection,
-}
-
-impl<'s> PlannedPull<'s> {
-    /// Returns the services that a person named, that nobody lists, and of which the inbox had no data.
-    pub(crate) fn named_offline(&self, inbox: &InboxOutcome) -> impl Iterator<Item = &WaitingKey<'s>> {
-        let is_named = matches!(self.selection, Selection::Named(_));
-        let waiting = self.plan.waiting.iter().filter(move |_| is_named);
-        waiting.filter(|waiting| waiting.until.is_none() && !inbox.took_in_of(waiting.entry.id))
-    }
-}
-
-/// Decides the services to pull and the addresses to ask.
-pub(crate) fn plan<'s>(
-    inputs: &PullInputs<'_>,
-    request: &PullRequest<'_>,
-    fleet: &'s Fleet,
-) -> Result<PlannedPull<'s>> {
-    let entries = &fleet.entries;
-    let selection = select(request, entries)?;
-    let plan = match (request.address, &request.services[..]) {
-        (Some(address), [service, ..]) => {
-            let entry = pick(service, entries)?.entry;
-            PullPlan::for_address(entry, &known_address(entry, address), entries)
-        }
-        _ => PullPlan::make(entries, &selection, &request.rules, inputs.adapters.now),
-    };
-    Ok(PlannedPull { plan, selection })
-}
-
-/// Plans the services that have counters without a row, as those of files that were taken in have, and no others.
-pub(crate) fn plan_taken_in<'s>(
-    inputs: &PullInputs<'_>,
-    request: &PullRequest<'_>,
-    fleet: &'s Fleet,
-) -> PlannedPull<'s> {
-    let unfinished = fleet.entries.iter().filter(|entry| entry.schedule.unfinished);
-    let selection = Selection::DueAmong(unfinished.map(|entry| entry.id).collect());
-    let plan = PullPlan::make(&fleet.entries, &selection, &request.rules, inputs.adapters.now);
-    PlannedPull { plan, selection }
-}
-
-/// Returns the address of a key that an address by hand means: this machine has several names.
-fn known_address(entry: &KeyEntry, by_hand: &str) -> String {
-    let address = normal_form(by_hand);
-    let Some((_, process)) = loopback(&address) else { return address };
-    let states = entry.states.iter().map(|(address, _)| address.clone());
-    let mut known = entry.addresses().into_iter().chain(states);
-    let is_same = |known: &String| loopback(known).is_some_and(|(_, other)| other == process);
-    known.find(is_same).unwrap_or(address)
-}
-
 /// The result of a run.
 pub(crate) struct PullOutcome<'s> {
     pub(crate) fleet: &'s Fleet,
@@ -352,39 +297,6 @@ fn store_start(inputs: &PullInputs<'_>, fleet: &mut Fleet, writer: &mut Writer<'
     // Dropped one after the other: the first run of a large center has three for each name.
     std::mem::take(&mut fleet.changes).into_iter().try_for_each(|change| writer.apply(&change))?;
     Ok(writer.commit()?)
-}
-
-/// Finds the services that a request names.
-fn select(request: &PullRequest<'_>, entries: &[KeyEntry]) -> Result<Selection> {
-    if request.services.is_empty() {
-        let Some(fields) = &request.fields else {
-            return Ok(if request.is_forced { Selection::Forced } else { Selection::Due });
-        };
-        let admitted = pick_by_fields(fields, entries)?.into_iter().map(|(entry, _)| entry);
-        return Ok(match request.is_forced {
-            true => {
-                let listed = admitted.filter(|entry| !entry.addresses().is_empty());
-                Selection::Named(listed.map(|entry| entry.id).collect())
-            }
-            false => Selection::DueAmong(admitted.map(|entry| entry.id).collect()),
-        });
-    }
-    let mut named = BTreeSet::new();
-    for query in &request.services {
-        let picked = pick_all(query, request.groups, entries, |query| pick_running(query, entries))?;
-        named.extend(picked.into_iter().flatten().map(|entry| entry.id));
-    }
-    Ok(Selection::Named(named))
-}
-
-/// Decides the work of a pull without `--address`, and does none of it.
-pub(crate) fn plan_only<'s>(
-    request: &PullRequest<'_>,
-    fleet: &'s Fleet,
-    now: DateTime<Utc>,
-) -> Result<PullPlan<'s>> {
-    let selection = select(request, &fleet.entries)?;
-    Ok(PullPlan::make(&fleet.entries, &selection, &request.rules, now))
 }
 
 /// Accepts the empty list of a center if no address that it listed before answers any more; tells whether one was

@@ -13,18 +13,6 @@ use crate::io::workdir::{ASIDE, CONFIGURATION, Swept, Workdir, WorkdirError};
 use crate::names::{in_message, nearest, printable};
 use crate::profile::Profile;
 
-/// Warns if the root does not exist, because the data of another one may be meant.
-pub(crate) fn tell_missing_root(context: &Context) {
-    let root = context.workdir.root();
-    if let Ok(false) = root.try_exists() {
-        warn(format_args!(
-            "the root \"{}\" does not exist, so nothing is stored there; another one is named by --root or \
-             GOC_WATCHDOG_ROOT",
-            in_message(&root.display().to_string())
-        ));
-    }
-}
-
 /// Warns if nothing is stored in the root, because the data of another one may be meant. `makes` tells that the run makes
 /// what is missing.
 pub(crate) fn tell_nothing_stored(makes: bool, context: &Context) {

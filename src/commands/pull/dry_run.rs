@@ -8,9 +8,9 @@ use serde_json::json;
 use super::messages::{self, ToldNames};
 use super::{PullArgs, Sources};
 use crate::cli::Format;
-use crate::collect;
 use crate::collect::fleet::open_reader;
-use crate::commands::notices::tell_missing_root;
+use crate::collect::planning;
+use crate::commands::notices::tell_nothing_stored;
 use crate::commands::read_fleet::{Asking, read_fleet};
 use crate::commands::table::{Cell, Column};
 use crate::commands::targets::unlisted;
@@ -41,7 +41,7 @@ pub(super) fn dry_run(
     options: &RequestOptions,
 ) -> Result<ExitCode> {
     let fleet = fleet_to_read(args, context, client)?;
-    let plan = collect::pull::plan_only(&args.request(context, options), &fleet, context.now())?;
+    let plan = planning::plan_only(&args.request(context, options), &fleet, context.now())?;
     let unasked: BTreeSet<&String> = fleet.sources.iter().flat_map(|(_, list)| &list.unasked).collect();
     print_plan(&plan, &unasked, args.format, context)?;
     Ok(if fleet.is_partial() { ExitCode::Partly } else { ExitCode::Done })
@@ -49,7 +49,7 @@ pub(super) fn dry_run(
 
 /// Assembles the fleet for a run that changes nothing, and prints the centers and sources that do not answer.
 pub(super) fn fleet_to_read(args: &PullArgs, context: &Context, client: &Client) -> Result<Fleet> {
-    tell_missing_root(context);
+    tell_nothing_stored(false, context);
     let signals = &match context.sources.is_empty() {
         true => Signals::default(),
         false => Signals::catch().context("cannot catch signals")?,

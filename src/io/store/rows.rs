@@ -21,6 +21,11 @@ use crate::time::iso;
 /// The name of the public table.
 const PUBLIC_TABLE: &str = "goc_o_staging_service_cover";
 
+/// The columns of the public table (`cover`) and of its figures, in the order of [`public_row`].
+const COLUMNS: &str = "cover.id, cover.created_at, env, region, app_name, addresses, git_branch, git_commit, is_latest, \
+                       cov_file_path, cover_total, edition_id, covered, total, covered_digest, counts_digest, answered, \
+                       listed, deleted_at";
+
 impl Store {
     /// Returns the last number of each app's profiles, by folder.
     pub(super) fn app_numbers(&self) -> Result<HashMap<String, u64>, StoreError> {
@@ -38,14 +43,13 @@ impl Store {
     pub(crate) fn rows(&self, filter: &RowFilter<'_>) -> Result<Vec<Row>, StoreError> {
         let any = Key::default();
         let key = filter.key.unwrap_or(&any);
-        let sql = "SELECT cover.id, cover.created_at, env, region, app_name, addresses,
-                          git_branch, git_commit, is_latest, cov_file_path, cover_total,
-                          edition_id, covered, total, covered_digest, counts_digest, answered, listed,
-                          deleted_at
-                   FROM goc_o_staging_service_cover AS cover LEFT JOIN cover_fact ON row_id = cover.id
-                   WHERE (?7 OR deleted_at IS NULL) AND (NOT ?1 OR is_latest = 'y')
-                     AND (NOT ?2 OR (env = ?3 AND region = ?4 AND app_name = ?5 AND git_commit = ?6))
-                   ORDER BY cover.id";
+        let sql = format!(
+            "SELECT {COLUMNS}
+             FROM goc_o_staging_service_cover AS cover LEFT JOIN cover_fact ON row_id = cover.id
+             WHERE (?7 OR deleted_at IS NULL) AND (NOT ?1 OR is_latest = 'y')
+               AND (NOT ?2 OR (env = ?3 AND region = ?4 AND app_name = ?5 AND git_commit = ?6))
+             ORDER BY cover.id"
+        );
         let bound = params![
             filter.latest_only,
             filter.key.is_some(),
@@ -55,33 +59,31 @@ impl Store {
             key.commit,
             filter.with_dropped,
         ];
-        self.query_readable(PUBLIC_TABLE, sql, bound, row_owner, public_row)
+        self.query_readable(PUBLIC_TABLE, &sql, bound, row_owner, public_row)
     }
 
     /// Returns the newest row of a key.
     pub(crate) fn latest(&self, key: &Key) -> Result<Option<Row>, StoreError> {
-        let sql = "SELECT cover.id, cover.created_at, env, region, app_name, addresses,
-                          git_branch, git_commit, is_latest, cov_file_path, cover_total,
-                          edition_id, covered, total, covered_digest, counts_digest, answered, listed,
-                          deleted_at
-                   FROM goc_o_staging_service_cover AS cover LEFT JOIN cover_fact ON row_id = cover.id
-                   WHERE env = ?1 AND region = ?2 AND app_name = ?3 AND git_commit = ?4
-                     AND is_latest = 'y' AND deleted_at IS NULL";
+        let sql = format!(
+            "SELECT {COLUMNS}
+             FROM goc_o_staging_service_cover AS cover LEFT JOIN cover_fact ON row_id = cover.id
+             WHERE env = ?1 AND region = ?2 AND app_name = ?3 AND git_commit = ?4
+               AND is_latest = 'y' AND deleted_at IS NULL"
+        );
         let bound = params![key.env, key.region, key.app, key.commit];
-        Ok(self.query_readable(PUBLIC_TABLE, sql, bound, row_owner, public_row)?.pop())
+        Ok(self.query_readable(PUBLIC_TABLE, &sql, bound, row_owner, public_row)?.pop())
     }
 
     /// Returns the newest rows of keys.
     pub(super) fn latest_of(&self, keys: &[KeyId]) -> Result<HashMap<KeyId, Row>, StoreError> {
-        let sql = "SELECT cover.id, cover.created_at, env, region, app_name, addresses,
-                          git_branch, git_commit, is_latest, cov_file_path, cover_total,
-                          edition_id, covered, total, covered_digest, counts_digest, answered, listed,
-                          deleted_at, cover_key.id
-                   FROM cover_key JOIN goc_o_staging_service_cover AS cover USING (env, region, app_name, git_commit)
-                   LEFT JOIN cover_fact ON row_id = cover.id
-                   WHERE cover_key.id IN (SELECT value FROM json_each(?1)) AND is_latest = 'y' AND deleted_at IS NULL";
+        let sql = format!(
+            "SELECT {COLUMNS}, cover_key.id
+             FROM cover_key JOIN goc_o_staging_service_cover AS cover USING (env, region, app_name, git_commit)
+             LEFT JOIN cover_fact ON row_id = cover.id
+             WHERE cover_key.id IN (SELECT value FROM json_each(?1)) AND is_latest = 'y' AND deleted_at IS NULL"
+        );
         let read = |row: &SqlRow<'_>| Ok((row.get(19)?, public_row(row)?));
-        let rows = self.query_readable(PUBLIC_TABLE, sql, key_list(keys), row_owner, read)?;
+        let rows = self.query_readable(PUBLIC_TABLE, &sql, key_list(keys), row_owner, read)?;
         Ok(rows.into_iter().collect())
     }
 
