@@ -8,6 +8,24 @@ use crate::harness::{
 use crate::sim::{Agent, Behaviour, Program};
 
 #[test]
+fn a_profile_without_blocks_contradicts_no_build() {
+    let world = World::new();
+    let agents = [(); 2].map(|()| world.start(ECHO, &echo()));
+    for agent in &agents {
+        agent.behave(Behaviour::Body(b"mode: count\n".to_vec()));
+    }
+    let output = world.pull(3);
+    for agent in &agents {
+        let told =
+            format!("{ECHO}: \"{}\" answers with a profile without blocks, so there is nothing", agent.url());
+        assert!(output.stderr.contains(&told), "{}", output.stderr);
+    }
+    assert!(!output.stderr.contains("contradicts"), "{}", output.stderr);
+    let list = world.run(&["list", "--format", "json"]).json().remove(0);
+    assert_eq!(list[0]["state"], "never_pulled", "{list}");
+}
+
+#[test]
 fn replicas_are_merged_into_one_canonical_profile() {
     let (world, agents) = World::with_echo(2);
     world.configure("");

@@ -263,8 +263,7 @@ SERVICE                                          TOTAL  REPLICAS  RESULT
 staging_th_apa_goc_echoserver_master_64c8138b597865b650797c142a928739a82bc9a3
                                                  20.0%  1 of 1    unchanged
 staging_th_apa_goc_echoserver_master_845820727e  20.0%  1 of 1    unchanged
-staging_th_apa_goc_echoserver_master_ffffffffff  20.0%  0 of 1    nothing
-                                                                  answered
+staging_th_apa_goc_echoserver_master_ffffffffff  20.0%  0 of 1    no answer
 "
     );
 }

@@ -119,7 +119,11 @@ impl EndOfPull<'_> {
         let report = |(address, answer): (&String, &AddressAnswer)| QuarantinedAddress {
             address: address.clone(),
             build: answer.build,
-            why: if answer.is_decided { WhyQuarantined::OtherBuild } else { WhyQuarantined::Undecided },
+            why: match answer.is_decided {
+                _ if answer.build.is_of_nothing() => WhyQuarantined::NoBlocks,
+                true => WhyQuarantined::OtherBuild,
+                false => WhyQuarantined::Undecided,
+            },
         };
         let elsewhere = state.elsewhere.iter().map(|(address, (name, _))| (address.clone(), name.clone()));
         KeyResult {

@@ -131,6 +131,8 @@ pub(crate) struct QuarantinedAddress {
 /// The reason for which data is set aside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WhyQuarantined {
+    /// The profile has no blocks, so there is nothing to show.
+    NoBlocks,
     /// The build is not the one that the key shows.
     OtherBuild,
     /// The address is listed under two keys, and the answer does not show to which it belongs.

@@ -26,7 +26,9 @@ impl AddressState {
             last_answer_at: Some(now),
             fraction: Some(answer.fraction.clone()),
             peeked: peeked.or(self.peeked.as_ref()).cloned(),
-            other_build: (Some(answer.build_group) != current).then_some(answer.build),
+            // A profile without blocks is of no build.
+            other_build: (Some(answer.build_group) != current && !answer.build.is_of_nothing())
+                .then_some(answer.build),
             ..Self::default()
         }
     }

@@ -6,7 +6,7 @@ use std::ops::Range;
 use chrono::{DateTime, Utc};
 
 use super::ids::KeyId;
-use super::key_entry::KeyEntry;
+use super::key_entry::{KeyEntry, PullHistory};
 use super::pull_rules::PullRules;
 use super::schedule::{self, Due, DueReason};
 use super::waits::Waits;
@@ -288,6 +288,9 @@ fn whether_due(entry: &KeyEntry, selection: &Selection, waits: Waits<'_>, now: D
     }
     let due = match schedule::due(&entry.schedule.schedule, &addresses, now, waits.steps) {
         _ if cut_off => Due::Now(DueReason::CutOff),
+        Due::Now(DueReason::NeverPulled) if entry.pull_history() != PullHistory::NeverPulled => {
+            Due::Now(DueReason::NeverAnswered)
+        }
         due => due,
     };
     let RetryPlan { ready, retried, earliest, has_healthy } = retries(entry, addresses, &due, waits, now);
@@ -427,6 +430,12 @@ mod tests {
     #[test]
     fn a_key_never_pulled_is_pulled_from_all_addresses() {
         assert_eq!(decided(&entry(1, &["a", "b"]), 0), pull(DueReason::NeverPulled, true, &["a", "b"]));
+    }
+
+    #[test]
+    fn a_key_whose_pulls_all_failed_is_not_told_as_never_pulled() {
+        let failed = failing(entry(1, &["a"]), "a", 1, 6);
+        assert_eq!(decided(&failed, 6), pull(DueReason::NeverAnswered, true, &["a"]));
     }
 
     #[test]

@@ -92,6 +92,8 @@ pub(crate) enum Due {
 pub(crate) enum DueReason {
     /// The service was never pulled. This holds for every new commit, because it is a new key.
     NeverPulled,
+    /// No pull of the service has got an answer that could be stored (decided by the caller).
+    NeverAnswered,
     /// The wait of its step is over.
     Elapsed {
         /// The step, from 0.
@@ -149,6 +151,7 @@ impl fmt::Display for DueReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             DueReason::NeverPulled => write!(f, "never pulled"),
+            DueReason::NeverAnswered => write!(f, "no pull has stored an answer yet"),
             DueReason::Elapsed { step, wait } => {
                 write!(f, "the wait of {} is over (step {})", format_duration(*wait), step + 1)
             }
@@ -578,6 +581,7 @@ mod tests {
     fn reasons_read_as_clauses() {
         let shown = [
             DueReason::NeverPulled,
+            DueReason::NeverAnswered,
             DueReason::Elapsed { step: 1, wait: minutes(60) },
             DueReason::Waiting { step: 0, wait: minutes(15) },
             DueReason::AddressesChanged { new: 2, gone: 1 },
@@ -589,6 +593,7 @@ mod tests {
             shown,
             [
                 "never pulled",
+                "no pull has stored an answer yet",
                 "the wait of 1h is over (step 2)",
                 "waiting 15m (step 1)",
                 "addresses changed: 2 new, 1 gone",

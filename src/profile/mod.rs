@@ -121,6 +121,11 @@ impl Fingerprint {
         bytes.try_into().ok().map(Self)
     }
 
+    /// Tells whether it is that of a structure without files.
+    pub(crate) fn is_of_nothing(&self) -> bool {
+        *self == Self::for_data(&[])
+    }
+
     /// Returns the first 12 hex digits, which messages show and `--adopt` accepts.
     #[must_use]
     pub fn short(&self) -> String {

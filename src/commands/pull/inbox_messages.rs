@@ -145,6 +145,11 @@ fn tell_snapshot(result: &SnapshotResult, context: &Context) {
         (Stuck(reason), _) => {
             fail(format!("{word} \"{file}\": {reason}; the next run tries again"));
         }
+        (OtherBuild(build), Some(name)) if build.is_of_nothing() => {
+            fail(format!(
+                "{name}: {word} \"{file}\" has a profile without blocks, so there is nothing to show"
+            ));
+        }
         (OtherBuild(build), Some(name)) => {
             let build = build.short();
             fail(format!(

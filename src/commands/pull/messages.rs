@@ -296,6 +296,10 @@ fn tell_troubles((entry, pulled): &(&KeyEntry, &KeyResult), context: &Context) {
         let address = in_message(&aside.address);
         let build = aside.build.short();
         let message = match aside.why {
+            WhyQuarantined::NoBlocks => format!(
+                "{name}: \"{address}\" answers with a profile without blocks, so there is nothing to show; build the \
+                 program with the coverage of its packages (goc build, or go build -cover -coverpkg=./...)"
+            ),
             WhyQuarantined::OtherBuild => format!(
                 "{name}: \"{address}\" serves build {build}, which contradicts the one shown; its data is set \
                  aside (to show it: goc-watchdog pull {name} --adopt {build})"
@@ -331,6 +335,7 @@ fn tell_news(name: &str, pulled: &KeyResult, context: &Context) {
     if context.is_verbose && pulled.outcome != KeyOutcome::NotDue {
         inform(match pulled.reason {
             DueReason::NeverPulled => format!("{name}: pulled for the first time"),
+            DueReason::NeverAnswered => format!("{name}: pulled, no earlier pull stored an answer"),
             reason => format!("{name}: pulled, {reason}"),
         });
         for detail in &pulled.details {

@@ -210,6 +210,7 @@ fn objects((entry, pulled): &(&KeyEntry, &KeyResult), damages: &[Damage]) -> Vec
                 "address": quarantined.address,
                 "build": quarantined.build.short(),
                 "why": match quarantined.why {
+                    WhyQuarantined::NoBlocks => "no_blocks",
                     WhyQuarantined::OtherBuild => ServiceState::OtherBuild.word(),
                     WhyQuarantined::Undecided => "undecided",
                 },

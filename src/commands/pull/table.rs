@@ -164,7 +164,7 @@ fn cells(Line { name, pulled, files }: &Line<'_>, context: &Context) -> [Cell; 6
     let result = match pulled.map(|pulled| pulled.outcome) {
         Some(KeyOutcome::Changed) => show::colored(context, "changed", Color::Green),
         Some(KeyOutcome::Unchanged | KeyOutcome::NotDue) => show::cell("unchanged"),
-        Some(KeyOutcome::NothingAnswered) => show::colored(context, "nothing answered", Color::Red),
+        Some(KeyOutcome::NothingAnswered) => show::colored(context, "no answer", Color::Red),
         Some(KeyOutcome::NotStored | KeyOutcome::Refused) => show::colored(context, "not stored", Color::Red),
         // The run ended before the turn of the service came.
         None if files.has_moved => show::cell("cut off"),
