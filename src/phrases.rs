@@ -29,9 +29,14 @@ pub(crate) fn count(number: usize, what: &str) -> String {
     }
 }
 
-/// Returns the numbers of rows in words: `row 3`, `rows 3 and 5`, `rows 3, 5 and 9`.
+/// Returns the numbers of rows in words: `row 3`, `rows 3 and 5`, `rows 3, 5 and 9`, `rows 3, 5, 9 and 40 more`.
 pub(crate) fn rows(numbers: &[i64]) -> String {
-    let words: Vec<String> = numbers.iter().map(i64::to_string).collect();
+    /// More rows than this are counted.
+    const MOST: usize = 5;
+    const NAMED: usize = 3;
+    let named = if numbers.len() > MOST { &numbers[..NAMED] } else { numbers };
+    let more = (numbers.len() > named.len()).then(|| format!("{} more", numbers.len() - named.len()));
+    let words: Vec<String> = named.iter().map(i64::to_string).chain(more).collect();
     match &words[..] {
         [] => "no row".to_owned(),
         [one] => format!("row {one}"),
@@ -59,6 +64,8 @@ mod tests {
             [&[][..], &[3], &[3, 5], &[3, 5, 9]].map(rows),
             ["no row", "row 3", "rows 3 and 5", "rows 3, 5 and 9"]
         );
+        let many: Vec<i64> = (1..=50).collect();
+        assert_eq!([&many[..5], &many].map(rows), ["rows 1, 2, 3, 4 and 5", "rows 1, 2, 3 and 47 more"]);
     }
 
     #[test]

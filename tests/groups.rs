@@ -47,13 +47,17 @@ impl Shop {
     }
 
     fn without_processes() -> Self {
-        let source = Source::from_files(&[
-            ("go.mod", b"module example.com/shop\n"),
-            ("lib/lib.go", LIB.as_bytes()),
-            ("cmd/cart/main.go", MAIN.as_bytes()),
-            ("cmd/pay/main.go", MAIN.as_bytes()),
-        ]);
-        let world = World::new();
+        Self::with_files(&[
+            ("go.mod", "module example.com/shop\n"),
+            ("lib/lib.go", LIB),
+            ("cmd/cart/main.go", MAIN),
+            ("cmd/pay/main.go", MAIN),
+        ])
+    }
+
+    fn with_files(files: &[(&str, &str)]) -> Self {
+        let files: Vec<_> = files.iter().map(|(path, text)| (*path, text.as_bytes())).collect();
+        let (source, world) = (Source::from_files(&files), World::new());
         world.configure("[groups.shop]\napps = [\"cart\", \"pay\"]\n");
         Self { world, source, agents: Vec::new() }
     }
@@ -76,8 +80,7 @@ impl Shop {
     }
 
     fn clone_source(&self) {
-        let to = self.world.root().join("cart/repo");
-        self.source.git(&["clone", "--quiet", "--bare", ".", to.to_str().unwrap()]);
+        self.source.clone_for("cart", &self.world, &["--bare"]);
     }
 
     fn run(&self, arguments: &[&str], code: i32) -> Output {
@@ -302,17 +305,60 @@ fn apps_of_different_repositories_are_refused_with_both() {
         shop.world.configure(&format!("{apps}[groups.shop]\napps = [\"cart\", \"pay\"]\n"));
     };
     configure("https://git.example/pay");
-    let error = shop.run(&["report", "shop", "--offline"], 1).stderr;
-    assert!(
-        error.contains(
-            "the apps of the group shop have different repositories: cart has https://git.example/shop.git, and pay has \
-             https://git.example/pay; a group is of one repository"
-        ),
-        "{error}"
-    );
+    for command in [&["report", "shop", "--offline"][..], &["total", "shop"]] {
+        let error = shop.run(command, 1).stderr;
+        assert!(
+            error.contains(
+                "the apps of the group shop have different repositories: cart has https://git.example/shop.git, and pay \
+                 has https://git.example/pay; a group is of one repository"
+            ),
+            "{error}"
+        );
+    }
     configure("https://git.example/shop/");
     shop.clone_source();
     shop.run(&["report", "shop", "--offline"], 0);
+}
+
+#[test]
+fn the_source_is_read_from_the_first_clone_that_has_the_commit() {
+    let mut shop = Shop::new();
+    shop.source.clone_for("cart", &shop.world, &["--bare"]);
+    shop.commit_change();
+    shop.start("staging", "cart", &(main_of("cart") + &lib(1, 0)));
+    shop.source.clone_for("pay", &shop.world, &["--bare"]);
+    let (first, second) = (shop.source.commit_of("HEAD~1"), shop.source.commit.clone());
+    let of_commit = |commit: &str| {
+        let json =
+            shop.json(&["report", "shop", "--offline", "--format", "json", "-q", "--commit", &commit[..10]]);
+        json["source_commit"].clone()
+    };
+    assert_eq!(of_commit(&second), json!(second), "the clone of pay alone has it");
+    // Both clones have the first commit. That of cart comes first, so a broken one of pay is not noticed.
+    fs::write(shop.world.root().join("pay/repo/HEAD"), "broken").unwrap();
+    assert_eq!(of_commit(&first), json!(first));
+    // No clone has the commit now, so the error is about the first one.
+    let error = shop.run(&["report", "shop", "--offline", "--commit", &second[..10]], 1).stderr;
+    assert!(error.contains("cart/repo"), "{error}");
+}
+
+#[test]
+fn a_file_with_different_blocks_of_the_state_before_is_named_once() {
+    let mut shop = Shop::without_processes();
+    shop.start("staging", "cart", &lib(1, 0));
+    let other = "example.com/shop/lib/lib.go:3.24,5.2 1 1\nexample.com/shop/lib/lib.go:7.24,13.2 5 1\n";
+    shop.start("staging", "pay", other);
+    shop.commit_change();
+    shop.start("staging", "cart", &lib(1, 0));
+    shop.start("staging", "pay", &lib(1, 0));
+    shop.clone_source();
+    let said = "goc-watchdog: warning: compared with rows 1 and 2: example.com/shop/lib/lib.go has other blocks in pay \
+                than in cart; those of cart count, and the same blocks of the others\n";
+    let filtered = ["report", "shop", "--include", "lib", "--against", "1", "--format", "diff"];
+    for command in [&["total", "shop"][..], &filtered] {
+        let output = shop.run(&[command, &["--max-drop", "50"]].concat(), 0);
+        assert_eq!(output.stderr.matches(said).count(), 1, "{command:?}: {}", output.stderr);
+    }
 }
 
 #[test]
@@ -392,6 +438,23 @@ fn a_group_is_stronger_than_an_app_of_its_name_and_weaker_than_a_full_name() {
     );
     let full = format!("staging_th_shop_master_{}", shop.commit());
     assert_eq!(shop.run(&["total", &full], 0).stdout, "66.7\n");
+}
+
+#[test]
+fn options_for_one_app_take_a_service_that_has_the_name_of_a_group_as_its_full_name() {
+    let mut shop = Shop::new();
+    let agent = shop.world.start_counted("shop", &lib(1, 1));
+    shop.world.pull(0);
+    let address = agent.url();
+    let output = shop.run(&["pull", "--address", &address, "shop", "--format", "json"], 0);
+    assert_eq!(output.json()[0]["service"], json!("shop"), "{}", output.stdout);
+    let error = shop.run(&["pull", "--adopt", "abcdef", "shop"], 1).stderr;
+    assert!(!error.contains("is a group"), "{error}");
+    // The name of a group alone never becomes that of a new service.
+    shop.world.configure("[groups.both]\napps = [\"cart\", \"pay\"]\n");
+    let error = shop.run(&["pull", "--address", &address, "both"], 2).stderr;
+    assert!(error.contains("both is a group of several apps"), "{error}");
+    shop.agents.push(agent);
 }
 
 #[test]
@@ -556,23 +619,21 @@ const REAL_PRICE: &str =
 #[test]
 fn the_figures_of_a_group_are_those_of_go_for_the_data_of_all_programs() {
     let Some(go) = Go::installed("no group was compared with go tool covdata") else { return };
-    let source = Source::from_files(&[
-        ("go.mod", b"module example.com/shop\n\ngo 1.20\n"),
-        ("lib/lib.go", REAL_LIB.as_bytes()),
-        ("lib/price/price.go", REAL_PRICE.as_bytes()),
-        ("cmd/cart/main.go", REAL_CART.as_bytes()),
-        ("cmd/pay/main.go", REAL_PAY.as_bytes()),
+    let shop = Shop::with_files(&[
+        ("go.mod", "module example.com/shop\n\ngo 1.20\n"),
+        ("lib/lib.go", REAL_LIB),
+        ("lib/price/price.go", REAL_PRICE),
+        ("cmd/cart/main.go", REAL_CART),
+        ("cmd/pay/main.go", REAL_PAY),
     ]);
-    let (world, folder) = (World::new(), source.folder.path());
-    world.configure("[groups.shop]\napps = [\"cart\", \"pay\"]\n");
+    let (world, folder) = (&shop.world, shop.source.folder.path());
     let data = world.home().join("data");
     fs::create_dir(&data).unwrap();
     for app in ["cart", "pay"] {
         let program = world.home().join(app);
         let package = format!("./cmd/{app}");
         go.run(folder, &["build", "-cover", "-covermode=atomic", "-o", program.to_str().unwrap(), &package]);
-        let left =
-            world.inbox().join(format!("staging_th_{app}_master_{}", &source.commit[..10])).join("pod-0");
+        let left = world.inbox().join(format!("staging_th_{app}_master_{}", shop.commit())).join("pod-0");
         fs::create_dir_all(&left).unwrap();
         let status = Command::new(&program).env("GOCOVERDIR", &left).stderr(Stdio::null()).status().unwrap();
         assert!(status.success());
@@ -582,8 +643,7 @@ fn the_figures_of_a_group_are_those_of_go_for_the_data_of_all_programs() {
         }
     }
     world.run(&["pull", "--no-peek"]).assert_code(0);
-    let to = world.root().join("cart/repo");
-    source.git(&["clone", "--quiet", "--bare", ".", to.to_str().unwrap()]);
+    shop.clone_source();
 
     let expected = go.textfmt(&data);
     let profile = world.run(&["report", "shop", "--format", "profile"]).assert_code(0).stdout;

@@ -1,15 +1,20 @@
 //! The earlier state with which `--max-drop` compares a total.
 
+use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::rc::Rc;
+
 use anyhow::{Result, bail};
 
 use crate::collect::mending::stored_profile;
+use crate::commands::Context;
 use crate::commands::group::combined;
 use crate::commands::notices::told;
 use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::row::Row;
 use crate::gate::{Before, HowBefore};
-use crate::io::workdir::Workdir;
 use crate::names::in_message;
+use crate::phrases::rows;
 use crate::profile::Profile;
 use crate::source::{Compared, GroupState, SourceReader, SourceSettings, row_to_compare};
 use crate::time::iso;
@@ -18,15 +23,26 @@ use crate::time::iso;
 #[derive(Clone, Debug)]
 pub(crate) enum StoredState<'a> {
     Service(&'a Row),
-    Group(Box<GroupState<'a>>),
+    Group(Rc<StoredGroup<'a>>),
 }
 
-impl StoredState<'_> {
+/// A group with its profile, which is read when it is needed, and once.
+#[derive(Debug)]
+pub(crate) struct StoredGroup<'a> {
+    state: GroupState<'a>,
+    profile: OnceCell<Profile>,
+}
+
+impl<'a> StoredState<'a> {
+    pub(crate) fn of_group(state: GroupState<'a>) -> Self {
+        Self::Group(Rc::new(StoredGroup { state, profile: OnceCell::new() }))
+    }
+
     /// Returns the row; for a group, the newest of its rows under the name of the group.
     pub(crate) fn row(&self) -> Row {
         match self {
             Self::Service(row) => (*row).clone(),
-            Self::Group(group) => group.row(),
+            Self::Group(group) => group.state.row(),
         }
     }
 
@@ -34,25 +50,31 @@ impl StoredState<'_> {
     pub(crate) fn rows(&self) -> Vec<i64> {
         match self {
             Self::Service(row) => vec![row.id.0],
-            Self::Group(group) => group.rows(),
+            Self::Group(group) => group.state.rows(),
         }
     }
 
-    /// Returns its profile, and prints what is wrong with its files.
-    pub(crate) fn profile(&self, workdir: &Workdir) -> Result<Profile> {
-        match self {
-            Self::Service(row) => Ok(told(stored_profile(row, workdir)?)),
-            Self::Group(group) => Ok(combined(group, workdir)?.profile),
-        }
-    }
-
-    /// Returns its total.
-    pub(crate) fn before(&self, chosen_by: HowBefore, workdir: &Workdir) -> Result<Before> {
+    /// Returns the profile of a state that is compared with, and prints what is wrong with its files.
+    pub(crate) fn profile(&self, context: &Context) -> Result<Cow<'_, Profile>> {
         let group = match self {
-            Self::Service(row) => return Ok(Before::from_row(row, chosen_by)),
+            Self::Service(row) => return Ok(Cow::Owned(told(stored_profile(row, &context.workdir)?))),
             Self::Group(group) => group,
         };
-        let coverage = combined(group, workdir)?.profile.coverage();
+        if let Some(profile) = group.profile.get() {
+            return Ok(Cow::Borrowed(profile));
+        }
+        let of = format!("compared with {}: ", rows(&group.state.rows()));
+        let (profile, _) = combined(&group.state, &of, context)?;
+        Ok(Cow::Borrowed(group.profile.get_or_init(|| profile)))
+    }
+
+    /// Returns the total of a state that is compared with.
+    pub(crate) fn before(&self, chosen_by: HowBefore, context: &Context) -> Result<Before> {
+        let group = match self {
+            Self::Service(row) => return Ok(Before::from_row(row, chosen_by)),
+            Self::Group(group) => &group.state,
+        };
+        let coverage = self.profile(context)?.coverage();
         let row = group.row();
         Ok(Before {
             id: None,
@@ -81,7 +103,7 @@ impl<'r> NamedState<'r> {
     ) -> Result<Self> {
         let state = match group {
             None => StoredState::Service(row_to_compare(query, row, entries, rows, compared)?),
-            Some(group) => StoredState::Group(Box::new(group.against(query, (entries, rows))?)),
+            Some(group) => StoredState::of_group(group.against(query, (entries, rows))?),
         };
         Ok(Self { query, state })
     }
@@ -108,12 +130,12 @@ pub(crate) fn state_before<'r>(
             let found = reader.commit_before(row, rows).map(|(row, how)| (StoredState::Service(row), how));
             return Ok(found.ok_or_else(|| lack(row)));
         }
-        StoredState::Group(group) => group,
+        StoredState::Group(group) => &group.state,
     };
     let comparable = group.comparable_rows(rows);
     let found = reader.commit_before(&group.row(), &comparable).and_then(|(row, how)| {
         let state = group.at_row(row, (entries, rows))?.with_apps_of(group);
-        Some((StoredState::Group(Box::new(state)), how))
+        Some((StoredState::of_group(state), how))
     });
     Ok(found.ok_or_else(|| lack_of_group(group, (entries, rows), reader)))
 }

@@ -4,15 +4,18 @@ use std::sync::Arc;
 
 use anyhow::{Result, bail};
 
-use crate::collect::mending::{StoredProfile, stored_profile};
+use crate::collect::mending::stored_profile;
+use crate::commands::notices::told;
+use crate::commands::report::notices::source_settings;
 use crate::commands::{self, Context};
 use crate::exit::EarlyEnd;
 use crate::fleet::app_group::AppGroup;
 use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::pick::{ServiceQuery, age};
 use crate::fleet::row::Row;
-use crate::io::workdir::Workdir;
+use crate::io::signals::Signals;
 use crate::names::in_message;
+use crate::notice::Notice;
 use crate::parallel;
 use crate::profile::{Profile, combine};
 use crate::report::GroupFacts;
@@ -23,7 +26,7 @@ const NAMED_FILES: usize = 5;
 
 /// Returns the group that a query names, at the commit at which it is shown; `None` if a service is named. The choice
 /// and the apps without data are printed, and the latter also with `--quiet` if the total is judged, because the figure of
-/// a part passes for that of the whole.
+/// a part passes for that of the whole. Fails if its apps have different repositories.
 pub(crate) fn group_state<'a>(
     query: &ServiceQuery<'_>,
     context: &'a Context,
@@ -32,6 +35,8 @@ pub(crate) fn group_state<'a>(
 ) -> Result<Option<GroupState<'a>>> {
     let Some(group) = AppGroup::named(query.text, &context.config.groups, entries) else { return Ok(None) };
     let state = GroupState::find(group, query, entries, rows)?;
+    let (signals, notify) = (Signals::default(), |_: Notice| {});
+    state.check_repositories(source_settings(context, &signals, &notify))?;
     if let Some(choice) = &state.choice_words {
         context.tell(choice);
     }
@@ -93,40 +98,33 @@ pub(crate) fn tell_taken(text: &str, context: &Context, entries: &[KeyEntry]) {
     tell_namesakes(group, context, entries);
 }
 
-/// The profiles of a group's apps as one.
-pub(crate) struct CombinedGroup {
-    pub(crate) profile: Profile,
-    pub(crate) facts: Arc<GroupFacts>,
-    /// Messages about profiles that were not read from their files.
-    pub(crate) warnings: Vec<String>,
-}
-
-/// Reads the profiles of a group's apps, and combines them.
-pub(crate) fn combined(state: &GroupState<'_>, workdir: &Workdir) -> Result<CombinedGroup> {
+/// Reads the profiles of a group's apps, and combines them. Prints what is wrong with them; `of` begins these messages.
+pub(crate) fn combined(
+    state: &GroupState<'_>,
+    of: &str,
+    context: &Context,
+) -> Result<(Profile, Arc<GroupFacts>)> {
+    let workdir = &context.workdir;
     let read = parallel::on_all_cores(&state.members, |member| stored_profile(&member.row, workdir));
-    let read: Vec<StoredProfile> = read.into_iter().collect::<Result<_>>()?;
-    let (profiles, warnings): (Vec<Profile>, Vec<Option<String>>) =
-        read.into_iter().map(|StoredProfile { profile, warning }| (profile, warning)).unzip();
+    let profiles = read.into_iter().map(|read| read.map(told)).collect::<Result<Vec<Profile>>>()?;
     let combined = combine(&profiles);
     let facts = Arc::new(state.facts(&combined));
-    Ok(CombinedGroup { facts, profile: combined.profile, warnings: warnings.into_iter().flatten().collect() })
+    tell_conflicts(&facts, of, context);
+    Ok((combined.profile, facts))
 }
 
-/// Prints the warnings about the profiles of a group, and returns its profile with the facts.
-pub(crate) fn told(combined: CombinedGroup, context: &Context) -> (Profile, Arc<GroupFacts>) {
-    let CombinedGroup { profile, facts, warnings } = combined;
-    warnings.into_iter().for_each(commands::warn);
+/// Prints the files that apps have with different blocks.
+fn tell_conflicts(facts: &GroupFacts, of: &str, context: &Context) {
     let shown = if context.is_verbose { facts.conflicts.len() } else { NAMED_FILES };
     for conflict in facts.conflicts.iter().take(shown) {
         let first = in_message(&conflict.blocks_of);
         commands::warn(format_args!(
-            "{}; those of {first} count, and the same blocks of the others",
+            "{of}{}; those of {first} count, and the same blocks of the others",
             in_message(&conflict.to_string())
         ));
     }
     if facts.conflicts.len() > shown {
         let more = facts.conflicts.len() - shown;
-        commands::warn(format_args!("{more} more files differ between the apps (--verbose)"));
+        commands::warn(format_args!("{of}{more} more files differ between the apps (--verbose)"));
     }
-    (profile, facts)
 }

@@ -10,7 +10,7 @@ use crate::cli::Format;
 use crate::collect::fleet::stored_fleet;
 use crate::commands::before::{NamedState, StoredState, state_before};
 use crate::commands::gate::{GateArgs, Judged, tell_verdicts};
-use crate::commands::group::{combined, group_state, told};
+use crate::commands::group::{combined, group_state};
 use crate::commands::narrow::{NarrowArgs, among_stored, shown_commit};
 use crate::commands::report::notices;
 use crate::commands::{Context, show};
@@ -167,7 +167,7 @@ impl<'a> Total<'a> {
 
     /// Adds up the profiles of a group.
     fn from_group(group: GroupState<'a>, context: &Context) -> Result<Self> {
-        let (profile, facts) = told(combined(&group, &context.workdir)?, context);
+        let (profile, facts) = combined(&group, "", context)?;
         let coverage = profile.coverage();
         let (last_pull, replicas) = (group.last_pull(), group.replicas());
         let data = GateData { coverage: Some(coverage), percent: coverage.percent(), last_pull, replicas };
@@ -182,7 +182,7 @@ impl<'a> Total<'a> {
     fn state(&self) -> StoredState<'_> {
         match &self.group {
             None => StoredState::Service(&self.row),
-            Some(group) => StoredState::Group(Box::new(group.clone())),
+            Some(group) => StoredState::of_group(group.clone()),
         }
     }
 
@@ -198,7 +198,7 @@ impl<'a> Total<'a> {
         let settings = notices::source_settings(context, &signals, &notify);
         let app = match &self.group {
             None => &self.row.key.app,
-            Some(group) => group.source_app(settings)?,
+            Some(group) => group.source_app(settings),
         };
         let reader = SourceReader { settings, app, is_offline: true };
         let of = (&self.row, self.group.as_ref());
@@ -209,7 +209,7 @@ impl<'a> Total<'a> {
             bail!(EarlyEnd::Signal(signal));
         }
         Ok(match before {
-            Ok((state, how)) => Ok(state.before(how, &context.workdir)?),
+            Ok((state, how)) => Ok(state.before(how, context)?),
             Err(lack) => Err(lack),
         })
     }

@@ -46,18 +46,18 @@ impl AppGroup {
     ) -> Result<Vec<T>, GroupError> {
         let absent = self.absent(entries);
         let known = self.apps.iter().filter(|app| !absent.contains(&app.as_str()));
-        let (mut picked, mut lack) = (Vec::new(), None);
+        let (mut picked, mut is_narrowed_away) = (Vec::new(), false);
         for app in known {
             match pick(&ServiceQuery { text: app, ..*query }) {
                 Ok(one) => picked.push(one),
-                Err(error @ PickError::NarrowedAway { .. }) => lack = lack.or(Some(error)),
+                Err(PickError::NarrowedAway { .. }) => is_narrowed_away = true,
                 Err(error) => return Err(GroupError::App(error)),
             }
         }
-        match (picked.is_empty(), lack) {
+        match (picked.is_empty(), is_narrowed_away) {
             (false, _) => Ok(picked),
-            (true, Some(error)) => Err(GroupError::App(error)),
-            (true, None) => Err(GroupError::NoService { group: self.clone() }),
+            (true, true) => Err(GroupError::NarrowedAway { group: self.clone(), options: query.options() }),
+            (true, false) => Err(GroupError::NoService { group: self.clone() }),
         }
     }
 
@@ -177,6 +177,16 @@ pub(crate) enum GroupError {
     NoService {
         group: AppGroup,
     },
+    /// None of its services has the fields that were asked for besides.
+    NarrowedAway {
+        group: AppGroup,
+        /// The options that were given, such as `--branch master`.
+        options: String,
+    },
+    /// Its services with data have names that tell no commit.
+    NoCommit {
+        group: AppGroup,
+    },
     NoData {
         group: AppGroup,
         /// The options that narrow the choice; empty for none.
@@ -204,6 +214,21 @@ impl fmt::Display for GroupError {
             Self::NoService { group } => write!(
                 f,
                 "no service has an app of the group {} ({}), `goc-watchdog list` shows all apps",
+                in_message(&group.name),
+                group.list()
+            ),
+            Self::NarrowedAway { group, options } => {
+                let name = in_message(&group.name);
+                write!(
+                    f,
+                    "no service of an app of the group {name} ({}) has {options}, `goc-watchdog list {name}` shows them",
+                    group.list()
+                )
+            }
+            Self::NoCommit { group } => write!(
+                f,
+                "the data of the group {} ({}) is of no known commit, and a group is shown at one; set pattern in [naming] \
+                 if the names of its services have a commit, or let the label commit of targets tell it",
                 in_message(&group.name),
                 group.list()
             ),
@@ -284,8 +309,13 @@ fn only_place<'a>(
         return Err(GroupError::NoService { group: group.clone() });
     }
     let mut places: BTreeMap<Place<'a>, BTreeMap<KeyId, &'a KeyEntry>> = BTreeMap::new();
-    for entry in of_group().filter(|entry| !entry.key.commit.is_empty() && has_data(&entry.key)) {
+    let mut lacks_commit = false;
+    for entry in of_group().filter(|entry| has_data(&entry.key)) {
         for member in entry.members.iter().filter(|member| query.admits(&entry.key, &member.branch)) {
+            if entry.key.commit.is_empty() {
+                lacks_commit = true;
+                continue;
+            }
             places.entry(place_of(entry, member)).or_default().insert(entry.id, entry);
         }
     }
@@ -297,6 +327,7 @@ fn only_place<'a>(
     match by_age.len() {
         0 => Err(match query.commit.and_then(PickError::of_short_commit) {
             Some(short) => GroupError::App(short),
+            None if lacks_commit => GroupError::NoCommit { group: group.clone() },
             None => GroupError::NoData { group: group.clone(), options: query.options() },
         }),
         1 => {
@@ -531,6 +562,12 @@ mod tests {
             found,
             "0000001 pay; cart has no data of commit 0000001, because its names tell no commit; no service has the app web"
         );
+        without_commit[1].key.commit.clear();
+        assert_eq!(
+            picked(&ServiceQuery::default(), &without_commit, &[]).unwrap_err(),
+            "the data of the group shop (cart, pay, web) is of no known commit, and a group is shown at one; set pattern in \
+             [naming] if the names of its services have a commit, or let the label commit of targets tell it"
+        );
     }
 
     #[test]
@@ -558,7 +595,10 @@ mod tests {
         let second = ServiceQuery { commit: Some("0000002"), ..ServiceQuery::default() };
         assert_eq!(picked(second), Ok(vec![3]));
         let none = ServiceQuery { env: Some("prod"), ..ServiceQuery::default() };
-        assert!(picked(none).unwrap_err().starts_with("no service that fits \"cart\" has --env prod"));
+        assert_eq!(
+            picked(none).unwrap_err(),
+            "no service of an app of the group shop (cart, pay, web) has --env prod, `goc-watchdog list shop` shows them"
+        );
         assert_eq!(shop().absent(&all), ["web"]);
     }
 }

@@ -285,16 +285,19 @@ impl<'a> GroupState<'a> {
         }
     }
 
-    /// Returns the app in whose folder the repository is looked for: the first one whose clone has the commit, or else
-    /// with a clone, or else with a URL. Fails if apps have different repositories.
-    pub(crate) fn source_app(&self, settings: SourceSettings<'_>) -> Result<&'a str> {
+    /// Returns the apps that have a repository in the configuration.
+    fn configured_urls(&self, settings: SourceSettings<'_>) -> Vec<(&'a str, RemoteUrl)> {
         let url = |app: &'a String| {
             let reader = SourceReader { settings, app, is_offline: true };
             Some((app.as_str(), reader.network().ok()?.url?))
         };
-        let urls: Vec<(&str, RemoteUrl)> = self.group.apps.iter().filter_map(url).collect();
+        self.group.apps.iter().filter_map(url).collect()
+    }
+
+    /// Fails if apps have different repositories in the configuration.
+    pub(crate) fn check_repositories(&self, settings: SourceSettings<'_>) -> Result<()> {
         let place = |url: &RemoteUrl| repository_place(url.as_str());
-        if let [(first, url), others @ ..] = &urls[..]
+        if let [(first, url), others @ ..] = &self.configured_urls(settings)[..]
             && let Some((other, other_url)) = others.iter().find(|(_, other)| place(other) != place(url))
         {
             let name = in_message(&self.group.name);
@@ -307,14 +310,22 @@ impl<'a> GroupState<'a> {
                 other_url.shown()
             );
         }
+        Ok(())
+    }
+
+    /// Returns the app in whose folder the repository is looked for: the first one whose clone has the commit, or else
+    /// with a clone, or else with a URL.
+    pub(crate) fn source_app(&self, settings: SourceSettings<'_>) -> &'a str {
         let has_clone =
             |app: &&String| settings.workdir.repository(app).is_ok_and(|repository| repository.exists());
         let commit = Revision::Hash(self.key.commit.clone());
         let has_commit =
             |app: &&&String| SourceReader { settings, app, is_offline: true }.known(&commit).is_some();
         let cloned: Vec<&String> = self.group.apps.iter().filter(has_clone).collect();
-        let with_clone = cloned.iter().find(has_commit).or(cloned.first()).map(|app| app.as_str());
-        Ok(with_clone.or(urls.first().map(|(app, _)| *app)).unwrap_or(&self.group.apps[0]))
+        if let Some(app) = cloned.iter().find(has_commit).or(cloned.first()) {
+            return app;
+        }
+        self.configured_urls(settings).first().map_or(&self.group.apps[0], |(app, _)| app)
     }
 }
 

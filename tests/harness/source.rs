@@ -112,7 +112,12 @@ jsonschema.Draft202012Validator(schema).validate(report)
 
     /// Clones the source to the place of the app's repository.
     pub(crate) fn clone_into(&self, world: &World, kind: &[&str]) {
-        let to = repository(world);
+        self.clone_for("app", world, kind);
+    }
+
+    /// Clones the source to the place of the repository of an app.
+    pub(crate) fn clone_for(&self, app: &str, world: &World, kind: &[&str]) {
+        let to = world.root().join(app).join("repo");
         let to = to.to_str().unwrap();
         self.git(&[&["clone", "--quiet"][..], kind, &[self.folder.path().to_str().unwrap(), to]].concat());
     }

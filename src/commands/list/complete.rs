@@ -67,6 +67,9 @@ struct WantedService<'l> {
 /// Commands whose SERVICE may be a group.
 const WITH_GROUPS: [&str; 4] = ["total", "report", "list", "pull"];
 
+/// Options beside which such a command takes services of one app alone.
+const OF_ONE_APP: [&str; 4] = ["raw", "address", "adopt", "id"];
+
 impl<'l> WantedService<'l> {
     /// Reads a line, whose first word is the program and whose last word is being typed; `None` if no service belongs
     /// there.
@@ -74,7 +77,7 @@ impl<'l> WantedService<'l> {
         let (word, before) = line.split_last()?;
         let word = word.as_str();
         let mut command = program;
-        let (mut root, mut trusts_root) = (None, false);
+        let (mut root, mut trusts_root, mut is_of_one_app) = (None, false, false);
         // The option whose value comes next.
         let mut option: Option<&Arg> = None;
         let (mut places, mut options_end) = (0, false);
@@ -91,6 +94,7 @@ impl<'l> WantedService<'l> {
                 let Some((named, value)) = named_option(command, typed) else { continue };
                 root = value.filter(|_| named.get_id() == "root").or(root);
                 trusts_root |= named.get_id() == "trust_root";
+                is_of_one_app |= OF_ONE_APP.contains(&named.get_id().as_str());
                 option = (named.get_action().takes_values() && value.is_none()).then_some(named);
             } else if let Some(found) = command.find_subcommand(typed) {
                 command = found;
@@ -113,7 +117,7 @@ impl<'l> WantedService<'l> {
         };
         // bash makes a word of the sign in `--explain=cart`.
         let word = if word == "=" && option.is_some() { "" } else { word };
-        let takes_groups = option.is_none() && WITH_GROUPS.contains(&command.get_name());
+        let takes_groups = option.is_none() && !is_of_one_app && WITH_GROUPS.contains(&command.get_name());
         argument.is_some_and(is_service).then_some(Self { word, root, trusts_root, takes_groups })
     }
 }
@@ -142,7 +146,11 @@ mod tests {
             let wanted = WantedService::from_line(&program, &line)?;
             let takes_groups = ["total", "report", "list", "pull"].iter().any(|name| {
                 line.contains(&(*name).to_owned())
-                    && !line.iter().any(|word| word.contains("--explain") || word == "--against")
+                    && !line.iter().any(|word| {
+                        ["--explain", "--against", "--raw", "--ad", "--id"]
+                            .iter()
+                            .any(|of_one| word.starts_with(of_one))
+                    })
             });
             assert_eq!(wanted.takes_groups, takes_groups, "{line:?}");
             Some((wanted.word.to_owned(), wanted.root.map(str::to_owned), wanted.trusts_root))
@@ -162,6 +170,10 @@ mod tests {
             ("goc-watchdog list --explain=ca", word("ca")),
             ("goc-watchdog list --format=ca", None),
             ("goc-watchdog report cart --against ca", word("ca")),
+            ("goc-watchdog report --id 7 ca", word("ca")),
+            ("goc-watchdog pull --raw ca", word("ca")),
+            ("goc-watchdog pull --address=http://a:1 ca", word("ca")),
+            ("goc-watchdog pull --adopt abcdef ca", word("ca")),
             ("goc-watchdog total --fail-under 80 ca", word("ca")),
             ("goc-watchdog total --fail-under=80 ca", word("ca")),
             ("goc-watchdog total -- ca", word("ca")),

@@ -17,7 +17,7 @@ pub(crate) use self::args::PullArgs;
 use self::messages::ToldNames;
 use crate::address::base_url;
 use crate::collect;
-use crate::collect::fleet::GivenSource;
+use crate::collect::fleet::{GivenSource, stored_fleet};
 use crate::collect::outcome::KeyResult;
 use crate::collect::planning;
 use crate::collect::pull::{PullInputs, PullOutcome, PullRequest};
@@ -29,9 +29,11 @@ use crate::commands::group::refuse_group;
 use crate::commands::lock_wait::LockWait;
 use crate::commands::ping::pinging;
 use crate::exit::{EarlyEnd, ExitCode};
+use crate::fleet::app_group::AppGroup;
 use crate::io::center::{Client, RequestOptions};
 use crate::io::clock::{self, Deadline, Stopwatch};
 use crate::io::signals::Signals;
+use crate::io::store::Store;
 use crate::io::targets::SourceBounds;
 use crate::io::workdir::LockedWorkdir;
 use crate::names::in_message;
@@ -125,16 +127,10 @@ fn pull(
             "--address needs the one SERVICE that it is stored under; see goc-watchdog pull --help"
         ));
     }
-    if let (Some(_), [service]) = (&args.address, &args.services[..]) {
-        refuse_group(service, "pull --address URL", context, &[])?;
-    }
-    if let Some(build) = &args.adopt {
-        let command = format!("pull --adopt {}", in_message(build));
-        args.services.iter().try_for_each(|service| refuse_group(service, &command, context, &[]))?;
-    }
     let started = Stopwatch::start();
     let deadline = Deadline::after(sources.time_left);
     let store = &super::open_store(locked, context)?;
+    refuse_groups(args, store, context)?;
     let inputs = &PullInputs {
         adapters: Adapters { client, signals, locked, store, deadline, now: context.now() },
         config: &context.config,
@@ -181,6 +177,21 @@ fn pull(
     messages::tell(&outcome, context);
     output::print(&outcome, started.elapsed(), args.format, context)?;
     refused.map_or_else(|| Ok(exit_code(&outcome)), Err)
+}
+
+/// Fails if the name of a group was given with an option that is for services of one app.
+fn refuse_groups(args: &PullArgs, store: &Store, context: &Context) -> Result<()> {
+    let command = match (&args.address, &args.adopt) {
+        (Some(_), _) => "pull --address URL".to_owned(),
+        (None, Some(build)) => format!("pull --adopt {}", in_message(build)),
+        (None, None) => return Ok(()),
+    };
+    let names_group = |service: &String| AppGroup::named(service, &context.config.groups, &[]).is_some();
+    if !args.services.iter().any(names_group) {
+        return Ok(());
+    }
+    let known = stored_fleet(store, &context.config.naming, context.now())?.entries;
+    args.services.iter().try_for_each(|service| refuse_group(service, &command, context, &known))
 }
 
 fn exit_code(outcome: &PullOutcome<'_>) -> ExitCode {

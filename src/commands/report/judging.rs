@@ -61,12 +61,12 @@ impl ReportRun<'_> {
         reported: &Reported<'_>,
         stored: (&[KeyEntry], &[Row]),
     ) -> Result<Result<Before, String>> {
-        let (workdir, now) = (&self.context.workdir, reported.state());
+        let now = reported.state();
         let (state, how) = match state_before(self.against.clone(), &now, stored, &self.reader)? {
             Ok(found) => found,
             Err(lack) => return Ok(Err(lack)),
         };
-        let before = state.before(how, workdir)?;
+        let before = state.before(how, self.context)?;
         let row = &state.row();
         if self.filter.takes_all() {
             return Ok(Ok(before));
@@ -77,8 +77,8 @@ impl ReportRun<'_> {
                 row.id.0
             )));
         }
-        let profile = state.profile(workdir)?;
-        let of = (row, &profile);
+        let profile = state.profile(self.context)?;
+        let of = (row, &*profile);
         let part = filtered_coverage(&finished.report, of, &self.filter, &self.reader, self.reading)?;
         Ok(Ok(before.of_part(part)))
     }

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use super::ReportArgs;
 use super::run::page_name;
 use crate::commands::before::{NamedState, StoredState};
-use crate::commands::group::{combined, told};
+use crate::commands::group::combined;
 use crate::commands::narrow::{among_stored, shown_commit};
 use crate::commands::{self, Context};
 use crate::config::Config;
@@ -55,8 +55,8 @@ impl<'a> Reported<'a> {
                  in place of {name}"
             )));
         }
-        let app = group.source_app(settings)?.to_owned();
-        let (profile, facts) = told(combined(&group, &context.workdir)?, context);
+        let app = group.source_app(settings).to_owned();
+        let (profile, facts) = combined(&group, "", context)?;
         let subject = group.subject(rows, facts);
         Ok((Self { subject, app, group: Some(group) }, profile))
     }
@@ -65,7 +65,7 @@ impl<'a> Reported<'a> {
     pub(super) fn state(&self) -> StoredState<'_> {
         match &self.group {
             None => StoredState::Service(&self.subject.row),
-            Some(group) => StoredState::Group(Box::new(group.clone())),
+            Some(group) => StoredState::of_group(group.clone()),
         }
     }
 

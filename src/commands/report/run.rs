@@ -257,7 +257,7 @@ impl ReportRun<'_> {
         state: &StoredState<'_>,
         changes: &Changes,
     ) -> Result<Comparison> {
-        let profile = state.profile(&self.context.workdir)?;
+        let profile = state.profile(self.context)?;
         let (row, rows) = (state.row(), state.rows());
         let other = OtherState { row: &row, rows: &rows, profile: &profile, changes };
         compared(report, &other, &self.filter, &self.reader, self.reading)
