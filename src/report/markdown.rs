@@ -36,9 +36,9 @@ fn summary(report: &Report<'_>) -> String {
     let _ = writeln!(page, "### Coverage of {name}: {coverage}\n");
     let _ = write!(page, "**{} of {} statements**", coverage.covered, coverage.total);
     if let Some(change) = text::change(report) {
-        let _ = write!(page, ", {}", escaped(&change));
+        let _ = write!(page, ", {}", prose(&change));
     }
-    let _ = writeln!(page, ".\n\n{}.", escaped(&text::facts(head)));
+    let _ = writeln!(page, ".\n\n{}.", prose(&text::facts(head)));
     if !head.filters.is_empty() {
         let _ = writeln!(page, "\nFilters: {}.", code(&head.filters.join(", ")));
     }
@@ -90,7 +90,7 @@ pub(super) fn gates(page: &mut String, verdicts: &[Verdict]) {
             continue;
         }
         for (index, message) in messages.iter().enumerate() {
-            let line = format!("- {word}{}\n", escaped(message));
+            let line = format!("- {word}{}\n", prose(message));
             if page.len() + line.len() > LONGEST {
                 let _ = writeln!(page, "- {word}{} more", messages.len() - index);
                 break;
@@ -126,6 +126,19 @@ fn missed(coverage: Coverage) -> u64 {
 /// Returns a name as code in HTML, because Markdown's backquotes cannot contain a backquote or a `|`.
 pub(super) fn code(text: &str) -> String {
     format!("<code>{}</code>", escaped(if text.is_empty() { "." } else { text }))
+}
+
+/// Returns a sentence with names from outside, such as that of a branch: escaped, and without links and mentions, which
+/// GitHub and GitLab make of the finished text. An empty comment ends the text that they look at.
+pub(super) fn prose(text: &str) -> String {
+    const BREAK: &str = "<!-- -->";
+    let mut safe =
+        escaped(text).replace("://", &format!(":{BREAK}//")).replace("www.", &format!("www{BREAK}."));
+    for sign in ['@', '#', '!', '~', '$', '&'] {
+        let code = format!("&#{};", u32::from(sign));
+        safe = safe.replace(&code, &format!("{code}{BREAK}"));
+    }
+    safe
 }
 
 /// Returns a text in which all markup of Markdown and HTML is escaped.
@@ -178,6 +191,17 @@ mod tests {
         assert_eq!(
             gates_of(verdicts),
             format!("- **Not met:** 50% of &#60;b&#62; is below 80%\n- {few}\n- Met: 1 replica answered")
+        );
+    }
+
+    #[test]
+    fn names_in_sentences_are_neither_mentions_nor_links() {
+        let message =
+            "no commit before it on branch @team/fix#12 https://evil.example www.evil.example !3 a@b.c";
+        assert_eq!(
+            gates_of(vec![verdict(GateResult::NotApplied, message)]),
+            "- no commit before it on branch &#64;<!-- -->team/fix&#35;<!-- -->12 https:<!-- -->//evil.example \
+             www<!-- -->.evil.example &#33;<!-- -->3 a&#64;<!-- -->b.c"
         );
     }
 

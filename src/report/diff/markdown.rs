@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use super::super::ReportHead;
 use super::super::forms::{Form, FormNeed, Renderer};
-use super::super::markdown::{LONGEST, code, escaped, gates};
+use super::super::markdown::{LONGEST, code, escaped, gates, prose};
 use super::super::text::{facts, range};
 use super::{ChangedFile, DiffReport, LineCategory};
 
@@ -36,9 +36,8 @@ fn comment(diff: &DiffReport) -> String {
         _ => diff.coverage().to_string(),
     };
     let _ = writeln!(page, "### Coverage of changed lines: {title}\n");
-    let _ = writeln!(page, "{}.\n", escaped(&diff.summary()));
-    let _ =
-        writeln!(page, "{}: {}; {}.", code(&head.service), escaped(&facts(head)), escaped(&diff.base_line()));
+    let _ = writeln!(page, "{}.\n", prose(&diff.summary()));
+    let _ = writeln!(page, "{}: {}; {}.", code(&head.service), prose(&facts(head)), prose(&diff.base_line()));
     if !head.filters.is_empty() {
         let _ = writeln!(page, "\nFilters: {}.", code(&head.filters.join(", ")));
     }
@@ -63,7 +62,7 @@ fn comment(diff: &DiffReport) -> String {
     }
     if let Some(comparison) = &diff.comparison {
         let _ =
-            writeln!(page, "\n#### Against {}\n\n| Lines | | |\n|---:|:---|:---|", escaped(&comparison.with));
+            writeln!(page, "\n#### Against {}\n\n| Lines | | |\n|---:|:---|:---|", prose(&comparison.with));
         for category in LineCategory::ALL.into_iter().filter(|category| comparison.number(*category) > 0) {
             let _ = writeln!(
                 page,
