@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::harness::git_server::answer_each;
 use crate::harness::source::{Source, repository};
 use crate::harness::{ECHO, Output, World, echo, output_of};
 use crate::sim::{AfterAnswer, Agent, Request, Server, sized};
@@ -333,6 +334,24 @@ fn a_repository_that_is_not_cloned_yet_is_asked_under_the_rules_of_a_clone() {
         &format!("ok app: the first report clones {path}, which is not asked"),
     );
     assert!(!repository(&world).exists());
+    // HEAD of the repository names a branch that it does not have.
+    source.git(&["checkout", "--quiet", "--orphan", "empty"]);
+    let output = world.run(&["list", "--check"]).assert_code(0);
+    assert_found(&output, "repository", &format!("ok app: the first report clones {path}, which answers"));
+    let empty = world.home().join("empty.git").display().to_string();
+    source.git(&["init", "--quiet", "--bare", &empty]);
+    let page = answer_each(|_, stream| drop(stream.write_all(&sized("200 OK", "", b"<html>welcome</html>"))));
+    let page = format!("http://{page}/shop.git");
+    for (protocol, url) in [("file", &empty), ("http", &page)] {
+        configure(protocol, url);
+        assert_found(
+            &world.run(&["list", "--check"]).assert_code(0),
+            "repository",
+            &format!(
+                "warning app: {url} answers and has no commit; push the commits there, or correct repo in [apps.app]"
+            ),
+        );
+    }
     configure("file", &format!("{path}/gone"));
     let output = world.run(&["list", "--check"]).assert_code(0);
     let found = &found(&output, "repository")[0];

@@ -23,8 +23,8 @@ pub(crate) enum StoredCommits {
     /// There is no clone yet, and it is made when it is needed.
     NotCloned {
         url: String,
-        /// The answer of the remote; `None`: it was not asked. An error is the message that a report would have.
-        answer: Option<Result<(), String>>,
+        /// Whether the remote has a commit; `None`: it was not asked. An error is the message that a report would have.
+        has_commit: Option<Result<bool, String>>,
     },
     /// There is neither a clone nor a URL for one.
     NoUrl { path: String },
@@ -47,7 +47,7 @@ impl SourceReader<'_> {
                 return Ok(match &network.url {
                     Some(url) => StoredCommits::NotCloned {
                         url: url.shown(),
-                        answer: self.answer_of_remote(url, &network, deadline),
+                        has_commit: self.has_remote_commit(url, &network, deadline),
                     },
                     None => StoredCommits::NoUrl { path: shown() },
                 });
@@ -67,13 +67,14 @@ impl SourceReader<'_> {
         Ok(StoredCommits::All(commits.iter().map(|commit| (*commit).to_owned()).collect()))
     }
 
-    /// Asks the remote of a clone that is still to be made. Offline, a protocol that is not allowed is told at least.
-    fn answer_of_remote(
+    /// Asks the remote of a clone that is still to be made whether it has a commit. Offline, a protocol that is not allowed
+    /// is told at least.
+    fn has_remote_commit(
         &self,
         url: &RemoteUrl,
         network: &Network,
         deadline: Deadline,
-    ) -> Option<Result<(), String>> {
+    ) -> Option<Result<bool, String>> {
         let left = deadline.left().unwrap_or(LONGEST).min(LONGEST);
         match network.refuses(url) {
             false if self.is_offline => return None,

@@ -85,7 +85,7 @@ pub struct ListArgs {
     ///
     /// The parts are the root, its owner, lock and free space, the configuration, the centers and sources of targets, a
     /// few agents, the repository of each app, git, the clock, names, and the last pull. The remote of a repository
-    /// that is not cloned yet is asked whether it answers. The exit code is 1 if `pull` cannot work, and 3 if targets
+    /// that is not cloned yet is asked whether it has a commit. The exit code is 1 if `pull` cannot work, and 3 if targets
     /// fail; a last line says why.
     #[arg(
         long,

@@ -133,13 +133,17 @@ pub(super) fn judge_repository(app: &str, found: &Result<StoredCommits, String>)
             format!("{path} has no commit {commit}"),
             "a report fetches it from the clone's remote; without one, git push it there".to_owned(),
         ),
-        Ok(StoredCommits::NotCloned { url, answer }) => match answer {
+        Ok(StoredCommits::NotCloned { url, has_commit }) => match has_commit {
             None => {
                 SetupFinding::ok(CHECK, format!("{app}: the first report clones {url}, which is not asked"))
             }
-            Some(Ok(())) => {
+            Some(Ok(true)) => {
                 SetupFinding::ok(CHECK, format!("{app}: the first report clones {url}, which answers"))
             }
+            Some(Ok(false)) => warning(
+                format!("{url} answers and has no commit"),
+                format!("push the commits there, or correct repo in [apps.{app}] if this is no repository"),
+            ),
             Some(Err(reason)) => {
                 SetupFinding::without_step(CHECK, FindingLevel::Warning, format!("{app}: {reason}"))
             }
@@ -361,19 +365,31 @@ mod tests {
                  git push it there",
             ),
             (
-                Ok(StoredCommits::NotCloned { url: "https://git/cart".to_owned(), answer: None }),
+                Ok(StoredCommits::NotCloned { url: "https://git/cart".to_owned(), has_commit: None }),
                 Fine,
                 "cart: the first report clones https://git/cart, which is not asked",
             ),
             (
-                Ok(StoredCommits::NotCloned { url: "https://git/cart".to_owned(), answer: Some(Ok(())) }),
+                Ok(StoredCommits::NotCloned {
+                    url: "https://git/cart".to_owned(),
+                    has_commit: Some(Ok(true)),
+                }),
                 Fine,
                 "cart: the first report clones https://git/cart, which answers",
             ),
             (
                 Ok(StoredCommits::NotCloned {
                     url: "https://git/cart".to_owned(),
-                    answer: Some(Err("cannot clone it".to_owned())),
+                    has_commit: Some(Ok(false)),
+                }),
+                Warning,
+                "cart: https://git/cart answers and has no commit; push the commits there, or correct repo in [apps.cart] \
+                 if this is no repository",
+            ),
+            (
+                Ok(StoredCommits::NotCloned {
+                    url: "https://git/cart".to_owned(),
+                    has_commit: Some(Err("cannot clone it".to_owned())),
                 }),
                 Warning,
                 "cart: cannot clone it",
