@@ -8,13 +8,13 @@ use crate::time::{minute, span};
 /// The sign for an empty cell of a table.
 pub(crate) const NOTHING: &str = "-";
 
-/// Returns the coverage of a row's changed lines with the beginning of the base's hash: `75.0% of 8 since 1a2b3c4d`.
+/// Returns the coverage of a row's changed lines with the beginning of the base's hash: `75.0% of 8, since 1a2b3c4d`.
 pub(crate) fn changed_lines(diff: &ChangedLines) -> String {
     const SHORT: usize = 8;
     let base = diff.base.get(..SHORT).unwrap_or(&diff.base);
     match diff.lines.total {
         0 => format!("none since {base}"),
-        total => format!("{} of {total} since {base}", diff.lines),
+        total => format!("{} of {total}, since {base}", diff.lines),
     }
 }
 

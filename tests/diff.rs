@@ -13,6 +13,7 @@ use crate::harness::service::Service;
 use crate::harness::source::{Source, project_path, repository};
 use crate::harness::{World, has_program};
 use crate::sim::Program;
+use crate::terminals::run_at;
 
 /// Source at the base. Beside each line of `AFTER` that counts stands its number.
 const BEFORE: &str = "package main
@@ -528,10 +529,13 @@ fn total_and_history_carry_the_changed_lines_of_a_row_once_computed() {
     let short = &master[..8];
     let lines: Vec<String> = table().lines().map(str::to_owned).collect();
     assert!(lines[0].ends_with("CHANGE      CHANGED LINES"), "{lines:?}");
-    assert!(lines[1].ends_with(&format!("  50.0% of 8 since {short}")), "{lines:?}");
+    assert!(lines[1].ends_with(&format!("  50.0% of 8, since {short}")), "{lines:?}");
+    let (_, narrow) = run_at(world, 80, &["history", "app"]);
+    let narrow: Vec<&str> = narrow.lines().take(2).collect();
+    assert!(narrow[0].starts_with("ID  STORED ") && narrow[1].ends_with("  50.0% of 8"), "{narrow:?}");
     let total = world.run(&["total", "app", "-v"]).assert_code(0);
     assert_eq!(total.stdout, world.run(&["total", "app"]).stdout, "one number");
-    total.assert_stderr_contains(&format!("changed lines: 50.0% of 8 since {short}"));
+    total.assert_stderr_contains(&format!("changed lines: 50.0% of 8, since {short}"));
     world.execute("UPDATE goc_o_staging_service_cover SET deleted_at = created_at");
     assert!(table().contains("50.0% of 8"), "also when its profile was dropped");
 }

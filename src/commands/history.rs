@@ -174,7 +174,7 @@ fn print(lines: &[HistoryLine<'_>], context: &Context) -> Result<()> {
         Column::ranked(0, "REPLICAS"),
         Column::new("TOTAL"),
         Column::new("CHANGE"),
-        Column::new("CHANGED LINES").optional(),
+        Column::new("CHANGED LINES").optional().with_details(),
     ];
     let cells = |line: &HistoryLine<'_>| {
         let replicas = line.row.stats.as_ref().map(|stats| format!("{} of {}", stats.answered, stats.listed));
