@@ -21,7 +21,7 @@ use crate::version;
 /// systemd timer runs `goc-watchdog pull`, and the database has the services that are due.
 #[derive(Debug, Parser)]
 #[command(name = "goc-watchdog", version = version::of_this_build(), propagate_version = true, disable_help_subcommand = true)]
-#[command(after_help = "Example:\n  goc-watchdog pull --center http://127.0.0.1:7777\n  goc-watchdog list")]
+#[command(after_help = "Examples:\n  goc-watchdog pull --center http://127.0.0.1:7777\n  goc-watchdog list")]
 pub struct Cli {
     /// Options of every command.
     #[command(flatten)]

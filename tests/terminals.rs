@@ -85,7 +85,7 @@ fn tables_fit_a_terminal_and_show_commits_names_and_addresses_whole() {
     for columns in [60, 80, 100, 200] {
         let (code, pulled) = run_at(&world, columns, &["pull", "--force"]);
         assert_eq!(code, Some(3));
-        assert_fits(pulled.rsplit_once("pulled ").unwrap().0, columns);
+        assert_fits(&pulled, columns);
         assert!(
             pulled.contains(&format!("{SERVICE}\n")) || pulled.contains(&format!("\n{SERVICE}  ")),
             "{pulled}"
@@ -107,7 +107,7 @@ fn tables_fit_a_terminal_and_show_commits_names_and_addresses_whole() {
         assert!(history.contains(COMMIT), "{history}");
 
         let (_, prune) = run_at(&world, columns, &["prune", "--dry-run"]);
-        assert_fits(prune.rsplit_once("nothing was changed").unwrap().0, columns);
+        assert_fits(&prune, columns);
         assert!(prune.contains("http://127.0.0.1:1\n") || prune.contains("http://127.0.0.1:1  "), "{prune}");
         assert!(prune.contains(SERVICE), "{prune}");
     }

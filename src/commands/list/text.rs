@@ -77,7 +77,8 @@ pub(super) fn write(
     };
     if show::write_table(context, &COLUMNS, lines, cells, out)? {
         let unasked = if below.tells_unasked { Vec::new() } else { unasked(lines, below.fleet, context) };
-        unasked.into_iter().chain(suspicions(lines)).try_for_each(|line| writeln!(out, "{line}"))?;
+        let mut sentences = unasked.into_iter().chain(suspicions(lines));
+        sentences.try_for_each(|line| show::write_sentence(context, &line, out))?;
     }
     let earlier = below.earlier;
     match earlier.count {

@@ -1,7 +1,6 @@
 //! The output of `prune`: a line for each address that is not simply alive, and one for the whole run.
 
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
 
 use anyhow::Result;
 use comfy_table::Color;
@@ -181,8 +180,7 @@ pub(crate) fn print(
                 drop_table(retention, is_dry_run, context)?;
             }
             let change = if is_dry_run { "nothing was changed; " } else { "" };
-            writeln!(io::stdout(), "{change}{}", sentence(&summary))?;
-            Ok(())
+            Ok(show::print_sentence(context, &(change.to_owned() + &sentence(&summary)))?)
         }
     }
 }

@@ -1,6 +1,5 @@
 //! The output of a pull on stdout: JSON, or a table of services with a summary.
 
-use std::io::{self, Write};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -44,8 +43,7 @@ pub(crate) fn print(
         Format::Text if context.is_quiet => Ok(()),
         Format::Text => {
             table::print(&pulled, outcome, context)?;
-            writeln!(io::stdout(), "{summary}")?;
-            Ok(())
+            Ok(show::print_sentence(context, &summary.to_string())?)
         }
     }
 }

@@ -2,11 +2,9 @@
 
 use std::io::{self, Write};
 
-use unicode_width::UnicodeWidthStr;
-
 use super::finding::{FindingLevel, SetupFinding, exit_code};
+use crate::commands::show::flowed;
 use crate::exit::ExitCode;
-use crate::names::printable;
 
 /// Columns of the level and of the check, each with the gap behind it.
 const LEVEL: usize = 9;
@@ -19,25 +17,11 @@ pub(super) fn write_text(
     width: Option<usize>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let room = width.map_or(usize::MAX, |width| width.saturating_sub(LEVEL + CHECK).max(1));
+    const BEFORE: usize = LEVEL + CHECK;
     for finding in findings {
         let check = finding.check.replace('_', " ");
-        write!(out, "{:LEVEL$}{check:CHECK$}", finding.level.word())?;
-        let text = finding.text();
-        let mut column = 0;
-        // A text from outside may have several lines.
-        for word in text.split_whitespace().map(printable) {
-            if column > 0 && column + 1 + word.width() > room {
-                write!(out, "\n{:1$}", "", LEVEL + CHECK)?;
-                column = 0;
-            } else if column > 0 {
-                write!(out, " ")?;
-                column += 1;
-            }
-            write!(out, "{word}")?;
-            column += word.width();
-        }
-        writeln!(out)?;
+        let text = flowed(&finding.text(), width, BEFORE, BEFORE);
+        writeln!(out, "{:LEVEL$}{check:CHECK$}{text}", finding.level.word())?;
     }
     match reason(findings) {
         Some(reason) => writeln!(out, "{reason}"),
