@@ -72,7 +72,7 @@ example.com/app/made/up.go:12.2,14.20 1 7
 ";
 
 /// A service that was pulled twice.
-fn cart_service() -> Service {
+pub(crate) fn cart_service() -> Service {
     let files: [(&str, &[u8]); 3] = [
         ("cart/cart.go", CART.as_bytes()),
         ("main.go", MAIN.as_bytes()),
@@ -119,7 +119,7 @@ fn a_page_without_source_is_whole_but_not_kept() {
     assert_eq!(service.world.files("_report.html"), [] as [PathBuf; 0]);
 }
 
-const CART_FILE: &str = "#file=example.com/app/cart/cart.go";
+pub(crate) const CART_FILE: &str = "#file=example.com/app/cart/cart.go";
 const ESCAPE: (&str, u32) = ("Escape", 27);
 
 #[test]
@@ -466,6 +466,9 @@ fn the_tab_key_reaches_everything_in_the_order_of_the_screen() {
         "link \"Cart.Add 75.0%\"",
         "link \"Cart.Checkout 75.0%\"",
         "link \"Cart.Clear 100.0%\"",
+        "button \"9 executed\"",
+        "button \"1 partly\"",
+        "button \"2 never\"",
         code,
     ];
     assert_eq!(walk(&mut browser, code), file, "from the heading that has the focus");
@@ -522,7 +525,7 @@ fn a_phone_shows_everything_with_touch_targets_that_are_large_enough() {
         browser.eval("scrollTo(0, document.documentElement.scrollHeight)");
         browser.take_screenshot(&format!("phone-{width}-end"));
         let edges = browser.eval(
-            "[document.querySelector('#legend span:last-child').getBoundingClientRect().bottom,
+            "[document.querySelector('#code .line:last-child').getBoundingClientRect().bottom,
               document.querySelector('#next').parentElement.getBoundingClientRect().top]",
         );
         assert!(edges[0].as_f64() < edges[1].as_f64(), "the last of it is above the buttons: {edges}");

@@ -356,7 +356,7 @@ fn changed_lines_are_marked_and_can_be_shown_alone_with_their_context() {
     assert_eq!(lines(&mut browser), around);
     browser.click("#function-list li:nth-child(2) a");
     browser.wait_until("document.querySelector('.current')?.id === 'L15'");
-    assert_eq!(browser.eval("location.hash"), format!("{CART}&line=15&changed=1"));
+    assert_eq!(browser.eval("location.hash"), format!("{CART}&line=15&changed=1&unfolded=15-28"));
     browser.press("]");
     browser.wait_until("document.body.dataset.shown?.endsWith('made.go')");
     assert_eq!(browser.text("#file-changed"), "changed, not counted: generated");

@@ -35,6 +35,7 @@ mod groups;
 mod hostile_text;
 mod html;
 mod html_changes;
+mod html_file;
 mod html_overview;
 mod inbox;
 mod layout;

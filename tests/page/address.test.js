@@ -3,7 +3,7 @@ const assert = require('node:assert');
 const test = require('node:test');
 const { run } = require('./script.js');
 
-const { address: { toFragment, fromFragment } } = run('address');
+const { address: { toFragment, fromFragment, toRanges, fromRanges } } = run('address');
 
 test('a fragment leaves out what is empty, and leaves slashes as they are', () => {
   const rows = [
@@ -42,4 +42,11 @@ test('a fragment changes no object but its own values', () => {
   fromFragment('#__proto__=x&constructor=y');
   assert.strictEqual({}.x, undefined);
   assert.strictEqual(typeof {}.constructor, 'function');
+});
+
+test('ranges are a text, and what is no range in a text is left out', () => {
+  assert.strictEqual(toRanges([[3, 9], [20, 20]]), '3-9,20-20');
+  const rows = [
+    ['', []], ['3-9,20-20', [[3, 9], [20, 20]]], ['3', []], ['-3-9', []], ['3-9x,4-5', [[4, 5]]], ['1-9999999999', []]];
+  for (const [text, wanted] of rows) assert.deepStrictEqual(fromRanges(text), wanted, text);
 });

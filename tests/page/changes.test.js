@@ -3,7 +3,7 @@ const assert = require('node:assert');
 const test = require('node:test');
 const { run } = require('./script.js');
 
-const { rangeWith, aroundChanges, foldsBetween, functionAcross, runsByChange, categoryOf } = run('changes').changes;
+const { rangeWith, aroundChanges, joinedRanges, foldsBetween, functionAcross, runsByChange, categoryOf } = run('changes').changes;
 
 test('the range that has a line is found', () => {
   const ranges = [[2, 4], [6, 6], [9, 12]];
@@ -27,6 +27,14 @@ test('a change is shown with three lines around it, and one line between is show
   for (const [name, added, lineCount, wanted] of rows) {
     assert.deepStrictEqual(aroundChanges(added, lineCount), wanted, name);
   }
+});
+
+test('ranges that meet are one, and no range goes beyond the text', () => {
+  const rows = [
+    [[], []], [[[5, 9], [1, 3]], [[1, 3], [5, 9]]], [[[1, 3], [4, 9]], [[1, 9]]], [[[1, 9], [2, 3]], [[1, 9]]],
+    [[[0, 2], [28, 99], [40, 50], [9, 3]], [[1, 2], [28, 30]]],
+  ];
+  for (const [ranges, wanted] of rows) assert.deepStrictEqual(joinedRanges(ranges, 30), wanted);
 });
 
 test('lines before, between and after those that are shown are folded', () => {

@@ -81,9 +81,18 @@ test('a line is split where its blocks and its colours change', () => {
   const text = 'func f() {\n\tif x { g() } // y\n}\n';
   const of = laid(text, [block(1, 10, 2, 7, 5), block(2, 7, 2, 14, 0), block(2, 14, 3, 2, 7)]);
   assert.deepStrictEqual(pieces(of, 1), ['<k func> f() ', '5|{']);
-  assert.deepStrictEqual(pieces(of, 2), ['\t', '5<k if> x ', '0|{ g() }', '7| <c // y>']);
+  assert.deepStrictEqual(pieces(of, 2), ['\t', '5<k if> x ', '0|{ g() }', ' <c // y>']);
   assert.deepStrictEqual(pieces(of, 3), ['7}']);
   assert.deepStrictEqual(pieces(laid('return "a" + 7 // b\n', []), 1), ['<k return> <s "a"> + <d 7> <c // b>']);
+});
+
+test('comments in a block, and the space before them, have no block', () => {
+  const text = 'f() {\n\tg(/* a */ 1) // b\n\t// c\n\th("//")  /* d\n e */ i()\n}\n';
+  const of = laid(text, [block(1, 5, 6, 2, 3)]);
+  const lines = [1, 2, 3, 4, 5, 6].map((line) => pieces(of, line));
+  assert.deepStrictEqual(lines, [
+    ['f() ', '3|{'], ['\t', '3g(', '<c /* a */>', '3 <d 1>)', ' <c // b>'], ['\t', '<c // c>'],
+    ['\t', '3h(<s "//">)', '  <c /* d>'], ['<c  >', '<c e */>', '3 i()'], ['3}']]);
 });
 
 test('the indent is part of a block only where the block begins with it', () => {

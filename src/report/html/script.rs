@@ -14,8 +14,8 @@ pub(in crate::report) const SHARED: &str = joined!("words", "address", "rows", "
 
 /// Further files of the page of a report: first logic, then the elements that show it.
 pub(super) const OF_REPORT: &str = concat!(
-    joined!("names", "sentences", "files", "streams", "go", "layout", "changes", "walks"),
-    joined!("state", "table", "lines", "source", "functions", "position", "views", "start"),
+    joined!("names", "sentences", "files", "streams", "go", "layout", "changes", "walks", "marks"),
+    joined!("state", "table", "lines", "source", "functions", "position", "viewport", "views", "start"),
 );
 
 /// Joins parts of a script without comment lines, which are a fifth of it.

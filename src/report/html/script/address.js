@@ -23,5 +23,12 @@ page.address = (() => {
     return values;
   };
 
-  return { toFragment, fromFragment };
+  /** Returns ranges of numbers as a text such as `3-9,20-20`. */
+  const toRanges = (ranges) => ranges.map((range) => range.join('-')).join(',');
+
+  /** Returns the ranges of such a text, without parts that are no ranges. */
+  const fromRanges = (text) => text.split(',').map((part) => part.match(/^(\d{1,9})-(\d{1,9})$/))
+    .filter((match) => match !== null).map(([, first, last]) => [Number(first), Number(last)]);
+
+  return { toFragment, fromFragment, toRanges, fromRanges };
 })();

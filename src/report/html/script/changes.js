@@ -27,6 +27,19 @@ page.changes = (() => {
     return ranges;
   };
 
+  /** Returns ranges of lines in ascending order, joined where they meet, and cut at the last line. */
+  const joinedRanges = (ranges, lineCount) => {
+    const joined = [];
+    const inOrder = ranges.map(([first, last]) => [Math.max(first, 1), Math.min(last, lineCount)])
+      .filter(([first, last]) => first <= last).sort(([a], [b]) => a - b);
+    for (const range of inOrder) {
+      const before = joined[joined.length - 1];
+      if (before !== undefined && range[0] <= before[1] + 1) before[1] = Math.max(before[1], range[1]);
+      else joined.push(range);
+    }
+    return joined;
+  };
+
   /** Splits a file's lines into ranges that are shown and ranges that are folded. */
   const foldsBetween = (shown, lineCount) => {
     const parts = [];
@@ -62,5 +75,5 @@ page.changes = (() => {
     return isAdded ? 'GNC' : 'CBC';
   };
 
-  return { rangeWith, aroundChanges, foldsBetween, functionAcross, runsByChange, categoryOf };
+  return { rangeWith, aroundChanges, joinedRanges, foldsBetween, functionAcross, runsByChange, categoryOf };
 })();

@@ -36,6 +36,9 @@ page.functions = (() => {
     return item;
   };
 
+  /** Puts all functions into the list, for a printer. */
+  const drawAll = () => element('function-list').replaceChildren(...view.open.functions.map(itemOf));
+
   const draw = () => {
     const { functions } = view.open;
     element('function-count').textContent = grouped(functions.length);
@@ -43,12 +46,23 @@ page.functions = (() => {
     element('function-list').replaceChildren();
     const { turn } = view;
     const drawFrom = (at) => {
-      if (view.turn !== turn || at >= functions.length) return;
+      // A printer may have asked for all of them meanwhile.
+      if (view.turn !== turn || element('function-list').childElementCount !== at || at >= functions.length) return;
       element('function-list').append(...functions.slice(at, at + SOME).map(itemOf));
       whenIdle(() => drawFrom(at + SOME));
     };
     drawFrom(0);
   };
 
-  return { draw };
+  const begin = () => {
+    // On a narrow screen the list stands above the code.
+    const narrow = window.matchMedia('(max-width: 900px)');
+    const fold = () => {
+      element('functions').open = !narrow.matches;
+    };
+    narrow.addEventListener('change', fold);
+    fold();
+  };
+
+  return { begin, draw, drawAll };
 })();

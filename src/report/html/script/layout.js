@@ -134,11 +134,39 @@ page.layout = (() => {
     return at;
   };
 
+  /** Returns the end of a range without the white space at its end. */
+  const beforeSpace = (text, from, to) => {
+    let at = to;
+    while (at > from && text.charCodeAt(at - 1) <= 32) at -= 1;
+    return at;
+  };
+
+  /** Splits a range of a block into parts with whether each is code. Comments and the space before them are none. */
+  const codeOf = (text, words, from, to) => {
+    const parts = [];
+    const put = (begin, end, isCode) => begin < end && parts.push([begin, end, isCode]);
+    let at = from;
+    for (let word = firstAfter(words, from); word < words.length && words[word] < to; word += 3) {
+      if (words[word + 2] !== 'c') continue;
+      const code = beforeSpace(text, at, Math.max(words[word], at));
+      put(at, code, true);
+      at = Math.min(words[word + 1], to);
+      put(code, at, false);
+    }
+    put(at, to, true);
+    return parts;
+  };
+
   /** Splits a range of a line where its blocks change; a piece has its block, `undefined` for none, and its words. */
   const piecesOf = ({ text, tokens: words, blocks, segments }, from, to) => {
     const pieces = [];
     const put = (block, isBegin, begin, end) => {
       if (begin < end) pieces.push({ block, isBegin, words: coloured(words, begin, end) });
+    };
+    const putBlock = (block, isBegin, begin, end) => {
+      for (const [first, last, isCode] of codeOf(text, words, begin, end)) {
+        put(isCode ? block : undefined, isCode && isBegin && first === begin, first, last);
+      }
     };
     let segment = firstAfter(segments, from);
     let at = from;
@@ -153,7 +181,7 @@ page.layout = (() => {
       // The indent of a line is not part of a statement, even if a block spans it.
       const code = at === from && begin < from ? afterIndent(text, at, end) : at;
       put(undefined, false, at, code);
-      put(blocks[segments[segment + 2]], begin === code, code, end);
+      putBlock(blocks[segments[segment + 2]], begin === code, code, end);
       at = end;
       segment += 3;
     }

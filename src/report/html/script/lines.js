@@ -6,12 +6,11 @@ page.lines = (() => {
   const { signed } = page.names;
   const { piecesOf } = page.layout;
   const { rangeWith, categoryOf } = page.changes;
+  const { STATES } = page.marks;
   const { CHANGES, view, lineFragment } = page.state;
 
   /** Characters of a line that are drawn before its button for more is clicked. */
   const LONGEST = 2000;
-  /** Classes of lines by their state. */
-  const STATES = ['', 'hit', 'partly', 'missed'];
   const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
 
   /** Marks an element as an image with a name, which is also its tooltip. */

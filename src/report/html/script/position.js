@@ -2,10 +2,9 @@
 page.position = (() => {
   const { element, WORDS, replaceAddress } = page.elements;
   const { filled, grouped } = page.words;
-  const { toFragment } = page.address;
   const { ofLines } = page.sentences;
   const { rangeAfter, fileAfter, placeWith, placeAfter } = page.walks;
-  const { FILES, PLACES, view, lineFragment } = page.state;
+  const { FILES, PLACES, view, fileFragment, lineFragment } = page.state;
   const { nameLine } = page.lines;
   const { drawPartWith } = page.source;
   const { filesInOrder } = page.table;
@@ -42,6 +41,12 @@ page.position = (() => {
     return runs.find((run) => run.last >= line)?.first ?? 0;
   };
 
+  /** Returns the last line of the open file, or of its profile where there is no text. */
+  const lastLine = () => {
+    const { bytes, runs, lineCount } = view.open;
+    return bytes === null ? runs[runs.length - 1]?.last ?? 0 : lineCount;
+  };
+
   /** Makes a line the current one and shows it. */
   const goTo = (asked, takesFocus) => {
     const line = shownLine(asked);
@@ -52,6 +57,7 @@ page.position = (() => {
     before?.removeAttribute('aria-label');
     view.open.current = line;
     tellPlaces();
+    if (asked > lastLine()) tell(filled(WORDS.beyond, { last: grouped(lastLine()) }));
     const node = element(`L${line}`);
     if (node === null) return;
     node.classList.add('current');
@@ -76,7 +82,7 @@ page.position = (() => {
 
   const walkFiles = (by) => {
     const to = fileAfter(filesInOrder(), view.open?.file, by);
-    if (to !== undefined) location.hash = toFragment({ file: to.name, changed: view.onlyChanged });
+    if (to !== undefined) location.hash = fileFragment(to.name, 0);
   };
 
   /** Goes to the next or previous place of a kind in all files. */
@@ -97,7 +103,7 @@ page.position = (() => {
       replaceAddress(lineFragment(line));
       tellRanges();
     } else {
-      location.hash = toFragment({ file: FILES[at].name, line, changed: view.onlyChanged });
+      location.hash = fileFragment(FILES[at].name, line);
     }
   };
 

@@ -3,7 +3,7 @@ page.source = (() => {
   const { element, WORDS, made } = page.elements;
   const { filled, grouped } = page.words;
   const { printable } = page.names;
-  const { rangeWith, aroundChanges, foldsBetween, functionAcross, runsByChange } = page.changes;
+  const { rangeWith, aroundChanges, joinedRanges, foldsBetween, functionAcross, runsByChange } = page.changes;
   const { view } = page.state;
   const { drawnLine, drawnRun } = page.lines;
 
@@ -78,6 +78,7 @@ page.source = (() => {
 
   /** Shows the lines of a fold, and draws the chunk with the given one. */
   const unfold = (fold, line) => {
+    view.unfolded = joinedRanges([...view.unfolded, spanOf(fold)], view.open.lineCount);
     const chunks = chunksOf(...spanOf(fold));
     fold.replaceWith(...chunks);
     for (const chunk of chunks) watcher.observe(chunk);
@@ -106,7 +107,8 @@ page.source = (() => {
 
   const drawText = () => {
     const { added, lineCount } = view.open;
-    const shown = view.onlyChanged ? aroundChanges(added, lineCount) : [[1, lineCount]];
+    const shown = view.onlyChanged
+      ? joinedRanges([...aroundChanges(added, lineCount), ...view.unfolded], lineCount) : [[1, lineCount]];
     const parts = foldsBetween(shown, lineCount).flatMap(({ first, last, isFolded }) => (
       isFolded ? [foldOf(first, last)] : chunksOf(first, last)));
     element('code').replaceChildren(...parts);
@@ -135,10 +137,39 @@ page.source = (() => {
     else drawText();
   };
 
-  /** Draws all chunks, for a printer. */
-  const drawAll = () => {
-    for (const chunk of element('code').children) fill(chunk);
+  /** Returns the part of the source at or below a height of the screen. */
+  const partAt = (height) => {
+    const parts = element('code').children;
+    let [low, high] = [0, parts.length - 1];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (parts[middle].getBoundingClientRect().bottom > height) high = middle;
+      else low = middle + 1;
+    }
+    return parts[low];
   };
 
-  return { whenIdle, draw, drawAll, drawPartWith, onUnfold };
+  /** Returns the line at a height of the screen. All lines of a chunk have the same height. */
+  const lineAt = (height) => {
+    const part = partAt(height);
+    const [first, last] = spanOf(part);
+    const { top, bottom } = part.getBoundingClientRect();
+    if (height < top || isFold(part)) return first;
+    return Math.min(first + Math.floor((height - top) * (last - first + 1) / (bottom - top)), last);
+  };
+
+  /** Returns the height of a line on the screen, or that of the fold with it. */
+  const topOf = (line) => {
+    const part = [...element('code').children].find((part) => Number(part.dataset.last) >= line);
+    const [first, last] = spanOf(part);
+    const { top, bottom } = part.getBoundingClientRect();
+    return isFold(part) ? top : top + (line - first) * (bottom - top) / (last - first + 1);
+  };
+
+  /** Draws all chunks, for a printer. */
+  const drawAll = () => {
+    for (const part of element('code').children) if (!isFold(part)) fill(part);
+  };
+
+  return { whenIdle, draw, drawAll, drawPartWith, onUnfold, lineAt, topOf };
 })();

@@ -1,12 +1,12 @@
 // Start of the page of a report: its keys and buttons, and the view that its address names.
 (() => {
-  const { element, WORDS, ageOf, replaceAddress } = page.elements;
+  const { element, WORDS, ageOf } = page.elements;
   const { filled } = page.words;
   const { fromFragment } = page.address;
-  const { CHANGES, view, lineFragment } = page.state;
-  const { table, source } = page;
+  const { CHANGES, view } = page.state;
+  const { table, source, functions, viewport } = page;
   const { goTo, walkRanges, walkFiles, walkPlaces } = page.position;
-  const { isInTable, show, setOnlyChanged, toggleCounts } = page.views;
+  const { isInTable, show, setOnlyChanged, toggleCounts, toggleColour, tellAddress } = page.views;
 
   const showAddress = () => show(fromFragment(location.hash));
 
@@ -20,13 +20,16 @@
       return;
     }
     setOnlyChanged(!view.onlyChanged);
-    if (view.open !== null) replaceAddress(lineFragment(view.open.current));
+    if (view.open !== null) tellAddress();
   };
 
   const KEYS = {
     n: () => walkRanges(1),
     p: () => walkRanges(-1),
     c: toggleCounts,
+    1: () => toggleColour('hit'),
+    2: () => toggleColour('partly'),
+    3: () => toggleColour('missed'),
     ']': () => walkFiles(1),
     '[': () => walkFiles(-1),
     j: () => isInTable() && table.walk(1),
@@ -41,8 +44,8 @@
   const KEYS_OF_CHANGES = { m: () => walkPlaces('missed', 1), M: () => walkPlaces('missed', -1), d: toggleChanged };
   const KEYS_OF_COMPARISON = { l: () => walkPlaces('lost', 1), L: () => walkPlaces('lost', -1) };
   const BUTTONS = {
-    next: 'n', previous: 'p', counts: 'c', 'only-changed': 'd', 'first-missed': 'm', 'next-missed': 'm',
-    'previous-missed': 'M', 'first-lost': 'l', 'next-lost': 'l', 'previous-lost': 'L' };
+    next: 'n', previous: 'p', counts: 'c', 'show-hit': '1', 'show-partly': '2', 'show-missed': '3',
+    'only-changed': 'd', 'first-missed': 'm', 'next-missed': 'm', 'previous-missed': 'M', 'first-lost': 'l', 'next-lost': 'l', 'previous-lost': 'L' };
 
   const begin = () => {
     if (CHANGES !== null) Object.assign(KEYS, KEYS_OF_CHANGES);
@@ -52,10 +55,17 @@
     element('age').textContent = filled(WORDS.age, { age: ageOf(element('age').dateTime) ?? WORDS.now });
     table.begin();
     for (const [id, key] of Object.entries(BUTTONS)) element(id)?.addEventListener('click', KEYS[key]);
-    source.onUnfold((line) => goTo(line, true));
+    functions.begin();
+    viewport.begin();
+    source.onUnfold((line) => {
+      goTo(line, true);
+      tellAddress();
+    });
     window.addEventListener('hashchange', showAddress);
     window.addEventListener('beforeprint', () => {
-      if (view.open !== null) source.drawAll();
+      if (view.open === null) return;
+      source.drawAll();
+      functions.drawAll();
     });
     showAddress();
   };

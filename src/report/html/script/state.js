@@ -2,7 +2,7 @@
 page.state = (() => {
   const { element, parsed } = page.elements;
   const { filesFrom } = page.files;
-  const { toFragment } = page.address;
+  const { toFragment, toRanges } = page.address;
 
   const FILES = filesFrom(parsed('index'));
   /** Changes since a base; `null` in a page that was written without one. */
@@ -19,11 +19,20 @@ page.state = (() => {
     withCounts: false,
     /** Only changed lines of a file are shown and part of walks. */
     onlyChanged: false,
+    /** States of lines whose colours are off. */
+    withoutColour: [],
+    /** Ranges of lines of the open file that were unfolded among its changed lines. */
+    unfolded: [],
   };
 
-  /** Returns the fragment of the address of a line of the open file, or of the file for line 0. */
-  const lineFragment = (line) => toFragment({
-    file: view.open.file.name, line: line || '', changed: view.onlyChanged });
+  /** Returns the fragment of the address of a line of a file, or of the file for line 0, with what the view shows. */
+  const fileFragment = (name, line, further = {}) => toFragment({
+    file: name, line: line || '', changed: view.onlyChanged, ...further, counts: view.withCounts,
+    without: view.withoutColour.join(',') });
 
-  return { FILES, CHANGES, PLACES, view, lineFragment };
+  /** The same of the open file. */
+  const lineFragment = (line) => fileFragment(view.open.file.name, line, {
+    unfolded: view.onlyChanged && toRanges(view.unfolded) });
+
+  return { FILES, CHANGES, PLACES, view, fileFragment, lineFragment };
 })();

@@ -1,15 +1,17 @@
 // The two views of the page: the table of files, and the source of one file.
 page.views = (() => {
-  const { element, WORDS, made } = page.elements;
+  const { element, WORDS, made, replaceAddress } = page.elements;
   const { filled, grouped } = page.words;
+  const { fromRanges } = page.address;
   const { ofChange } = page.sentences;
   const { printable, baseName, pathParts } = page.names;
   const { percent, grade } = page.files;
   const { unpacked, figuresOf, cached } = page.streams;
   const { laidOut } = page.layout;
   const { rangeWith, aroundChanges } = page.changes;
-  const { FILES, CHANGES, PLACES, view } = page.state;
-  const { table, source, functions } = page;
+  const { STATES, lineCounts } = page.marks;
+  const { FILES, CHANGES, PLACES, view, lineFragment } = page.state;
+  const { table, source, functions, viewport } = page;
   const { tell, tellRanges, tellPlaces, goTo } = page.position;
 
   /** Number of streams that are kept unpacked. */
@@ -65,13 +67,16 @@ page.views = (() => {
     element('file-figures').textContent = file === undefined ? ''
       : filled(WORDS.statements, { covered: grouped(covered), total: grouped(total) });
     if (CHANGES !== null) element('file-changed').textContent = ofChange(WORDS, change);
+    // A narrow screen has no room for these in the line that sticks.
+    const folders = printable(name.slice(0, name.length - baseName(name).length));
+    element('where').textContent = [folders, element('file-figures').textContent].filter(Boolean).join(' ');
   };
 
   /** Clears the view of the previous file. */
   const clear = () => {
     view.open = null;
     element('code').replaceChildren();
-    element('functions').hidden = true;
+    for (const id of ['functions', 'states', 'ruler', 'inside']) element(id).hidden = true;
     tell('');
     tellMessage('');
     window.scrollTo(0, 0);
@@ -82,17 +87,24 @@ page.views = (() => {
     const why = file.why === undefined ? undefined : printable(file.why);
     if (bytes === null) tellMessage(why === undefined ? WORDS.moved : filled(WORDS.noSource, { why }));
     else if (why !== undefined) tellMessage(filled(WORDS.unparsed, { why }));
+    element('states').hidden = false;
+    for (const [state, lines] of Object.entries(lineCounts(view.open.runs))) {
+      element(`lines-${state}`).textContent = grouped(lines);
+    }
     source.draw();
     functions.draw();
+    viewport.draw();
     tellRanges();
     tellPlaces();
-    const under = element('view').querySelector('.bar-of-file').offsetHeight;
-    element('view').style.setProperty('--under', `${under}px`);
   };
+
+  /** Puts what the view shows into the address, so that it is there after a reload, and in a link. */
+  const tellAddress = () => replaceAddress(lineFragment(view.open.current));
 
   const showFile = async (name, line) => {
     if (view.open?.file.name === name) {
       if (line > 0) goTo(line, true);
+      tellAddress();
       return;
     }
     view.turn += 1;
@@ -125,6 +137,7 @@ page.views = (() => {
     drawOpen();
     if (line > 0) goTo(line, true);
     else element('path').focus({ preventScroll: true });
+    tellAddress();
     document.body.dataset.shown = name;
   };
 
@@ -153,16 +166,39 @@ page.views = (() => {
     const { bytes, current, added, lineCount } = view.open;
     source.draw();
     functions.draw();
+    viewport.draw();
     tellRanges();
-    const isShown = !to || bytes === null || rangeWith(aroundChanges(added, lineCount), current) !== undefined;
+    const isShown = !to || bytes === null
+      || [aroundChanges(added, lineCount), view.unfolded].some((shown) => rangeWith(shown, current) !== undefined);
     if (current > 0 && isShown) goTo(current, document.activeElement === document.body);
     else window.scrollTo(0, 0);
   };
 
+  const setCounts = (to) => {
+    view.withCounts = to;
+    element('counts').setAttribute('aria-pressed', String(to));
+    element('code').classList.toggle('counts', to);
+  };
+
+  /** Sets the states of lines whose colours are off. */
+  const setWithoutColour = (states) => {
+    view.withoutColour = STATES.filter((state) => state !== '' && states.includes(state));
+    for (const state of STATES.slice(1)) {
+      const isOff = view.withoutColour.includes(state);
+      element(`show-${state}`).setAttribute('aria-pressed', String(!isOff));
+      element('view').classList.toggle(`no-${state}`, isOff);
+    }
+  };
+
   const toggleCounts = () => {
-    view.withCounts = !view.withCounts;
-    element('counts').setAttribute('aria-pressed', String(view.withCounts));
-    element('code').classList.toggle('counts', view.withCounts);
+    setCounts(!view.withCounts);
+    if (view.open !== null) tellAddress();
+  };
+
+  const toggleColour = (state) => {
+    const off = view.withoutColour;
+    setWithoutColour(off.includes(state) ? off.filter((other) => other !== state) : [...off, state]);
+    if (view.open !== null) tellAddress();
   };
 
   /** Shows the file or the table that the values of an address name. */
@@ -171,10 +207,16 @@ page.views = (() => {
       showTable(values);
       return;
     }
-    if (view.open?.file.name !== values.file) view.open = null;
+    if (view.open?.file.name !== values.file) {
+      view.open = null;
+      view.unfolded = fromRanges(values.unfolded ?? '');
+    }
+    // Counts and colours stay from file to file, and the address of a file in the table names none.
+    if (values.counts === '1') setCounts(true);
+    if (values.without !== undefined) setWithoutColour(values.without.split(','));
     setOnlyChanged(values.changed === '1');
     showFile(values.file, Number.parseInt(values.line ?? '', 10) || 0);
   };
 
-  return { isInTable, show, setOnlyChanged, toggleCounts };
+  return { isInTable, show, setOnlyChanged, toggleCounts, toggleColour, tellAddress };
 })();
