@@ -41,6 +41,45 @@ const OPEN: &str = "(async (name) => {
     return performance.now() - since;
 })";
 
+/// Letters that are typed into the jump: of a file, the begins of a function's parts, several words, and none that fit.
+const TYPED: [&str; 5] = ["kubelet.go", "nks", "pkg kubelet sync", "e", "zzzzz"];
+/// Text that no source has, so that all of it is searched.
+const NOWHERE: &str = "no source has this text";
+
+/// Script that opens the jump and returns the milliseconds until the functions of all files are read.
+const READ: &str = "(async () => {
+    const since = performance.now();
+    document.getElementById('open-jump').click();
+    const state = document.getElementById('jump-state');
+    while (state.value !== '') await new Promise((done) => setTimeout(done, 5));
+    return performance.now() - since;
+})()";
+
+/// Script that types a text into the jump and returns the milliseconds until the list of each letter is on the screen.
+const TYPE: &str = "(async (text) => {
+    const field = document.getElementById('jump-to');
+    const times = [];
+    for (let length = 1; length <= text.length; length += 1) {
+        const since = performance.now();
+        field.value = text.slice(0, length);
+        field.dispatchEvent(new Event('input'));
+        await new Promise((done) => requestAnimationFrame(() => setTimeout(done, 0)));
+        times.push(performance.now() - since);
+    }
+    return times;
+})";
+
+/// Script that searches a text that no source has, and returns the milliseconds until all is searched.
+const SEARCH: &str = "(async (text) => {
+    const since = performance.now();
+    location.hash = '#search=' + encodeURIComponent(text);
+    const state = document.getElementById('search-state');
+    while (!state.value.startsWith('No line')) await new Promise((done) => setTimeout(done, 5));
+    document.getElementById('search').close();
+    state.value = '';
+    return performance.now() - since;
+})";
+
 fn main() {
     let page = std::env::args().skip(1).find(|argument| argument != "--bench");
     let page = PathBuf::from(page.expect("which page?")).canonicalize().unwrap();
@@ -71,6 +110,32 @@ fn main() {
     for (time, name) in times.iter().take(3) {
         println!("  {time:6.0} ms  {name}");
     }
+    measure_finding(&mut browser, &page);
+}
+
+/// Measures the jump to files and functions, and the search in all source.
+fn measure_finding(browser: &mut Browser, page: &Path) {
+    browser.open(page, "");
+    browser.wait_until("window.treeShown");
+    println!("functions read                          {:6.0} ms", browser.eval(READ).as_f64().unwrap());
+    let mut letters: Vec<f64> = TYPED
+        .iter()
+        .flat_map(|text| {
+            let times = browser.eval(&format!("{TYPE}({})", json!(text)));
+            serde_json::from_value::<Vec<f64>>(times).unwrap()
+        })
+        .collect();
+    let (median, worst) = median_and_worst(&mut letters);
+    println!(
+        "letter of a jump       median {median:6.0} ms  worst {worst:6.0} ms, of {} letters",
+        letters.len()
+    );
+    browser.eval("document.getElementById('jump').close()");
+    let mut searches: Vec<f64> = (0..ROUNDS)
+        .map(|_| browser.eval(&format!("{SEARCH}({})", json!(NOWHERE))).as_f64().unwrap())
+        .collect();
+    let (median, worst) = median_and_worst(&mut searches);
+    println!("all source searched    median {median:6.0} ms  worst {worst:6.0} ms, of {ROUNDS} times");
 }
 
 /// Returns the names of the files to open.

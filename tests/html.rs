@@ -432,10 +432,13 @@ fn the_tab_key_reaches_everything_in_the_order_of_the_screen() {
         heard
     };
     let link = format!("link \"{}\"", service.source.service_name());
+    let (jump, search) = ("button \"Jump\"", "button \"Search\"");
     let (theme, keys) = ("button \"Theme: system\"", "button \"Keys\"");
     browser.open(&page, "");
     let table = [
         &*link,
+        jump,
+        search,
         theme,
         keys,
         "DisclosureTriangle \"No source for 1 file (5 of 20 statements), still counted\"",
@@ -474,7 +477,10 @@ fn the_tab_key_reaches_everything_in_the_order_of_the_screen() {
     assert_eq!(walk(&mut browser, code), file, "from the heading that has the focus");
     browser.open(&page, "#file=unknown.go");
     browser.wait_until("!document.querySelector('#message').hidden");
-    assert_eq!(walk(&mut browser, "link \"All files\""), [&*link, theme, keys, "link \"All files\""]);
+    assert_eq!(
+        walk(&mut browser, "link \"All files\""),
+        [&*link, jump, search, theme, keys, "link \"All files\""]
+    );
 }
 
 #[test]

@@ -36,6 +36,7 @@ mod hostile_text;
 mod html;
 mod html_changes;
 mod html_file;
+mod html_find;
 mod html_overview;
 mod inbox;
 mod layout;

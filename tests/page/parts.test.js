@@ -62,5 +62,6 @@ test('a file that names no browser object needs none', () => {
   const browser = /\b(document|window|location|history|localStorage|element)\b/;
   const pure = OF_REPORT.filter((name) => !browser.test(textOf(name).replace(/^\s*\/[/*].*$/gm, '')));
   assert.deepStrictEqual(pure, [
-    'words', 'address', 'rows', 'names', 'sentences', 'files', 'streams', 'go', 'layout', 'changes', 'walks', 'marks']);
+    'words', 'address', 'rows', 'names', 'sentences', 'files', 'streams', 'go', 'layout', 'changes', 'walks', 'marks',
+    'fuzzy', 'find']);
 });

@@ -57,7 +57,8 @@ const STYLE: &str = concat!(
     include_str!("overview.css"),
     include_str!("style.css"),
     include_str!("apps.css"),
-    include_str!("changes.css")
+    include_str!("changes.css"),
+    include_str!("finder.css")
 );
 static SCRIPT: LazyLock<String> =
     LazyLock::new(|| script::without_comments(&[script::SHARED, script::OF_REPORT]));

@@ -4,7 +4,7 @@
   const { filled } = page.words;
   const { fromFragment } = page.address;
   const { CHANGES, view } = page.state;
-  const { table, source, functions, viewport } = page;
+  const { table, source, functions, viewport, jump, search } = page;
   const { goTo, walkRanges, walkFiles, walkPlaces } = page.position;
   const { isInTable, show, setOnlyChanged, toggleCounts, toggleColour, tellAddress } = page.views;
 
@@ -30,6 +30,8 @@
     1: () => toggleColour('hit'),
     2: () => toggleColour('partly'),
     3: () => toggleColour('missed'),
+    f: jump.open,
+    s: search.open,
     ']': () => walkFiles(1),
     '[': () => walkFiles(-1),
     j: () => isInTable() && table.walk(1),
@@ -44,8 +46,9 @@
   const KEYS_OF_CHANGES = { m: () => walkPlaces('missed', 1), M: () => walkPlaces('missed', -1), d: toggleChanged };
   const KEYS_OF_COMPARISON = { l: () => walkPlaces('lost', 1), L: () => walkPlaces('lost', -1) };
   const BUTTONS = {
-    next: 'n', previous: 'p', counts: 'c', 'show-hit': '1', 'show-partly': '2', 'show-missed': '3',
-    'only-changed': 'd', 'first-missed': 'm', 'next-missed': 'm', 'previous-missed': 'M', 'first-lost': 'l', 'next-lost': 'l', 'previous-lost': 'L' };
+    'open-jump': 'f', 'open-search': 's', next: 'n', previous: 'p', counts: 'c', 'show-hit': '1', 'show-partly': '2',
+    'show-missed': '3', 'only-changed': 'd', 'first-missed': 'm', 'next-missed': 'm', 'previous-missed': 'M',
+    'first-lost': 'l', 'next-lost': 'l', 'previous-lost': 'L' };
 
   const begin = () => {
     if (CHANGES !== null) Object.assign(KEYS, KEYS_OF_CHANGES);
@@ -57,6 +60,8 @@
     for (const [id, key] of Object.entries(BUTTONS)) element(id)?.addEventListener('click', KEYS[key]);
     functions.begin();
     viewport.begin();
+    jump.begin();
+    search.begin(table.fragment);
     source.onUnfold((line) => {
       goTo(line, true);
       tellAddress();

@@ -38,7 +38,7 @@ page.switches = (() => {
   const begin = (keys) => {
     Object.assign(keys, { '?': () => element('keys').showModal(), t: nextTheme });
     document.addEventListener('keydown', (event) => {
-      if (event.ctrlKey || event.metaKey || event.altKey || element('keys').open) return;
+      if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector('dialog[open]') !== null) return;
       if (event.target.matches('input[type=search], select') && event.key !== 'Escape') return;
       if (!Object.hasOwn(keys, event.key)) return;
       // Dictation software would press keys with every word, so keys can be switched off.

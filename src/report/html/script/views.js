@@ -6,33 +6,21 @@ page.views = (() => {
   const { ofChange } = page.sentences;
   const { printable, baseName, pathParts } = page.names;
   const { percent, grade } = page.files;
-  const { unpacked, figuresOf, cached } = page.streams;
+  const { figuresOf } = page.streams;
   const { laidOut } = page.layout;
   const { rangeWith, aroundChanges } = page.changes;
   const { STATES, lineCounts } = page.marks;
   const { FILES, CHANGES, PLACES, view, lineFragment } = page.state;
-  const { table, source, functions, viewport } = page;
+  const { partsOf } = page.packs;
+  const { table, source, functions, viewport, search } = page;
   const { tell, tellRanges, tellPlaces, goTo } = page.position;
 
-  /** Number of streams that are kept unpacked. */
-  const KEPT_STREAMS = 8;
-  const PACKS = document.getElementsByClassName('pack');
   const title = document.title;
   const byName = new Map(FILES.map((file) => [file.name, file]));
 
-  // Streams come after this script in the page, so that the table works before they are loaded.
-  const loaded = new Promise((done) => {
-    if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', done, { once: true });
-    else done();
-  });
-  const streamOf = cached(async (pack) => {
-    await loaded;
-    return unpacked(PACKS[pack].textContent);
-  }, KEPT_STREAMS);
-
   /** Returns a file with its text, blocks, lines, functions and changes. */
   const opened = async (file) => {
-    const { figures, text } = (await streamOf(file.pack))[file.slot];
+    const { figures, text } = await partsOf(file);
     const missed = PLACES.missed.filter(([at]) => at === file.at).map(([, first, last]) => ({ first, last }));
     return {
       file, ...laidOut({ ...figuresOf(figures), bytes: text }), missed,
@@ -203,8 +191,10 @@ page.views = (() => {
 
   /** Shows the file or the table that the values of an address name. */
   const show = (values) => {
+    if (values.search === undefined) search.leave();
     if (values.file === undefined) {
       showTable(values);
+      if (values.search !== undefined) search.show(values);
       return;
     }
     if (view.open?.file.name !== values.file) {

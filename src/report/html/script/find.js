@@ -1,0 +1,73 @@
+// Lines of source that have a text, without the DOM.
+page.find = (() => {
+  const { firstAfter } = page.layout;
+  const utf8 = new TextDecoder('utf-8');
+  // A character for each byte, which is faster than to decode all source.
+  const latin = new TextDecoder('windows-1252');
+  /** Bytes of a line that are shown before and after the first hit in it. */
+  const [BEFORE, AFTER] = [60, 140];
+
+  /** Returns an expression that finds a text in any case of letters; `null` for a text of fewer than two characters. */
+  const searchOf = (text) => {
+    const trimmed = text.trim();
+    if (trimmed.length < 2) return null;
+    const bytes = latin.decode(new TextEncoder().encode(trimmed));
+    return new RegExp(bytes.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&'), 'gi');
+  };
+
+  /** Returns the state of a line from flat runs `[lines since the last run, length, state, count]` of a file. */
+  const statesFrom = (flat) => {
+    const runs = [];
+    let end = 0;
+    for (let at = 0; at < flat.length; at += 4) {
+      const first = end + flat[at];
+      end = first + flat[at + 1] - 1;
+      // The end of a triple is the place after it.
+      runs.push(first, end + 1, flat[at + 2]);
+    }
+    return (line) => {
+      const at = firstAfter(runs, line);
+      return runs[at] <= line ? runs[at + 2] : 0;
+    };
+  };
+
+  /** Returns the places of the first hit in each line: offset of the line, number of the line, begin and end. */
+  const linesWith = (text, search, most) => {
+    const found = [];
+    let [line, start] = [1, 0];
+    search.lastIndex = 0;
+    for (let hit = search.exec(text); hit !== null && found.length < most; hit = search.exec(text)) {
+      for (let at = text.indexOf('\n', start); at >= 0 && at < hit.index; at = text.indexOf('\n', start)) {
+        line += 1;
+        start = at + 1;
+      }
+      const end = text.indexOf('\n', hit.index);
+      found.push({ line, start, stop: end < 0 ? text.length : end, from: hit.index, to: hit.index + hit[0].length });
+      if (end < 0) break;
+      search.lastIndex = end;
+    }
+    return found;
+  };
+
+  /** Returns a hit with the text before it, of it and after it. */
+  const shownHit = (bytes, { line, start, stop, from, to }, state) => {
+    const decoded = (first, last) => utf8.decode(bytes.subarray(first, last));
+    const first = Math.max(start, from - BEFORE);
+    const last = Math.min(stop, to + AFTER);
+    return {
+      line, state, before: `${first > start ? '…' : ''}${decoded(first, from)}`.replace(/^\s+/, ''),
+      hit: decoded(from, to), after: `${decoded(to, last)}${last < stop ? '…' : ''}`.replace(/\s+$/, '') };
+  };
+
+  /** Returns the lines of a file with a text, at most `most`. `states` gives its flat runs of lines. */
+  const hitsIn = (bytes, states, search, { onlyMissed, most }) => {
+    // Lines that count are known only after a look at all of them.
+    const places = linesWith(latin.decode(bytes), search, onlyMissed ? Infinity : most);
+    if (places.length === 0) return [];
+    const stateOf = statesFrom(states());
+    const hits = places.map((place) => [place, stateOf(place.line)]).filter(([, state]) => !onlyMissed || state > 1);
+    return hits.slice(0, most).map(([place, state]) => shownHit(bytes, place, state));
+  };
+
+  return { searchOf, hitsIn };
+})();

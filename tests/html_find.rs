@@ -1,0 +1,199 @@
+//! The dialogs of the page of `report --format html` that find: a jump to a file or function, a search in all source.
+
+use serde_json::json;
+
+use crate::harness::browser::Browser;
+use crate::harness::service::Service;
+use crate::harness::source::Source;
+use crate::html::{CART_FILE, cart_service};
+
+const ESCAPE: (&str, u32) = ("Escape", 27);
+const DOWN: (&str, u32) = ("ArrowDown", 40);
+const UP: (&str, u32) = ("ArrowUp", 38);
+
+fn press(browser: &mut Browser, (key, number): (&str, u32)) {
+    browser.press_named(key, number);
+}
+
+/// Presses Enter as a keyboard does, so that a link that has the focus is followed.
+fn enter(browser: &mut Browser) {
+    browser.call(
+        "Input.dispatchKeyEvent",
+        &json!({"type": "keyDown", "key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13, "text": "\r"}),
+    );
+    browser.call(
+        "Input.dispatchKeyEvent",
+        &json!({"type": "keyUp", "key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13}),
+    );
+}
+
+/// Types into the jump and waits until all functions are read.
+fn jump(browser: &mut Browser, letters: &str) -> Vec<String> {
+    browser.press("f");
+    browser.wait_until("document.querySelector('#jump-state').value === ''");
+    browser.press(letters);
+    browser.texts("#jump-list .what")
+}
+
+/// Waits until a search has ended, and returns what it says.
+fn searched(browser: &mut Browser) -> String {
+    browser.wait_until("/^(\\d+ line|No line|The first)/.test(document.querySelector('#search-state').value) && !document.querySelector('#search-state').value.includes('searched')");
+    browser.text("#search-state")
+}
+
+#[test]
+fn a_jump_goes_to_a_file_or_function_by_a_few_letters() {
+    let Some(mut browser) = Browser::start() else { return };
+    let service = cart_service();
+    let page = service.page(&[]);
+    browser.open(&page, "");
+    assert_eq!(jump(&mut browser, "cart"), ["cart.go", "Cart.Add", "Cart.Clear", "Cart.Checkout"]);
+    assert_eq!(browser.text("#jump-list .folder"), "example.com/app/cart/");
+    assert_eq!(browser.eval("document.activeElement.id"), "jump-to", "letters go on into the field");
+    let active = "document.getElementById(document.activeElement.getAttribute('aria-activedescendant')).querySelector('.what').textContent";
+    press(&mut browser, DOWN);
+    press(&mut browser, DOWN);
+    assert_eq!(browser.eval(active), "Cart.Clear");
+    press(&mut browser, UP);
+    assert_eq!(browser.eval(active), "Cart.Add");
+    enter(&mut browser);
+    browser.wait_until("document.querySelector('.current')?.id === 'L15'");
+    assert_eq!(browser.eval("location.hash"), format!("{CART_FILE}&line=15"));
+    assert_eq!(browser.eval("document.querySelector('#jump').open"), false);
+
+    assert_eq!(jump(&mut browser, "cche"), ["Cart.Checkout"]);
+    browser.click("#jump-list li");
+    browser.wait_until("document.querySelector('.current')?.id === 'L21'");
+    assert_eq!(jump(&mut browser, "qqq"), [] as [&str; 0]);
+    assert_eq!(browser.text("#jump-none"), "No file or function has these letters in this order.");
+    enter(&mut browser);
+    press(&mut browser, ESCAPE);
+    assert_eq!(browser.eval("document.querySelector('#jump').open"), false);
+    assert_eq!(
+        browser.eval("document.body.dataset.shown"),
+        "example.com/app/cart/cart.go",
+        "the file stays open"
+    );
+    browser.click("#open-jump");
+    assert_eq!(browser.eval("document.querySelector('#jump').open"), true);
+    browser.assert_quiet();
+}
+
+#[test]
+fn a_search_finds_lines_of_all_source_with_their_state_and_its_address_says_what() {
+    let Some(mut browser) = Browser::start() else { return };
+    let service = cart_service();
+    let page = service.page(&[]);
+    browser.open_file(&page, "#file=example.com/app/main.go");
+    browser.press("s");
+    browser.press("RETURN ");
+    assert_eq!(searched(&mut browser), "3 lines in 1 file");
+    assert_eq!(browser.texts("#search-list .of"), ["example.com/app/cart/cart.go 3"]);
+    assert_eq!(browser.texts("#search-list .at"), ["23", "26", "32"]);
+    assert_eq!(browser.texts("#search-list code"), ["return errEmpty", "return err", "return nil"]);
+    let states =
+        "[...document.querySelectorAll('#search-list .mark')].map((e) => e.getAttribute('aria-label'))";
+    assert_eq!(browser.eval(states), json!(["never executed", "never executed", "executed"]));
+    browser.click("#search-missed");
+    browser.wait_until("document.querySelectorAll('#search-list .at').length === 2");
+    assert_eq!(searched(&mut browser), "2 lines in 1 file");
+    assert_eq!(browser.eval("location.hash"), "#search=RETURN%20&missed=1");
+    browser.eval("document.querySelector('#search-for').focus()");
+    press(&mut browser, DOWN);
+    press(&mut browser, DOWN);
+    assert_eq!(browser.eval("document.activeElement.querySelector('.at').textContent"), "26");
+    enter(&mut browser);
+    browser.wait_until("document.querySelector('.current')?.id === 'L26'");
+    assert_eq!(browser.eval("document.querySelector('#search').open"), false);
+
+    browser.eval("history.back()");
+    browser.wait_until("document.querySelector('#search').open");
+    assert_eq!(
+        searched(&mut browser),
+        "2 lines in 1 file",
+        "the way back leads to the lines that were found"
+    );
+    press(&mut browser, ESCAPE);
+    browser.wait_until("!document.querySelector('#search').open");
+    assert_eq!(browser.eval("location.hash"), "");
+
+    browser.open_file(&page, CART_FILE);
+    browser.press("s");
+    browser.press("x");
+    browser.wait_until("document.querySelector('#search-state').value.startsWith('At least two')");
+    press(&mut browser, ESCAPE);
+    browser.wait_until("location.hash.startsWith('#file=')");
+    assert_eq!(
+        browser.eval("document.body.dataset.shown"),
+        "example.com/app/cart/cart.go",
+        "the file stays open"
+    );
+    browser.open(&page, "#search=0x2a");
+    assert_eq!(searched(&mut browser), "1 line in 1 file");
+    browser.assert_quiet();
+}
+
+#[test]
+fn dialogs_that_find_stay_on_the_screen_and_axe_finds_no_violation() {
+    let Some(mut browser) = Browser::start() else { return };
+    let service = cart_service();
+    let page = service.page(&[]);
+    for (width, height, scheme) in [
+        (1400, 900, "light"),
+        (2560, 1200, "dark"),
+        (768, 900, "dark"),
+        (360, 640, "light"),
+        (320, 500, "dark"),
+    ] {
+        browser.resize(width, height);
+        browser.prefer_color_scheme(scheme);
+        for dialog in ["jump", "search"] {
+            browser.open(&page, "");
+            if dialog == "jump" {
+                jump(&mut browser, "a");
+            } else {
+                browser.press("s");
+                browser.press("re");
+                searched(&mut browser);
+            }
+            browser.take_screenshot(&format!("{dialog}-{width}"));
+            let view = format!("{dialog}, {width} wide");
+            let place = browser.eval(&format!(
+                "(({{ left, top, right, bottom }}) => [left, top, innerWidth - right, innerHeight - bottom])(document.querySelector('#{dialog}').getBoundingClientRect())"
+            ));
+            let place: [f64; 4] = serde_json::from_value(place).unwrap();
+            assert!(place.iter().all(|edge| *edge >= 0.0), "{view}: {place:?}");
+            let small = format!(
+                "[...document.querySelectorAll('#{dialog} :is(li[role], a, button, input)')].map((e) => (e.closest('label') ?? e).getBoundingClientRect())
+                .filter(({{ height }}) => height < 24).length"
+            );
+            assert_eq!(browser.eval(&small), 0, "{view}");
+            let Some(faults) = browser.accessibility_violations() else { return };
+            assert!(faults.is_empty(), "{view}: {}", faults.join("\n"));
+        }
+    }
+    browser.assert_quiet();
+}
+
+#[test]
+fn names_and_lines_that_are_found_are_text() {
+    let Some(mut browser) = Browser::start() else { return };
+    let source = "package p\n\n// </script><img src=x onerror=alert(1)>\u{202e}evil\nfunc f() {\n\tg(\"<img src=x>\")\n}\n";
+    let files: [(&str, &[u8]); 2] = [("a.go", source.as_bytes()), ("go.mod", b"module example.com/app\n")];
+    let profile =
+        "example.com/app/a.go:4.10,6.2 1 1\nexample.com/app/<img src=x onerror=alert(2)>.go:1.1,2.2 1 0\n";
+    let service = Service::from_source(Source::from_files(&files), profile);
+    let page = service.page(&[]);
+    browser.open(&page, "");
+    assert_eq!(jump(&mut browser, "img"), ["<img src=x onerror=alert(2)>.go"]);
+    press(&mut browser, ESCAPE);
+    browser.press("s");
+    browser.press("<img");
+    assert_eq!(searched(&mut browser), "2 lines in 1 file");
+    assert_eq!(
+        browser.texts("#search-list code"),
+        ["// </script><img src=x onerror=alert(1)>U+202Eevil", "g(\"<img src=x>\")"]
+    );
+    assert_eq!(browser.eval("document.images.length"), 0);
+    browser.assert_quiet();
+}

@@ -1,0 +1,46 @@
+'use strict';
+const assert = require('node:assert');
+const test = require('node:test');
+const { run } = require('./script.js');
+
+const { find: { searchOf, hitsIn } } = run('go', 'layout', 'find');
+
+const SOURCE = 'package p\n\nfunc f() {\n\tgo("größe") // Go\n\treturn go2\n}\n// the end: GO';
+/** Lines 3 and 4 were executed, line 5 never, line 6 partly. */
+const STATES = [3, 2, 1, 7, 1, 1, 3, 0, 1, 1, 2, 1];
+const BYTES = new TextEncoder().encode(SOURCE);
+
+const hits = (text, { onlyMissed = false, most = 99, bytes = BYTES } = {}) => (
+  hitsIn(bytes, () => STATES, searchOf(text), { onlyMissed, most }).map(({ line, state, before, hit, after }) => (
+    `${line} ${state} ${before}<${hit}>${after}`)));
+
+test('the first hit of each line is found, in any case of letters, with the state of the line', () => {
+  assert.deepStrictEqual(hits('go'), [
+    '4 1 <go>("größe") // Go', '5 3 return <go>2', '7 0 // the end: <GO>']);
+  assert.deepStrictEqual(hits('PACKAGE P'), ['1 0 <package p>']);
+  assert.deepStrictEqual(hits('nothing'), []);
+});
+
+test('signs are text, spaces around it are none, and letters beyond ASCII are found', () => {
+  assert.deepStrictEqual(hits('f() {'), ['3 1 func <f() {>']);
+  assert.deepStrictEqual(hits('.*'), []);
+  assert.deepStrictEqual(hits('  größe '), ['4 1 go("<größe>") // Go']);
+});
+
+test('only missed lines are those that were never or partly executed', () => {
+  assert.deepStrictEqual(hits('go', { onlyMissed: true }), ['5 3 return <go>2']);
+  assert.deepStrictEqual(hits('go', { onlyMissed: true, most: 1 }), ['5 3 return <go>2'], 'after one that is not');
+  const partly = hitsIn(new TextEncoder().encode('\n\n\n\n\nxx\n'), () => STATES, searchOf('xx'), { onlyMissed: true, most: 9 });
+  assert.deepStrictEqual(partly.map(({ line, state }) => [line, state]), [[6, 2]]);
+});
+
+test('hits end at a limit, and a long line is cut around its hit', () => {
+  assert.deepStrictEqual(hits('go', { most: 2 }).length, 2);
+  const bytes = new TextEncoder().encode(`${'a'.repeat(500)}needle${'b'.repeat(500)}`);
+  assert.deepStrictEqual(hits('needle', { bytes }), [`1 0 …${'a'.repeat(60)}<needle>${'b'.repeat(140)}…`]);
+});
+
+test('a text of fewer than two characters is not searched', () => {
+  assert.deepStrictEqual(['', ' ', 'a', ' a '].map(searchOf), [null, null, null, null]);
+  assert.notStrictEqual(searchOf('ab'), null);
+});
