@@ -73,12 +73,20 @@ example.com/app/made/up.go:12.2,14.20 1 7
 
 /// A service that was pulled twice.
 pub(crate) fn cart_service() -> Service {
+    service_of(cart_source())
+}
+
+fn cart_source() -> Source {
     let files: [(&str, &[u8]); 3] = [
         ("cart/cart.go", CART.as_bytes()),
         ("main.go", MAIN.as_bytes()),
         ("go.mod", b"module example.com/app\n"),
     ];
-    let service = Service::from_source(Source::from_files(&files), PROFILE);
+    Source::from_files(&files)
+}
+
+fn service_of(source: Source) -> Service {
+    let service = Service::from_source(source, PROFILE);
     service.agent.hit(&[10], 4);
     service.world.pull(0);
     service
@@ -328,6 +336,72 @@ fn nothing_from_outside_runs_or_breaks_the_page() {
 
 const FILE_WITHOUT_SOURCE: &str = "#file=example.com/app/made/up.go";
 
+/// Lets the clone of the service have this URL as its remote.
+fn set_origin(service: &Service, url: &str) {
+    let clone = repository(&service.world);
+    service.source.git(&["--git-dir", clone.to_str().unwrap(), "config", "remote.origin.url", url]);
+}
+
+#[test]
+fn commit_and_base_lead_to_the_host_of_the_clone_without_its_secrets() {
+    let mut source = cart_source();
+    let base = source.commit.clone();
+    std::fs::write(source.folder.path().join("main.go"), MAIN.replace("0x2a", "42")).unwrap();
+    source.commit_all();
+    let service = service_of(source);
+    let page = |options: &[&str]| std::fs::read_to_string(service.page(options)).unwrap();
+    assert!(!page(&[]).contains("_blank"), "the remote is a folder");
+
+    set_origin(&service, "https://user:secret@github.com/o/r.git?token=secret");
+    let with_base = page(&["--base", &base]);
+    for commit in [&service.source.commit, &base] {
+        let link = format!(
+            "href=\"https://github.com/o/r/commit/{commit}\" target=\"_blank\" rel=\"noopener noreferrer\""
+        );
+        assert!(with_base.contains(&link), "{commit}");
+    }
+    assert!(!with_base.contains("secret"));
+
+    service.world.configure("[apps.app]\nweb = 'https://code.example/r/-/blob/{commit}/{path}#L{line}'\n");
+    let configured = page(&[]);
+    let commit = &service.source.commit;
+    assert!(configured.contains(&format!("href=\"https://code.example/r/-/commit/{commit}\"")));
+    assert!(!configured.contains("github.com"), "the configuration is stronger than the remote");
+}
+
+#[test]
+fn a_file_leads_to_its_line_at_the_host() {
+    let Some(mut browser) = Browser::start() else { return };
+    let service = cart_service();
+    set_origin(&service, "git@gitlab.com:g/r.git");
+    let page = service.page(&[]);
+    let root = format!("https://gitlab.com/g/r/-/blob/{}", service.source.commit);
+    browser.open_file(&page, CART_FILE);
+    assert_eq!(browser.text("#at-host"), "gitlab.com");
+    assert_eq!(browser.eval("document.getElementById('at-host').href"), format!("{root}/cart/cart.go"));
+    browser.press("n");
+    assert_eq!(browser.eval("document.getElementById('at-host').href"), format!("{root}/cart/cart.go#L16"));
+    browser.open_file(&page, "#file=example.com/app/made/up.go");
+    assert_eq!(
+        browser.eval("document.getElementById('at-host').hidden"),
+        true,
+        "the commit has no such file"
+    );
+    browser.assert_quiet();
+}
+
+#[test]
+fn the_address_of_what_is_shown_can_be_copied() {
+    let Some(mut browser) = Browser::start() else { return };
+    let service = cart_service();
+    browser.open_file(&service.page(&[]), &format!("{CART_FILE}&line=16"));
+    browser.eval("document.addEventListener('copy', () => { window.copied = String(getSelection()) }), navigator.clipboard.writeText = (text) => { window.copied = text }, 0");
+    browser.click("#copy");
+    browser.wait_until("document.getElementById('copy').textContent === 'Copied'");
+    assert_eq!(browser.eval("window.copied === location.href"), true);
+    assert_eq!(browser.eval("document.activeElement.id"), "copy");
+}
+
 #[test]
 fn axe_finds_no_violation_in_any_view() {
     let Some(mut browser) = Browser::start() else { return };
@@ -432,13 +506,14 @@ fn the_tab_key_reaches_everything_in_the_order_of_the_screen() {
         heard
     };
     let link = format!("link \"{}\"", service.source.service_name());
-    let (jump, search) = ("button \"Jump\"", "button \"Search\"");
-    let (theme, keys) = ("button \"Theme: system\"", "button \"Keys\"");
+    let [jump, search, copy] = ["button \"Jump\"", "button \"Search\"", "button \"Copy link\""];
+    let [theme, keys] = ["button \"Theme: system\"", "button \"Keys\""];
     browser.open(&page, "");
     let table = [
         &*link,
         jump,
         search,
+        copy,
         theme,
         keys,
         "DisclosureTriangle \"No source for 1 file (5 of 20 statements), still counted\"",
@@ -479,7 +554,7 @@ fn the_tab_key_reaches_everything_in_the_order_of_the_screen() {
     browser.wait_until("!document.querySelector('#message').hidden");
     assert_eq!(
         walk(&mut browser, "link \"All files\""),
-        [&*link, jump, search, theme, keys, "link \"All files\""]
+        [&*link, jump, search, copy, theme, keys, "link \"All files\""]
     );
 }
 

@@ -10,6 +10,7 @@ use super::git::repo;
 use super::values::{NumberOrText, expected};
 use crate::coverage::{Threshold, ThresholdError};
 use crate::filter::Glob;
+use crate::report::HostLinks;
 
 /// Settings of one app.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -22,6 +23,8 @@ pub(crate) struct AppConfig {
     pub(crate) fail_under: Option<Threshold>,
     /// The coverage that each of its packages must reach, by globs of import paths, in order of those.
     pub(crate) packages: Vec<(Glob, Threshold)>,
+    /// Addresses of its commits and files at the host of its repository, where they do not follow from its URL.
+    pub(crate) web: Option<HostLinks>,
 }
 
 /// The table of one app in the file. [`AppTable::read`] reads its percentages.
@@ -33,6 +36,7 @@ pub(super) struct AppTable {
     base: Option<String>,
     fail_under: Option<Percentage>,
     packages: BTreeMap<Spanned<String>, Percentage>,
+    web: Option<Spanned<String>>,
 }
 
 impl AppTable {
@@ -43,11 +47,15 @@ impl AppTable {
             let parsed = glob.get_ref().parse().map_err(|error| Fault::new(glob.span().start, error))?;
             Ok((parsed, threshold(percentage)?))
         };
+        let web = |template: Spanned<String>| {
+            template.get_ref().parse().map_err(|error: String| Fault::new(template.span().start, error))
+        };
         Ok(AppConfig {
             fail_under: self.fail_under.as_ref().map(threshold).transpose()?,
             packages: self.packages.iter().map(package).collect::<Result<_, Fault>>()?,
             repo: self.repo,
             base: self.base,
+            web: self.web.map(web).transpose()?,
         })
     }
 }

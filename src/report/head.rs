@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::group::GroupFacts;
+use super::host_links::HostLinks;
 use super::text;
 use crate::coverage::Coverage;
 use crate::gate::{Before, Verdict};
@@ -54,6 +55,8 @@ pub(crate) struct ReportHead {
     pub before: Option<Before>,
     /// Address of the page of the service's app, if the report is part of a site.
     pub above: Option<String>,
+    /// Links to the host of the repository, if it is known.
+    pub links: Option<HostLinks>,
 }
 
 impl ReportHead {

@@ -186,6 +186,7 @@ impl<'r> Document<'r> {
             // The command `history` prints the trend.
             trend: _,
             above: _,
+            links: _,
             filters,
             verdicts,
             before,

@@ -41,6 +41,7 @@ pub(super) fn head() -> ReportHead {
         }),
         trend: Vec::new(),
         above: None,
+        links: None,
         filters: Vec::new(),
         verdicts: Vec::new(),
         before: None,

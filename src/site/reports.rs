@@ -194,6 +194,7 @@ impl ReportMaker<'_> {
             Some((at, tree)) => reader.sources(&profile, (at, tree), &HashMap::new(), None, needs)?,
             None => FileSource::not_read(&profile, needs),
         };
+        subject.links = reader.host_links(found.as_ref().map(|(at, _)| at));
         let commit = found.map(|(at, _)| at.commit.to_string());
         let named = || reader.known(subject.revision.as_ref()?).map(|commit| commit.to_string());
         subject.source_commit = commit.clone().or_else(named);

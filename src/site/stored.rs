@@ -220,6 +220,7 @@ impl SiteData {
             is_of_its_own_commit: !hash.is_empty(),
             source_commit: None,
             above: Some(page.above()),
+            links: None,
             choice: None,
             row: Row { branch: page.branch.clone(), ..row.clone() },
             group: None,

@@ -4,12 +4,13 @@ use std::path::Path;
 
 use anyhow::{Result, anyhow, bail};
 
-use super::{Revision, SourceReader};
+use super::{RepositoryCommit, Revision, SourceReader};
 use crate::config::{User, toml_key};
 use crate::io::git::{self, GitError, Network, ObjectId, RemoteUrl, Repository, Timeout, TrustedOwners};
 use crate::io::users;
 use crate::io::workdir::{FillError, ReadersLock};
 use crate::names::in_message;
+use crate::report::HostLinks;
 
 /// The error when source could not be fetched from a remote.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +58,19 @@ impl SourceReader<'_> {
     /// Returns the host of the configured URL.
     pub(crate) fn host(&self) -> Option<String> {
         self.network().ok()?.url?.host().map(str::to_owned)
+    }
+
+    /// Returns the links to the host of the repository. The configuration gives them, or they follow from its URL, or from
+    /// the remote of the clone that was opened.
+    pub(crate) fn host_links(&self, at: Option<&RepositoryCommit>) -> Option<HostLinks> {
+        let configured = self.settings.config.apps.get(self.app).and_then(|app| app.web.clone());
+        configured.or_else(|| {
+            let url = match at {
+                Some(at) => at.repository.remote(&at.network).ok(),
+                None => self.network().ok()?.url,
+            };
+            HostLinks::of_repository(url?.as_str())
+        })
     }
 
     pub(super) fn network(&self) -> Result<Network> {

@@ -249,6 +249,7 @@ impl<'a> GroupState<'a> {
             is_of_its_own_commit: true,
             source_commit: None,
             above: None,
+            links: None,
             choice: self.choice,
             row: self.row(),
             group: Some(facts),

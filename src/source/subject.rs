@@ -11,7 +11,7 @@ use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::pick::{is_same_app, is_same_commit};
 use crate::fleet::row::Row;
 use crate::names::{CommitChoice, in_message};
-use crate::report::{GroupFacts, PreviousRow, ReportHead, TrendPoint};
+use crate::report::{GroupFacts, HostLinks, PreviousRow, ReportHead, TrendPoint};
 
 /// A row to report, with the revision of its source, or the rows of a group at one commit.
 #[derive(Debug)]
@@ -42,6 +42,8 @@ pub(crate) struct Subject {
     pub(crate) source_commit: Option<String>,
     /// Address of the page of its app, if the report is part of a site.
     pub(crate) above: Option<String>,
+    /// Links to the host of its repository, if it is known and a form shows them.
+    pub(crate) links: Option<HostLinks>,
 }
 
 impl Subject {
@@ -68,6 +70,7 @@ impl Subject {
             is_of_its_own_commit: !row.key.commit.is_empty(),
             source_commit: None,
             above: None,
+            links: None,
             choice,
             row: row.clone(),
             group: None,
@@ -117,6 +120,7 @@ impl Subject {
             verdicts: Vec::new(),
             before: None,
             above: self.above.clone(),
+            links: self.links.clone(),
             choice: self.choice,
             group: self.group.clone(),
         }

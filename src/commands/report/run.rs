@@ -83,6 +83,9 @@ pub(super) fn report(
     let packer = Packer::new(&run.filter);
     let sources = run.sources(found.as_ref(), &profile, &packer)?;
     reported.subject.source_commit = run.source_commit(found.as_ref(), &reported.subject);
+    if run.outputs.forms().any(|form| form.is_for_browsers) {
+        reported.subject.links = run.reader.host_links(found.as_ref().map(|found| &found.at));
+    }
     let report = Report::new(run.head(&reported.subject), &profile, sources);
     let mut finished = run.finish(report, found)?;
     let judged = run.judge(&finished, &reported, stored)?;

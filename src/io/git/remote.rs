@@ -157,7 +157,7 @@ impl Repository {
     }
 
     /// Returns the configured URL, or else the one of the clone's remote.
-    fn remote(&self, network: &Network) -> Result<RemoteUrl, GitError> {
+    pub(crate) fn remote(&self, network: &Network) -> Result<RemoteUrl, GitError> {
         if let Some(url) = &network.url {
             return Ok(url.clone());
         }

@@ -165,6 +165,11 @@ impl<'r> PageChanges<'r> {
         })
     }
 
+    /// Returns the hash of the base; `None` for changes that were read from a file.
+    pub(super) fn base_commit(&self) -> Option<&'r str> {
+        self.diff.base.commit.as_deref()
+    }
+
     pub(super) fn partly(&self) -> u64 {
         let lines = self.diff.files.iter().flat_map(|file| &file.lines);
         lines.filter(|line| line.state() == LineState::Partly).count() as u64

@@ -8,6 +8,7 @@
 mod apps;
 mod changes;
 mod facts;
+mod host;
 mod packs;
 pub(super) mod script;
 mod trend;
@@ -37,6 +38,7 @@ use crate::names::printable;
 use apps::AppsTable;
 use changes::{Cell, PageChanges};
 use facts::Facts;
+use host::PageLinks;
 use trend::TrendChart;
 
 pub(in crate::report) const FORM: Form = Form {
@@ -77,6 +79,9 @@ pub(super) fn write(
     let changes = diffed.map(|(diff, changes)| PageChanges::new(&files, diff, changes)).transpose()?;
     let missing: Vec<&FileReport<'_>> =
         files.iter().copied().filter(|file| file.no_source.is_some()).collect();
+    let commit = Some(head.best_commit()).filter(|commit| !commit.is_empty());
+    let links = head.links.as_ref().zip(commit);
+    let links = links.map(|(links, commit)| PageLinks::new(links, commit, &files)).transpose()?;
     let is_whole = head.filters.is_empty();
     let filters = head.filters.join(", ");
     let page = ReportPage {
@@ -105,6 +110,7 @@ pub(super) fn write(
         packs,
         changes: changes.as_ref(),
         apps: AppsTable::new(report),
+        links: links.as_ref(),
     };
     page.write_into(out)?;
     out.write_all(b"\n")
@@ -148,6 +154,19 @@ struct ReportPage<'p> {
     packs: Vec<Arc<str>>,
     changes: Option<&'p PageChanges<'p>>,
     apps: Option<AppsTable<'p>>,
+    links: Option<&'p PageLinks<'p>>,
+}
+
+impl ReportPage<'_> {
+    /// Returns the address of the commit at the host, if that is known.
+    fn commit_address(&self) -> Option<&str> {
+        self.links?.commit.as_deref()
+    }
+
+    /// Returns the address of the base of the changes at the host, if both are known.
+    fn base_address(&self) -> Option<String> {
+        self.links?.of(self.changes?.base_commit()?)
+    }
 }
 
 /// A coverage with its representations in the page: bar, colour classes, uncovered statements.
@@ -336,7 +355,8 @@ fn counted(number: impl std::borrow::Borrow<u64>, thing: &str) -> String {
     format!("{} {thing}{}", grouped(number), if *number == 1 { "" } else { "s" })
 }
 
-fn percent_encoded(text: &str) -> String {
+/// Returns a text as a part of an address. Slashes stay.
+pub(in crate::report) fn percent_encoded(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {

@@ -15,9 +15,9 @@ pub(in crate::report) const SHARED: &str = joined!("words", "address", "rows", "
 /// Further files of the page of a report: first logic, then the elements that show it.
 pub(super) const OF_REPORT: &str = concat!(
     joined!("names", "sentences", "files", "streams", "go", "layout"),
-    joined!("changes", "walks", "marks", "fuzzy", "find"),
+    joined!("changes", "walks", "marks", "fuzzy", "find", "host"),
     joined!("state", "packs", "table", "lines", "source", "functions"),
-    joined!("position", "viewport", "jump", "search", "views", "start"),
+    joined!("outside", "position", "viewport", "jump", "search", "views", "start"),
 );
 
 /// Joins parts of a script without comment lines, which are a fifth of it.

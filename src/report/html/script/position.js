@@ -8,6 +8,7 @@ page.position = (() => {
   const { nameLine } = page.lines;
   const { drawPartWith } = page.source;
   const { filesInOrder } = page.table;
+  const { linkLine } = page.outside;
 
   /** Indexes of the places of the last walk. */
   const walked = { missed: -1, lost: -1 };
@@ -57,6 +58,7 @@ page.position = (() => {
     before?.removeAttribute('aria-label');
     view.open.current = line;
     tellPlaces();
+    linkLine();
     if (asked > lastLine()) tell(filled(WORDS.beyond, { last: grouped(lastLine()) }));
     const node = element(`L${line}`);
     if (node === null) return;

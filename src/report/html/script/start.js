@@ -57,6 +57,7 @@
     page.switches.begin(KEYS);
     element('age').textContent = filled(WORDS.age, { age: ageOf(element('age').dateTime) ?? WORDS.now });
     table.begin();
+    page.outside.begin();
     for (const [id, key] of Object.entries(BUTTONS)) element(id)?.addEventListener('click', KEYS[key]);
     functions.begin();
     viewport.begin();

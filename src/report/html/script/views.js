@@ -14,6 +14,7 @@ page.views = (() => {
   const { partsOf } = page.packs;
   const { table, source, functions, viewport, search } = page;
   const { tell, tellRanges, tellPlaces, goTo } = page.position;
+  const { linkLine } = page.outside;
 
   const title = document.title;
   const byName = new Map(FILES.map((file) => [file.name, file]));
@@ -84,6 +85,7 @@ page.views = (() => {
     viewport.draw();
     tellRanges();
     tellPlaces();
+    linkLine();
   };
 
   /** Puts what the view shows into the address, so that it is there after a reload, and in a link. */
