@@ -379,7 +379,7 @@ _goc_watchdog() {
             return 0
             ;;
         goc_watchdog__subcmd__report)
-            opts="-o -q -v -h -V --env --region --branch --format --output --id --commit --include --exclude --exclude-generated --exclude-without-source --sort --limit --base --diff-file --against --only-changed --all --offline --fail-under --max-age --min-replicas --max-drop --fail-missed --min-changed --fail-on --root --trust-root --center --quiet --verbose --color --help --version"
+            opts="-o -q -v -h -V --env --region --branch --format --output --id --commit --include --exclude --exclude-generated --exclude-without-source --sort --limit --base --diff-file --against --only-changed --blame --all --offline --fail-under --max-age --min-replicas --max-drop --fail-missed --min-changed --fail-on --root --trust-root --center --quiet --verbose --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

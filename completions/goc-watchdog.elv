@@ -144,6 +144,7 @@ set edit:completion:arg-completer[goc-watchdog] = {|@words|
             cand --exclude-generated 'Leave out files with the comment `// Code generated ... DO NOT EDIT.`'
             cand --exclude-without-source 'Leave out files that the commit lacks, such as files that were written at build time, and symbolic links to no file of the commit. genhtml, which reads lcov, fails at such a file'
             cand --only-changed 'Report only files that changed, in every form. A page of them is small enough for a pull request'
+            cand --blame 'With --format html: name the authors of missed changed lines, as git blame tells them, and the owners of files by CODEOWNERS. Nothing is fetched for that'
             cand --all 'With --format site: all services. With --format diff: show all missed places, not only the first ones of each file'
             cand --offline 'Fetch nothing; use only the existing clones'
             cand --trust-root 'As root, use a work directory that belongs to another user'

@@ -156,6 +156,7 @@ never\t'No colours'"
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l exclude-generated -d 'Leave out files with the comment `// Code generated ... DO NOT EDIT.`'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l exclude-without-source -d 'Leave out files that the commit lacks, such as files that were written at build time, and symbolic links to no file of the commit. genhtml, which reads lcov, fails at such a file'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l only-changed -d 'Report only files that changed, in every form. A page of them is small enough for a pull request'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l blame -d 'With --format html: name the authors of missed changed lines, as git blame tells them, and the owners of files by CODEOWNERS. Nothing is fetched for that'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l all -d 'With --format site: all services. With --format diff: show all missed places, not only the first ones of each file'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l offline -d 'Fetch nothing; use only the existing clones'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l trust-root -d 'As root, use a work directory that belongs to another user'

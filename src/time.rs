@@ -16,6 +16,12 @@ pub(crate) fn minute(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%d %H:%M UTC").to_string()
 }
 
+/// Returns a time for people, to the day: `2026-11-25`.
+#[must_use]
+pub(crate) fn day(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%d").to_string()
+}
+
 /// Returns the length of a span, without its sign, in its largest unit: `42s`, `7m`, `3h`, `12d`.
 #[must_use]
 pub(crate) fn span(span: TimeDelta) -> String {

@@ -23,6 +23,8 @@ pub(crate) struct AppConfig {
     pub(crate) fail_under: Option<Threshold>,
     /// The coverage that each of its packages must reach, by globs of import paths, in order of those.
     pub(crate) packages: Vec<(Glob, Threshold)>,
+    /// Its pages tell the authors of missed changed lines, and the owners of files.
+    pub(crate) blame: bool,
     /// Addresses of its commits and files at the host of its repository, where they do not follow from its URL.
     pub(crate) web: Option<HostLinks>,
 }
@@ -36,6 +38,7 @@ pub(super) struct AppTable {
     base: Option<String>,
     fail_under: Option<Percentage>,
     packages: BTreeMap<Spanned<String>, Percentage>,
+    blame: bool,
     web: Option<Spanned<String>>,
 }
 
@@ -55,6 +58,7 @@ impl AppTable {
             packages: self.packages.iter().map(package).collect::<Result<_, Fault>>()?,
             repo: self.repo,
             base: self.base,
+            blame: self.blame,
             web: self.web.map(web).transpose()?,
         })
     }

@@ -166,7 +166,7 @@ struct UncoveredJson {
 
 impl<'r> Document<'r> {
     fn new(report: &'r Report<'_>) -> Self {
-        let Report { head, files, mode: _ } = report;
+        let Report { head, files, mode: _, owners: _ } = report;
         let ReportHead {
             service,
             env,

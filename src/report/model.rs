@@ -8,6 +8,7 @@ use super::head::ReportHead;
 use super::html;
 use super::lines::{self, LineReport};
 use super::source::{Declarations, FileSource, NoSource, is_in_commit};
+use crate::code::codeowners::CodeOwners;
 use crate::coverage::Coverage;
 use crate::filter::{Filter, FilteredFile};
 use crate::profile::{Block, Mode, Profile};
@@ -21,6 +22,8 @@ pub(crate) struct Report<'a> {
     pub mode: Mode,
     /// The files in byte order of their names.
     pub files: Vec<FileReport<'a>>,
+    /// The owners of files, if a page names them.
+    pub owners: Option<CodeOwners>,
 }
 
 /// A file of a profile.
@@ -127,7 +130,7 @@ impl<'a> Report<'a> {
                 pack_slot,
             }
         });
-        Self { head, mode: profile.mode, files: files.collect() }
+        Self { head, mode: profile.mode, files: files.collect(), owners: None }
     }
 
     /// Returns the covered and all statements of all files. Each block counts once.

@@ -195,10 +195,13 @@ impl ReportMaker<'_> {
             None => FileSource::not_read(&profile, needs),
         };
         subject.links = reader.host_links(found.as_ref().map(|(at, _)| at));
+        let named = found.as_ref().filter(|_| reader.names_people());
+        let owners = named.and_then(|(at, tree)| reader.code_owners(at, tree));
         let commit = found.map(|(at, _)| at.commit.to_string());
         let named = || reader.known(subject.revision.as_ref()?).map(|commit| commit.to_string());
         subject.source_commit = commit.clone().or_else(named);
         let report = Report::new(subject.head(filter.words(), self.request.now), &profile, sources);
+        let report = Report { owners, ..report };
         let source = source_shown(&report, commit);
         let text = match known == Some(&source) {
             true => None,

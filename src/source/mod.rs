@@ -3,6 +3,7 @@
 //! The engine takes values and returns sources and changes; messages go to the caller. Nothing here prints or knows the
 //! command line.
 
+mod authors;
 mod base;
 mod changes;
 mod clone;

@@ -3,7 +3,7 @@ const assert = require('node:assert');
 const test = require('node:test');
 const { run } = require('./script.js');
 
-const { walks: { rangeAfter, fileAfter, placeWith, placeAfter } } = run('walks');
+const { walks: { placesBy, rangeAfter, fileAfter, placeWith, placeAfter } } = run('walks');
 
 test('a step leads to the next range below or above the line', () => {
   const ranges = [{ first: 5, last: 8 }, { first: 11, last: 11 }, { first: 20, last: 30 }];
@@ -62,4 +62,12 @@ test('a walk without places leads nowhere', () => {
   for (const open of [null, { file: 1, line: 1 }]) {
     for (const by of [1, -1]) assert.strictEqual([][placeAfter([], open, -1, by)], undefined);
   }
+});
+
+test('places are narrowed to those of an author', () => {
+  const places = [[0, 1, 4], [0, 8, 9], [2, 5, 5]];
+  const by = [[1, 0], [10], [1]];
+  assert.deepStrictEqual(placesBy(places, by, '1'), [places[0], places[2]]);
+  assert.deepStrictEqual(placesBy(places, by, '0'), [places[0]]);
+  assert.deepStrictEqual(placesBy(places, by, ''), places);
 });

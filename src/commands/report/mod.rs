@@ -106,6 +106,11 @@ pub struct ReportArgs {
     #[arg(long, conflicts_with = "against")]
     pub(crate) only_changed: bool,
 
+    /// With --format html: name the authors of missed changed lines, as git blame tells them, and the owners of files by
+    /// CODEOWNERS. Nothing is fetched for that.
+    #[arg(long)]
+    pub(crate) blame: bool,
+
     /// With --format site: all services. With --format diff: show all missed places, not only the first ones of each
     /// file.
     #[arg(long)]

@@ -122,6 +122,9 @@ impl Outputs {
                 .to_owned());
         }
         args.changes_gate.check(args.gate.gate(), args.against.is_some())?;
+        if args.blame && !outputs.have_page() {
+            return Err("--blame names authors and owners in a page: give --format html".to_owned());
+        }
         Ok(outputs)
     }
 
@@ -138,6 +141,11 @@ impl Outputs {
     /// Returns the forms, each once.
     pub(crate) fn forms(&self) -> impl Iterator<Item = &'static Form> {
         FORMS.iter().copied().filter(|form| self.all.iter().any(|output| output.form == *form))
+    }
+
+    /// Tells whether one of the forms is a page.
+    pub(crate) fn have_page(&self) -> bool {
+        self.forms().any(|form| form.is_for_browsers)
     }
 
     /// Tells whether at least one form needs the changes.
@@ -305,6 +313,7 @@ mod tests {
             (&["--format=lcov", "--fail-missed=1"], "so are --fail-missed, --min-changed and --fail-on"),
             (&["--fail-on=lost"], "give --against ROW|SERVICE"),
             (&["--min-changed=5"], "--min-changed is for --fail-under or --fail-missed"),
+            (&["--blame"], "give --format html"),
             (&["--format=site"], "a site has all services"),
         ] {
             let found = outputs(options).unwrap_err();

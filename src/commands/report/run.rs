@@ -83,7 +83,7 @@ pub(super) fn report(
     let packer = Packer::new(&run.filter);
     let sources = run.sources(found.as_ref(), &profile, &packer)?;
     reported.subject.source_commit = run.source_commit(found.as_ref(), &reported.subject);
-    if run.outputs.forms().any(|form| form.is_for_browsers) {
+    if run.outputs.have_page() {
         reported.subject.links = run.reader.host_links(found.as_ref().map(|found| &found.at));
     }
     let report = Report::new(run.head(&reported.subject), &profile, sources);
@@ -227,7 +227,11 @@ impl ReportRun<'_> {
     /// Removes the files that are not wanted, and finds the coverage of changes and the comparison.
     fn finish<'r>(&self, mut report: Report<'r>, found: Option<FoundSource>) -> Result<FinishedReport<'r>> {
         let has_source = found.is_some();
-        let changes = found.and_then(|found| found.changes);
+        if let Some(found) = found.as_ref().filter(|_| self.names_people()) {
+            report.owners = self.reader.code_owners(&found.at, &found.tree);
+        }
+        let (at, changes) = found.map(|found| (found.at, found.changes)).unzip();
+        let changes = changes.flatten();
         let mut diff = changes.as_ref().map(|changes| DiffReport::new(&report, changes, &self.filter));
         self.narrow(&mut report)?;
         let is_resolved = !report.files.iter().any(FileReport::is_of_unknown_module);
@@ -238,7 +242,15 @@ impl ReportRun<'_> {
         if let (Some(diff), Some(changes), Some(against)) = (&mut diff, &changes, &self.against) {
             diff.comparison = Some(self.compared(&report, &against.state, changes)?);
         }
+        if let (Some(diff), Some(at)) = (&mut diff, at.filter(|_| self.names_people())) {
+            diff.blame = Some(self.reader.blame(&at, &diff.missed_lines()));
+        }
         Ok(FinishedReport { report, whole, changes, diff, has_source, is_resolved })
+    }
+
+    /// Tells whether a page names authors and owners.
+    fn names_people(&self) -> bool {
+        (self.args.blame || self.reader.names_people()) && self.outputs.have_page()
     }
 
     /// Removes the files that the filter leaves out.
@@ -297,7 +309,9 @@ impl ReportRun<'_> {
         finished: &FinishedReport<'_>,
         subject: &Subject,
     ) -> Result<Vec<(&'static Form, Vec<u8>)>> {
-        let is_whole = subject.is_of_a_row() && self.filter.takes_all() && !self.args.only_changed;
+        // A page that names people is only for those who asked for it.
+        let is_whole =
+            subject.is_of_a_row() && self.filter.takes_all() && !self.args.only_changed && !self.args.blame;
         let mut rendered = Vec::new();
         for form in self.outputs.forms().filter(|form| finished.can_render(form)) {
             let Some(suffix) = form.stored_suffix else { continue };

@@ -7,6 +7,7 @@
 //! reads it through a folder that has links to its objects and references and nothing else of it, and missing objects
 //! are fetched into a repository beside it.
 
+mod blame;
 mod blobs;
 mod config;
 mod error;

@@ -22,6 +22,7 @@ use std::sync::Arc;
 
 use super::lines::{self, LineReport, LineState};
 use super::{Report, ReportHead};
+use crate::code::blame::Blame;
 use crate::code::gosrc::{ScannedFile, SyntaxError};
 use crate::code::patch::FilePatch;
 use crate::coverage::Coverage;
@@ -83,6 +84,8 @@ pub(crate) struct DiffReport {
     pub unmeasured: Vec<UnmeasuredFile>,
     /// The comparison with another state, if one was requested.
     pub comparison: Option<Comparison>,
+    /// The authors of missed changed lines, if a page names them.
+    pub blame: Option<Blame>,
 }
 
 /// A changed file with lines that count.
@@ -189,7 +192,14 @@ impl DiffReport {
         left_out.sort_by(|a, b| a.path.cmp(&b.path));
         unmeasured.sort_by(|a: &UnmeasuredFile, b| a.path.cmp(&b.path));
         let (head, base) = (report.head.clone(), base.clone());
-        Self { head, base, files, left_out, unmeasured, comparison: None }
+        Self { head, base, files, left_out, unmeasured, comparison: None, blame: None }
+    }
+
+    /// Returns the missed changed lines of each file that has some, by its path.
+    #[must_use]
+    pub(crate) fn missed_lines(&self) -> Vec<(&str, &[(u32, u32)])> {
+        let files = self.files.iter().filter(|file| !file.missed.is_empty());
+        files.map(|file| (file.path.as_str(), &file.missed[..])).collect()
     }
 
     /// Returns the changed lines that were executed at least partly, and all that count.

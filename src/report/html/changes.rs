@@ -1,17 +1,20 @@
 //! The changes since a base in the page: figures, lists and table cells as HTML, and lines as JSON for the script.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 
 use serde::Serialize;
 
 use super::{CoverageView, PackageRows, counted, grouped, json_in_markup, percent_encoded, short_commit};
+use crate::code::blame::{Authorship, Blame};
 use crate::code::patch::FilePatch;
 use crate::coverage::{Coverage, Delta};
 use crate::names::printable;
 use crate::report::diff::{Base, ChangedFile, Changes, Comparison, DiffReport, LeftOut, LineCategory};
 use crate::report::text::range;
 use crate::report::{FileReport, LineState};
+use crate::time::{day, iso};
 
 /// Largest number of places in a list. The script has all of them.
 const LISTED: usize = 500;
@@ -30,11 +33,19 @@ pub(super) struct PageChanges<'r> {
     pub(super) without_code: u64,
     pub(super) statements: Coverage,
     pub(super) missed: Places,
+    /// The authors of missed changed lines, those of most lines first; empty if they are not named.
+    pub(super) authors: Vec<AuthorView>,
     /// Changed files that are not counted.
     pub(super) left_out: &'r [LeftOut],
     pub(super) against: Option<ComparisonView>,
     cells: HashMap<&'r str, Cell>,
     pub(super) json: String,
+}
+
+/// An author of missed changed lines.
+pub(super) struct AuthorView {
+    pub(super) name: String,
+    pub(super) lines: u64,
 }
 
 /// Comparison of each line with another state.
@@ -78,6 +89,18 @@ pub(super) struct ReviewPlace {
     pub(super) lines: String,
     pub(super) function: String,
     pub(super) code: String,
+    /// Its authors, if they are named.
+    pub(super) by: Option<PlaceAuthors>,
+}
+
+/// The authors of a place.
+pub(super) struct PlaceAuthors {
+    /// Their indexes among all authors.
+    pub(super) of: Vec<usize>,
+    /// Their names, those of most lines first.
+    pub(super) names: String,
+    /// The last time at which one of them wrote such a line: in full, and its day.
+    pub(super) at: Option<(String, String)>,
 }
 
 /// Table cell of a changed file or package.
@@ -110,6 +133,9 @@ struct Document<'d> {
     files: &'d BTreeMap<usize, FileMarks>,
     missed: &'d [(usize, u32, u32)],
     lost: &'d [(usize, u32, u32)],
+    /// Indexes of the authors of each place in `missed`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    by: Vec<Vec<usize>>,
     /// Meaning of each category; `None` without a comparison.
     categories: Option<BTreeMap<&'static str, &'static str>>,
 }
@@ -130,13 +156,18 @@ impl<'r> PageChanges<'r> {
             let at = *by_path.get(&*file.path)?;
             Some((at, files[at], note(file), file.missed.clone()))
         });
-        let missed = Places::from_lines(missed);
+        let mut missed = Places::from_lines(missed);
+        let (authors, by) = match &diff.blame {
+            Some(blame) => missed.name_authors(blame, |at| files[at].best_path()),
+            None => (Vec::new(), Vec::new()),
+        };
         let against =
             diff.comparison.as_ref().map(|comparison| ComparisonView::new(comparison, files, &by_path));
         let document = Document {
             files: &marks,
             missed: &missed.walk,
             lost: against.as_ref().map_or(&[], |against| &against.lost.walk),
+            by,
             categories: against.is_some().then(|| {
                 LineCategory::ALL.iter().map(|category| (category.name(), category.meaning())).collect()
             }),
@@ -159,10 +190,19 @@ impl<'r> PageChanges<'r> {
             statements: diff.statements(),
             json: json_in_markup(&document)?,
             missed,
+            authors,
             left_out: &diff.left_out,
             against,
             cells,
         })
+    }
+
+    /// Returns the executed and all changed lines of a file.
+    pub(super) fn lines_of(&self, file: &FileReport<'_>) -> Coverage {
+        match self.cell(file) {
+            Some(Cell::Lines(figure)) => figure.0,
+            Some(Cell::NotCounted(_)) | None => Coverage::default(),
+        }
     }
 
     /// Returns the hash of the base; `None` for changes that were read from a file.
@@ -198,11 +238,7 @@ impl<'r> PageChanges<'r> {
 
     /// Returns the sum of the changed lines of a package; `None` if no line counts.
     pub(super) fn of_package(&self, package: &PackageRows<'_>) -> Option<Cell> {
-        let lines = package.files.iter().filter_map(|row| match self.cell(row.file)? {
-            Cell::Lines(figure) => Some(figure.0),
-            Cell::NotCounted(_) => None,
-        });
-        let sum: Coverage = lines.sum();
+        let sum: Coverage = package.files.iter().map(|row| self.lines_of(row.file)).sum();
         (sum.total > 0).then_some(Cell::Lines(CoverageView(sum)))
     }
 }
@@ -299,6 +335,7 @@ impl Places {
                 .map(|text| text.split(|byte| *byte == b'\n').collect())
                 .unwrap_or_default();
             let listed = listed.iter().map(|&(first, last)| ReviewPlace {
+                by: None,
                 fragment: format!("#file={}&line={first}", percent_encoded(file.name)),
                 lines: range(first, last),
                 function: function_at(file, first),
@@ -313,6 +350,46 @@ impl Places {
         }
         places
     }
+
+    /// Gives each listed place its authors; `path_of` returns the path of a file. Returns all authors, those of most lines
+    /// first, and the indexes of the authors of each place of the walk.
+    fn name_authors<'f>(
+        &mut self,
+        blame: &Blame,
+        path_of: impl Fn(usize) -> &'f str,
+    ) -> (Vec<AuthorView>, Vec<Vec<usize>>) {
+        let of_place = |&(at, first, last): &(usize, u32, u32)| blame.authors_of(path_of(at), (first, last));
+        let of_places: Vec<Vec<Authorship<'_>>> = self.walk.iter().map(of_place).collect();
+        let mut lines: BTreeMap<Option<&str>, u64> = BTreeMap::new();
+        for authorship in of_places.iter().flatten() {
+            *lines.entry(authorship.author).or_default() += u64::from(authorship.lines);
+        }
+        let mut lines: Vec<(Option<&str>, u64)> = lines.into_iter().collect();
+        // Lines of nobody stand last.
+        lines.sort_by_key(|(author, lines)| (author.is_none(), Reverse(*lines)));
+        let index: HashMap<_, usize> = lines.iter().zip(0..).map(|((author, _), at)| (*author, at)).collect();
+        // The list has the first places of the walk.
+        let listed = self.files.iter_mut().flat_map(|file| &mut file.places);
+        for (place, authors) in listed.zip(&of_places) {
+            let names: Vec<String> = authors.iter().map(|it| author_name(it.author)).collect();
+            place.by = Some(PlaceAuthors {
+                of: indexes(authors, &index),
+                names: names.join(", "),
+                at: authors.iter().filter_map(|it| it.at).max().map(|at| (iso(at), day(at))),
+            });
+        }
+        let authors =
+            lines.iter().map(|(author, lines)| AuthorView { name: author_name(*author), lines: *lines });
+        (authors.collect(), of_places.iter().map(|authors| indexes(authors, &index)).collect())
+    }
+}
+
+fn author_name(author: Option<&str>) -> String {
+    author.map_or_else(|| "author unknown".to_owned(), |name| printable(name).into_owned())
+}
+
+fn indexes(authors: &[Authorship<'_>], index: &HashMap<Option<&str>, usize>) -> Vec<usize> {
+    authors.iter().map(|it| index[&it.author]).collect()
 }
 
 /// Returns the number of a file's missed changed lines in words, with its earlier path or that it is new.
@@ -353,6 +430,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::code::blame::AuthoredLines;
     use crate::filter::Filter;
     use crate::report::TextLayout;
     use crate::report::testing::{self, DIFF, PROFILE, SOURCES, with_report};
@@ -419,6 +497,32 @@ mod tests {
             let listed: Vec<usize> = places.files.iter().map(|file| file.places.len()).collect();
             assert_eq!((listed, places.number, places.more), (vec![300, 200], 900, 400));
             assert_eq!(places.walk.len(), 900);
+        });
+    }
+
+    #[test]
+    fn places_name_their_authors_and_the_lines_of_each() {
+        let wrote = |first, last, author: &str| AuthoredLines {
+            first,
+            last,
+            author: author.to_owned(),
+            at: chrono::DateTime::from_timestamp(1_700_000_000, 0).unwrap(),
+        };
+        let lines = vec![wrote(1, 2, "Ann <b>"), wrote(3, 3, "Bob"), wrote(8, 9, "Bob")];
+        with_report(PROFILE, &SOURCES, |report| {
+            let of = |at: usize| (at, &report.files[at], String::new(), vec![(1, 4), (8, 9)]);
+            let blame = Blame { files: HashMap::from([(report.files[0].best_path().to_owned(), lines)]) };
+            let mut places = Places::from_lines([of(0), of(1)].into_iter());
+            let (authors, by) = places.name_authors(&blame, |at| report.files[at].best_path());
+            let authors: Vec<_> = authors.iter().map(|it| (&*it.name, it.lines)).collect();
+            assert_eq!(authors, [("Bob", 3), ("Ann <b>", 2), ("author unknown", 7)]);
+            assert_eq!(by, [vec![1, 0, 2], vec![0], vec![2], vec![2]]);
+            let named: Vec<_> = places.files.iter().flat_map(|file| &file.places).collect();
+            let names = |at: usize| &*named[at].by.as_ref().unwrap().names;
+            assert_eq!(
+                (names(0), names(1), names(2)),
+                ("Ann <b>, Bob, author unknown", "Bob", "author unknown")
+            );
         });
     }
 

@@ -9,6 +9,7 @@ mod apps;
 mod changes;
 mod facts;
 mod host;
+mod owners;
 mod packs;
 pub(super) mod script;
 mod trend;
@@ -39,6 +40,7 @@ use apps::AppsTable;
 use changes::{Cell, PageChanges};
 use facts::Facts;
 use host::PageLinks;
+use owners::OwnersTable;
 use trend::TrendChart;
 
 pub(in crate::report) const FORM: Form = Form {
@@ -110,6 +112,7 @@ pub(super) fn write(
         packs,
         changes: changes.as_ref(),
         apps: AppsTable::new(report),
+        owners: OwnersTable::new(report, changes.as_ref()),
         links: links.as_ref(),
     };
     page.write_into(out)?;
@@ -154,6 +157,7 @@ struct ReportPage<'p> {
     packs: Vec<Arc<str>>,
     changes: Option<&'p PageChanges<'p>>,
     apps: Option<AppsTable<'p>>,
+    owners: Option<OwnersTable>,
     links: Option<&'p PageLinks<'p>>,
 }
 

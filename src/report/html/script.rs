@@ -17,7 +17,7 @@ pub(super) const OF_REPORT: &str = concat!(
     joined!("names", "sentences", "files", "streams", "go", "layout"),
     joined!("changes", "walks", "marks", "fuzzy", "find", "host"),
     joined!("state", "packs", "table", "lines", "source", "functions"),
-    joined!("outside", "position", "viewport", "jump", "search", "views", "start"),
+    joined!("outside", "authors", "position", "viewport", "jump", "search", "views", "start"),
 );
 
 /// Joins parts of a script without comment lines, which are a fifth of it.

@@ -58,6 +58,7 @@
     element('age').textContent = filled(WORDS.age, { age: ageOf(element('age').dateTime) ?? WORDS.now });
     table.begin();
     page.outside.begin();
+    page.authors.begin();
     for (const [id, key] of Object.entries(BUTTONS)) element(id)?.addEventListener('click', KEYS[key]);
     functions.begin();
     viewport.begin();

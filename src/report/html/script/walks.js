@@ -11,6 +11,11 @@ page.walks = (() => {
     return shown[shown.indexOf(open) + by];
   };
 
+  /** Returns the places of an author, given by its index as a text; all places for an empty text. */
+  // `by` has the indexes of the authors of each place.
+  const placesBy = (places, by, author) => (
+    author === '' ? places : places.filter((_, at) => by[at].includes(Number(author))));
+
   /** Returns the index of the place `[file, first line, last line]` that has a line of a file; -1 for none. */
   const placeWith = (places, file, line) => (
     places.findIndex(([at, first, last]) => at === file && first <= line && line <= last));
@@ -30,5 +35,5 @@ page.walks = (() => {
     return walked < 0 ? start : walked + by;
   };
 
-  return { rangeAfter, fileAfter, placeWith, placeAfter };
+  return { placesBy, rangeAfter, fileAfter, placeWith, placeAfter };
 })();

@@ -1,0 +1,63 @@
+//! The authors of lines, and the owners of files.
+
+use std::time::Duration;
+
+use super::{RepositoryCommit, SourceReader, SourceTree};
+use crate::code::blame::Blame;
+use crate::code::codeowners::{CodeOwners, PLACES};
+use crate::io::clock::Deadline;
+use crate::io::git::Timeout;
+use crate::names::in_message;
+use crate::parallel::on_all_cores;
+
+/// Time that the authors of all lines of a report may take.
+const LONGEST: Duration = Duration::from_secs(10);
+
+/// A file by its path in the repository, with ranges of its lines.
+pub(crate) type LinesOfFile<'l> = (&'l str, &'l [(u32, u32)]);
+
+impl SourceReader<'_> {
+    /// Tells whether the configuration wants pages of the app to name authors and owners.
+    pub(crate) fn names_people(&self) -> bool {
+        self.settings.config.apps.get(self.app).is_some_and(|app| app.blame)
+    }
+
+    /// Finds the authors of lines. It fetches nothing and ends after ten seconds; a warning tells of how many files the
+    /// authors stay unknown.
+    pub(crate) fn blame(&self, at: &RepositoryCommit, files: &[LinesOfFile<'_>]) -> Blame {
+        let deadline = Deadline::after(Some(LONGEST.min(self.settings.config.git.timeout)));
+        let found = on_all_cores(files, |(path, ranges)| {
+            let left = deadline.left().unwrap_or(LONGEST);
+            if left.is_zero() {
+                return Err(format!("the time for that, {} seconds, was over", LONGEST.as_secs()));
+            }
+            let lines = at.repository.blame(&at.commit, path, ranges, Timeout(left));
+            lines.map_err(|error| format!("\"{}\": {error}", in_message(path)))
+        });
+        let mut blame = Blame::default();
+        let mut failures = Vec::new();
+        for ((path, _), lines) in files.iter().zip(found) {
+            match lines {
+                Ok(lines) => {
+                    blame.files.insert((*path).to_owned(), lines);
+                }
+                Err(failure) => failures.push(failure),
+            }
+        }
+        if let Some(first) = failures.first() {
+            let number = failures.len();
+            let files = if number == 1 { "1 file".to_owned() } else { format!("{number} files") };
+            self.warn(format!("the authors of missed changed lines are unknown in {files}: {first}"));
+        }
+        blame
+    }
+
+    /// Returns the owners of the files of a commit; `None` where no file tells them.
+    pub(crate) fn code_owners(&self, at: &RepositoryCommit, tree: &SourceTree) -> Option<CodeOwners> {
+        let blob = PLACES.iter().find_map(|place| tree.files.blob(place))?.clone();
+        let read = at.repository.blobs(&[blob], |_, content| {
+            content.text().map(|text| CodeOwners::parse(&String::from_utf8_lossy(text)))
+        });
+        read.ok()?.pop()?
+    }
+}
