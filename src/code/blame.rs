@@ -93,8 +93,8 @@ pub(crate) fn authored_lines(printed: &str, is_shallow: bool) -> Vec<AuthoredLin
         match word {
             "author" => rest.clone_into(&mut commit.author),
             "author-time" => {
-                commit.at =
-                    rest.parse().ok().and_then(|at| DateTime::from_timestamp(at, 0)).unwrap_or_default()
+                let at = rest.parse().ok().and_then(|at| DateTime::from_timestamp(at, 0));
+                commit.at = at.unwrap_or_default();
             }
             "boundary" => commit.is_boundary = true,
             _ => {}

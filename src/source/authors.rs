@@ -51,10 +51,12 @@ impl SourceReader<'_> {
         }
         blame
     }
+}
 
-    /// Returns the owners of the files of a commit; `None` where no file tells them.
-    pub(crate) fn code_owners(&self, at: &RepositoryCommit, tree: &SourceTree) -> Option<CodeOwners> {
-        let blob = PLACES.iter().find_map(|place| tree.files.blob(place))?.clone();
+impl SourceTree {
+    /// Returns the owners of the files; `None` where no file tells them. `at` is the commit.
+    pub(crate) fn code_owners(&self, at: &RepositoryCommit) -> Option<CodeOwners> {
+        let blob = PLACES.iter().find_map(|place| self.files.blob(place))?.clone();
         let read = at.repository.blobs(&[blob], |_, content| {
             content.text().map(|text| CodeOwners::parse(&String::from_utf8_lossy(text)))
         });

@@ -228,7 +228,7 @@ impl ReportRun<'_> {
     fn finish<'r>(&self, mut report: Report<'r>, found: Option<FoundSource>) -> Result<FinishedReport<'r>> {
         let has_source = found.is_some();
         if let Some(found) = found.as_ref().filter(|_| self.names_people()) {
-            report.owners = self.reader.code_owners(&found.at, &found.tree);
+            report.owners = found.tree.code_owners(&found.at);
         }
         let (at, changes) = found.map(|found| (found.at, found.changes)).unzip();
         let changes = changes.flatten();

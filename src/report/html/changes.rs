@@ -517,8 +517,8 @@ mod tests {
             let authors: Vec<_> = authors.iter().map(|it| (&*it.name, it.lines)).collect();
             assert_eq!(authors, [("Bob", 3), ("Ann <b>", 2), ("author unknown", 7)]);
             assert_eq!(by, [vec![1, 0, 2], vec![0], vec![2], vec![2]]);
-            let named: Vec<_> = places.files.iter().flat_map(|file| &file.places).collect();
-            let names = |at: usize| &*named[at].by.as_ref().unwrap().names;
+            let listed: Vec<_> = places.files.iter().flat_map(|file| &file.places).collect();
+            let names = |at: usize| &*listed[at].by.as_ref().unwrap().names;
             assert_eq!(
                 (names(0), names(1), names(2)),
                 ("Ann <b>, Bob, author unknown", "Bob", "author unknown")

@@ -37,21 +37,21 @@ impl OwnersTable {
             } else {
                 of_file.into_iter().map(Some).collect()
             };
-            let changed = changes.map_or(Coverage::default(), |changes| changes.lines_of(file));
+            let of_changes = changes.map_or(Coverage::default(), |changes| changes.lines_of(file));
             for owner in of_file {
                 let (files, all, lines) = figures.entry(owner).or_default();
                 *files += 1;
                 *all = [*all, file.coverage].into_iter().sum();
-                *lines = [*lines, changed].into_iter().sum();
+                *lines = [*lines, of_changes].into_iter().sum();
             }
         }
         let mut figures: Vec<_> = figures.into_iter().collect();
         figures.sort_by_key(|(name, (_, all, _))| (name.is_none(), Reverse(all.total - all.covered)));
-        let rows = figures.into_iter().map(|(name, (files, all, changed))| OwnerRow {
+        let rows = figures.into_iter().map(|(name, (files, all, lines))| OwnerRow {
             name: name.map_or(NOBODY.to_owned(), |name| printable(name).into_owned()),
             files,
             figure: CoverageView(all),
-            changed: CoverageView(changed),
+            changed: CoverageView(lines),
         });
         Some(Self { rows: rows.collect() })
     }
