@@ -65,6 +65,7 @@ mod service_names;
 mod setup_check;
 mod simulation;
 mod site;
+mod site_view;
 mod spellings;
 mod static_binary;
 mod storage;

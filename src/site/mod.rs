@@ -80,7 +80,7 @@ pub(crate) fn write(request: &SiteRequest<'_>) -> Result<SiteOutcome> {
         );
     }
     let times = RunTimes { now: request.now, overdue_before: config.pull.steps.overdue_before(request.now) };
-    let site = Site::new(stored.services(times), stored.history());
+    let site = Site::new(stored.services(times), stored.history(), request.now);
     let damages = store.damages();
     for damage in &damages {
         notify(Notice::Failure(damage.to_string()));

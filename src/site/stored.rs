@@ -116,7 +116,8 @@ impl SiteData {
         let last_pull = entry.schedule.schedule.last_pull;
         let text = line.state_text(now);
         let concern = match state {
-            ServiceState::Unreachable | ServiceState::Partial => Concern::Failing,
+            ServiceState::Unreachable => Concern::Failing,
+            ServiceState::Partial => Concern::Partial,
             ServiceState::OtherBuild | ServiceState::StaleName | ServiceState::Overdue => Concern::Stale,
             ServiceState::Offline => Concern::Gone,
             ServiceState::NeverPulled => Concern::New,
@@ -143,7 +144,13 @@ impl SiteData {
             app,
             branch: member.branch.clone(),
             commit,
-            state: site::ShownState { word: state.word(), phrase: state.phrase(), text, concern },
+            state: site::ShownState {
+                word: state.word(),
+                phrase: state.phrase(),
+                text,
+                meaning: state.meaning(),
+                concern,
+            },
             errors: errors.take(ERRORS).collect(),
             replicas: (line.up(), member.addresses().count()),
             total: row.map(|row| Total { replicas: entry.replicas_now(row), ..self.total(row) }),

@@ -4,7 +4,7 @@ const assert = require('node:assert');
 const { readFileSync, readdirSync } = require('node:fs');
 const { join } = require('node:path');
 const test = require('node:test');
-const { PROJECT, FOLDER, textOf } = require('./script.js');
+const { PROJECT, FOLDER, OF_SITE, textOf } = require('./script.js');
 
 const RUST = readFileSync(join(PROJECT, 'src', 'report', 'html', 'script.rs'), 'utf8');
 /** Returns the files that a constant of Rust joins, in its order. */
@@ -14,6 +14,8 @@ const joined = (constant) => {
 };
 const SHARED = joined('SHARED');
 const OF_REPORT = [...SHARED, ...joined('OF_REPORT')];
+const FRAME = readFileSync(join(PROJECT, 'src', 'report', 'site', 'frame.rs'), 'utf8');
+const SITE = [...FRAME.matchAll(/include_str!\("script\/(\w+)\.js"\)/g)].map(([, name]) => `site/${name}`);
 
 /** Returns the names that a file takes from other files, such as `words.filled`, and those that it gives. */
 const namesOf = (text) => {
@@ -41,9 +43,8 @@ test('a file of the report takes only names that files before it give', () => {
   assertWhole(OF_REPORT.map((name) => [name, textOf(name)]));
 });
 
-test('the script of the site takes only names that the shared files give', () => {
-  const site = readFileSync(join(PROJECT, 'src', 'report', 'site', 'site.js'), 'utf8');
-  assertWhole([...SHARED.map((name) => [name, textOf(name)]), ['site', site]]);
+test('a file of the site takes only names that files before it give', () => {
+  assertWhole([...SHARED, ...SITE].map((name) => [name, textOf(name)]));
 });
 
 test('a name that no file gives is found', () => {
@@ -53,15 +54,16 @@ test('a name that no file gives is found', () => {
   assert.throws(() => assertWhole([['a', a], ['b', b]]), /b takes what no file before it gives/);
 });
 
-test('every file of the folder is in the page', () => {
-  const all = readdirSync(FOLDER).map((file) => file.replace(/\.js$/, ''));
-  assert.deepStrictEqual([...OF_REPORT].sort(), all.sort());
+test('every file of the folders is in a page', () => {
+  const filesOf = (folder) => readdirSync(folder).map((file) => file.replace(/\.js$/, ''));
+  assert.deepStrictEqual([...OF_REPORT].sort(), filesOf(FOLDER).sort());
+  assert.deepStrictEqual([...SITE].sort(), filesOf(OF_SITE).map((name) => `site/${name}`).sort());
 });
 
 test('a file that names no browser object needs none', () => {
   const browser = /\b(document|window|location|history|localStorage|element)\b/;
-  const pure = OF_REPORT.filter((name) => !browser.test(textOf(name).replace(/^\s*\/[/*].*$/gm, '')));
+  const pure = [...OF_REPORT, ...SITE].filter((name) => !browser.test(textOf(name).replace(/^\s*\/[/*].*$/gm, '')));
   assert.deepStrictEqual(pure, [
     'words', 'address', 'rows', 'names', 'sentences', 'files', 'streams', 'go', 'layout', 'changes', 'walks', 'marks',
-    'fuzzy', 'find', 'host']);
+    'fuzzy', 'find', 'host', 'site/filters']);
 });

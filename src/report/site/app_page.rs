@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, HashMap};
 
 use askama::Template;
 
-use super::chart::{DatedTotal, HistoryChart};
-use super::frame::{PageFrame, ReportLink, ServiceRow};
+use super::change::Change;
+use super::chart::HistoryChart;
+use super::frame::{Attention, PageFrame, ReportLink, ServiceRow, coverage_of};
 use super::manifest::SourceShown;
 use super::model::{App, Branch, EnvRegion, HistoryRow, ShownState, Total};
-use super::moment::{base_of, shown_lines};
+use super::moment::{base_of, counted, shown_lines};
+use super::scale::DatedTotal;
 use crate::names::printable;
 use crate::report::html::grouped;
 
@@ -21,6 +23,7 @@ const COMMITS: usize = 10;
 pub(super) struct AppPage<'s> {
     pub(super) frame: PageFrame,
     pub(super) name: String,
+    pub(super) attention: Attention<'s>,
     pub(super) places: Vec<EnvRegionView<'s>>,
 }
 
@@ -38,8 +41,8 @@ pub(super) struct EnvRegionView<'s> {
 
 pub(super) struct BranchView<'s> {
     pub(super) newest: ServiceRow<'s>,
-    pub(super) since_trunk: Option<String>,
-    pub(super) since_previous: Option<String>,
+    pub(super) since_trunk: Option<Change>,
+    pub(super) since_previous: Option<Change>,
     pub(super) earlier: Vec<EarlierCommit<'s>>,
     pub(super) left_out: usize,
 }
@@ -48,7 +51,7 @@ pub(super) struct BranchView<'s> {
 pub(super) struct EarlierCommit<'s> {
     pub(super) commit: String,
     pub(super) total: Option<&'s Total>,
-    pub(super) since_previous: Option<String>,
+    pub(super) since_previous: Option<Change>,
     pub(super) state: Option<&'s ShownState>,
     pub(super) report: Option<ReportLink<'s>>,
     pub(super) is_dropped: bool,
@@ -80,8 +83,16 @@ impl<'s> AppPage<'s> {
                     .collect(),
             }
         };
+        let rows = |place: &'s EnvRegion| {
+            let of = move |branch: &'s Branch| {
+                let row = move |service| ServiceRow::new(app, place, branch, service, reports);
+                branch.current().map(row)
+            };
+            place.branches.iter().flat_map(of)
+        };
         Self {
-            frame: PageFrame::new(),
+            attention: Attention::new(app.places.iter().flat_map(rows)),
+            frame: PageFrame::new(coverage_of(&app.places)),
             name: printable(&app.name).into_owned(),
             places: app.places.iter().map(view).collect(),
         }

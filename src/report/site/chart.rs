@@ -1,4 +1,4 @@
-//! Charts of totals: a small line in a row of a table, and a large chart with axes.
+//! The large chart of totals, with axes.
 //!
 //! A page stretches a chart, but lines must keep their width and dots their shape. So dots are paths without length,
 //! and the labels of the axes are not part of the drawing.
@@ -7,71 +7,17 @@ use std::fmt::Write as _;
 
 use chrono::{DateTime, Utc};
 
+use super::scale::{DatedTotal, Period, Scale};
 use crate::coverage::percent_text;
 use crate::names::printable;
 use crate::time::minute;
 
-/// Width and height of a small line, and the margin at its edges.
-const SPARK: (f64, f64, f64) = (96.0, 24.0, 3.0);
-/// Largest number of totals in a small line.
-const SPARK_POINTS: usize = 40;
 /// Width and height of a large chart.
 const CHART: (f64, f64) = (1000.0, 200.0);
 /// Largest number of dots in a line that can be distinguished.
 const DOTS: usize = 90;
 /// Largest number of lines that can be distinguished.
 const LINES: usize = 6;
-
-/// A total at a time.
-#[derive(Clone, Debug)]
-pub(super) struct DatedTotal {
-    pub(super) stored_at: DateTime<Utc>,
-    pub(super) percent: f64,
-    pub(super) commit: String,
-}
-
-/// A small line.
-#[derive(Debug)]
-pub(super) struct Sparkline {
-    pub(super) width: f64,
-    pub(super) height: f64,
-    pub(super) line: String,
-    pub(super) end: (String, String),
-    pub(super) first: String,
-    pub(super) last: String,
-    pub(super) number: usize,
-}
-
-impl Sparkline {
-    /// Draws the newest totals between the lowest and the highest of them; `None` for fewer than two.
-    pub(super) fn from_points(points: &[DatedTotal]) -> Option<Self> {
-        let points = &points[points.len().saturating_sub(SPARK_POINTS)..];
-        let [first, .., last] = points else { return None };
-        let (lowest, highest) = extent(points.iter());
-        let (width, height, edge) = SPARK;
-        let y = |percent: f64| match highest > lowest {
-            true => height - edge - (height - 2.0 * edge) * (percent - lowest) / (highest - lowest),
-            false => height / 2.0,
-        };
-        let mut line = String::new();
-        let mut end = Default::default();
-        for (index, point) in points.iter().enumerate() {
-            #[expect(clippy::cast_precision_loss, reason = "at most as many as there is room for")]
-            let x = edge + (width - 2.0 * edge) * index as f64 / (points.len() - 1) as f64;
-            end = (format!("{x:.1}"), format!("{:.1}", y(point.percent)));
-            let _ = write!(line, "{},{} ", end.0, end.1);
-        }
-        Some(Self {
-            width,
-            height,
-            line: line.trim_end().to_owned(),
-            end,
-            first: shown(first.percent),
-            last: shown(last.percent),
-            number: points.len(),
-        })
-    }
-}
 
 /// A chart of several lines over time.
 #[derive(Debug)]
@@ -116,18 +62,11 @@ impl HistoryChart {
         }
         let (begin, end) =
             (points().map(|point| point.stored_at).min()?, points().map(|point| point.stored_at).max()?);
-        let (lowest, highest) = extent(points());
-        // The axis has whole tens, so that a change of a tenth of a percent does not look large.
-        let low = (lowest / 10.0).floor() * 10.0;
-        let high = ((highest / 10.0).ceil() * 10.0).max(low + 10.0);
-        let (low, high) = if high > 100.0 { (90.0, 100.0) } else { (low, high) };
+        let scale = Scale::over(points());
         let (width, height) = CHART;
-        #[expect(clippy::cast_precision_loss, reason = "milliseconds of a few years")]
-        let share = |at: DateTime<Utc>| match (end - begin).num_milliseconds() {
-            0 => 0.5,
-            all => (at - begin).num_milliseconds() as f64 / all as f64,
-        };
-        let y = |percent: f64| height - height * (percent - low) / (high - low);
+        let period = Period { begin, end };
+        let share = |at| period.share(at);
+        let y = |percent: f64| height * scale.from_top(percent);
         let lines = drawn.iter().map(|(name, points)| {
             let mut dots: Vec<ChartDot> = Vec::new();
             let mut line = String::new();
@@ -154,6 +93,7 @@ impl HistoryChart {
                 last: shown(points[points.len() - 1].percent),
             }
         });
+        let Scale { low, high } = scale;
         let tick = |percent: f64| (y(percent), format!("{percent:.0}%"));
         Some(Self {
             width,
@@ -178,34 +118,16 @@ fn thinned(points: &[DatedTotal], share: impl Fn(DateTime<Utc>) -> f64) -> Vec<&
     points.iter().zip(next).filter(is_last).map(|(point, _)| point).collect()
 }
 
-fn extent<'a>(points: impl Iterator<Item = &'a DatedTotal>) -> (f64, f64) {
-    points.fold((f64::INFINITY, f64::NEG_INFINITY), |(lowest, highest), point| {
-        (lowest.min(point.percent), highest.max(point.percent))
-    })
-}
-
 pub(super) fn shown(percent: f64) -> String {
     percent_text(percent)
 }
 
 #[cfg(test)]
 mod tests {
-    use chrono::TimeZone;
-
     use super::*;
 
-    fn at(hour: i64, percent: f64) -> DatedTotal {
-        let at = Utc.with_ymd_and_hms(2026, 11, 1, 0, 0, 0).unwrap() + chrono::TimeDelta::hours(hour);
-        DatedTotal { stored_at: at, percent, commit: "845820727e".to_owned() }
-    }
-
-    #[test]
-    fn a_small_line_spans_from_the_lowest_total_to_the_highest() {
-        let spark = Sparkline::from_points(&[at(0, 10.0), at(1, 50.0), at(2, 30.0)]).unwrap();
-        assert_eq!(spark.line, "3.0,21.0 48.0,3.0 93.0,12.0");
-        assert_eq!((spark.first, spark.last, spark.number), ("10.0%".into(), "30.0%".into(), 3));
-        assert_eq!(Sparkline::from_points(&[at(0, 10.0), at(1, 10.0)]).unwrap().line, "3.0,12.0 93.0,12.0");
-        assert!(Sparkline::from_points(&[at(0, 10.0)]).is_none());
+    fn at(hours: i64, percent: f64) -> DatedTotal {
+        super::super::scale::testing::at(hours, percent, "845820727e")
     }
 
     #[test]

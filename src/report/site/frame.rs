@@ -3,20 +3,32 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use super::chart::Sparkline;
+use super::change::Change;
 use super::manifest::SourceShown;
 use super::model::{App, Branch, EnvRegion, Service};
 use super::moment::Moment;
+use super::spark::Sparkline;
+use crate::coverage::Coverage;
 use crate::names::printable;
-use crate::report::html::{hash, script};
+use crate::report::html::{hash, icon, script};
 
 /// The kind of agent that is not mentioned where it is the only one.
 const GOC: &str = "goc";
 
+/// Number of services that need attention above the table, so that the table begins on the first screen.
+const FEW: usize = 3;
+
 /// Style and script must be in each page unchanged, because its policy has their hashes.
 const STYLE: &str = concat!(include_str!("../html/base.css"), include_str!("site.css"));
-static SCRIPT: LazyLock<String> =
-    LazyLock::new(|| script::without_comments(&[script::SHARED, include_str!("site.js")]));
+static SCRIPT: LazyLock<String> = LazyLock::new(|| {
+    script::without_comments(&[
+        script::SHARED,
+        include_str!("script/filters.js"),
+        include_str!("script/attention.js"),
+        include_str!("script/services.js"),
+        include_str!("script/start.js"),
+    ])
+});
 
 /// The head of each page.
 pub(super) struct PageFrame {
@@ -25,17 +37,47 @@ pub(super) struct PageFrame {
     pub(super) style_hash: String,
     pub(super) script_hash: String,
     pub(super) version: &'static str,
+    pub(super) icon: String,
 }
 
 impl PageFrame {
-    pub(super) fn new() -> Self {
+    /// Returns the head of a page whose icon shows a coverage.
+    pub(super) fn new(coverage: Coverage) -> Self {
         Self {
             style: STYLE,
             script: &SCRIPT,
             style_hash: hash(STYLE),
             script_hash: hash(&SCRIPT),
             version: env!("CARGO_PKG_VERSION"),
+            icon: icon(coverage),
         }
+    }
+}
+
+/// Returns the coverage of all statements of the services that represent these places.
+pub(super) fn coverage_of<'s>(places: impl IntoIterator<Item = &'s EnvRegion>) -> Coverage {
+    let totals = places.into_iter().filter_map(|place| place.latest()?.1.total.as_ref());
+    totals.filter_map(|total| total.coverage).sum()
+}
+
+/// The services that need attention, the most urgent first.
+pub(super) struct Attention<'s> {
+    /// The services that are shown at first.
+    pub(super) first: Vec<ServiceRow<'s>>,
+    /// The services that are shown when asked for.
+    pub(super) more: Vec<ServiceRow<'s>>,
+}
+
+impl<'s> Attention<'s> {
+    pub(super) fn new(rows: impl Iterator<Item = ServiceRow<'s>>) -> Self {
+        let mut first: Vec<ServiceRow<'s>> = rows.filter(|row| row.service.state.concern.is_any()).collect();
+        first.sort_by_key(|row| row.service.state.concern);
+        let more = first.split_off(first.len().min(FEW));
+        Self { first, more }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.first.len() + self.more.len()
     }
 }
 
@@ -49,7 +91,10 @@ pub(super) struct ServiceRow<'s> {
     pub(super) branch: String,
     pub(super) service: &'s Service,
     pub(super) spark: Option<Sparkline>,
+    pub(super) week: Option<Change>,
     pub(super) report: Option<ReportLink<'s>>,
+    /// Its number among all rows of the page.
+    pub(super) number: usize,
 }
 
 /// A link to an existing report.
@@ -85,11 +130,13 @@ impl<'s> ServiceRow<'s> {
             branch: printable(&branch.name).into_owned(),
             service,
             spark: if branch.is_stored(service) {
-                Sparkline::from_points(&place.points(&branch.name))
+                Sparkline::new(&place.points(&branch.name), service.last_pull)
             } else {
                 None
             },
+            week: branch.week_of(service),
             report: ReportLink::to(branch, service, reports),
+            number: 0,
         }
     }
 
@@ -140,5 +187,15 @@ impl<'s> ServiceRow<'s> {
 
     pub(super) fn errors(&self) -> Vec<String> {
         self.service.errors.iter().map(|error| printable(error).into_owned()).collect()
+    }
+
+    /// Returns the reason for its state in a line: the first error, or the meaning of the state.
+    pub(super) fn reason(&self) -> String {
+        let errors = self.errors();
+        match &errors[..] {
+            [] => self.service.state.meaning.to_owned(),
+            [only] => only.clone(),
+            [first, more @ ..] => format!("{first} (+{})", more.len()),
+        }
     }
 }

@@ -1,15 +1,21 @@
 //! The page of all services.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 
 use askama::Template;
 
-use super::frame::{PageFrame, ServiceRow};
+use super::frame::{Attention, PageFrame, ServiceRow, coverage_of};
 use super::manifest::SourceShown;
-use super::model::{App, Concern, EnvRegion, ShownState};
-use super::moment::Moment;
+use super::model::{App, Concern, EnvRegion, Service, ShownState, is_trunk};
+use super::moment::{Moment, counted};
 use crate::names::printable;
 use crate::report::html::grouped;
+
+/// Largest number of buttons of a filter. The search finds other names.
+const CHIPS: usize = 6;
+/// The filter by branch.
+const BRANCH: &str = "branch";
 
 #[derive(Template)]
 #[template(path = "index.html")]
@@ -18,7 +24,8 @@ pub(super) struct IndexPage<'s> {
     pub(super) counts: Vec<StateCount>,
     pub(super) number: usize,
     pub(super) newest: Option<Moment>,
-    pub(super) attention: Vec<ServiceRow<'s>>,
+    pub(super) chips: [ChipGroup; 2],
+    pub(super) attention: Attention<'s>,
     pub(super) apps: Vec<AppRows<'s>>,
     pub(super) without_source: usize,
 }
@@ -27,6 +34,7 @@ pub(super) struct IndexPage<'s> {
 pub(super) struct StateCount {
     pub(super) word: &'static str,
     pub(super) phrase: &'static str,
+    pub(super) meaning: &'static str,
     /// The concern of the least urgent service, because one suspect address must not make the others look urgent.
     pub(super) concern: Concern,
     pub(super) services: usize,
@@ -36,8 +44,8 @@ impl StateCount {
     /// Counts the services in each state; the most urgent state first.
     fn of_states<'s>(states: impl Iterator<Item = &'s ShownState>) -> Vec<Self> {
         let mut counts: BTreeMap<&str, Self> = BTreeMap::new();
-        for ShownState { word, phrase, concern, .. } in states {
-            let new = Self { word, phrase, concern: *concern, services: 0 };
+        for ShownState { word, phrase, meaning, concern, .. } in states {
+            let new = Self { word, phrase, meaning, concern: *concern, services: 0 };
             let count = counts.entry(word).or_insert(new);
             count.services += 1;
             count.concern = count.concern.max(*concern);
@@ -45,6 +53,39 @@ impl StateCount {
         let mut counts: Vec<Self> = counts.into_values().collect();
         counts.sort_by_key(|count| count.concern);
         counts
+    }
+}
+
+/// Buttons that filter the services by one part of their names.
+pub(super) struct ChipGroup {
+    pub(super) label: &'static str,
+    /// The name of the filter in the address.
+    pub(super) filter: &'static str,
+    pub(super) chips: Vec<Chip>,
+}
+
+pub(super) struct Chip {
+    pub(super) name: String,
+    pub(super) services: usize,
+}
+
+impl ChipGroup {
+    /// Makes a button for each of the most frequent names, main branches first; none if all services have one name.
+    /// Branches of one service have none, because there are as many of them as services.
+    fn new<'s>(label: &'static str, filter: &'static str, names: impl Iterator<Item = &'s str>) -> Self {
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        for name in names {
+            *counts.entry(name).or_default() += 1;
+        }
+        let has_choice = counts.len() > 1;
+        let is_rare = |name: &str, services| filter == BRANCH && services == 1 && !is_trunk(name);
+        let is_choice =
+            |(name, services): &(&str, usize)| has_choice && !name.is_empty() && !is_rare(name, *services);
+        let mut named: Vec<(&str, usize)> = counts.into_iter().filter(is_choice).collect();
+        named.sort_by_key(|(name, services)| Reverse((is_trunk(name), *services)));
+        named.truncate(CHIPS);
+        let chip = |(name, services)| Chip { name: printable(name).into_owned(), services };
+        Self { label, filter, chips: named.into_iter().map(chip).collect() }
     }
 }
 
@@ -69,15 +110,18 @@ impl<'s> IndexPage<'s> {
             app.places.iter().flat_map(of_place)
         };
         let all = || apps.iter().flat_map(rows);
-        let mut attention: Vec<ServiceRow<'s>> =
-            all().filter(|row| row.service.state.concern.is_any()).collect();
-        attention.sort_by_key(|row| row.service.state.concern);
+        let services: Vec<&'s Service> = all().map(|row| row.service).collect();
+        let numbered = all().enumerate().map(|(number, row)| ServiceRow { number, ..row });
         Self {
-            frame: PageFrame::new(),
-            counts: StateCount::of_states(all().map(|row| &row.service.state)),
-            number: all().count(),
-            newest: all().filter_map(|row| row.service.last_pull).max().map(Moment),
-            attention,
+            frame: PageFrame::new(coverage_of(apps.iter().flat_map(|app| &app.places))),
+            counts: StateCount::of_states(services.iter().map(|service| &service.state)),
+            number: services.len(),
+            newest: services.iter().filter_map(|service| service.last_pull).max().map(Moment),
+            chips: [
+                ChipGroup::new("Environment", "env", services.iter().map(|service| &*service.env)),
+                ChipGroup::new("Branch", BRANCH, services.iter().map(|service| &*service.branch)),
+            ],
+            attention: Attention::new(numbered),
             apps: apps
                 .iter()
                 .map(|app| AppRows {
@@ -88,5 +132,26 @@ impl<'s> IndexPage<'s> {
                 .collect(),
             without_source: reports.values().filter(|report| **report == SourceShown::None).count(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_most_frequent_names_have_buttons_and_main_branches_come_first() {
+        let of = |filter: &'static str, names: &[&'static str]| -> Vec<(String, usize)> {
+            let group = ChipGroup::new("Label", filter, names.iter().copied());
+            group.chips.into_iter().map(|chip| (chip.name, chip.services)).collect()
+        };
+        let named = |names: &[(&str, usize)]| -> Vec<(String, usize)> {
+            names.iter().map(|(name, services)| ((*name).to_owned(), *services)).collect()
+        };
+        let names = ["b", "a", "main", "b", ""];
+        assert_eq!(of("env", &names), named(&[("main", 1), ("b", 2), ("a", 1)]));
+        assert_eq!(of(BRANCH, &names), named(&[("main", 1), ("b", 2)]));
+        assert_eq!(of("env", &["1", "2", "3", "4", "5", "6", "7"]).len(), CHIPS);
+        assert_eq!(of("env", &["main", "main"]), [], "there is no choice");
     }
 }

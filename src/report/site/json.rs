@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::super::json::ReplicasJson;
 use super::SourceShown;
 use super::address::{BADGE, HISTORY, INDEX, LATEST};
+use super::change::Change;
 use super::model::{App, Branch, EnvRegion, HistoryRow, Service};
 use crate::coverage::ChangedLines;
 use crate::json;
@@ -61,6 +62,7 @@ struct ServiceJson<'s> {
     replicas: ReplicasJson,
     id: Option<i64>,
     stored_at: Option<String>,
+    change_7d: Option<f64>,
     diff: Option<&'s ChangedLines>,
     last_pull: Option<String>,
     last_seen: Option<String>,
@@ -123,6 +125,7 @@ impl<'s> ServiceJson<'s> {
             replicas: total.and_then(|total| total.replicas).into(),
             id: total.map(|total| total.row),
             stored_at: total.map(|total| iso(total.stored_at)),
+            change_7d: branch.week_of(service).map(Change::points),
             diff: total.and_then(|total| total.changed.as_ref()),
             last_pull: last_pull.map(iso),
             // The field would change with each pull of any service while the service is listed, so it is left out then.

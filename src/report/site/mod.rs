@@ -18,6 +18,7 @@
 //! ```
 mod address;
 mod app_page;
+mod change;
 mod chart;
 mod frame;
 mod index_page;
@@ -25,11 +26,14 @@ mod json;
 mod manifest;
 mod model;
 mod moment;
+mod scale;
+mod spark;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 
 use askama::Template;
+use chrono::{DateTime, Utc};
 
 use super::forms::{Form, Renderer};
 use super::{badge, html};
@@ -63,9 +67,10 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    /// Sorts services and history into apps. The history has its oldest row first.
+    /// Sorts services and history into apps. The history has its oldest row first. `now` is the time to which the
+    /// changes of the last 7 days lead.
     #[must_use]
-    pub(crate) fn new(services: Vec<Service>, history: Vec<HistoryRow>) -> Self {
+    pub(crate) fn new(services: Vec<Service>, history: Vec<HistoryRow>, now: DateTime<Utc>) -> Self {
         type EnvRegions = BTreeMap<(String, String), (BTreeMap<String, Vec<Service>>, Vec<HistoryRow>)>;
         let mut apps: BTreeMap<String, EnvRegions> = BTreeMap::new();
         for service in services {
@@ -86,9 +91,9 @@ impl Site {
                 let folder = format!("{folder}/{}/{}", segment(&env), segment(&region));
                 let mut branches: Vec<Branch> = branches
                     .into_iter()
-                    .map(|(name, mut services)| {
-                        services.sort_by_key(Service::rank);
-                        Branch { folder: format!("{folder}/{}", segment(&name)), name, services }
+                    .map(|(name, services)| {
+                        let folder = format!("{folder}/{}", segment(&name));
+                        Branch::new(name, folder, services, (&history, now))
                     })
                     .collect();
                 branches.sort_by_key(|branch| branch.newest().rank());

@@ -5,14 +5,20 @@ use std::cmp::Reverse;
 use chrono::{DateTime, Utc};
 
 use super::address::{INDEX, REPORT, segment};
-use super::chart::{DatedTotal, shown};
+use super::change::{self, Change};
+use super::chart::shown;
 use super::moment::Moment;
+use super::scale::DatedTotal;
 use crate::coverage::{ChangedLines, Coverage};
 use crate::names::printable;
 use crate::report::html::grade;
 
 /// Branches with which all others are compared; the first that exists is taken.
 const TRUNKS: [&str; 4] = ["main", "master", "trunk", "develop"];
+
+pub(super) fn is_trunk(branch: &str) -> bool {
+    TRUNKS.contains(&branch)
+}
 
 /// A commit of an app in an environment and region, under one branch.
 #[derive(Clone, Debug)]
@@ -55,6 +61,8 @@ pub(crate) struct ShownState {
     pub phrase: &'static str,
     /// The word with details, such as `ok, 1 suspect`.
     pub text: String,
+    /// The meaning of the word, as a clause.
+    pub meaning: &'static str,
     /// The attention that the service needs.
     pub concern: Concern,
 }
@@ -62,8 +70,10 @@ pub(crate) struct ShownState {
 /// The attention that a service needs, the most urgent first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Concern {
-    /// Some or all of its replicas do not answer.
+    /// None of its replicas answers.
     Failing,
+    /// Some of its replicas do not answer.
+    Partial,
     /// The stored data is not of the processes that run now.
     Stale,
     /// The service needs no attention.
@@ -75,14 +85,22 @@ pub(crate) enum Concern {
 }
 
 impl Concern {
-    /// Returns the word that names it in a style's class and in the search.
+    /// Returns the word that names it in JSON, and in addresses of earlier releases.
     pub(super) fn word(self) -> &'static str {
         match self {
-            Self::Failing => "failing",
+            Self::Failing | Self::Partial => "failing",
             Self::Stale => "stale",
             Self::Fine => "fine",
             Self::New => "new",
             Self::Gone => "gone",
+        }
+    }
+
+    /// Returns the class of its colour and sign.
+    pub(super) fn class(self) -> &'static str {
+        match self {
+            Self::Partial => "partial",
+            _ => self.word(),
         }
     }
 
@@ -169,6 +187,8 @@ pub(super) struct Branch {
     pub(super) folder: String,
     /// The services in order of their ranks; at least one.
     pub(super) services: Vec<Service>,
+    /// The change of the newest total within 7 days; `None` if no total is that old.
+    pub(super) week: Option<Change>,
 }
 
 impl Service {
@@ -179,7 +199,7 @@ impl Service {
     /// Returns a sort key: listed services first, then those of a main branch, then those that were stored last. So the
     /// service that represents all of them does not change with each pull of another branch.
     pub(super) fn rank(&self) -> Reverse<(bool, bool, Option<i64>)> {
-        let is_trunk = TRUNKS.contains(&self.branch.as_str());
+        let is_trunk = is_trunk(&self.branch);
         Reverse((self.is_listed(), is_trunk, self.total.as_ref().map(|total| total.row)))
     }
 }
@@ -211,15 +231,30 @@ impl Total {
         }
     }
 
-    pub(super) fn since(&self, earlier: &Total) -> String {
+    pub(super) fn since(&self, earlier: &Total) -> Change {
         match (self.coverage, earlier.coverage) {
-            (Some(now), Some(before)) => now.since(before).to_string(),
-            _ => format!("{:+.1}", self.percent() - earlier.percent()),
+            (Some(now), Some(before)) => Change::Exact(now.since(before)),
+            _ => Change::Points(self.percent() - earlier.percent()),
         }
     }
 }
 
 impl Branch {
+    /// Makes a branch of its services, at least one, with the rows of all branches there, the oldest first.
+    pub(super) fn new(
+        name: String,
+        folder: String,
+        mut services: Vec<Service>,
+        (rows, now): (&[HistoryRow], DateTime<Utc>),
+    ) -> Self {
+        services.sort_by_key(Service::rank);
+        let mut branch = Self { name, folder, services, week: None };
+        let own = rows.iter().filter(|row| row.branch == branch.name);
+        let total = branch.stored().and_then(|service| service.total.as_ref());
+        branch.week = total.and_then(|total| change::of_week(total, own, now));
+        branch
+    }
+
     pub(super) fn newest(&self) -> &Service {
         &self.services[0]
     }
@@ -238,6 +273,11 @@ impl Branch {
         let is_current =
             |(at, service): &(usize, &Service)| *at == 0 || service.is_listed() || self.is_stored(service);
         self.services.iter().enumerate().filter(is_current).map(|(_, service)| service)
+    }
+
+    /// Returns the change within 7 days, which only the newest service that has data shows.
+    pub(super) fn week_of(&self, service: &Service) -> Option<Change> {
+        self.week.filter(|_| self.is_stored(service))
     }
 
     /// Returns the path of a report. The newest commit with data has the path of its branch, which never changes.

@@ -1,5 +1,7 @@
 //! Values that the templates of a site print.
 
+use std::borrow::Borrow;
+
 use chrono::{DateTime, Utc};
 
 use crate::coverage::ChangedLines;
@@ -18,6 +20,11 @@ impl Moment {
     pub(super) fn minute(&self) -> String {
         minute(self.0)
     }
+}
+
+/// Returns a number with thousands separators.
+pub(super) fn counted(number: impl Borrow<usize>) -> String {
+    grouped(*number.borrow() as u64)
 }
 
 pub(super) fn shown_lines(changed: &ChangedLines) -> String {

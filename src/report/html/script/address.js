@@ -4,7 +4,7 @@ page.address = (() => {
   const toFragment = (values) => {
     const parts = Object.entries(values)
       .filter(([, value]) => value !== '' && value !== undefined && value !== false)
-      .map(([name, value]) => `${name}=${encodeURIComponent(value === true ? 1 : value).replaceAll('%2F', '/')}`);
+      .map(([name, value]) => `${name}=${encodeURIComponent(value === true ? 1 : value).replaceAll('%2F', '/').replaceAll('%2C', ',')}`);
     return `#${parts.join('&')}`;
   };
 

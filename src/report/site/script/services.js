@@ -1,0 +1,143 @@
+// The table of services: its order, its filters, and the address that has both.
+page.services = (() => {
+  const { element, WORDS, replaceAddress, markOrder, onColumnClick } = page.elements;
+  const { filled, grouped } = page.words;
+  const { toFragment, fromFragment } = page.address;
+  const { ordered, sortFrom, sortText, sortAfterClick } = page.rows;
+  const { NONE, filtersFrom, valuesOf, toggled, isNone, fits } = page.filters;
+
+  const table = element('services');
+  const START = { sort: 'name', down: false, ...NONE };
+  let list = { ...START };
+  let groups = [];
+  let all = [];
+  /** The figures and words of each row, in the order of the page. */
+  let facts = [];
+  let narrowAttention = null;
+
+  /** Groups of states; the most urgent first. */
+  const CONCERNS = ['failing', 'stale', 'new', 'fine', 'gone'];
+  const number = (text) => (text === undefined ? undefined : Number(text));
+  /** Figures of the columns. Rows are in order of names already. A row without a figure has `undefined`. */
+  const FIGURES = {
+    percent: (row) => number(row.dataset.percent),
+    week: (row) => number(row.dataset.week),
+    uncovered: (row) => number(row.dataset.uncovered),
+    pulled: (row) => row.dataset.pulled,
+    state: (row) => CONCERNS.indexOf(row.dataset.concern),
+  };
+
+  const adopt = () => {
+    groups = [...table.tBodies].map((body) => {
+      const [head, ...rows] = body.rows;
+      return { body, head, rows };
+    });
+    all = groups.flatMap((group) => group.rows);
+    facts = all.map((row) => ({ ...row.dataset }));
+  };
+
+  const flatBody = document.createElement('tbody');
+
+  const orderByName = () => {
+    flatBody.remove();
+    for (const { body, head, rows } of list.down ? [...groups].reverse() : groups) {
+      body.replaceChildren(head, ...rows);
+      table.append(body);
+    }
+  };
+
+  const orderByFigure = (figure) => {
+    flatBody.replaceChildren(...ordered(all, figure, list.down));
+    for (const { body } of groups) body.remove();
+    table.append(flatBody);
+  };
+
+  const order = () => {
+    const figure = FIGURES[list.sort];
+    table.classList.toggle('flat', figure !== undefined);
+    if (figure === undefined) orderByName();
+    else orderByFigure(figure);
+    markOrder(table, list);
+  };
+
+  /** Shows the rows that the filters let through. */
+  const narrow = () => {
+    const shown = facts.map(fits(list));
+    for (const [at, row] of all.entries()) row.hidden = !shown[at];
+    for (const { body, rows } of groups) body.hidden = rows.every((row) => row.hidden);
+    narrowAttention?.((at) => shown[at], !isNone(list));
+    const number = shown.filter((is) => is).length;
+    element('nothing').hidden = number > 0;
+    element('shown').textContent = filled(WORDS.shown, { shown: grouped(number), all: grouped(all.length) });
+  };
+
+  const buttons = document.querySelectorAll('button[data-filter]');
+
+  const showFilters = () => {
+    if (element('filter').value !== list.filter) element('filter').value = list.filter;
+    for (const button of buttons) {
+      const { filter, value } = button.dataset;
+      button.setAttribute('aria-pressed', list[filter].includes(value));
+    }
+    element('all').hidden = isNone(list);
+  };
+
+  /** Scrolls the table under the bar of filters unless its first rows are on the screen. */
+  const reveal = () => {
+    const bar = element('tools').getBoundingClientRect();
+    const { top } = table.getBoundingClientRect();
+    // A bar that has not reached the top of the window yet leaves less room below it.
+    if (top < bar.bottom - 1 || top > innerHeight / 2) scrollBy(0, top - bar.height);
+  };
+
+  const change = (to) => {
+    const before = list;
+    list = { ...list, ...to };
+    if (before.sort !== list.sort || before.down !== list.down) order();
+    showFilters();
+    narrow();
+    if (!isNone(list)) reveal();
+  };
+
+  const changeAndTell = (to) => {
+    change(to);
+    replaceAddress(toFragment({ sort: sortText(list), ...valuesOf(list) }));
+  };
+
+  const showAddress = () => {
+    const values = fromFragment(location.hash);
+    change({ ...sortFrom(values.sort, FIGURES), ...filtersFrom(values, facts) });
+  };
+
+  const KEYS = {
+    '/': () => setTimeout(() => element('filter').select(), 0),
+    Escape: () => changeAndTell(NONE),
+  };
+
+  /** Starts the table; returns its keys. */
+  const begin = () => {
+    if (table === null) return {};
+    adopt();
+    narrowAttention = page.attention.begin();
+    element('filter').addEventListener('input', (event) => changeAndTell({ filter: event.target.value }));
+    for (const button of buttons) {
+      const { filter, value } = button.dataset;
+      button.disabled = false;
+      button.addEventListener('click', () => changeAndTell({ [filter]: toggled(list[filter], value) }));
+    }
+    element('tools').addEventListener('submit', (event) => event.preventDefault());
+    element('all').addEventListener('click', () => changeAndTell(NONE));
+    element('home').addEventListener('click', (event) => {
+      event.preventDefault();
+      changeAndTell(START);
+      scrollTo(0, 0);
+    });
+    // The first click puts first the rows to look at: the least covered, what fell most, the most uncovered, the oldest.
+    onColumnClick(table, (sort) => changeAndTell(sortAfterClick(list, sort, sort === 'uncovered')));
+    window.addEventListener('hashchange', showAddress);
+    order();
+    return KEYS;
+  };
+
+  return { begin, showAddress };
+})();
