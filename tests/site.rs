@@ -943,7 +943,17 @@ fn an_app_shows_its_environments_branches_commits_and_their_history() {
     browser.open(&site_folder(&apps.world).join("index.html"), "");
     browser.follow("#services .group a[href='shop/index.html']");
     assert_eq!(browser.eval("document.title"), "shop");
-    assert_eq!(browser.texts(".places .row .name"), ["prod · sg", "staging · th"]);
+    assert_eq!(browser.texts(".matrix tr > th"), ["master", "fix", "prod · sg", "staging · th"]);
+    let cells: Vec<String> = browser.texts(".matrix td").iter().map(|cell| on_one_line(cell)).collect();
+    assert_eq!(
+        cells[1..],
+        [
+            "90.0% of shop prod · sg master 845820727e – unreachable",
+            "–",
+            "60.0% of shop staging · th master 0a1b2c3d4e – ok",
+            "60.0% of shop staging · th fix 77aa88bb99 – ok"
+        ]
+    );
     assert_eq!(browser.texts(".place h2"), ["prod · sg", "staging · th"]);
     let rows = ".place:last-of-type .branches .row";
     let text = |browser: &mut Browser| -> Vec<String> {
@@ -957,9 +967,17 @@ fn an_app_shows_its_environments_branches_commits_and_their_history() {
             "fix 77aa88bb99 60.0% = 10 just now ok Report of fix without source",
         ]
     );
-    assert_eq!(browser.eval("document.querySelectorAll('.place:last-of-type .chart g').length"), 2);
-    let title = browser.eval("document.querySelector('.place:last-of-type .dot title').textContent");
-    assert!(title.as_str().unwrap().starts_with("40.0% master 845820727e, "), "{title}");
+    let lines: Vec<String> = browser.texts(".key li").iter().map(|line| on_one_line(line)).collect();
+    assert_eq!(
+        lines,
+        [
+            "staging · th master 60.0% 0a1b2c3d4e",
+            "prod · sg master 90.0% 845820727e",
+            "staging · th fix 60.0% 77aa88bb99"
+        ]
+    );
+    let title = browser.eval("document.querySelector('.line-0 .dot title').textContent");
+    assert!(title.as_str().unwrap().starts_with("40.0% staging · th master 845820727e, "), "{title}");
     browser.follow(".place:last-of-type .branches a[href$='master/report.html']");
     assert_eq!(browser.text(".total .number"), "60.0%");
     browser.take_screenshot("site-report");

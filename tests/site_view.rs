@@ -306,3 +306,50 @@ fn a_page_has_an_icon_in_the_colour_of_its_grade() {
         assert!(icon.starts_with("data:image/svg+xml,") && icon.contains("stroke='%23bb3a2a'"), "{icon}");
     }
 }
+
+#[test]
+fn the_chart_of_an_app_has_all_environments_commits_and_the_values_under_the_pointer() {
+    let Some(mut browser) = Browser::start() else { return };
+    let fleet = Fleet::new();
+    for (width, height) in SIZES {
+        browser.resize(width, height);
+        for scheme in ["light", "dark"] {
+            browser.prefer_color_scheme(scheme);
+            fleet.open(&mut browser, "tax/index.html", "");
+            browser.take_screenshot(&format!("view-app-{width}-{scheme}"));
+        }
+        let widths = browser.eval("[document.documentElement.scrollWidth, innerWidth]");
+        assert_eq!(widths[0], widths[1], "at {width}");
+    }
+    browser.resize(1400, 900);
+    fleet.open(&mut browser, "tax/index.html", "");
+    let places = browser.eval(
+        "(({ top, bottom }) => [top, bottom])(document.querySelector('#chart').getBoundingClientRect())",
+    );
+    assert!(places[1].as_f64() < Some(900.0), "{places}: the chart is on the first screen");
+    let lines = ["staging · th main", "prod · sg main", "staging · th fix-tax"];
+    assert_eq!(browser.texts(".key bdi"), lines);
+    let values = |browser: &mut Browser| browser.texts(".key output b");
+    assert_eq!(values(&mut browser), ["10.0%", "70.0%", "80.0%"]);
+    let labels = browser.texts(".labels text");
+    assert_eq!((labels.len(), labels[0].as_str()), (2, "fedcba9"), "one label for all that began at first");
+    let rest = "[...document.querySelectorAll('.plot .rest')].map((path) => path.getAttribute('d'))";
+    assert_eq!(browser.eval(rest)[2], "M0.0 0.0H1000.0", "what did not change goes on to the last pull");
+
+    let middle = browser.eval(
+        "(({ left, top, width, height }) => ({ x: left + width / 2, y: top + height / 2 }))
+            (document.querySelector('#drawing').getBoundingClientRect())",
+    );
+    let to = json!({"type": "mouseMoved", "x": middle["x"], "y": middle["y"]});
+    browser.call("Input.dispatchMouseEvent", &to);
+    browser.wait_until("document.querySelector('#cross').getAttribute('d') !== ''");
+    assert_eq!(values(&mut browser), ["70.0%", "70.0%", "80.0%"], "before the last commit");
+    assert_eq!(browser.texts(".key output code")[0], "845820727e");
+    browser.take_screenshot("view-app-cross");
+    browser.eval("document.querySelector('#drawing').focus()");
+    browser.press_named("ArrowRight", 39);
+    assert_eq!(values(&mut browser)[0], "10.0%");
+    browser.assert_quiet();
+    browser.follow(".plot .line-0 a:last-of-type");
+    assert_eq!(browser.text(".total .number"), "10.0%");
+}

@@ -65,5 +65,5 @@ test('a file that names no browser object needs none', () => {
   const pure = [...OF_REPORT, ...SITE].filter((name) => !browser.test(textOf(name).replace(/^\s*\/[/*].*$/gm, '')));
   assert.deepStrictEqual(pure, [
     'words', 'address', 'rows', 'names', 'sentences', 'files', 'streams', 'go', 'layout', 'changes', 'walks', 'marks',
-    'fuzzy', 'find', 'host', 'site/filters']);
+    'fuzzy', 'find', 'host', 'site/filters', 'site/places']);
 });

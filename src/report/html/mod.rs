@@ -42,6 +42,7 @@ use facts::Facts;
 use host::PageLinks;
 use owners::OwnersTable;
 use trend::TrendChart;
+pub(super) use trend::{share, tens_around};
 
 pub(in crate::report) const FORM: Form = Form {
     needs: &[FormNeed::Source, FormNeed::Lines, FormNeed::PackedText, FormNeed::KnownChanges],

@@ -97,13 +97,13 @@ impl TrendChart {
 }
 
 /// Returns the whole tens around percentages, at least ten apart.
-fn tens_around(lowest: f64, highest: f64) -> (f64, f64) {
+pub(in crate::report) fn tens_around(lowest: f64, highest: f64) -> (f64, f64) {
     let low = ((lowest / 10.0).floor() * 10.0).min(90.0);
     (low, ((highest / 10.0).ceil() * 10.0).max(low + 10.0))
 }
 
 /// Returns the share of a span of time, from 0 to 1, that is over at a moment.
-fn share(begin: DateTime<Utc>, at: DateTime<Utc>, end: DateTime<Utc>) -> f64 {
+pub(in crate::report) fn share(begin: DateTime<Utc>, at: DateTime<Utc>, end: DateTime<Utc>) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "milliseconds of a few years")]
     match (end - begin).num_milliseconds() {
         ..=0 => 0.5,

@@ -2,18 +2,19 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
+use std::io;
 
 use askama::Template;
 
 use super::change::Change;
-use super::chart::HistoryChart;
+use super::chart::{History, HistoryChart};
 use super::frame::{Attention, PageFrame, ReportLink, ServiceRow, coverage_of};
 use super::manifest::SourceShown;
-use super::model::{App, Branch, EnvRegion, HistoryRow, ShownState, Total};
+use super::matrix::Matrix;
+use super::model::{App, Branch, EnvRegion, HistoryRow, Service, ShownState, Total};
 use super::moment::{base_of, counted, shown_lines};
-use super::scale::DatedTotal;
 use crate::names::printable;
-use crate::report::html::grouped;
+use crate::report::html::{grouped, json_in_markup};
 
 /// Number of commits of a branch in the page of its app. `history.json` has the others.
 const COMMITS: usize = 10;
@@ -24,6 +25,10 @@ pub(super) struct AppPage<'s> {
     pub(super) frame: PageFrame,
     pub(super) name: String,
     pub(super) attention: Attention<'s>,
+    pub(super) matrix: Option<Matrix<'s>>,
+    pub(super) chart: Option<HistoryChart>,
+    /// The figures of the chart as JSON.
+    pub(super) values: String,
     pub(super) places: Vec<EnvRegionView<'s>>,
 }
 
@@ -32,7 +37,6 @@ pub(super) struct EnvRegionView<'s> {
     pub(super) name: String,
     pub(super) anchor: String,
     pub(super) latest: Option<ServiceRow<'s>>,
-    pub(super) chart: Option<HistoryChart>,
     pub(super) trunk: Option<String>,
     /// The table has changed lines in at least one row.
     pub(super) has_changes: bool,
@@ -58,13 +62,8 @@ pub(super) struct EarlierCommit<'s> {
 }
 
 impl<'s> AppPage<'s> {
-    pub(super) fn new(app: &'s App, reports: &'s HashMap<String, SourceShown>) -> Self {
+    pub(super) fn new(app: &'s App, reports: &'s HashMap<String, SourceShown>) -> io::Result<Self> {
         let view = |place: &'s EnvRegion| {
-            let lines: Vec<(String, Vec<DatedTotal>)> = place
-                .branches
-                .iter()
-                .map(|branch| (branch.name.clone(), place.points(&branch.name)))
-                .collect();
             let latest = place.latest();
             let mut services = place.branches.iter().flat_map(|branch| &branch.services);
             let has_changes =
@@ -74,7 +73,6 @@ impl<'s> AppPage<'s> {
                 name: place.name(),
                 anchor: place.anchor(),
                 latest: latest.map(|(branch, service)| ServiceRow::new(app, place, branch, service, reports)),
-                chart: HistoryChart::from_lines(&lines),
                 trunk: place.trunk().map(|branch| printable(&branch.name).into_owned()),
                 branches: place
                     .branches
@@ -90,13 +88,45 @@ impl<'s> AppPage<'s> {
             };
             place.branches.iter().flat_map(of)
         };
-        Self {
+        let chart = HistoryChart::new(&histories(app, reports));
+        let values = chart.as_ref().map(|chart| json_in_markup(&chart.values)).transpose()?;
+        Ok(Self {
             attention: Attention::new(app.places.iter().flat_map(rows)),
             frame: PageFrame::new(coverage_of(&app.places)),
             name: printable(&app.name).into_owned(),
+            matrix: Matrix::new(app, reports),
+            values: values.unwrap_or_default(),
+            chart,
             places: app.places.iter().map(view).collect(),
+        })
+    }
+}
+
+/// Returns the lines of the chart: the branch that represents each environment and region, then the others, the newest
+/// first.
+fn histories(app: &App, reports: &HashMap<String, SourceShown>) -> Vec<History> {
+    let mut lines = Vec::new();
+    for place in &app.places {
+        let latest = place.latest().map(|(branch, _)| branch);
+        for branch in &place.branches {
+            let Some(service) = branch.stored() else { continue };
+            let is_latest = latest.is_some_and(|latest| std::ptr::eq(latest, branch));
+            let row = service.total.as_ref().map(|total| total.row);
+            let report = |service: &Service| {
+                let path = branch.report(service);
+                reports.contains_key(&path).then(|| (service.commit.clone(), path))
+            };
+            let history = History {
+                name: [&place.name(), &branch.name].map(String::as_str).join(" ").trim().to_owned(),
+                points: place.points(&branch.name),
+                last_pull: service.last_pull,
+                reports: branch.current().filter_map(report).collect(),
+            };
+            lines.push((Reverse((is_latest, row)), history));
         }
     }
+    lines.sort_by_key(|(rank, _)| *rank);
+    lines.into_iter().map(|(_, history)| history).collect()
 }
 
 impl<'s> BranchView<'s> {

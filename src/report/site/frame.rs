@@ -26,6 +26,8 @@ static SCRIPT: LazyLock<String> = LazyLock::new(|| {
         include_str!("script/filters.js"),
         include_str!("script/attention.js"),
         include_str!("script/services.js"),
+        include_str!("script/places.js"),
+        include_str!("script/chart.js"),
         include_str!("script/start.js"),
     ])
 });

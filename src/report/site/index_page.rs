@@ -81,11 +81,11 @@ impl ChipGroup {
         let is_rare = |name: &str, services| filter == BRANCH && services == 1 && !is_trunk(name);
         let is_choice =
             |(name, services): &(&str, usize)| has_choice && !name.is_empty() && !is_rare(name, *services);
-        let mut named: Vec<(&str, usize)> = counts.into_iter().filter(is_choice).collect();
-        named.sort_by_key(|(name, services)| Reverse((is_trunk(name), *services)));
-        named.truncate(CHIPS);
+        let mut chosen: Vec<(&str, usize)> = counts.into_iter().filter(is_choice).collect();
+        chosen.sort_by_key(|(name, services)| Reverse((is_trunk(name), *services)));
+        chosen.truncate(CHIPS);
         let chip = |(name, services)| Chip { name: printable(name).into_owned(), services };
-        Self { label, filter, chips: named.into_iter().map(chip).collect() }
+        Self { label, filter, chips: chosen.into_iter().map(chip).collect() }
     }
 }
 
@@ -148,9 +148,9 @@ mod tests {
         let named = |names: &[(&str, usize)]| -> Vec<(String, usize)> {
             names.iter().map(|(name, services)| ((*name).to_owned(), *services)).collect()
         };
-        let names = ["b", "a", "main", "b", ""];
-        assert_eq!(of("env", &names), named(&[("main", 1), ("b", 2), ("a", 1)]));
-        assert_eq!(of(BRANCH, &names), named(&[("main", 1), ("b", 2)]));
+        let branches = ["b", "a", "main", "b", ""];
+        assert_eq!(of("env", &branches), named(&[("main", 1), ("b", 2), ("a", 1)]));
+        assert_eq!(of(BRANCH, &branches), named(&[("main", 1), ("b", 2)]));
         assert_eq!(of("env", &["1", "2", "3", "4", "5", "6", "7"]).len(), CHIPS);
         assert_eq!(of("env", &["main", "main"]), [], "there is no choice");
     }

@@ -24,10 +24,12 @@ mod frame;
 mod index_page;
 mod json;
 mod manifest;
+mod matrix;
 mod model;
 mod moment;
 mod scale;
 mod spark;
+mod trace;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -130,7 +132,7 @@ impl Site {
         mut put: impl FnMut(&str, Vec<u8>) -> Result<(), E>,
     ) -> Result<(), E> {
         for app in &self.apps {
-            put(&format!("{}/{INDEX}", app.folder), rendered(&AppPage::new(app, reports))?)?;
+            put(&format!("{}/{INDEX}", app.folder), rendered(&AppPage::new(app, reports)?)?)?;
             for place in &app.places {
                 let history = json::HistoryJson::new(app, place);
                 put(&format!("{}/{HISTORY}", place.folder), json::text(&history)?)?;

@@ -2,6 +2,8 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::report::html::{share, tens_around};
+
 /// A total at a time.
 #[derive(Clone, Debug)]
 pub(super) struct DatedTotal {
@@ -25,13 +27,12 @@ impl Scale {
             .fold((f64::INFINITY, f64::NEG_INFINITY), |(lowest, highest), point| {
                 (lowest.min(point.percent), highest.max(point.percent))
             });
-        let low = (lowest / 10.0).floor() * 10.0;
-        let high = ((highest / 10.0).ceil() * 10.0).max(low + 10.0);
-        if high > 100.0 { Self { low: 90.0, high: 100.0 } } else { Self { low, high } }
+        let (low, high) = tens_around(lowest, highest);
+        Self { low, high }
     }
 
     /// Returns the place of a percentage: 0 at the top of the scale and 1 at its bottom.
-    pub(super) fn from_top(self, percent: f64) -> f64 {
+    pub(super) fn depth(self, percent: f64) -> f64 {
         (self.high - percent) / (self.high - self.low)
     }
 }
@@ -45,12 +46,8 @@ pub(super) struct Period {
 
 impl Period {
     /// Returns the place of a time: 0 at the beginning and 1 at the end. All is in the middle of an empty period.
-    #[expect(clippy::cast_precision_loss, reason = "milliseconds of a few years")]
     pub(super) fn share(self, at: DateTime<Utc>) -> f64 {
-        match (self.end - self.begin).num_milliseconds() {
-            0 => 0.5,
-            all => (at - self.begin).num_milliseconds() as f64 / all as f64,
-        }
+        share(self.begin, at, self.end)
     }
 }
 
@@ -87,13 +84,14 @@ mod tests {
             let points: Vec<DatedTotal> = percents.iter().map(|percent| at(0, *percent, "")).collect();
             let scale = Scale::over(points.iter());
             assert_eq!(scale, Scale { low, high }, "{percents:?}");
-            assert_eq!((scale.from_top(high), scale.from_top(low)), (0.0, 1.0));
+            assert_eq!((scale.depth(high), scale.depth(low)), (0.0, 1.0));
         }
     }
 
     #[test]
     fn a_period_without_length_has_one_place() {
-        assert_eq!(Period { begin: hour(0), end: hour(4) }.share(hour(1)), 0.25);
-        assert_eq!(Period { begin: hour(1), end: hour(1) }.share(hour(1)), 0.5);
+        let periods = [(hour(0), hour(4)), (hour(1), hour(1))].map(|(begin, end)| Period { begin, end });
+        let [long, empty] = periods.map(|period| period.share(hour(1)));
+        assert_eq!((long, empty), (0.25, 0.5));
     }
 }

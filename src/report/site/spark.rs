@@ -1,32 +1,26 @@
 //! The small line in a row of a table: the trend of a branch.
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use chrono::{DateTime, Utc};
 
 use super::chart::shown;
 use super::scale::{DatedTotal, Period, Scale};
+use super::trace::{Trace, begins};
 
 /// Width and height of the drawing, and the margin at its edges.
 const SIZE: (f64, f64, f64) = (96.0, 24.0, 3.0);
 /// Largest number of totals in it.
 const POINTS: usize = 40;
 
-/// A small line over time. Each commit has a line of its own, because the counts of a new commit begin at zero, which
-/// would look like a loss.
+/// A small line over time.
 #[derive(Debug)]
 pub(super) struct Sparkline {
     pub(super) width: f64,
     pub(super) height: f64,
-    /// Path of the totals.
-    pub(super) line: String,
-    /// Path from the last change to the last pull; empty if there is none.
-    pub(super) rest: String,
+    pub(super) trace: Trace,
     /// Path of a mark where each commit after the first began.
     pub(super) marks: String,
-    /// Place of the last change.
-    pub(super) end: (String, String),
     first: String,
     last: String,
     totals: usize,
@@ -42,39 +36,22 @@ impl Sparkline {
         let end = last_pull.map_or(last.stored_at, |pull| pull.max(last.stored_at));
         let period = Period { begin: first.stored_at, end };
         let (width, height, edge) = SIZE;
-        let x = |at| format!("{:.1}", edge + (width - 2.0 * edge) * period.share(at));
-        let y = |percent| format!("{:.1}", edge + (height - 2.0 * edge) * scale.from_top(percent));
-        let (mut line, mut marks) = (String::new(), String::new());
-        let mut seen = BTreeSet::new();
-        for (at, point) in points.iter().enumerate() {
-            let (x, y) = (x(point.stored_at), y(point.percent));
-            let before = at.checked_sub(1).map(|before| &points[before]);
-            if seen.insert(&point.commit) && before.is_some() {
-                let _ = write!(marks, "M{x} 0V{height}");
-            }
-            let _ = match before {
-                Some(before) if before.commit == point.commit => write!(line, "L{x} {y}"),
-                // The total of the commit before stayed until this total.
-                Some(_) => write!(line, "H{x}M{x} {y}"),
-                None => write!(line, "M{x} {y}"),
-            };
+        let x = |at| edge + (width - 2.0 * edge) * period.share(at);
+        let y = |percent| edge + (height - 2.0 * edge) * scale.depth(percent);
+        let commits = begins(points);
+        let mut marks = String::new();
+        for begin in &commits[1..] {
+            let _ = write!(marks, "M{:.1} 0V{height}", x(begin.stored_at));
         }
-        let (last_x, last_y) = (x(last.stored_at), y(last.percent));
-        let rest = match x(end) {
-            end if end == last_x => String::new(),
-            end => format!("M{last_x} {last_y}H{end}"),
-        };
         Some(Self {
             width,
             height,
-            line,
-            rest,
+            trace: Trace::new(&points.iter().collect::<Vec<_>>(), end, x, y),
             marks,
-            end: (last_x, last_y),
             first: shown(first.percent),
             last: shown(last.percent),
             totals: points.len(),
-            commits: seen.len(),
+            commits: commits.len(),
         })
     }
 
@@ -97,9 +74,9 @@ mod tests {
     #[test]
     fn a_small_change_stays_small() {
         let spark = Sparkline::new(&[at(0, 40.0, "a"), at(1, 40.05, "a")], None).unwrap();
-        assert_eq!(spark.line, "M3.0 21.0L93.0 20.9", "of 18 units, as of ten points");
+        assert_eq!(spark.trace.line, "M3.0 21.0L93.0 20.9", "of 18 units, as of ten points");
         let spark = Sparkline::new(&[at(0, 10.0, "a"), at(1, 50.0, "a"), at(3, 30.0, "a")], None).unwrap();
-        assert_eq!(spark.line, "M3.0 21.0L33.0 3.0L93.0 12.0");
+        assert_eq!(spark.trace.line, "M3.0 21.0L33.0 3.0L93.0 12.0");
         assert_eq!(spark.words(), "Trend of 3 totals of 1 commit, from 10.0% to 30.0%");
         assert!(Sparkline::new(&[at(0, 10.0, "a")], Some(hour(9))).is_none());
     }
@@ -108,10 +85,10 @@ mod tests {
     fn the_line_goes_on_to_the_last_pull() {
         let points = [at(0, 40.0, "a"), at(1, 50.0, "a")];
         let spark = Sparkline::new(&points, Some(hour(3))).unwrap();
-        assert_eq!((&*spark.line, &*spark.rest), ("M3.0 21.0L33.0 3.0", "M33.0 3.0H93.0"));
-        assert_eq!(spark.end, ("33.0".to_owned(), "3.0".to_owned()));
+        assert_eq!((&*spark.trace.line, &*spark.trace.rest), ("M3.0 21.0L33.0 3.0", "M33.0 3.0H93.0"));
+        assert_eq!(spark.trace.end, ("33.0".to_owned(), "3.0".to_owned()));
         for last_pull in [None, Some(hour(0)), Some(hour(1))] {
-            assert_eq!(Sparkline::new(&points, last_pull).unwrap().rest, "");
+            assert_eq!(Sparkline::new(&points, last_pull).unwrap().trace.rest, "");
         }
     }
 
@@ -119,7 +96,7 @@ mod tests {
     fn a_commit_begins_with_a_mark_and_no_fall() {
         let points = [at(0, 50.0, "a"), at(1, 60.0, "a"), at(2, 40.0, "b"), at(3, 50.0, "b")];
         let spark = Sparkline::new(&points, None).unwrap();
-        assert_eq!(spark.line, "M3.0 12.0L33.0 3.0H63.0M63.0 21.0L93.0 12.0");
+        assert_eq!(spark.trace.line, "M3.0 12.0L33.0 3.0H63.0M63.0 21.0L93.0 12.0");
         assert_eq!(spark.marks, "M63.0 0V24");
         assert_eq!(spark.words(), "Trend of 4 totals of 2 commits, from 50.0% to 50.0%");
         let beside = [at(0, 50.0, "a"), at(1, 60.0, "b"), at(2, 50.0, "a")];

@@ -25,4 +25,5 @@
   setInterval(tellAges, 60000);
   // The bar of filters is shown by now, so that the table can come to stand below it.
   if (element('services') !== null) showAddress();
+  page.chart.begin();
 })();
