@@ -148,7 +148,11 @@ fn the_table_is_sorted_filtered_and_narrowed_and_its_address_says_how() {
     assert_eq!(browser.texts(files), ["main.go", "cart.go", "up.go"]);
     browser.take_screenshot("table-light");
     browser.click("[data-sort=percent]");
-    assert_eq!(browser.texts(files), ["up.go", "cart.go", "main.go"]);
+    assert_eq!(
+        browser.texts(files),
+        ["main.go", "up.go", "cart.go"],
+        "each folder's files, then its folders"
+    );
     assert_eq!(browser.eval("location.hash"), "#sort=percent");
     browser.click("[data-sort=percent]");
     assert_eq!(browser.texts(files), ["main.go", "cart.go", "up.go"]);
@@ -165,7 +169,7 @@ fn the_table_is_sorted_filtered_and_narrowed_and_its_address_says_how() {
     browser.assert_quiet();
 
     browser.open(&page, "#sort=-name&flat=1&filter=app/ma");
-    assert_eq!(browser.texts(files), ["example.com/app/main.go", "example.com/app/made/up.go"]);
+    assert_eq!(browser.texts(files), ["main.go", "made/up.go"]);
     assert_eq!(browser.texts("#files .package"), [] as [&str; 0]);
     browser.open(&page, "#sort=__proto__&filter=nothing%20at%20all&%%%");
     assert_eq!(browser.text("#nothing"), "No file to show.");
@@ -178,7 +182,7 @@ fn keys_and_buttons_walk_through_the_missed_lines() {
     let service = cart_service();
     let page = service.page(&[]);
     browser.open(&page, "");
-    browser.press("jj");
+    browser.press("jjjj");
     assert_eq!(browser.eval("document.activeElement.textContent"), "cart.go");
     browser.click("#files a[href$='cart.go']");
     browser.wait_until("document.body.dataset.shown");
@@ -277,7 +281,11 @@ fn totals_and_table_are_there_where_script_is_forbidden() {
     browser.open(&page, "");
     assert_eq!(browser.text(".total .number"), "65.0%");
     assert_eq!(browser.texts("#files .file a"), ["main.go", "cart.go", "up.go"]);
-    assert_eq!(browser.texts("#tools, #theme, #help, #view"), [] as [&str; 0], "nothing that would not work");
+    assert_eq!(
+        browser.texts("#tools, #theme, #help, #view, .tabs, #catalog-list"),
+        [] as [&str; 0],
+        "nothing that would not work"
+    );
     browser.take_screenshot("table-without-script");
     browser.assert_quiet();
 }
@@ -517,11 +525,13 @@ fn the_tab_key_reaches_everything_in_the_order_of_the_screen() {
         theme,
         keys,
         "DisclosureTriangle \"No source for 1 file (5 of 20 statements), still counted\"",
+        "link \"Files 3\"",
+        "link \"Functions 4\"",
         "searchbox \"Filter by name\"",
         "checkbox \"Uncovered only\"",
-        "checkbox \"Without packages\"",
+        "checkbox \"Without folders\"",
         "button \"Fold all\"",
-        "button \"Package, file\"",
+        "button \"Folder, file\"",
         "button \"Coverage\"",
         "button \"Covered\"",
         "button \"Uncovered\"",

@@ -162,6 +162,7 @@ fn changed_lines_stand_first_and_are_listed_sorted_and_narrowed() {
     assert_eq!(browser.texts(".total .number"), ["50.0%", "72.0%"]);
     let base = service.source.commit_of("master");
     assert_eq!(browser.text("#changed-total p:last-child"), format!("4 of 8 executed since {}", &base[..10]));
+    browser.open(&page, "#tab=changed");
     assert_eq!(
         browser.texts(".changes .facts dd"),
         [
@@ -200,15 +201,16 @@ fn changed_lines_stand_first_and_are_listed_sorted_and_narrowed() {
     assert_eq!(browser.texts(".categories, .lost, #first-lost"), [] as [&str; 0], "nothing is compared");
     browser.click(".left-out summary");
     assert_eq!(browser.texts(".left-out li"), ["made/made.go: generated"]);
+    browser.open(&page, "");
     assert_eq!(
         browser.texts("#files td.changed"),
-        ["1 of 2", "1 of 2", "3 of 6", "3 of 6", "", "generated", "", ""],
-        "of packages and their files"
+        ["4 of 8", "1 of 2", "3 of 6", "3 of 6", "", "generated", "", ""],
+        "of folders and their files"
     );
 
     let files = "#files .file a";
     browser.click("[data-sort=changed]");
-    assert_eq!(browser.texts(files), ["cart.go", "main.go", "made.go", "stock.go"]);
+    assert_eq!(browser.texts("#files .package bdi"), ["example.com/app", "cart", "made", "stock"]);
     browser.click("[data-sort=changed]");
     assert_eq!(
         browser.texts(files),
@@ -251,20 +253,22 @@ const MISALIGNED_CELLS: &str = "(() => {
 #[test]
 fn each_cell_of_the_table_stands_in_its_row_below_its_heading_at_every_width() {
     let Some(mut browser) = Browser::start() else { return };
-    let service = changed_service();
-    let pages = [service.page(&[]), service.world.home().join("changes.html")];
-    let form = format!("html={}", pages[1].display());
-    report(&service, &["--base", "master", "--format", &form]).assert_code(0);
-    for (page, is_with_changes) in pages.iter().zip([false, true]) {
+    let (service, _base) = changed_service_and_base();
+    let pages = ["plain", "changes", "against"].map(|name| service.world.home().join(format!("{name}.html")));
+    for (page, options) in pages.iter().zip([&[][..], &["--base", "master"], &["--against", "sg_app"]]) {
+        std::fs::rename(service.page(options), page).unwrap();
+    }
+    for (page, columns) in pages.iter().zip([[0, 0], [1, 0], [1, 1]]) {
         browser.open(page, "");
-        for width in [1920, 1280, 1024, 961, 960, 801, 800, 641, 640, 390, 320] {
+        for width in [1920, 1280, 1201, 1200, 1024, 961, 960, 801, 800, 641, 640, 390, 320] {
             browser.resize(width, 900);
             // Content below the screen has no layout until a picture is taken.
             browser.call("Page.captureScreenshot", &json!({}));
             assert_eq!(browser.eval(MISALIGNED_CELLS), json!([]), "{width} pixels, {}", page.display());
             assert!(browser.eval("document.documentElement.scrollWidth").as_f64() <= Some(f64::from(width)));
-            let has_changed = browser.texts("#files thead .changed").len() == 1;
-            assert_eq!(has_changed, is_with_changes, "{width} pixels");
+            let shown = ["changed", "lost"].map(|of| browser.texts(&format!("#files thead .{of}")).len());
+            let wanted = if width > 800 || columns[1] == 0 { columns } else { [0, 1] };
+            assert_eq!(shown, wanted, "{width} pixels");
         }
     }
 }
@@ -274,7 +278,7 @@ fn keys_and_buttons_walk_through_missed_changed_lines_in_all_files() {
     let Some(mut browser) = Browser::start() else { return };
     let service = changed_service();
     let page = service.page(&["--base", "master"]);
-    browser.open(&page, "");
+    browser.open(&page, "#tab=changed");
     browser.click("#first-missed");
     browser.wait_until("document.body.dataset.shown");
     let at = |browser: &mut Browser| {
@@ -404,7 +408,7 @@ fn each_line_has_its_category_where_it_is_compared_with_another_state() {
     let Some(mut browser) = Browser::start() else { return };
     let (service, _agent) = changed_service_and_base();
     let page = service.page(&["--against", "sg_app"]);
-    browser.open(&page, "");
+    browser.open(&page, "#tab=lost");
     let rows = browser.texts(".categories tr").iter().map(|row| row.replace('\t', " ")).collect::<Vec<_>>();
     // Lost: line 22 of the cart and line 5 of stock. Gained: lines 16 and 25 of the cart. Gone: `run()` of main.
     assert_eq!(
@@ -506,7 +510,8 @@ fn axe_finds_no_violation_in_pages_with_changes() {
     for (width, scheme) in [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")] {
         browser.resize(width, 900);
         browser.prefer_color_scheme(scheme);
-        for fragment in ["", "#changed=1", CART, &format!("{CART}&changed=1")] {
+        let of_file = format!("{CART}&changed=1");
+        for fragment in ["", "#changed=1", "#tab=functions", "#tab=changed", "#tab=lost", CART, &of_file] {
             browser.open(&page, fragment);
             if fragment.contains("file=") {
                 browser.wait_until("document.body.dataset.shown");
@@ -581,7 +586,7 @@ fn owners_have_figures_of_their_own() {
 fn places_are_narrowed_to_an_author() {
     let Some(mut browser) = Browser::start() else { return };
     let service = changed_service();
-    browser.open(&service.page(&["--base", "master", "--blame"]), "");
+    browser.open(&service.page(&["--base", "master", "--blame"]), "#tab=changed");
     let shown =
         "[...document.querySelectorAll('.missed-places li li')].filter((li) => li.checkVisibility()).length";
     assert_eq!(browser.eval(shown), 3);
@@ -642,7 +647,8 @@ fn changed_lines_are_listed_where_script_is_forbidden() {
     assert_eq!(browser.texts(".total .number"), ["50.0%", "72.0%"]);
     assert_eq!(browser.texts(".places .at"), ["22", "5", "6", "35-36", "5"]);
     assert_eq!(browser.texts(".category"), ["LBC", "UNC", "GBC", "GNC", "CBC", "DCB"]);
-    assert_eq!(browser.texts("#files td.changed")[..4], ["1 of 2", "1 of 2", "3 of 6", "3 of 6"]);
+    assert_eq!(browser.texts("#files td.changed")[..4], ["4 of 8", "1 of 2", "3 of 6", "3 of 6"]);
+    assert_eq!(browser.texts("#files td.lost")[..4], ["2", "", "1", "1"]);
     assert_eq!(
         browser.texts("#first-missed, #first-lost, #changed"),
         [] as [&str; 0],
@@ -674,7 +680,7 @@ fn no_name_branch_or_line_that_changed_runs_or_breaks_the_page() {
     let page = world.home().join("page.html");
     let form = format!("html={}", page.display());
     world.run(&["report", "app", "-q", "--base", branch, "--format", &form]).assert_code(0);
-    browser.open(&page, "");
+    browser.open(&page, "#tab=changed");
     assert!(browser.text(".changes .facts dd").ends_with(&format!("which is {branch}")));
     let shown = "p/<img src=x onerror=alert(1)>&amp;\"'\\u{202e}#file=%.go";
     assert_eq!(browser.text(".places .of"), shown);

@@ -118,7 +118,7 @@ fn one_line_of_facts_stands_above_the_figures() {
     let height = browser.eval("document.querySelector('.about').offsetHeight").as_f64().unwrap();
     assert!(height <= 24.0, "one line, not {height} pixels");
     let top = browser.eval("document.querySelector('#files').getBoundingClientRect().top").as_f64().unwrap();
-    assert!(top < 400.0, "the table begins on the first screen, at {top}");
+    assert!(top < 450.0, "the table begins on the first screen, at {top}");
     assert!(browser.text("footer").starts_with(&format!("Row 1 of commit {commit}, stored 20")));
     let icon = browser.text("title");
     assert!(icon.starts_with("66."), "{icon}");
@@ -144,7 +144,7 @@ fn a_comparison_at_one_commit_leads_with_both_totals() {
         browser.text(".verdict"),
         "72.0% staging th against 100.0% staging sg: -28.0 points; 1 line lost, 0 gained"
     );
-    assert_eq!(browser.text("#changes-title"), "Comparison");
+    assert_eq!(browser.texts(".tabs a"), ["Files 4", "Functions 7", "Lost 1 line"]);
     browser.take_screenshot("overview-same-commit");
     browser.assert_quiet();
 }
@@ -183,4 +183,206 @@ fn names_of_files_look_like_text_where_script_is_forbidden() {
     browser.call("Emulation.setScriptExecutionDisabled", &json!({"value": true}));
     browser.open(&page, "");
     assert_eq!(browser.eval(&color("#files .file a")), browser.eval(&color("body")));
+}
+
+const ROWS: &str = "#files :is(.package bdi, .file a)";
+
+#[test]
+fn a_large_tree_is_closed_below_its_first_level_and_its_address_has_the_folds() {
+    let Some(mut browser) = Browser::start() else { return };
+    let service = large_service();
+    let page = service.page(&[]);
+    browser.open(&page, "");
+    let closed = ["example.com/app", "api", "cmd", "pkg", "plugin"];
+    assert_eq!(browser.texts(ROWS), closed);
+    assert_eq!(browser.text("#fold"), "Unfold all");
+    browser.take_screenshot("overview-tree");
+    browser.click("#files tbody:nth-of-type(2) .fold");
+    let rows = browser.texts(ROWS);
+    assert_eq!(rows[..4], ["example.com/app", "api", "part0/deep", "part1/deep"]);
+    assert_eq!((rows.len(), rows[11].as_str()), (15, "part9/deep"));
+    assert_eq!(browser.eval("location.hash"), "#folds=api");
+    browser.click("#files tbody:nth-of-type(3) .package th");
+    assert_eq!(browser.eval("location.hash"), "#folds=api,api/part0/deep");
+    let rows = browser.texts(ROWS);
+    assert_eq!((rows.len(), rows[3].as_str()), (25, "file000.go"));
+    let indents = browser.eval(
+        "[...document.querySelectorAll('#files :is(bdi, .file a)')].filter((e) => e.checkVisibility()).slice(0, 4)
+            .map((e) => e.getBoundingClientRect().left)",
+    );
+    let indents: Vec<f64> = serde_json::from_value(indents).unwrap();
+    assert!(indents.windows(2).all(|pair| pair[0] < pair[1]), "{indents:?}");
+    browser.open(&page, "#folds=api,api/part0/deep");
+    assert_eq!(browser.texts(ROWS), rows, "a link has the folds");
+
+    browser.click("#fold");
+    assert_eq!(
+        (browser.texts(ROWS), browser.eval("location.hash")),
+        (closed.map(Into::into).to_vec(), json!("#folds=-"))
+    );
+    browser.click("#fold");
+    assert_eq!((browser.texts(ROWS).len(), browser.eval("location.hash")), (445, json!("#folds=*")));
+    browser.assert_quiet();
+
+    browser.call("Emulation.setScriptExecutionDisabled", &json!({"value": true}));
+    browser.open(&page, "");
+    assert_eq!(browser.texts(ROWS).len(), 445, "without script all is open");
+}
+
+#[test]
+fn a_filter_opens_what_it_hits_though_all_was_folded() {
+    let Some(mut browser) = Browser::start() else { return };
+    let service = large_service();
+    let page = service.page(&[]);
+    browser.resize(768, 700);
+    browser.open(&page, "#folds=-");
+    browser.press("/");
+    browser.wait_until("document.activeElement.id === 'filter'");
+    browser.press("file017");
+    let found = ["example.com/app", "cmd", "part4/deep", "file017.go"];
+    assert_eq!(browser.texts(ROWS), found);
+    assert_eq!(browser.eval(&off_the_screen("#filter, #files .file a")), json!([]));
+    assert_eq!(browser.eval("location.hash"), "#filter=file017");
+    browser.press_named("Escape", 27);
+    assert_eq!(browser.texts(ROWS), ["example.com/app", "api", "cmd", "pkg", "plugin"], "as it was before");
+    assert_eq!(browser.eval("location.hash"), "#folds=-");
+    browser.assert_quiet();
+}
+
+#[test]
+fn keys_step_over_folders_and_the_way_back_opens_the_folder_of_the_file() {
+    let Some(mut browser) = Browser::start() else { return };
+    let service = large_service();
+    let page = service.page(&[]);
+    browser.open(&page, "");
+    browser.press("jj");
+    assert_eq!(browser.accessible_text_of_focus(), "button \"Files of example.com/app/api\"");
+    let enter = json!({"type": "keyDown", "key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13, "text": "\r"});
+    browser.call("Input.dispatchKeyEvent", &enter);
+    browser.press("j");
+    assert_eq!(browser.accessible_text_of_focus(), "button \"Files of example.com/app/api/part0/deep\"");
+    browser.press("kk");
+    assert_eq!(browser.accessible_text_of_focus(), "button \"Files of example.com/app\"");
+    browser.open_file(&page, "#file=example.com/app/pkg/part3/deep/file014.go");
+    browser.press_named("Escape", 27);
+    browser.wait_until("!document.getElementById('overview').hidden");
+    assert_eq!(browser.accessible_text_of_focus(), "link \"file014.go\"");
+    assert_eq!(browser.eval(&off_the_screen(":focus")), json!([]));
+    browser.assert_quiet();
+}
+
+#[test]
+fn a_name_is_alone_in_its_folder_and_whole_without_folders_at_any_width() {
+    let Some(mut browser) = Browser::start() else { return };
+    let service = large_service();
+    let page = service.page(&[]);
+    for width in [320, 360, 1400] {
+        browser.resize(width, 800);
+        browser.open(&page, "#folds=*");
+        browser.click("#flat");
+        assert_eq!(browser.texts("#files .file a")[0], "api/part0/deep/file000.go");
+        let lines = "Math.max(...[...document.querySelectorAll('#files .file a')].slice(0, 20).map((e) => e.offsetHeight / 24))";
+        assert!(browser.eval(lines).as_f64().unwrap() <= 3.0, "{width} pixels: {}", browser.eval(lines));
+        browser.take_screenshot(&format!("overview-flat-{width}"));
+        browser.click("#flat");
+        assert_eq!(browser.texts("#files .file a")[0], "file000.go", "{width} pixels");
+        assert!(browser.eval(lines).as_f64().unwrap() <= 1.0, "{width} pixels: a name fits into a line");
+        browser.assert_quiet();
+    }
+}
+
+#[test]
+fn a_comparison_sorts_folders_and_files_by_the_lines_that_they_lost() {
+    let Some(mut browser) = Browser::start() else { return };
+    let (service, _base) = changed_service_and_base();
+    let page = service.page(&["--against", "sg_app"]);
+    browser.open(&page, "");
+    assert_eq!(browser.text("#files [aria-sort=descending]"), "Lost");
+    assert_eq!(
+        browser.texts(ROWS),
+        ["example.com/app", "main.go", "cart", "cart.go", "stock", "stock.go", "made", "made.go"]
+    );
+    assert_eq!(browser.texts("#files td.lost"), ["2", "", "1", "1", "1", "1", "", ""]);
+    assert_eq!(browser.texts("#files td.gained"), ["2", "", "2", "2", "", "", "", ""]);
+    browser.click("[data-sort=name]");
+    assert_eq!(browser.eval("location.hash"), "#sort=name");
+    browser.click("[data-sort=lost]");
+    assert_eq!(browser.eval("location.hash"), "");
+    browser.assert_quiet();
+}
+
+#[test]
+fn functions_of_all_files_are_listed_by_what_they_lack() {
+    let Some(mut browser) = Browser::start() else { return };
+    let service = changed_service();
+    let page = service.page(&[]);
+    browser.open(&page, "");
+    assert!(browser.texts(".total p").contains(&"6 of 7 functions entered".to_owned()));
+    browser.click("#tab-functions");
+    let listed = |browser: &mut Browser, number: usize| {
+        browser.wait_until(&format!("document.body.dataset.functions === '{number}'"));
+        browser.texts("#all-functions tbody a")
+    };
+    let all = ["Cart.Add", "Cart.Clear", "main", "Cart.Checkout", "Take", "Cart.Total", "Made"];
+    assert_eq!(listed(&mut browser, 7), all);
+    let cells = ["cart/cart.go:34", "never", "2", "0.0%"];
+    assert_eq!(browser.texts("#all-functions tbody tr:nth-child(2) td"), cells);
+    assert_eq!(browser.text("#shown-functions"), "7 functions, 1 never entered");
+    assert_eq!(
+        browser.texts("#files, #tab-functions[aria-current]"),
+        ["Functions 7"],
+        "in place of the files"
+    );
+    browser.click("#all-functions [data-sort=count]");
+    assert_eq!(listed(&mut browser, 7)[..2], ["Cart.Add", "Take"]);
+    assert_eq!(browser.eval("location.hash"), "#tab=functions&sort=-count");
+    browser.click("#never");
+    assert_eq!(listed(&mut browser, 1), ["Cart.Clear"]);
+    browser.click("#never");
+    assert_eq!(listed(&mut browser, 7).len(), 7);
+    browser.press("/");
+    browser.wait_until("document.activeElement.id === 'function-filter'");
+    browser.press("STOCK");
+    assert_eq!(listed(&mut browser, 1), ["Take"]);
+    assert_eq!(browser.eval(&off_the_screen("#function-filter, #all-functions a")), json!([]));
+    assert_eq!(browser.eval("location.hash"), "#tab=functions&sort=-count&filter=STOCK");
+    browser.click("#all-functions tbody a");
+    browser.wait_until("document.body.dataset.shown");
+    assert_eq!(
+        (browser.text("#path"), browser.current_line()),
+        ("example.com/app/stock/stock.go".into(), "3".into())
+    );
+    browser.press_named("Escape", 27);
+    browser.wait_until("!document.getElementById('overview').hidden");
+    assert_eq!(listed(&mut browser, 1), ["Take"], "back where it was");
+    browser.press_named("Escape", 27);
+    assert_eq!(listed(&mut browser, 7).len(), 7);
+    browser.assert_quiet();
+    for (width, scheme) in WIDTHS.into_iter().flat_map(|width| [(width, "light"), (width, "dark")]) {
+        browser.resize(width, 900);
+        browser.prefer_color_scheme(scheme);
+        browser.take_screenshot(&format!("overview-functions-{width}-{scheme}"));
+        assert_eq!(browser.eval(OVERFLOW), 0, "{width} pixels");
+    }
+}
+
+#[test]
+fn each_tab_has_its_list_on_the_first_screen() {
+    let Some(mut browser) = Browser::start() else { return };
+    let (service, _base) = changed_service_and_base();
+    let page = service.page(&["--against", "sg_app"]);
+    browser.resize(1400, 900);
+    let tabs = ["Files 4", "Functions 7", "Changed 4 missed", "Lost 2 lines"];
+    let lists =
+        ["#files thead", "#all-functions thead", "#changed-lines .places h3", "#lost-lines .places h3"];
+    for (tab, (name, list)) in ["files", "functions", "changed", "lost"].iter().zip(tabs.iter().zip(lists)) {
+        browser.open(&page, &format!("#tab={tab}"));
+        assert_eq!(browser.texts(".tabs a"), tabs);
+        assert_eq!(browser.texts(".tabs [aria-current]"), [*name]);
+        let shown = lists.iter().filter(|list| !browser.texts(list).is_empty()).collect::<Vec<_>>();
+        assert_eq!(shown, [&list]);
+        assert_eq!(browser.eval(&off_the_screen(list)), json!([]), "{tab}");
+        browser.take_screenshot(&format!("overview-tab-{tab}"));
+        browser.assert_quiet();
+    }
 }

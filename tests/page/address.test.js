@@ -50,3 +50,8 @@ test('ranges are a text, and what is no range in a text is left out', () => {
     ['', []], ['3-9,20-20', [[3, 9], [20, 20]]], ['3', []], ['-3-9', []], ['3-9x,4-5', [[4, 5]]], ['1-9999999999', []]];
   for (const [text, wanted] of rows) assert.deepStrictEqual(fromRanges(text), wanted, text);
 });
+
+test('commas of a list stay readable', () => {
+  assert.strictEqual(toFragment({ folds: '*,a/b%2Cc' }), '#folds=*,a/b%252Cc');
+  assert.deepStrictEqual(fromFragment('#folds=*,a/b%252Cc'), { folds: '*,a/b%2Cc' });
+});

@@ -3,7 +3,7 @@ const assert = require('node:assert');
 const test = require('node:test');
 const { run } = require('./script.js');
 
-const { rangeWith, aroundChanges, joinedRanges, foldsBetween, functionAcross, runsByChange, categoryOf } = run('changes').changes;
+const { linesOf, rangeWith, aroundChanges, joinedRanges, foldsBetween, functionAcross, runsByChange, categoryOf } = run('changes').changes;
 
 test('the range that has a line is found', () => {
   const ranges = [[2, 4], [6, 6], [9, 12]];
@@ -85,4 +85,9 @@ test('a line is new or base code, covered or not, unless the comparison says oth
   for (const [line, isMissed, isAdded, wanted] of rows) {
     assert.strictEqual(categoryOf(turned, line, isMissed, isAdded), wanted);
   }
+});
+
+test('the lines of a category are those of all its ranges', () => {
+  const turned = [[3, 3, 'LBC'], [5, 9, 'GBC'], [10, 12, 'LBC']];
+  for (const [name, wanted] of [['LBC', 4], ['GBC', 5], ['UIC', 0]]) assert.strictEqual(linesOf(turned, name), wanted);
 });

@@ -6,12 +6,12 @@ const { run } = require('./script.js');
 const { files: { percent, grade, filesFrom, figureOf, listFrom, listFragment, isListed }, rows: { ordered } } =
   run('address', 'rows', 'names', 'files');
 
-/** Two packages as html/mod.rs writes them: name, then of each file name, covered, statements, stream, slot, reason. */
+/** Two folders as html/mod.rs writes them: depth, path, then of each file name, covered, statements, stream, slot, reason. */
 const INDEX = [
-  ['m/app', [['Made.go', 0, 2, 0, 1, 'not in the commit'], ['main.go', 2, 3, 0, 2, null]]],
-  ['', [['x.go', 4, 4, 1, 0, null]]],
+  [1, 'm/app', [['Made.go', 0, 2, 0, 1, 'not in the commit'], ['main.go', 2, 3, 0, 2, null]]],
+  [0, '', [['x.go', 4, 4, 1, 0, null]]],
 ];
-const USUAL = { sort: 'name', down: false, filter: '', uncovered: false, changed: false, flat: false };
+const USUAL = { sort: 'name', down: false, filter: '', uncovered: false, changed: false, flat: false, folds: '' };
 
 test('an index gives each file its whole name, its figures and its place in a stream', () => {
   assert.deepStrictEqual(filesFrom(INDEX), [
@@ -53,7 +53,7 @@ test('each column orders by its figure', () => {
   }
 });
 
-test('names are those in the package, and whole without packages', () => {
+test('names are those in the folder, and whole without folders', () => {
   const [, main] = filesFrom(INDEX);
   assert.strictEqual(figureOf({ sort: 'name', flat: false })(main), 'main.go');
   assert.strictEqual(figureOf({ sort: 'name', flat: true })(main), 'm/app/main.go');
@@ -69,6 +69,7 @@ test('an address says how the table is ordered and narrowed', () => {
     [{ changed: '1' }, true, { changed: true }],
     [{ changed: '1' }, false, {}],
     [{ sort: '__proto__' }, true, {}],
+    [{ folds: '*,m/app' }, false, { folds: '*,m/app' }],
   ];
   for (const [values, hasChanges, wanted] of rows) {
     assert.deepStrictEqual(listFrom(values, hasChanges), { ...USUAL, ...wanted });
@@ -80,6 +81,7 @@ test('a table tells its address, which leads back to it', () => {
     [{}, '#'],
     [{ sort: 'percent', down: true, filter: 'CART', uncovered: true }, '#sort=-percent&filter=CART&uncovered=1'],
     [{ down: true, changed: true, flat: true }, '#sort=-name&changed=1&flat=1'],
+    [{ folds: '-,a b' }, '#folds=-,a%20b'],
   ];
   for (const [list, wanted] of rows) assert.strictEqual(listFragment({ ...USUAL, ...list }), wanted);
 });

@@ -43,6 +43,14 @@ test('an address orders by a column that there is, else by name', () => {
   for (const [text, sort, down] of rows) assert.deepStrictEqual(sortFrom(text, figures), { sort, down }, text);
 });
 
+test('a table may have another usual order', () => {
+  const usual = { sort: 'lost', down: true };
+  const figures = { name: 0, lost: 0 };
+  for (const text of [undefined, '']) assert.deepStrictEqual(sortFrom(text, figures, usual), usual);
+  for (const text of ['name', 'lost', '-name']) assert.strictEqual(sortText(sortFrom(text, figures, usual), usual), text);
+  assert.strictEqual(sortText(usual, usual), '');
+});
+
 test('the usual order needs no address', () => {
   const rows = [['name', false, ''], ['name', true, '-name'], ['total', false, 'total'], ['total', true, '-total']];
   for (const [sort, down, wanted] of rows) assert.strictEqual(sortText({ sort, down }), wanted);

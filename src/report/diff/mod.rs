@@ -14,7 +14,7 @@ pub(super) mod rdjson;
 mod rules;
 pub(super) mod text;
 
-pub(crate) use comparison::{Comparison, LineCategory};
+pub(crate) use comparison::{ComparedFile, Comparison, LineCategory};
 pub(crate) use rules::{LeftOut, WhyLeftOut, is_candidate, is_test};
 
 use std::collections::{HashMap, HashSet};

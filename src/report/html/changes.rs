@@ -6,12 +6,14 @@ use std::io;
 
 use serde::Serialize;
 
-use super::{CoverageView, PackageRows, counted, grouped, json_in_markup, percent_encoded, short_commit};
+use super::{CoverageView, counted, grouped, json_in_markup, percent_encoded, short_commit};
 use crate::code::blame::{Authorship, Blame};
 use crate::code::patch::FilePatch;
 use crate::coverage::{Coverage, Delta};
 use crate::names::printable;
-use crate::report::diff::{Base, ChangedFile, Changes, Comparison, DiffReport, LeftOut, LineCategory};
+use crate::report::diff::{
+    Base, ChangedFile, Changes, ComparedFile, Comparison, DiffReport, LeftOut, LineCategory,
+};
 use crate::report::text::range;
 use crate::report::{FileReport, LineState};
 use crate::time::{day, iso};
@@ -39,6 +41,8 @@ pub(super) struct PageChanges<'r> {
     pub(super) left_out: &'r [LeftOut],
     pub(super) against: Option<ComparisonView>,
     cells: HashMap<&'r str, Cell>,
+    /// Numbers of unchanged lines that lost and that gained coverage, by path.
+    turned: HashMap<&'r str, (u64, u64)>,
     pub(super) json: String,
 }
 
@@ -194,6 +198,12 @@ impl<'r> PageChanges<'r> {
             left_out: &diff.left_out,
             against,
             cells,
+            turned: diff
+                .comparison
+                .iter()
+                .flat_map(|comparison| &comparison.files)
+                .map(turned_lines)
+                .collect(),
         })
     }
 
@@ -224,8 +234,9 @@ impl<'r> PageChanges<'r> {
         self.diff.files.is_empty() && self.left_out.is_empty()
     }
 
-    pub(super) fn has_places(&self) -> bool {
-        self.missed.number > 0 || self.against.as_ref().is_some_and(|against| against.lost.number > 0)
+    /// Tells whether there is more to say than the comparison says.
+    pub(super) fn has_own_section(&self) -> bool {
+        !self.is_empty() || self.against.is_none()
     }
 
     pub(super) fn counted_files(&self) -> u64 {
@@ -236,10 +247,22 @@ impl<'r> PageChanges<'r> {
         self.cells.get(file.path.as_deref()?)
     }
 
-    /// Returns the sum of the changed lines of a package; `None` if no line counts.
-    pub(super) fn of_package(&self, package: &PackageRows<'_>) -> Option<Cell> {
-        let sum: Coverage = package.files.iter().map(|row| self.lines_of(row.file)).sum();
+    /// Returns the sum of the changed lines of some files; `None` if no line counts.
+    pub(super) fn of_files(&self, files: &[&FileReport<'_>]) -> Option<Cell> {
+        let sum: Coverage = files.iter().map(|file| self.lines_of(file)).sum();
         (sum.total > 0).then_some(Cell::Lines(CoverageView(sum)))
+    }
+
+    /// Returns the numbers of unchanged lines of a file that lost and that gained coverage.
+    pub(super) fn turned_of(&self, file: &FileReport<'_>) -> (u64, u64) {
+        file.path.as_deref().and_then(|path| self.turned.get(path)).copied().unwrap_or_default()
+    }
+
+    /// Returns the numbers of unchanged lines of some files that lost and that gained coverage.
+    pub(super) fn turned(&self, files: &[&FileReport<'_>]) -> (u64, u64) {
+        let lines = files.iter().map(|file| self.turned_of(file));
+        lines
+            .fold((0, 0), |(lost, gained), (more_lost, more_gained)| (lost + more_lost, gained + more_gained))
     }
 }
 
@@ -273,6 +296,11 @@ fn marked<'r>(
         marks.entry(at).or_default().turned = runs(&file.turned);
     }
     (marks, cells)
+}
+
+fn turned_lines(file: &ComparedFile) -> (&str, (u64, u64)) {
+    let number = |category| file.lines.get(&category).copied().unwrap_or_default();
+    (&*file.path, (number(LineCategory::Lbc), number(LineCategory::Gbc)))
 }
 
 /// Returns the base of changes in short, and with the reason why it was chosen.
@@ -482,7 +510,7 @@ mod tests {
     fn where_no_code_changed_there_is_no_percentage() {
         let (_, of_api) = DIFF.split_once("--- api").unwrap();
         with_changes(PROFILE, &format!("--- api{of_api}"), |changes, page| {
-            assert_eq!((changes.figure.0.total, changes.has_places()), (0, false));
+            assert_eq!((changes.figure.0.total, changes.missed.number), (0, 0));
             assert!(page.contains("no line that counts changed since <bdi>0123456789</bdi>"), "{page}");
             assert!(!page.contains("id=\"first-missed\""), "{page}");
         });

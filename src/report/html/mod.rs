@@ -6,12 +6,14 @@
 //! value that is not marked as safe.
 
 mod apps;
+mod catalog;
 mod changes;
 mod facts;
 mod host;
 mod owners;
 mod packs;
 pub(super) mod script;
+mod tree;
 mod trend;
 
 pub(crate) use packs::Packer;
@@ -31,16 +33,17 @@ use sha2::{Digest, Sha256};
 
 use super::diff::{Changes, DiffReport};
 use super::head::ONLY_CHANGED;
-use super::model::shown_package;
 use super::{FileReport, NoSource, Report};
 use crate::coverage::Coverage;
 use crate::names::printable;
 
 use apps::AppsTable;
+use catalog::Catalog;
 use changes::{Cell, PageChanges};
 use facts::Facts;
 use host::PageLinks;
 use owners::OwnersTable;
+use tree::{Folder, Tree};
 use trend::TrendChart;
 pub(super) use trend::{share, tens_around};
 
@@ -75,16 +78,16 @@ pub(super) fn write(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let head = &report.head;
-    let packages: Vec<PackageRows<'_>> = report.packages().into_iter().map(PackageRows::new).collect();
-    let files: Vec<&FileReport<'_>> =
-        packages.iter().flat_map(|package| package.files.iter().map(|row| row.file)).collect();
-    let (index, packs) = index(&packages);
-    let changes = diffed.map(|(diff, changes)| PageChanges::new(&files, diff, changes)).transpose()?;
+    let tree = Tree::new(report);
+    let files = &tree.files;
+    let (index, packs) = index(&tree.folders);
+    let changes = diffed.map(|(diff, changes)| PageChanges::new(files, diff, changes)).transpose()?;
+    let catalog = Catalog::new(files);
     let missing: Vec<&FileReport<'_>> =
         files.iter().copied().filter(|file| file.no_source.is_some()).collect();
     let commit = Some(head.best_commit()).filter(|commit| !commit.is_empty());
     let links = head.links.as_ref().zip(commit);
-    let links = links.map(|(links, commit)| PageLinks::new(links, commit, &files)).transpose()?;
+    let links = links.map(|(links, commit)| PageLinks::new(links, commit, files)).transpose()?;
     let is_whole = head.filters.is_empty();
     let filters = head.filters.join(", ");
     let page = ReportPage {
@@ -108,7 +111,8 @@ pub(super) fn write(
         was_read: missing.iter().any(|file| file.no_source != Some(NoSource::NotRead)),
         missing: missing.into_iter().map(FileRow::new).collect(),
         file_count: files.len(),
-        packages: &packages,
+        tree: &tree,
+        catalog: catalog.as_ref(),
         index: json_in_markup(&index)?,
         packs,
         changes: changes.as_ref(),
@@ -153,7 +157,9 @@ struct ReportPage<'p> {
     missing_statements: u64,
     was_read: bool,
     file_count: usize,
-    packages: &'p [PackageRows<'p>],
+    tree: &'p Tree<'p>,
+    /// The functions; `None` without source.
+    catalog: Option<&'p Catalog>,
     index: String,
     packs: Vec<Arc<str>>,
     changes: Option<&'p PageChanges<'p>>,
@@ -257,22 +263,6 @@ pub(super) fn version() -> String {
     STANDARD.encode(&digest.finalize()[..12])
 }
 
-struct PackageRows<'r> {
-    name: String,
-    figure: CoverageView,
-    files: Vec<FileRow<'r>>,
-}
-
-impl<'r> PackageRows<'r> {
-    fn new(package: super::PackageReport<'r, 'r>) -> Self {
-        Self {
-            name: printable(shown_package(package.name)).into_owned(),
-            figure: CoverageView(package.coverage),
-            files: package.files.into_iter().map(FileRow::new).collect(),
-        }
-    }
-}
-
 struct FileRow<'r> {
     file: &'r FileReport<'r>,
     figure: CoverageView,
@@ -301,15 +291,15 @@ impl<'r> FileRow<'r> {
     }
 }
 
-/// The index for the script: packages with their files, in the order of the table's rows.
+/// The index for the script: depth and path of each folder, and its files, in the order of the table's rows.
 ///
-/// The entry of a file has its name in the package, covered statements, all statements, number of its stream, number in
+/// The entry of a file has its name in the folder, covered statements, all statements, number of its stream, number in
 /// the stream, and the reason for missing source.
-type FileIndex<'r> = Vec<(&'r str, Vec<IndexedFile<'r>>)>;
+type FileIndex<'r> = Vec<(usize, &'r str, Vec<IndexedFile<'r>>)>;
 type IndexedFile<'r> = (&'r str, u64, u64, usize, usize, Option<String>);
 
 /// Returns the index, and the streams in the order of their numbers.
-fn index<'r>(packages: &[PackageRows<'r>]) -> (FileIndex<'r>, Vec<Arc<str>>) {
+fn index<'r>(folders: &'r [Folder<'r>]) -> (FileIndex<'r>, Vec<Arc<str>>) {
     let mut numbers = HashMap::new();
     let mut packs = Vec::new();
     let mut indexed = |&FileRow { file, .. }: &FileRow<'r>| {
@@ -323,10 +313,9 @@ fn index<'r>(packages: &[PackageRows<'r>]) -> (FileIndex<'r>, Vec<Arc<str>>) {
         let why = file.no_source.as_ref().map(ToString::to_string);
         (name, file.coverage.covered, file.coverage.total, pack, slot.index, why)
     };
-    let index = packages.iter().map(|package| {
-        let name = package.files.first().map_or("", |row| row.file.package());
-        (name, package.files.iter().map(&mut indexed).collect())
-    });
+    let index = folders
+        .iter()
+        .map(|folder| (folder.depth, &*folder.path, folder.files.iter().map(&mut indexed).collect()));
     (index.collect(), packs)
 }
 
@@ -444,16 +433,17 @@ mod tests {
             })
             .collect();
         let wanted = [
-            "m/ api 100.0% 4 0 4",
+            "m 66.7% 6 3 9",
+            "api 100.0% 4 0 4",
             "x.go 100.0% 4 0 4",
-            "m/ app 40.0% 2 3 5",
+            "app 40.0% 2 3 5",
             "made.go 0.0% 0 2 2",
             "main.go 66.7% 2 1 3",
         ];
-        assert_eq!(rows, wanted, "a name may break after a slash");
+        assert_eq!(rows, wanted);
         let bars: Vec<&str> =
             table.split("<td class=\"").skip(1).map(|cell| cell.split('"').next().unwrap()).collect();
-        assert_eq!(bars, ["t10 u0", "t10 u0", "t4 u0", "t0 u0", "t6 u6"]);
+        assert_eq!(bars, ["t6 u6", "t10 u0", "t10 u0", "t4 u0", "t0 u0", "t6 u6"]);
     }
 
     #[test]

@@ -208,7 +208,7 @@ fn number(out: &mut Vec<u8>, mut number: u64) {
 }
 
 /// Writes the number of rows of a table and then its columns.
-fn table<const WIDTH: usize>(out: &mut Vec<u8>, rows: &[[u64; WIDTH]]) {
+pub(super) fn table<const WIDTH: usize>(out: &mut Vec<u8>, rows: &[[u64; WIDTH]]) {
     number(out, rows.len() as u64);
     for column in 0..WIDTH {
         for row in rows {
@@ -265,6 +265,13 @@ const DIGITS: [u8; 93] = {
     }
     digits
 };
+
+/// Compresses bytes and returns them as text for the page.
+pub(super) fn packed(bytes: &[u8]) -> String {
+    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::new(LEVEL));
+    let written = encoder.write_all(bytes).and_then(|()| encoder.finish());
+    in_characters(&written.expect("memory takes what is written"))
+}
 
 /// Returns bytes as text that every server and editor leaves unchanged. Two digits to the base 93 hold 13 bits, which
 /// takes 8 % less room than base64. Up to 6 bits at the end are one digit.

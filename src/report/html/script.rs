@@ -14,9 +14,9 @@ pub(in crate::report) const SHARED: &str = joined!("words", "address", "rows", "
 
 /// Further files of the page of a report: first logic, then the elements that show it.
 pub(super) const OF_REPORT: &str = concat!(
-    joined!("names", "sentences", "files", "streams", "go", "layout"),
+    joined!("names", "sentences", "files", "tree", "streams", "catalog", "go", "layout"),
     joined!("changes", "walks", "marks", "fuzzy", "find", "host"),
-    joined!("state", "packs", "table", "lines", "source", "functions"),
+    joined!("state", "packs", "table", "allfunctions", "tabs", "lines", "source", "functions"),
     joined!("outside", "authors", "position", "viewport", "jump", "search", "views", "start"),
 );
 

@@ -75,5 +75,9 @@ page.changes = (() => {
     return isAdded ? 'GNC' : 'CBC';
   };
 
-  return { rangeWith, aroundChanges, joinedRanges, foldsBetween, functionAcross, runsByChange, categoryOf };
+  /** Returns the number of lines of a category among ranges `[first, last, category]`. */
+  const linesOf = (turned, category) => (
+    turned.reduce((sum, [first, last, name]) => sum + (name === category ? last - first + 1 : 0), 0));
+
+  return { linesOf, rangeWith, aroundChanges, joinedRanges, foldsBetween, functionAcross, runsByChange, categoryOf };
 })();

@@ -18,8 +18,8 @@ page.files = (() => {
     return share >= 80 ? 'high' : share >= 60 ? 'fair' : 'low';
   };
 
-  /** Returns the files of an index, which html/mod.rs writes with packages and their files. */
-  const filesFrom = (index) => index.flatMap(([folder, files]) => files.map(([part, covered, total, pack, slot, why]) => {
+  /** Returns the files of an index, which html/mod.rs writes with the depth, path and files of each folder. */
+  const filesFrom = (index) => index.flatMap(([, folder, files]) => files.map(([part, covered, total, pack, slot, why]) => {
     const name = folder === '' ? part : `${folder}/${part}`;
     return {
       name, base: baseName(name), lower: name.toLowerCase(), covered, total, pack, slot, why: why ?? undefined,
@@ -27,27 +27,31 @@ page.files = (() => {
       isShown: true };
   })).map((file, at) => ({ ...file, at }));
 
-  /** Figures by which the columns order files and packages. */
+  /** Figures by which the columns order files and folders. */
   const FIGURES = {
     name: (row) => row.base ?? row.name,
     percent: (row) => row.covered / Math.max(row.total, 1),
     covered: (row) => row.covered,
     uncovered: (row) => row.total - row.covered,
     total: (row) => row.total,
+    lost: (row) => row.lost,
+    gained: (row) => row.gained,
     changed: ({ change }) => (change?.total > 0 ? change.total - change.covered : undefined),
   };
 
-  /** Returns the figure for the order. Without packages, files are ordered by their whole name. */
+  /** Returns the figure for the order. Without folders, files are ordered by their whole name. */
   const figureOf = ({ sort, flat }) => (flat && sort === 'name' ? (row) => row.name : FIGURES[sort]);
 
   /** Returns the order and the filters of the table from the values of an address. */
-  const listFrom = (values, hasChanges) => ({
-    ...sortFrom(values.sort, FIGURES), filter: values.filter ?? '', uncovered: values.uncovered === '1',
-    changed: hasChanges && values.changed === '1', flat: values.flat === '1' });
+  const listFrom = (values, hasChanges, usual) => ({
+    ...sortFrom(values.sort, FIGURES, usual), filter: values.filter ?? '', uncovered: values.uncovered === '1',
+    changed: hasChanges && values.changed === '1', flat: values.flat === '1',
+    folds: values.folds ?? '' });
 
   /** Returns the fragment of the address for such a table. */
-  const listFragment = (list) => toFragment({
-    sort: sortText(list), filter: list.filter, uncovered: list.uncovered, changed: list.changed, flat: list.flat });
+  const listFragment = (list, usual) => toFragment({
+    sort: sortText(list, usual), filter: list.filter, uncovered: list.uncovered, changed: list.changed, flat: list.flat,
+    folds: list.folds });
 
   /** Tells whether the table shows a file. */
   const isListed = (file, list, words) => hasWords(file.lower, words)

@@ -1,19 +1,13 @@
 // The streams in the page, unpacked one by one when a file is opened, or all of them for a search.
 page.packs = (() => {
   const { unpacked, figuresOf, cached } = page.streams;
-  const { FILES } = page.state;
+  const { FILES, loaded } = page.state;
 
   /** Number of streams that are kept unpacked. */
   const KEPT_STREAMS = 8;
   /** Number of streams that are unpacked at once, because the browser does it beside the script. */
   const AT_ONCE = 4;
   const PACKS = document.getElementsByClassName('pack');
-
-  // Streams come after this script in the page, so that the table works before they are loaded.
-  const loaded = new Promise((done) => {
-    if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', done, { once: true });
-    else done();
-  });
 
   const unpack = (pack) => unpacked(PACKS[pack].textContent);
   const streamOf = cached(async (pack) => {

@@ -20,14 +20,18 @@ page.rows = (() => {
     return keyed.map(([, , row]) => row);
   };
 
-  /** Returns the order in an address, such as `-percent`, or the order by name if the column is unknown. */
-  const sortFrom = (text, figures) => {
-    const sort = (text ?? '').replace(/^-/, '');
-    return { sort: Object.hasOwn(figures, sort) ? sort : 'name', down: (text ?? '').startsWith('-') };
+  const BY_NAME = { sort: 'name', down: false };
+
+  /** Returns the order in an address, such as `-percent`, or the usual one if there is none. */
+  const sortFrom = (text, figures, usual = BY_NAME) => {
+    if (!text) return { ...usual };
+    const sort = text.replace(/^-/, '');
+    return { sort: Object.hasOwn(figures, sort) ? sort : 'name', down: text.startsWith('-') };
   };
 
   /** Returns an order for an address; empty for the usual one. */
-  const sortText = ({ sort, down }) => (sort === 'name' && !down ? '' : `${down ? '-' : ''}${sort}`);
+  const sortText = ({ sort, down }, usual = BY_NAME) => (
+    sort === usual.sort && down === usual.down ? '' : `${down ? '-' : ''}${sort}`);
 
   /** Returns the order after a click on a column. A click on the column of the present order reverses it. */
   const sortAfterClick = (list, sort, isFirstDown) => (

@@ -4,19 +4,19 @@
   const { filled } = page.words;
   const { fromFragment } = page.address;
   const { CHANGES, view } = page.state;
-  const { table, source, functions, viewport, jump, search } = page;
+  const { table, tabs, source, functions, viewport, jump, search } = page;
   const { goTo, walkRanges, walkFiles, walkPlaces } = page.position;
   const { isInTable, show, setOnlyChanged, toggleCounts, toggleColour, tellAddress } = page.views;
 
   const showAddress = () => show(fromFragment(location.hash));
 
   const goBack = () => {
-    location.hash = table.fragment();
+    location.hash = tabs.fragment();
   };
 
   const toggleChanged = () => {
     if (isInTable()) {
-      table.toggle('changed');
+      if (tabs.isOpen('files')) table.toggle('changed');
       return;
     }
     setOnlyChanged(!view.onlyChanged);
@@ -34,14 +34,14 @@
     s: search.open,
     ']': () => walkFiles(1),
     '[': () => walkFiles(-1),
-    j: () => isInTable() && table.walk(1),
-    k: () => isInTable() && table.walk(-1),
-    u: () => isInTable() && table.toggle('uncovered'),
+    j: () => isInTable() && tabs.walk(1),
+    k: () => isInTable() && tabs.walk(-1),
+    u: () => isInTable() && tabs.isOpen('files') && table.toggle('uncovered'),
     '/': () => {
       if (!isInTable()) goBack();
-      setTimeout(() => element('filter').select(), 0);
+      tabs.search();
     },
-    Escape: () => (isInTable() ? table.clearFilter() : goBack()),
+    Escape: () => (isInTable() ? tabs.clearFilter() : goBack()),
   };
   const KEYS_OF_CHANGES = { m: () => walkPlaces('missed', 1), M: () => walkPlaces('missed', -1), d: toggleChanged };
   const KEYS_OF_COMPARISON = { l: () => walkPlaces('lost', 1), L: () => walkPlaces('lost', -1) };
@@ -56,14 +56,14 @@
     table.adopt();
     page.switches.begin(KEYS);
     element('age').textContent = filled(WORDS.age, { age: ageOf(element('age').dateTime) ?? WORDS.now });
-    table.begin();
+    tabs.begin();
     page.outside.begin();
     page.authors.begin();
     for (const [id, key] of Object.entries(BUTTONS)) element(id)?.addEventListener('click', KEYS[key]);
     functions.begin();
     viewport.begin();
     jump.begin();
-    search.begin(table.fragment);
+    search.begin(tabs.fragment);
     source.onUnfold((line) => {
       goTo(line, true);
       tellAddress();

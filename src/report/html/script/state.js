@@ -2,12 +2,23 @@
 page.state = (() => {
   const { element, parsed } = page.elements;
   const { filesFrom } = page.files;
+  const { foldersFrom, addFigures } = page.tree;
+  const { linesOf } = page.changes;
   const { toFragment, toRanges } = page.address;
 
-  const FILES = filesFrom(parsed('index'));
+  const index = parsed('index');
+  const FILES = filesFrom(index);
+  const FOLDERS = foldersFrom(index, FILES);
   /** Changes since a base; `null` in a page that was written without one. */
   const CHANGES = element('changes') === null ? null : parsed('changes');
-  for (const file of FILES) file.change = CHANGES?.files[file.at];
+  for (const file of FILES) {
+    file.change = CHANGES?.files[file.at];
+    file.lost = linesOf(file.change?.turned ?? [], 'LBC');
+    file.gained = linesOf(file.change?.turned ?? [], 'GBC');
+  }
+  addFigures(FOLDERS);
+  /** A comparison begins with the files that lost most lines. */
+  const USUAL_ORDER = CHANGES?.categories ? { sort: 'lost', down: true } : undefined;
   /** Places for the walks through all files: index of the file, first and last line. */
   const PLACES = { missed: CHANGES?.missed ?? [], lost: CHANGES?.lost ?? [] };
 
@@ -25,6 +36,12 @@ page.state = (() => {
     unfolded: [],
   };
 
+  // Streams come after this script in the page, so that the table works before they are loaded.
+  const loaded = new Promise((done) => {
+    if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', done, { once: true });
+    else done();
+  });
+
   /** Returns the fragment of the address of a line of a file, or of the file for line 0, with what the view shows. */
   const fileFragment = (name, line, further = {}) => toFragment({
     file: name, line: line || '', changed: view.onlyChanged, ...further, counts: view.withCounts,
@@ -34,5 +51,5 @@ page.state = (() => {
   const lineFragment = (line) => fileFragment(view.open.file.name, line, {
     unfolded: view.onlyChanged && toRanges(view.unfolded) });
 
-  return { FILES, CHANGES, PLACES, view, fileFragment, lineFragment };
+  return { FILES, FOLDERS, CHANGES, USUAL_ORDER, PLACES, view, loaded, fileFragment, lineFragment };
 })();

@@ -58,12 +58,15 @@ page.streams = (() => {
     return lengths.map(([, length], at) => ({ figures: figures[at], text: length === 0 ? null : take(length - 1) }));
   };
 
-  /** Unpacks the text of a stream in the page. */
-  const unpacked = async (characters) => {
+  /** Unpacks a text of the page into bytes. */
+  const inflated = async (characters) => {
     const packed = new Blob([fromCharacters(characters)]);
     const stream = packed.stream().pipeThrough(new DecompressionStream('deflate-raw'));
-    return filesOf(new Uint8Array(await new Response(stream).arrayBuffer()));
+    return new Uint8Array(await new Response(stream).arrayBuffer());
   };
+
+  /** Unpacks the files of a stream. */
+  const unpacked = async (characters) => filesOf(await inflated(characters));
 
   /** Reads blocks and runs of lines as flat tables, and functions. */
   const figuresOf = (bytes) => {
@@ -94,5 +97,5 @@ page.streams = (() => {
     };
   };
 
-  return { fromCharacters, readerOf, filesOf, unpacked, figuresOf, cached };
+  return { fromCharacters, readerOf, filesOf, inflated, unpacked, figuresOf, cached };
 })();

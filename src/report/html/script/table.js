@@ -1,146 +1,129 @@
-// The table of packages and files: folding, order, filter, and the row that has the focus.
+// The table of folders and files: folds, order, filter, and the row that has the focus.
 page.table = (() => {
   const { element, WORDS, made, replaceAddress, markOrder, onColumnClick } = page.elements;
   const { filled, grouped } = page.words;
   const { toFragment } = page.address;
   const { searchWords, ordered, sortAfterClick, step } = page.rows;
-  const { printable } = page.names;
+  const { printable, pathParts } = page.names;
   const { figureOf, listFrom, listFragment, isListed } = page.files;
-  const { FILES, CHANGES } = page.state;
+  const { isNarrow, foldsAfter, inOrder, toggled, unfold } = page.tree;
+  const { FILES, FOLDERS, CHANGES, USUAL_ORDER } = page.state;
 
-  /** Number of rows in a body of the table without packages. Browsers do not lay out bodies far from the screen. */
+  /** Number of rows in a body of the table without folders. Browsers do not lay out bodies far from the screen. */
   const FLAT_ROWS = 100;
   const table = element('files');
-  const packages = [];
   let list = listFrom({}, false);
-  /** Files in the order of the table, including hidden ones. */
-  let inOrder = FILES;
+  /** Files and folders in the order of the table, including hidden ones. */
+  let files = FILES;
+  let folders = FOLDERS;
   let flatBodies = [];
+  /** Folds of the table without filters. */
+  let wideFolds = '';
 
   const link = (file) => file.row.querySelector('a');
 
-  const foldButton = (group, name) => {
+  const foldButton = ({ path }) => {
     const button = made('button', 'fold');
     button.type = 'button';
-    button.setAttribute('aria-label', filled(WORDS.foldPackage, { name }));
-    button.setAttribute('aria-expanded', 'true');
-    button.addEventListener('click', () => {
-      group.folded = !group.folded;
-      draw();
-    });
+    button.setAttribute('aria-label', filled(WORDS.foldFolder, { name: printable(path) || WORDS.allFiles }));
     return button;
   };
 
-  /** Assigns the rows of the page, which are in the order of the index, to files. */
+  /** Assigns the rows of the page, which are in the order of the index, to folders and files. */
   const adopt = () => {
-    let at = 0;
     // A browser searches its live list of bodies anew after each change of the table.
-    for (const body of [...table.tBodies]) {
-      const [head, ...rows] = body.rows;
-      const group = { body, row: head, covered: 0, total: 0, files: [], folded: false, change: { covered: 0, total: 0 } };
-      for (const row of rows) {
-        const file = FILES[at];
-        file.row = row;
+    const bodies = [...table.tBodies];
+    for (const [at, folder] of FOLDERS.entries()) {
+      const [row, ...rows] = bodies[at].rows;
+      Object.assign(folder, { body: bodies[at], fold: foldButton(folder) });
+      row.cells[0].prepend(folder.fold);
+      row.addEventListener('click', () => !list.flat && changeAndTell({ folds: toggled(list.folds, folder) }));
+      for (const [number, file] of folder.files.entries()) {
+        Object.assign(file, { row: rows[number], inFolder: folder });
         // Links are set here, because they lead nowhere without the script.
         link(file).href = toFragment({ file: file.name });
-        group.covered += file.covered;
-        group.total += file.total;
-        group.files.push(file);
-        group.change.covered += file.change?.covered ?? 0;
-        group.change.total += file.change?.total ?? 0;
-        at += 1;
       }
-      group.name = group.files[0].name.slice(0, Math.max(0, group.files[0].name.lastIndexOf('/')));
-      group.fold = foldButton(group, head.cells[0].textContent);
-      head.cells[0].prepend(group.fold);
-      packages.push(group);
     }
   };
 
-  /** Puts the folder before a file's name, which only the table without packages shows. */
+  /** Puts the folder before a file's name, which only the table without folders shows. */
   const putFolder = (file) => {
-    if (file.folder) return;
-    file.folder = made('span', 'folder', printable(file.name.slice(0, file.name.length - file.base.length)));
-    link(file).prepend(file.folder);
+    if (file.folderName) return;
+    const root = FOLDERS[0].path;
+    const { folders: parts } = pathParts(printable(root === '' ? file.name : file.name.slice(root.length + 1)));
+    file.folderName = made('span', 'folder');
+    file.folderName.append(...parts.flatMap((part) => [part, document.createElement('wbr')]));
+    link(file).prepend(file.folderName);
   };
 
   const orderFlat = (figure) => {
-    inOrder = ordered(packages.flatMap((group) => group.files), figure, list.down);
-    for (const file of inOrder) putFolder(file);
+    files = ordered(FILES, figure, list.down);
+    files.forEach(putFolder);
     flatBodies = [];
-    for (let at = 0; at < inOrder.length; at += FLAT_ROWS) {
-      const [body, files] = [document.createElement('tbody'), inOrder.slice(at, at + FLAT_ROWS)];
-      body.append(...files.map((file) => file.row));
-      flatBodies.push({ body, files });
+    for (let at = 0; at < files.length; at += FLAT_ROWS) {
+      const [body, some] = [document.createElement('tbody'), files.slice(at, at + FLAT_ROWS)];
+      body.append(...some.map((file) => file.row));
+      flatBodies.push({ body, files: some });
     }
     return flatBodies.map(({ body }) => body);
   };
 
-  const orderPackages = (figure) => {
-    inOrder = [];
-    return ordered(packages, figure, list.down).map((group) => {
-      const files = ordered(group.files, figure, list.down);
-      inOrder.push(...files);
-      group.body.append(...files.map((file) => file.row));
-      return group.body;
-    });
+  const orderTree = (figure) => {
+    folders = inOrder(FOLDERS, (rows) => ordered(rows, figure, list.down));
+    files = folders.flatMap((folder) => folder.files);
+    for (const folder of folders) folder.body.append(...folder.files.map((file) => file.row));
+    return folders.map(({ body }) => body);
   };
 
   /** Orders the rows, which is slow for thousands of them. */
   const order = () => {
     const bodies = document.createDocumentFragment();
-    bodies.append(...(list.flat ? orderFlat : orderPackages)(figureOf(list)));
+    bodies.append(...(list.flat ? orderFlat : orderTree)(figureOf(list)));
     for (const body of [...table.tBodies]) body.remove();
     table.append(bodies);
     table.classList.toggle('flat', list.flat);
     markOrder(table, list);
   };
 
-  /** Tells the style the number of rows in a body that is not laid out. */
-  const setRowCount = (body, rows) => body.style.setProperty('--rows', rows);
+  const shownOf = (rows) => rows.filter((file) => file.isShown);
 
-  /** Shows and hides the rows of a package; returns its number of files and uncovered statements shown. */
-  const drawPackage = (group, words) => {
-    let [shown, uncovered] = [0, 0];
-    for (const file of group.files) {
-      file.isShown = isListed(file, list, words);
-      if (file.isShown) {
-        shown += 1;
-        uncovered += file.total - file.covered;
-      }
-      file.row.hidden = !file.isShown || (group.folded && !list.flat);
-    }
-    group.row.hidden = shown === 0;
-    group.fold.setAttribute('aria-expanded', String(!group.folded));
-    setRowCount(group.body, shown === 0 ? 0 : group.folded ? 1 : 1 + shown);
-    return [shown, uncovered];
+  /** Shows and hides the rows of a body, and tells the style their number, for a body that is not laid out. */
+  const drawBody = (body, rows, heads) => {
+    for (const file of rows) file.row.hidden = !file.isShown;
+    body.style.setProperty('--rows', shownOf(rows).length + heads);
   };
 
-  const hasUnfolded = () => packages.some((group) => !group.folded);
+  const drawTree = (isSearch) => {
+    unfold(FOLDERS, list.folds, isSearch);
+    for (const { body, fold, files: rows, isSeen, isOpen } of FOLDERS) {
+      body.hidden = !isSeen;
+      if (!isSeen) continue;
+      body.classList.toggle('closed', !isOpen);
+      fold.setAttribute('aria-expanded', String(isOpen));
+      drawBody(body, isOpen ? rows : [], 1);
+    }
+  };
+
+  const hasUnfolded = () => FOLDERS.some(({ depth, isSeen, isOpen }) => depth > 0 && isSeen && isOpen);
 
   /** Shows and hides rows. */
   const draw = () => {
     const words = searchWords(list.filter);
-    let [shown, uncovered] = [0, 0];
-    for (const group of packages) {
-      const [shownHere, uncoveredHere] = drawPackage(group, words);
-      shown += shownHere;
-      uncovered += uncoveredHere;
-    }
-    for (const { body, files } of list.flat ? flatBodies : []) {
-      setRowCount(body, files.filter((file) => file.isShown).length);
-    }
+    for (const file of FILES) file.isShown = isListed(file, list, words);
+    const shown = shownOf(FILES);
+    if (list.flat) for (const { body, files: rows } of flatBodies) drawBody(body, rows, 0);
+    else drawTree(words.length > 0);
+    const uncovered = shown.reduce((sum, file) => sum + file.total - file.covered, 0);
     element('shown').value = filled(WORDS.shown, {
-      shown: grouped(shown), all: grouped(FILES.length), uncovered: grouped(uncovered) });
-    element('nothing').hidden = shown > 0;
-    element('list').classList.toggle('narrowed', shown < FILES.length);
-    element('fold').textContent = hasUnfolded() ? WORDS.fold : WORDS.unfold;
-    element('fold').disabled = list.flat;
+      shown: grouped(shown.length), all: grouped(FILES.length), uncovered: grouped(uncovered) });
+    element('nothing').hidden = shown.length > 0;
+    element('list').classList.toggle('narrowed', shown.length < FILES.length);
+    element('fold').textContent = !list.flat && hasUnfolded() ? WORDS.fold : WORDS.unfold;
+    element('fold').disabled = list.flat || FOLDERS.length < 2;
   };
 
   /** Sets whether the links of changed files open the whole file or its changes only. */
   const setLinks = () => {
-    element('changed').checked = list.changed;
     for (const at of Object.keys(CHANGES.files)) {
       const file = FILES[at];
       link(file).href = toFragment({ file: file.name, changed: list.changed && file.change.changed });
@@ -151,25 +134,24 @@ page.table = (() => {
   const bringIntoView = () => element('list').scrollIntoView({ block: 'start' });
 
   const change = (to) => {
-    const isOther = (name) => name in to && to[name] !== list[name];
-    const isOrdered = ['sort', 'down', 'flat'].some(isOther);
-    const isNarrowed = isOther('changed');
+    const before = list;
     list = { ...list, ...to };
+    if (!isNarrow(before)) wideFolds = before.folds;
+    if (!('folds' in to)) list.folds = foldsAfter(before, list, wideFolds);
     element('filter').value = list.filter;
-    element('uncovered').checked = list.uncovered;
-    element('flat').checked = list.flat;
-    if (isNarrowed) setLinks();
-    if (isOrdered) order();
+    for (const name of ['uncovered', 'changed', 'flat']) if (element(name) !== null) element(name).checked = list[name];
+    if (before.changed !== list.changed && CHANGES !== null) setLinks();
+    if (['sort', 'down', 'flat'].some((name) => before[name] !== list[name])) order();
     draw();
   };
 
   /** Changes the table to the values of an address. */
   const show = (values) => {
-    change(listFrom(values, CHANGES !== null));
-    if (list.filter !== '' || list.uncovered || list.changed) bringIntoView();
+    change(listFrom(values, element('changed') !== null, USUAL_ORDER));
+    if (isNarrow(list)) bringIntoView();
   };
 
-  const fragment = () => listFragment(list);
+  const fragment = () => listFragment(list, USUAL_ORDER);
 
   const changeAndTell = (to) => {
     change(to);
@@ -179,15 +161,27 @@ page.table = (() => {
   const toggle = (name) => changeAndTell({ [name]: !list[name] });
   const clearFilter = () => element('filter').value !== '' && changeAndTell({ filter: '' });
 
+  /** Returns what takes the focus in each row on the screen: links of files, and buttons of folders. */
+  const stops = () => {
+    if (list.flat) return shownOf(files).map(link);
+    return folders.filter(({ isSeen }) => isSeen).flatMap((folder) => (
+      [folder.fold, ...(folder.isOpen ? shownOf(folder.files).map(link) : [])]));
+  };
+
   const walk = (by) => {
-    const links = inOrder.filter((file) => !file.row.hidden).map(link);
-    const to = links[step(links.indexOf(document.activeElement), by, links.length)];
+    const all = stops();
+    const to = all[step(all.indexOf(document.activeElement), by, all.length)];
     to?.focus();
     to?.scrollIntoView({ block: 'nearest' });
   };
 
-  /** Gives the row of a file the focus. */
+  /** Gives the row of a file the focus, and opens the folders around it. */
   const focusOn = (file) => {
+    let { folds } = list;
+    for (let folder = file.inFolder; folder !== undefined; folder = folder.parent) {
+      if (!folder.isOpen) folds = toggled(folds, folder);
+    }
+    if (!list.flat && folds !== list.folds) changeAndTell({ folds });
     link(file).scrollIntoView({ block: 'center' });
     link(file).focus({ preventScroll: true });
   };
@@ -204,11 +198,7 @@ page.table = (() => {
       element(name)?.addEventListener('change', (event) => changeAndTell({ [name]: event.target.checked }));
     }
     element('tools').addEventListener('submit', (event) => event.preventDefault());
-    element('fold').addEventListener('click', () => {
-      const folded = hasUnfolded();
-      for (const group of packages) group.folded = folded;
-      draw();
-    });
+    element('fold').addEventListener('click', () => changeAndTell({ folds: hasUnfolded() ? '-' : '*' }));
     // The first click puts first the rows to look at: names from a, the least covered, the largest figures.
     onColumnClick(table, (sort) => (
       changeAndTell(sortAfterClick(list, sort, sort !== 'name' && sort !== 'percent'))));
@@ -216,5 +206,5 @@ page.table = (() => {
     markOrder(table, list);
   };
 
-  return { adopt, begin, show, fragment, toggle, clearFilter, walk, focusOn, filesInOrder: () => inOrder };
+  return { adopt, begin, show, fragment, toggle, clearFilter, walk, focusOn, filesInOrder: () => files };
 })();

@@ -12,7 +12,7 @@ page.views = (() => {
   const { STATES, lineCounts } = page.marks;
   const { FILES, CHANGES, PLACES, view, lineFragment } = page.state;
   const { partsOf } = page.packs;
-  const { table, source, functions, viewport, search } = page;
+  const { table, tabs, source, functions, viewport, search } = page;
   const { tell, tellRanges, tellPlaces, goTo } = page.position;
   const { linkLine } = page.outside;
 
@@ -102,7 +102,7 @@ page.views = (() => {
     delete document.body.dataset.shown;
     element('overview').hidden = true;
     element('view').hidden = false;
-    element('back').href = table.fragment();
+    element('back').href = tabs.fragment();
     const file = byName.get(name);
     tellFile(name, file);
     clear();
@@ -141,8 +141,8 @@ page.views = (() => {
     element('overview').hidden = false;
     element('code').replaceChildren();
     document.title = title;
-    table.show(values);
-    if (from?.isShown) table.focusOn(from);
+    tabs.show(values);
+    if (from?.isShown && tabs.isOpen('files')) table.focusOn(from);
     // The element that had the focus is gone.
     else if (isBack) element('home').focus();
   };

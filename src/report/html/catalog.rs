@@ -1,0 +1,78 @@
+//! The functions of all files: their number in the summary, and a compressed list for the script.
+//!
+//! The list has a table with the number of functions of each file, then a table of all functions, then their names. The
+//! streams of files have the functions, too, but unpacking all source for a list of names would take seconds.
+//! `script/catalog.js` reads the list.
+
+use super::packs::{packed, table};
+use crate::report::FileReport;
+
+/// The functions of a page.
+pub(super) struct Catalog {
+    /// Number of functions with statements.
+    pub(super) number: u64,
+    /// Number of functions with statements that were entered.
+    pub(super) entered: u64,
+    /// The list as characters.
+    pub(super) packed: String,
+}
+
+impl Catalog {
+    /// Lists the functions of files, which are in the order of the page; `None` if no source was read.
+    pub(super) fn new(files: &[&FileReport<'_>]) -> Option<Self> {
+        let functions = || files.iter().flat_map(|file| &file.functions);
+        let counted = || functions().filter(|function| function.coverage.total > 0);
+        let number = counted().count() as u64;
+        if number == 0 {
+            return None;
+        }
+        let mut bytes = Vec::new();
+        table(&mut bytes, &files.iter().map(|file| [file.functions.len() as u64]).collect::<Vec<_>>());
+        let mut rows = Vec::new();
+        for file in files {
+            let mut line = 0;
+            for function in &file.functions {
+                let (extent, coverage) = (&function.extent, function.coverage);
+                // `//line` comments can put a function before the one above it.
+                let lines = extent.start.0.wrapping_sub(line);
+                let lengths = [extent.receiver.len() as u64, extent.name.len() as u64];
+                rows.push([
+                    lengths[0],
+                    lengths[1],
+                    lines.into(),
+                    coverage.covered,
+                    coverage.total,
+                    function.hits,
+                ]);
+                line = extent.start.0;
+            }
+        }
+        table(&mut bytes, &rows);
+        for function in functions() {
+            bytes.extend_from_slice(function.extent.receiver.as_bytes());
+            bytes.extend_from_slice(function.extent.name.as_bytes());
+        }
+        let entered = counted().filter(|function| function.hits > 0).count() as u64;
+        Some(Self { number, entered, packed: packed(&bytes) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::testing::{PROFILE, SOURCES, with_report};
+    use super::*;
+
+    #[test]
+    fn functions_with_statements_are_counted_and_all_are_listed() {
+        // Nothing entered `x`.
+        with_report(&PROFILE.replace("5.2 4 1", "5.2 4 0"), &SOURCES, |report| {
+            let files: Vec<&FileReport<'_>> = report.files.iter().collect();
+            let catalog = Catalog::new(&files).unwrap();
+            assert_eq!((catalog.number, catalog.entered), (3, 2));
+            assert!(!catalog.packed.contains('<'));
+        });
+        with_report(PROFILE, &[None; 3], |report| {
+            assert!(Catalog::new(&report.files.iter().collect::<Vec<_>>()).is_none());
+        });
+    }
+}

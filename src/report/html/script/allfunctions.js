@@ -1,0 +1,109 @@
+// The table of the functions of all files, which is made when it is first shown.
+page.allFunctions = (() => {
+  const { element, WORDS, made, replaceAddress, markOrder, onColumnClick } = page.elements;
+  const { filled, grouped } = page.words;
+  const { toFragment } = page.address;
+  const { searchWords, ordered, sortAfterClick, step } = page.rows;
+  const { percent, grade } = page.files;
+  const { inflated } = page.streams;
+  const { functionsFrom, FIGURES, listFrom, listFragment, isListed, placeOf } = page.catalog;
+  const { FILES, FOLDERS, loaded } = page.state;
+
+  /** Number of rows that are put into the table at once. Thousands of functions have rows only on request. */
+  const SOME = 200;
+  const table = element('all-functions');
+  let list = listFrom({});
+  let functions = null;
+  let found = [];
+  let drawn = 0;
+
+  const load = () => {
+    functions ??= loaded
+      .then(() => inflated(element('catalog').textContent))
+      .then((bytes) => functionsFrom(bytes, FILES));
+    return functions;
+  };
+
+  const rowOf = (of) => {
+    const row = document.createElement('tr');
+    const head = made('th');
+    head.scope = 'row';
+    const link = made('a', '', of.name);
+    link.href = toFragment({ file: of.file.name, line: of.line });
+    head.append(link);
+    const place = made('td', 'place');
+    place.append(...placeOf(of, FOLDERS[0].path).flatMap((part) => [part, document.createElement('wbr')]));
+    row.append(head, place, made('td', of.count === 0 ? 'low' : '', of.count === 0 ? WORDS.block[3] : grouped(of.count)),
+      made('td', '', grouped(of.total - of.covered)),
+      made('td', `percent ${grade(of.covered, of.total)}`, percent(of.covered, of.total)));
+    return row;
+  };
+
+  const drawMore = (most) => {
+    table.tBodies[0].append(...found.slice(drawn, drawn + most).map(rowOf));
+    drawn = Math.min(found.length, drawn + most);
+    const left = found.length - drawn;
+    element('more-functions').hidden = left === 0;
+    element('more-functions').textContent = filled(WORDS.moreFunctions, { n: grouped(Math.min(left, 5 * SOME)), all: grouped(left) });
+  };
+
+  const draw = async () => {
+    const all = await load();
+    // The user may have opened another tab or file meanwhile.
+    const words = searchWords(list.filter);
+    const listed = all.filter((of) => isListed(of, list, words));
+    found = ordered(listed, FIGURES[list.sort], list.down);
+    table.tBodies[0].replaceChildren();
+    drawn = 0;
+    drawMore(SOME);
+    const never = found.filter(({ count }) => count === 0).length;
+    element('shown-functions').value = filled(WORDS.shownFunctions, { shown: grouped(found.length), never: grouped(never) });
+    element('catalog-list').classList.toggle('narrowed', listed.length < all.length);
+    markOrder(table, list);
+    document.body.dataset.functions = found.length;
+  };
+
+  const bringIntoView = () => element('catalog-list').scrollIntoView({ block: 'start' });
+
+  /** Changes the table to the values of an address. */
+  const show = (values) => {
+    list = listFrom(values);
+    element('function-filter').value = list.filter;
+    element('never').checked = list.never;
+    draw().then(() => (list.filter !== '' || list.never) && bringIntoView());
+  };
+
+  const fragment = () => listFragment(list);
+
+  const changeAndTell = (to) => {
+    list = { ...list, ...to };
+    replaceAddress(fragment());
+    return draw();
+  };
+
+  const clearFilter = () => {
+    if (list.filter === '') return;
+    element('function-filter').value = '';
+    changeAndTell({ filter: '' });
+  };
+
+  const walk = (by) => {
+    const links = [...table.querySelectorAll('tbody a')];
+    const to = links[step(links.indexOf(document.activeElement), by, links.length)];
+    to?.focus();
+    to?.scrollIntoView({ block: 'nearest' });
+  };
+
+  const begin = () => {
+    element('function-filter').addEventListener('input', (event) => {
+      changeAndTell({ filter: event.target.value }).then(bringIntoView);
+    });
+    element('never').addEventListener('change', (event) => changeAndTell({ never: event.target.checked }));
+    element('function-tools').addEventListener('submit', (event) => event.preventDefault());
+    element('more-functions').addEventListener('click', () => drawMore(5 * SOME));
+    onColumnClick(table, (sort) => (
+      changeAndTell(sortAfterClick(list, sort, sort === 'count' || sort === 'uncovered'))));
+  };
+
+  return { load, begin, show, fragment, clearFilter, walk };
+})();

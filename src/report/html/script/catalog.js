@@ -1,0 +1,60 @@
+// The functions of all files, in a list that html/catalog.rs writes, without the DOM.
+page.catalog = (() => {
+  const { readerOf } = page.streams;
+  const { printable, pathParts } = page.names;
+  const { hasWords, sortFrom, sortText } = page.rows;
+  const { toFragment } = page.address;
+  const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
+
+  /** Returns the functions of the bytes of a list; `files` are those of the page. */
+  const functionsFrom = (bytes, files) => {
+    const { table, take } = readerOf(bytes);
+    const [numbers, flat] = [table(1), table(6)];
+    const functions = [];
+    let at = 0;
+    for (const [index, number] of numbers.entries()) {
+      const file = files[index];
+      let line = 0;
+      for (let left = number; left > 0; left -= 1) {
+        const [receiver, own] = [take(flat[at]), take(flat[at + 1])].map((part) => utf8.decode(part));
+        const name = printable(receiver === '' ? own : `${receiver}.${own}`);
+        line = (line + flat[at + 2]) >>> 0;
+        const [covered, total, count] = flat.slice(at + 3, at + 6);
+        functions.push({ name, file, line, covered, total, count, lower: `${name.toLowerCase()} ${file.lower}` });
+        at += 6;
+      }
+    }
+    return functions;
+  };
+
+  /** Figures by which the columns order functions. */
+  const FIGURES = {
+    name: ({ name }) => name,
+    file: ({ file }) => file.name,
+    count: ({ count }) => count,
+    uncovered: ({ covered, total }) => total - covered,
+    percent: ({ covered, total }) => (total > 0 ? covered / total : undefined),
+  };
+  const USUAL = { sort: 'uncovered', down: true };
+
+  /** Returns the order and the filters of the list from the values of an address. */
+  const listFrom = (values) => ({
+    ...sortFrom(values.sort, FIGURES, USUAL), filter: values.filter ?? '', never: values.never === '1' });
+
+  /** Returns the fragment of the address for such a list. */
+  const listFragment = (list) => toFragment({
+    tab: 'functions', sort: sortText(list, USUAL), filter: list.filter, never: list.never });
+
+  /** Tells whether the list shows a function. Functions without statements cannot be entered. */
+  const isListed = ({ lower, total, count }, { never }, words) => (
+    total > 0 && (!never || count === 0) && hasWords(lower, words));
+
+  /** Returns the place of a function in words: its file without the path that all files share, and its line. */
+  const placeOf = ({ file, line }, root) => {
+    const name = printable(root === '' ? file.name : file.name.slice(root.length + 1));
+    const { folders, base } = pathParts(name);
+    return [...folders, ...base, `:${line}`];
+  };
+
+  return { functionsFrom, FIGURES, listFrom, listFragment, isListed, placeOf };
+})();

@@ -1,0 +1,105 @@
+// Folders of the table: which of them are open, and how an address says so, without the DOM.
+page.tree = (() => {
+  /** Number of files up to which all folders are open at first. */
+  const OPEN_FILES = 100;
+
+  /** Returns the folders of an index, each before those inside it; `files` are those of `filesFrom`. */
+  const foldersFrom = (index, files) => {
+    const folders = [];
+    const around = [];
+    let from = 0;
+    for (const [depth, path, own] of index) {
+      const parent = depth > 0 ? around[depth - 1] : undefined;
+      const folder = {
+        path, depth, parent, folders: [], files: files.slice(from, from + own.length),
+        name: parent === undefined ? path : path.slice(parent.path === '' ? 0 : parent.path.length + 1),
+        // Its name in an address.
+        key: parent === undefined ? '.' : path.slice(folders[0].path === '' ? 0 : folders[0].path.length + 1),
+        covered: 0, total: 0, change: { covered: 0, total: 0 }, lost: 0, gained: 0 };
+      from += own.length;
+      around[depth] = folder;
+      parent?.folders.push(folder);
+      folders.push(folder);
+    }
+    return folders;
+  };
+
+  /** Adds the figures of files to the folders around them. */
+  const addFigures = (folders) => {
+    for (const folder of [...folders].reverse()) {
+      for (const inner of [...folder.files, ...folder.folders]) {
+        folder.covered += inner.covered;
+        folder.total += inner.total;
+        folder.lost += inner.lost ?? 0;
+        folder.gained += inner.gained ?? 0;
+        folder.change.covered += inner.change?.covered ?? 0;
+        folder.change.total += inner.change?.total ?? 0;
+      }
+    }
+  };
+
+  /** Returns the folders, each before those inside it; `ordered` orders the folders and files of one folder. */
+  const inOrder = (folders, ordered) => {
+    const found = [];
+    const left = folders.slice(0, 1);
+    while (left.length > 0) {
+      const folder = left.pop();
+      folder.files = ordered(folder.files);
+      found.push(folder);
+      left.push(...ordered(folder.folders).reverse());
+    }
+    return found;
+  };
+
+  // Folds are `*` (all open), `-` (all closed) or nothing, and the keys of the folders that are otherwise.
+  const encoded = (key) => key.replaceAll('%', '%25').replaceAll(',', '%2C');
+
+  const foldsFrom = (text) => {
+    const parts = text.split(',');
+    const all = ['*', '-', ''].includes(parts[0]) ? parts.shift() : '';
+    return { all, other: new Set(parts) };
+  };
+
+  const foldsText = ({ all, other }) => {
+    const parts = [...other];
+    return all === '' && !['*', '-', ''].includes(parts[0] ?? '') ? parts.join(',') : [all, ...parts].join(',');
+  };
+
+  /** Tells whether a folder is open. The first one always is, unless it was closed by itself. */
+  const isOpen = ({ all, other }, folder, isShort) => (
+    (folder.depth === 0 || all === '*' || (all === '' && isShort)) !== other.has(encoded(folder.key)));
+
+  /** Returns folds in which a folder is otherwise than before. */
+  const toggled = (text, folder) => {
+    const folds = foldsFrom(text);
+    const key = encoded(folder.key);
+    if (!folds.other.delete(key)) folds.other.add(key);
+    return foldsText(folds);
+  };
+
+  /** Counts the files shown in each folder, and tells which folders are open and which are seen. */
+  // Folders are open if few files are shown, or if a search asks for them.
+  const unfold = (folders, folds, isSearch) => {
+    for (const folder of [...folders].reverse()) {
+      folder.shown = folder.files.filter((file) => file.isShown).length
+        + folder.folders.reduce((sum, inner) => sum + inner.shown, 0);
+    }
+    const isShort = isSearch || (folders[0]?.shown ?? 0) <= OPEN_FILES;
+    const parsed = foldsFrom(folds);
+    for (const folder of folders) {
+      folder.isOpen = isOpen(parsed, folder, isShort);
+      folder.isSeen = folder.shown > 0 && (folder.parent === undefined || (folder.parent.isSeen && folder.parent.isOpen));
+    }
+  };
+
+  const isNarrow = ({ filter, uncovered, changed }) => filter.trim() !== '' || uncovered || changed;
+
+  /** Returns the folds after a change of the filters: new filters begin anew, and without them those of before are back. */
+  const foldsAfter = (before, after, folds) => {
+    const isSame = ['filter', 'uncovered', 'changed'].every((name) => before[name] === after[name]);
+    if (isSame) return after.folds;
+    return isNarrow(after) ? '' : folds;
+  };
+
+  return { isNarrow, foldsAfter, foldersFrom, addFigures, inOrder, toggled, unfold };
+})();

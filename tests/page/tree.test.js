@@ -1,0 +1,100 @@
+'use strict';
+const assert = require('node:assert');
+const test = require('node:test');
+const { run } = require('./script.js');
+
+const { files: { filesFrom }, rows: { ordered }, tree: { foldersFrom, addFigures, inOrder, toggled, unfold, foldsAfter } } =
+  run('address', 'rows', 'names', 'files', 'tree');
+
+const file = (name, covered, total) => [name, covered, total, 0, 0, null];
+const INDEX = [
+  [0, 'm', [file('main.go', 1, 1)]],
+  [1, 'm/a', []],
+  [2, 'm/a/b,c', [file('x.go', 1, 4), file('y.go', 0, 2)]],
+  [2, 'm/a/d', [file('z.go', 3, 3)]],
+  [1, 'm/e/f', [file('q.go', 0, 8)]],
+];
+
+const sample = () => {
+  const files = filesFrom(INDEX);
+  const folders = foldersFrom(INDEX, files);
+  addFigures(folders);
+  return { files, folders };
+};
+
+/** Returns the names of folders that are seen, those that are open with `+`. */
+const seen = (folders, folds, isSearch) => {
+  unfold(folders, folds, isSearch);
+  return folders.filter((folder) => folder.isSeen).map(({ name, isOpen }) => name + (isOpen ? '+' : '')).join(' ');
+};
+
+test('folders have short names, the figures of all files below them, and the folders in them', () => {
+  const { folders } = sample();
+  assert.deepStrictEqual(folders.map(({ name, key, covered, total }) => [name, key, covered, total]), [
+    ['m', '.', 5, 18], ['a', 'a', 4, 9], ['b,c', 'a/b,c', 1, 6], ['d', 'a/d', 3, 3], ['e/f', 'e/f', 0, 8]]);
+  assert.deepStrictEqual(folders[0].folders.map(({ name }) => name), ['a', 'e/f']);
+  assert.strictEqual(folders[3].parent, folders[1]);
+});
+
+test('a path above all modules leaves whole names', () => {
+  const index = [[0, '', []], [1, 'm', [file('a.go', 0, 1)]], [1, 'n/o', [file('b.go', 0, 1)]]];
+  assert.deepStrictEqual(foldersFrom(index, filesFrom(index)).map(({ name, key }) => [name, key]),
+    [['', '.'], ['m', 'm'], ['n/o', 'n/o']]);
+  assert.deepStrictEqual(foldersFrom([], []), []);
+});
+
+test('each folder is followed by those in it, in the order of a figure', () => {
+  const { folders } = sample();
+  const byTotal = inOrder(folders, (rows) => ordered(rows, ({ total }) => total, true));
+  assert.deepStrictEqual(byTotal.map(({ name }) => name), ['m', 'a', 'b,c', 'd', 'e/f']);
+  const byShare = inOrder(folders, (rows) => ordered(rows, ({ covered, total }) => covered / total, false));
+  assert.deepStrictEqual(byShare.map(({ name }) => name), ['m', 'e/f', 'a', 'b,c', 'd']);
+  assert.deepStrictEqual(byShare[3].files.map(({ base }) => base), ['y.go', 'x.go']);
+  assert.deepStrictEqual(inOrder([], (rows) => rows), []);
+});
+
+test('few files are open, and folds say otherwise', () => {
+  const { folders } = sample();
+  const rows = [
+    ['', 'm+ a+ b,c+ d+ e/f+'],
+    ['-', 'm+ a e/f'],
+    ['*', 'm+ a+ b,c+ d+ e/f+'],
+    ['-,a', 'm+ a+ b,c d e/f'],
+    ['a', 'm+ a e/f+'],
+    ['*,a/b%2Cc,e/f', 'm+ a+ b,c d+ e/f'],
+    [',.', 'm'],
+  ];
+  for (const [folds, wanted] of rows) assert.strictEqual(seen(folders, folds, false), wanted, folds);
+});
+
+test('more than 100 files are closed below the first level, unless a search asks for them', () => {
+  const index = [[0, 'm', []], [1, 'm/a', Array.from({ length: 101 }, (_, at) => file(`f${at}.go`, 0, 1))],
+    [1, 'm/b', [file('b.go', 0, 1)]]];
+  const files = filesFrom(index);
+  const folders = foldersFrom(index, files);
+  assert.strictEqual(seen(folders, '', false), 'm+ a b');
+  assert.strictEqual(seen(folders, '', true), 'm+ a+ b+');
+  assert.strictEqual(seen(folders, 'a', false), 'm+ a+ b');
+  for (const { base } of files) assert.ok(base);
+  files[0].isShown = false;
+  files[101].isShown = false;
+  assert.strictEqual(seen(folders, '', false), 'm+ a+', 'a folder without shown files is not seen');
+});
+
+test('a fold that is toggled twice is as before', () => {
+  const { folders } = sample();
+  const rows = [['', 2, 'a/b%2Cc'], ['*', 1, '*,a'], ['-', 0, '-,.'], ['-,a', 1, '-'], ['a,e/f', 1, 'e/f']];
+  for (const [folds, at, wanted] of rows) {
+    assert.strictEqual(toggled(folds, folders[at]), wanted);
+    assert.deepStrictEqual(toggled(wanted, folders[at]).split(',').sort(), folds.split(',').sort());
+  }
+});
+
+test('filters begin with folds of their own, and those of before come back', () => {
+  const list = { filter: '', uncovered: false, changed: false, folds: '-' };
+  const found = { ...list, filter: 'x', folds: '-' };
+  assert.strictEqual(foldsAfter(list, found, '-'), '');
+  assert.strictEqual(foldsAfter(found, { ...found, filter: 'xy', folds: 'a' }, '-'), '');
+  assert.strictEqual(foldsAfter(found, { ...found, folds: 'a' }, '-'), 'a');
+  assert.strictEqual(foldsAfter({ ...found, folds: 'a' }, { ...list, folds: 'a' }, '-'), '-');
+});
