@@ -52,12 +52,14 @@ pub(crate) struct OpenKey {
     /// Such lives that moved before, in a run that was cut or in the inbox, with their counters of before; `None`: they
     /// were new.
     pub(crate) unsettled: BTreeMap<LifeId, Option<Vec<u8>>>,
+    /// Encoded counters of lives that were read ahead and not taken yet.
+    counts: HashMap<LifeId, Vec<u8>>,
 }
 
 impl OpenKey {
     /// Opens a key with its stored state. Structures and counters are read later, only if an answer changed.
     pub(crate) fn from_stored(stored: StoredKey) -> Self {
-        let StoredKey { build_groups, lives, answers, processes, metas, latest, unsettled } = stored;
+        let StoredKey { build_groups, lives, answers, processes, metas, latest, unsettled, counts } = stored;
         Self {
             state: KeyState::new(build_groups, lives),
             answers,
@@ -65,6 +67,7 @@ impl OpenKey {
             stored_metas: metas,
             latest,
             unsettled,
+            counts,
             ..Self::default()
         }
     }
@@ -79,6 +82,12 @@ impl OpenKey {
     /// run.
     pub(crate) fn last_answer(&self, life: LifeId) -> Option<&LastAnswer> {
         self.answers.get(&life)
+    }
+
+    /// Takes the encoded counters of a life, if they were read ahead. They are those of before this run, so they are of use
+    /// once.
+    pub(crate) fn take_counts(&mut self, life: LifeId) -> Option<Vec<u8>> {
+        self.counts.remove(&life)
     }
 
     /// Returns the process of a life, where its agent told it.

@@ -50,12 +50,9 @@ impl StoredKeys {
             // If no connection can be opened, that of the calling thread reads.
             ahead.reader = store.reader().ok();
         }
-        match ahead.reader.as_ref().unwrap_or(store).stored_keys(&next) {
-            Ok(mut read) => {
-                // Nothing is stored of a key that is new in this run.
-                ahead
-                    .read
-                    .extend(next.into_iter().map(|next| (next, read.remove(&next).unwrap_or_default())));
+        match read_ahead(&next, ahead.reader.as_ref().unwrap_or(store)) {
+            Ok(read) => {
+                ahead.read.extend(read);
                 Ok(ahead.read.remove(&key).unwrap_or_default())
             }
             Err(error) if error.is_of_one_value() => {
@@ -66,4 +63,15 @@ impl StoredKeys {
             Err(error) => Err(error),
         }
     }
+}
+
+/// Reads the stored states of keys, with the small counters of their lives: most keys that are pulled again need these, and
+/// they stand beside what is read of their lives.
+fn read_ahead(keys: &[KeyId], store: &Store) -> Result<HashMap<KeyId, StoredKey>, StoreError> {
+    let mut stored = store.stored_keys(keys)?;
+    for (key, counts) in store.small_counts_of(keys)? {
+        stored.entry(key).or_default().counts = counts.into_iter().collect();
+    }
+    // Nothing is stored of a key that is new in this run.
+    Ok(keys.iter().map(|key| (*key, stored.remove(key).unwrap_or_default())).collect())
 }

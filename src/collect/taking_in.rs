@@ -207,7 +207,12 @@ fn open_counts(
     }
     let PulledAnswer { profile, hit, .. } = answer;
     let blocks = profile.build.blocks().len();
-    let read = pull.run.read_warm(pull.store, |store| store.encoded_counts(open.id)).and_then(|encoded| {
+    let ahead = assignment.key.lock().take_counts(open.id);
+    let encoded = match ahead {
+        Some(encoded) => Ok(Some(encoded)),
+        None => pull.run.read_warm(pull.store, |store| store.encoded_counts(open.id)),
+    };
+    let read = encoded.and_then(|encoded| {
         let Some(encoded) = encoded else { return Ok(OpenCounts::Decoded(None)) };
         let may_be_grown = grown_answer::goes_on(pull, answer, open);
         let growth = may_be_grown.then(|| match hit {

@@ -10,7 +10,7 @@ use super::row::RowStats;
 use crate::profile::Fingerprint;
 use crate::profile::gocover::MetaHash;
 
-/// The stored state of a key, without structures and counters. A key that is not stored yet has none of it.
+/// The stored state of a key, without structures. A key that is not stored yet has none of it.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct StoredKey {
     /// The oldest first.
@@ -28,4 +28,6 @@ pub(crate) struct StoredKey {
     /// Lives that moved since they were settled with what processes left, with their encoded counters of then; `None`: the
     /// life is new since then.
     pub(crate) unsettled: BTreeMap<LifeId, Option<Vec<u8>>>,
+    /// The encoded counters of open lives, as far as they were read ahead.
+    pub(crate) counts: HashMap<LifeId, Vec<u8>>,
 }

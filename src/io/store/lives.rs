@@ -11,6 +11,11 @@ use crate::fleet::records::{LastAnswer, Life};
 use crate::profile::{CodecError, Mode, decode_counts};
 use crate::time::iso;
 
+/// Largest number of bytes of counters that are read with those of other lives.
+const LONGEST_SMALL_COUNTS: usize = 64 << 10;
+/// Largest number of bytes of all counters that are read together.
+const MOST_SMALL_COUNTS: usize = 4 << 20;
+
 impl Store {
     /// Returns the size in bytes of the counters of a build group.
     pub(crate) fn build_group_bytes(&self, build_group: BuildGroupId) -> Result<u64, StoreError> {
@@ -103,6 +108,31 @@ impl Store {
     pub(crate) fn encoded_counts(&self, life: LifeId) -> Result<Option<Vec<u8>>, StoreError> {
         let sql = "SELECT counts FROM generation WHERE id = ?1";
         Ok(self.query_all("generation", sql, [life], |row| row.get(0))?.pop())
+    }
+
+    /// Returns the counters of open lives of keys as they are stored, of as many lives as take little memory. Counters that
+    /// cannot be read are left out.
+    pub(crate) fn small_counts_of(&self, keys: &[KeyId]) -> Result<ByKey<(LifeId, Vec<u8>)>, StoreError> {
+        let sql = "SELECT generation.id, counts, edition.key_id
+                   FROM edition JOIN generation ON generation.edition_id = edition.id
+                   WHERE edition.key_id IN (SELECT value FROM json_each(?1))
+                       AND closed_at IS NULL AND length(counts) <= ?2";
+        let [keys] = key_list(keys);
+        let read = || {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            let mut rows = statement.query(params![keys, LONGEST_SMALL_COUNTS])?;
+            let (mut all, mut bytes) = (Vec::new(), 0);
+            while let Some(row) = rows.next()? {
+                let Ok(counts) = row.get::<_, Vec<u8>>(1) else { continue };
+                bytes += counts.len();
+                if bytes > MOST_SMALL_COUNTS {
+                    break;
+                }
+                all.push((row.get(2)?, (row.get(0)?, counts)));
+            }
+            Ok(by_key(all))
+        };
+        read().map_err(self.failed())
     }
 
     /// Returns the error for counters of a life that cannot be decoded.
@@ -246,4 +276,70 @@ pub(super) fn life_from_row(row: &Row<'_>, mut damaged: impl FnMut(&Error)) -> r
         closed_at,
         is_mixture: row.get(8)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fleet::change::Change;
+    use crate::fleet::records::Key;
+    use crate::lock::LockProof;
+    use crate::profile::Fingerprint;
+
+    /// Stores a life of the only key with counters of so many bytes.
+    fn life(id: i64, bytes: usize, closed_at: Option<DateTime<Utc>>) -> Change {
+        Change::LifeOpened {
+            id: LifeId(id),
+            build_group: BuildGroupId(1),
+            structure: StructureId(1),
+            address: Some(format!("http://10.0.0.{id}")),
+            mode: Mode::Atomic,
+            at: DateTime::UNIX_EPOCH,
+            closed_at,
+            counts: vec![1; bytes],
+            answer: None,
+        }
+    }
+
+    /// The sizes of the counters of lives that are read together.
+    fn read_together(lives: &[Change]) -> Vec<(i64, usize)> {
+        let home = tempfile::tempdir().unwrap();
+        let proof = LockProof::new();
+        let store = Store::open(&home.path().join("db"), &proof).unwrap();
+        let (at, fingerprint) = (DateTime::UNIX_EPOCH, Fingerprint::for_data(b""));
+        let [env, region, app, commit] = ["e", "r", "a", "c"].map(str::to_owned);
+        let parents = [
+            Change::Key(KeyId(1), Key { env, region, app, commit }),
+            Change::Structure { id: StructureId(1), fingerprint, data: Vec::new() },
+            Change::BuildGroup { id: BuildGroupId(1), key: KeyId(1), at },
+        ];
+        let mut writer = store.writer(&proof);
+        writer.apply_all(&parents).unwrap();
+        writer.apply_all(lives).unwrap();
+        writer.commit().unwrap();
+        let read =
+            store.small_counts_of(&[KeyId(1), KeyId(2)]).unwrap().remove(&KeyId(1)).unwrap_or_default();
+        let mut sizes: Vec<_> = read.into_iter().map(|(life, counts)| (life.0, counts.len())).collect();
+        sizes.sort_unstable();
+        sizes
+    }
+
+    #[test]
+    fn small_counts_of_open_lives_are_read_together() {
+        let lives = [
+            life(1, 9, None),
+            life(2, 9, Some(DateTime::UNIX_EPOCH)),
+            life(3, LONGEST_SMALL_COUNTS, None),
+            life(4, LONGEST_SMALL_COUNTS + 1, None),
+        ];
+        assert_eq!(read_together(&lives), [(1, 9), (3, LONGEST_SMALL_COUNTS)]);
+    }
+
+    #[test]
+    fn counts_that_are_read_together_are_bounded() {
+        let most = MOST_SMALL_COUNTS / LONGEST_SMALL_COUNTS;
+        let lives: Vec<Change> =
+            (0..=most).map(|id| life(i64::try_from(id).unwrap(), LONGEST_SMALL_COUNTS, None)).collect();
+        assert_eq!(read_together(&lives).len(), most);
+    }
 }

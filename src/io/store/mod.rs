@@ -230,9 +230,12 @@ impl Store {
         let ask =
             |sql: &str| self.connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(self.failed());
         let application = ask("PRAGMA application_id")?;
-        let tables = ask("SELECT count(*) FROM sqlite_schema")?;
         let version = ask("PRAGMA user_version")?;
-        if application != i64::from(APPLICATION_ID) && (application != 0 || tables != 0 || version != 0) {
+        // A connection parses all tables for the first statement that names one, so none is named for a file of this program.
+        // Most connections of a pull need no statement at all.
+        if application != i64::from(APPLICATION_ID)
+            && (application != 0 || version != 0 || ask("SELECT count(*) FROM sqlite_schema")? != 0)
+        {
             return Err(StoreError::NotOurs { path: self.path.clone() });
         }
         let found = usize::try_from(version).unwrap_or(usize::MAX);
