@@ -50,7 +50,6 @@ pub(crate) fn send(
         }
         None => encode_counts(&counts),
     };
-    // The encoder has made room for counters of any size.
     let waiting: Box<[u8]> = encoded.as_slice().into();
     let mut changes = vec![
         Change::Unfinished(id),

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
-use std::sync::mpsc;
 
 use anyhow::Result;
 
 use crate::collect::agent_files_change;
-use crate::collect::run::{Adapters, PullRun, PullRunSettings, StoreMessage, WAITING_MESSAGES};
+use crate::collect::run::{Adapters, PullRun, PullRunSettings};
+use crate::collect::store_queue::store_queue;
 use crate::collect::store_thread::StoreThread;
 use crate::collect::workers::{TaskQueue, Workers};
 use crate::config::PullConfig;
@@ -31,7 +31,7 @@ impl LastPull<'_> {
         let Adapters { signals, locked, store, deadline, .. } = adapters;
         let plan = PullPlan::for_listed(entries, addresses);
         let queue = TaskQueue::new(&plan, false);
-        let (messages, received) = mpsc::sync_channel::<StoreMessage>(WAITING_MESSAGES);
+        let (messages, received) = store_queue();
         let stopped = AtomicBool::new(false);
         let (rules, memory_bytes) = (config.rules(), config.memory_bytes);
         // The keys need no row now: the next pull decides.

@@ -26,6 +26,7 @@ pub(crate) mod program_check;
 pub(crate) mod pull;
 pub(crate) mod run;
 mod settling;
+mod store_queue;
 pub(crate) mod store_thread;
 pub(crate) mod stored_keys;
 mod stored_sum;

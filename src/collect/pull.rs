@@ -5,7 +5,6 @@
 
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
-use std::sync::mpsc::{self, Receiver};
 
 use anyhow::Result;
 
@@ -16,7 +15,8 @@ use crate::collect::inbox::{self, InboxContents, InboxOutcome, InboxReader};
 use crate::collect::mending::MendingOutcome;
 use crate::collect::outcome::KeyResult;
 use crate::collect::planning::PlannedPull;
-use crate::collect::run::{Adapters, PullRun, PullRunSettings, StoreMessage, WAITING_MESSAGES};
+use crate::collect::run::{Adapters, PullRun, PullRunSettings};
+use crate::collect::store_queue::{StoreReceiver, store_queue};
 use crate::collect::store_thread::{PullResult, StopReason, StoreThread};
 use crate::collect::target_programs::{ProgramAsking, ask_for_programs};
 use crate::collect::upkeep;
@@ -161,7 +161,7 @@ pub(crate) struct StartedPull<'s> {
     pub(crate) fleet: &'s Fleet,
     pub(crate) inbox: InboxOutcome,
     shared: PullRun<'s>,
-    received: Receiver<StoreMessage>,
+    received: StoreReceiver,
     writer: Writer<'s>,
 }
 
@@ -177,7 +177,7 @@ pub(crate) fn take_in<'s>(
     let mut writer = store.writer(locked.proof());
     store_start(inputs, fleet, &mut writer)?;
 
-    let (messages, received) = mpsc::sync_channel::<StoreMessage>(WAITING_MESSAGES);
+    let (messages, received) = store_queue();
     let (rules, memory_bytes) = (request.rules.clone(), config.pull.memory_bytes);
     let rebuilt = agent_files_change::follow(&rules.agent_files, adapters, &numbering.ids)?;
     for entry in fleet.entries.iter_mut().filter(|entry| rebuilt.contains(&entry.id)) {

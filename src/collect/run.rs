@@ -3,7 +3,6 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, Weak};
 
 use anyhow::Context as _;
@@ -12,6 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::collect::counts_buffers::CountsBuffers;
 use crate::collect::known_meta::KnownMeta;
 use crate::collect::outcome::KeyResult;
+use crate::collect::store_queue::StoreSender;
 use crate::fleet::build_group::StructureIds;
 use crate::fleet::change::Change;
 use crate::fleet::ids::{IdSource, KeyId, LifeId, StructureId};
@@ -31,8 +31,6 @@ use crate::profile::{
     Build, Fingerprint, HitCounts, ParsedAnswer, PreviousAnswer, Profile, Template, encode_build,
 };
 
-/// Number of messages that may wait for the thread that writes. More would only fill memory.
-pub(crate) const WAITING_MESSAGES: usize = 64;
 /// Bytes of the metas, and of the structures, that are kept for further services. The last one is kept in any case.
 const KEPT_BYTES: u64 = 16 << 20;
 
@@ -51,6 +49,20 @@ pub(crate) enum StoreMessage {
     Ended(Vec<Change>, Vec<KeyResult>),
     /// The run cannot go on. Messages that were sent before are still stored.
     Fatal(anyhow::Error),
+}
+
+impl StoreMessage {
+    /// Returns about how much memory the message takes.
+    pub(crate) fn bytes(&self) -> usize {
+        let of_changes =
+            |changes: &[Change]| changes.iter().map(|change| size_of::<Change>() + change.data_bytes()).sum();
+        let inner: usize = match self {
+            Self::Changes(_, changes) => of_changes(changes),
+            Self::Ended(changes, keys) => of_changes(changes) + size_of_val(&**keys),
+            Self::Fatal(_) => 0,
+        };
+        size_of::<Self>() + inner
+    }
 }
 
 /// A complete answer.
@@ -97,7 +109,7 @@ pub(crate) struct PullRun<'a> {
     pub(crate) last_before_jump: Option<LifeId>,
     /// Seed of the digests of answers in this run.
     pub(crate) seed: u64,
-    pub(crate) messages: SyncSender<StoreMessage>,
+    pub(crate) messages: StoreSender,
     pub(crate) stopped: &'a AtomicBool,
     pub(crate) bytes: Arc<AtomicU64>,
     /// The memory for all answers that are decoded at the same time.
@@ -147,7 +159,7 @@ impl<'a> PullRun<'a> {
     /// Begins a run with what the database remembers; `stopped` tells its threads to end.
     pub(crate) fn new(
         settings: PullRunSettings<'a>,
-        messages: SyncSender<StoreMessage>,
+        messages: StoreSender,
         stopped: &'a AtomicBool,
     ) -> Result<Self, StoreError> {
         let PullRunSettings { adapters, numbering, rules, memory_bytes } = settings;
@@ -184,7 +196,7 @@ impl<'a> PullRun<'a> {
 impl PullRun<'_> {
     /// Sends a message to the thread that writes, which takes messages until the last sender is gone.
     pub(crate) fn send(&self, message: StoreMessage) {
-        let _ = self.messages.send(message);
+        self.messages.send(message);
     }
 
     /// Returns the times of a life, and whether they can be trusted.

@@ -3,11 +3,11 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use crate::collect::outcome::{KeyOutcome, KeyResult};
 use crate::collect::run::StoreMessage;
+use crate::collect::store_queue::{Received, StoreReceiver};
 use crate::fleet::change::Change;
 use crate::fleet::ids::KeyId;
 use crate::io::clock::{Deadline, Stopwatch};
@@ -80,18 +80,22 @@ impl StoreThread<'_, '_> {
     /// Takes messages until the last sender is gone. `break_off` aborts running requests.
     pub(crate) fn write(
         &mut self,
-        messages: &Receiver<StoreMessage>,
+        messages: &StoreReceiver,
         bytes: impl Fn() -> u64,
         break_off: impl Fn(),
     ) -> anyhow::Result<PullResult> {
         let mut written = self.begin();
+        messages.serve();
         loop {
-            let message = match messages.recv_timeout(TICK) {
-                Ok(message) => Some(message),
-                Err(RecvTimeoutError::Timeout) => None,
-                Err(RecvTimeoutError::Disconnected) => break,
-            };
-            self.take(message, &mut written, &break_off);
+            match messages.receive(TICK) {
+                Received::Messages(messages) => {
+                    for message in messages {
+                        self.take(Some(message), &mut written, &break_off);
+                    }
+                }
+                Received::Nothing => self.take(None, &mut written, &break_off),
+                Received::Ended => break,
+            }
             self.show(&written, bytes());
         }
         self.finish(written)

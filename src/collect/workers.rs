@@ -2,12 +2,12 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 
 use crate::collect::group_pull::{GroupPull, peek};
 use crate::collect::run::{PullRun, StoreMessage};
+use crate::collect::store_queue::StoreReceiver;
 use crate::collect::store_thread::{PullResult, StoreThread, TICK};
 use crate::collect::stored_keys::StoredKeys;
 use crate::fleet::address_states::PeekedFraction;
@@ -163,8 +163,8 @@ pub(crate) struct Workers<'q, 'a> {
     pub(crate) store: &'q Store,
     /// Largest number of threads.
     pub(crate) threads: usize,
-    /// Channel with the messages of the threads.
-    pub(crate) messages: &'q Receiver<StoreMessage>,
+    /// Queue with the messages of the threads.
+    pub(crate) messages: &'q StoreReceiver,
 }
 
 impl Workers<'_, '_> {
@@ -209,7 +209,7 @@ impl Workers<'_, '_> {
                     Spawned::Refused(_) => break,
                 }
             }
-            // The channel ends with its last sender, so this one has to be dropped.
+            // The queue ends with the last owner of its sender, so this one has to be dropped.
             drop(run);
             store_thread.write(
                 messages,
@@ -225,7 +225,7 @@ impl Workers<'_, '_> {
     /// Does the tasks of the queue in this thread, and writes after each task. This is for a process that gets no other
     /// thread.
     ///
-    /// A task sends few messages, so they do not fill the channel. A running request is not aborted.
+    /// A running request is not aborted.
     fn work_and_write(
         &self,
         run: &PullRun<'_>,
@@ -234,7 +234,7 @@ impl Workers<'_, '_> {
     ) -> anyhow::Result<PullResult> {
         let mut written = store_thread.begin();
         while self.queue.work_once(run, reader) {
-            while let Ok(message) = self.messages.try_recv() {
+            for message in self.messages.take_all() {
                 store_thread.take(Some(message), &mut written, &|| ());
             }
             store_thread.take(None, &mut written, &|| ());

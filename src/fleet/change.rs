@@ -289,3 +289,26 @@ pub(crate) enum Change {
     /// All data of a key is deleted. Its rows are marked as deleted and stay for the trend.
     KeyDropped(KeyId, DateTime<Utc>),
 }
+
+impl Change {
+    /// Returns the number of bytes of the counters, structures and metas in the change, which are its large parts.
+    pub(crate) fn data_bytes(&self) -> usize {
+        let of_answer =
+            |answer: &Option<LastAnswer>| answer.as_ref().map_or(0, |answer| answer.answer_digest.len());
+        match self {
+            Self::LifeOpened { counts, answer, .. } | Self::LifeMoved { counts, answer, .. } => {
+                counts.len() + of_answer(answer)
+            }
+            Self::LifeRebuilt { counts, left, settled, .. } => {
+                let all = [Some(counts), left.as_ref(), settled.as_ref()];
+                all.into_iter().flatten().map(Vec::len).sum()
+            }
+            Self::LeftCounts { counts: data, .. }
+            | Self::Structure { data, .. }
+            | Self::StructureMended(_, data)
+            | Self::Meta { data, .. } => data.len(),
+            Self::AnswerRemembered(_, answer) => answer.answer_digest.len(),
+            _ => 0,
+        }
+    }
+}

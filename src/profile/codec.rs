@@ -39,6 +39,8 @@ pub(crate) fn encode_counts(counts: &[u64]) -> Vec<u8> {
         rest = others;
     }
     encoder.out.truncate(encoder.at);
+    // There was room for counters of any size.
+    encoder.out.shrink_to_fit();
     encoder.out
 }
 

@@ -5,7 +5,6 @@ use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
 
 use anyhow::Result;
 
@@ -21,6 +20,7 @@ use crate::collect::fault::FaultScope;
 use crate::collect::known_meta::KnownMeta;
 use crate::collect::open_key::OpenKey;
 use crate::collect::run::{PullRun, StoreMessage};
+use crate::collect::store_queue::StoreReceiver;
 use crate::config::InboxOwner;
 use crate::fleet::assignment::Assignment;
 use crate::fleet::build_group::BuildGroupStatus;
@@ -44,7 +44,7 @@ pub(crate) struct InboxReader<'i, 'a, 'w> {
     pub(crate) run: &'i PullRun<'a>,
     pub(crate) store: &'i Store,
     pub(crate) writer: &'i mut Writer<'w>,
-    pub(crate) messages: &'i Receiver<StoreMessage>,
+    pub(crate) messages: &'i StoreReceiver,
     pub(crate) fleet: &'i mut Fleet,
     pub(crate) naming: &'i Naming,
     pub(crate) limits: Limits,
@@ -262,7 +262,7 @@ impl InboxReader<'_, '_, '_> {
 
     /// Applies the changes that were sent meanwhile.
     pub(super) fn carry_out(&mut self) -> Result<()> {
-        while let Ok(message) = self.messages.try_recv() {
+        for message in self.messages.take_all() {
             if let StoreMessage::Changes(_, changes) = message {
                 self.writer.apply_all(&changes)?;
             }
