@@ -40,6 +40,7 @@ impl LastPull<'_> {
             PullRun::new(PullRunSettings { adapters, numbering, rules, memory_bytes }, messages, &stopped)?;
         let mut store_thread = StoreThread {
             writer: &mut store.writer(locked.proof()),
+            after_commit: &|| (),
             stopped: &stopped,
             signals,
             deadline,

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
+use std::thread;
 
 use anyhow::Result;
 
@@ -12,6 +13,7 @@ use crate::address::base_url;
 use crate::collect::agent_files_change;
 use crate::collect::fleet::{FleetSource, GivenSource, ask_known_first, read_sources};
 use crate::collect::inbox::{self, InboxContents, InboxOutcome, InboxReader};
+use crate::collect::log_folding::LogFolding;
 use crate::collect::mending::MendingOutcome;
 use crate::collect::outcome::KeyResult;
 use crate::collect::planning::PlannedPull;
@@ -230,7 +232,7 @@ pub(crate) fn pull<'s>(
     started_pull: StartedPull<'s>,
     planned: PlannedPull<'s>,
 ) -> Result<PullOutcome<'s>> {
-    let Adapters { signals, store, deadline, .. } = inputs.adapters;
+    let Adapters { signals, locked, store, deadline, .. } = inputs.adapters;
     let StartedPull { fleet, inbox, shared, received, mut writer } = started_pull;
     let is_named_offline = planned.named_offline(&inbox).next().is_some();
     let PlannedPull { plan, selection } = planned;
@@ -249,23 +251,29 @@ pub(crate) fn pull<'s>(
         &plan,
         request.may_peek && matches!(selection, Selection::Due | Selection::DueAmong(_)),
     );
-    let mut store_thread = StoreThread { writer: &mut writer, stopped, signals, deadline, progress };
     let work = Workers { queue: &queue, store, threads: request.concurrency, messages: &received };
-    let done = work.carry_out(shared, &mut store_thread);
-    progress.finish();
-    let PullResult { keys: pulled, stop } = done?;
+    let (pulled, stop, (accepted_emptied, mended)) = thread::scope(|scope| -> Result<_> {
+        let folding = LogFolding::new(scope, store, locked.proof());
+        let (writer, after_commit) = (&mut writer, &|| folding.fold());
+        let mut store_thread = StoreThread { writer, after_commit, stopped, signals, deadline, progress };
+        let done = work.carry_out(shared, &mut store_thread);
+        progress.finish();
+        let PullResult { keys, stop } = done?;
+        let writer = store_thread.writer;
+        let (mut accepted_emptied, mut mended) = (false, MendingOutcome::default());
+        if stop.is_none() {
+            accepted_emptied = accept_emptied_centers(inputs, fleet, writer)?;
+            mended = upkeep::maintain(inputs, request, fleet, ids, writer).unwrap_or_else(|error| {
+                MendingOutcome { stopped_by: Some(error), ..MendingOutcome::default() }
+            });
+        }
+        if mended.stopped_by.is_none() {
+            let ended = writer.apply(&Change::RunEnded(clock::now())).and_then(|()| writer.commit());
+            mended.stopped_by = ended.err().map(Into::into);
+        }
+        Ok((keys, stop, (accepted_emptied, mended)))
+    })?;
     drop(queue);
-
-    let (mut accepted_emptied, mut mended) = (false, MendingOutcome::default());
-    if stop.is_none() {
-        accepted_emptied = accept_emptied_centers(inputs, fleet, &mut writer)?;
-        mended = upkeep::maintain(inputs, request, fleet, ids, &mut writer)
-            .unwrap_or_else(|error| MendingOutcome { stopped_by: Some(error), ..MendingOutcome::default() });
-    }
-    if mended.stopped_by.is_none() {
-        let ended = writer.apply(&Change::RunEnded(clock::now())).and_then(|()| writer.commit());
-        mended.stopped_by = ended.err().map(Into::into);
-    }
     let planned = plan.pulls.iter().map(|group| group.keys.len()).sum();
     let due_by_peek: BTreeSet<KeyId> =
         pulled.iter().filter(|pulled| pulled.was_due_by_peek()).map(|pulled| pulled.key).collect();

@@ -19,6 +19,9 @@ use crate::io::store::{StoreError, Writer};
 pub(crate) const TICK: Duration = Duration::from_millis(50);
 /// Longest interval between two commits.
 const COMMIT_EVERY: Duration = Duration::from_millis(500);
+/// Bytes of changes that are committed before the interval ends, so that another thread folds them into the database
+/// meanwhile.
+const COMMIT_BYTES: usize = 4 << 20;
 
 /// The reason for which a run ended early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +48,8 @@ pub(crate) struct PullResult {
 /// The thread that writes.
 pub(crate) struct StoreThread<'a, 'w> {
     pub(crate) writer: &'a mut Writer<'w>,
+    /// Called after each commit.
+    pub(crate) after_commit: &'a dyn Fn(),
     pub(crate) stopped: &'a AtomicBool,
     pub(crate) signals: &'a Signals,
     pub(crate) deadline: Deadline,
@@ -62,6 +67,8 @@ pub(crate) struct StoreProgress {
     /// The reason for which the database refused changes of a key; with `None` of structures, which belong to no key.
     refused: HashMap<Option<KeyId>, String>,
     since_commit: Stopwatch,
+    /// Bytes of the changes since the last commit.
+    uncommitted_bytes: usize,
 }
 
 impl StoreThread<'_, '_> {
@@ -74,6 +81,7 @@ impl StoreThread<'_, '_> {
             is_writable: true,
             refused: HashMap::new(),
             since_commit: Stopwatch::start(),
+            uncommitted_bytes: 0,
         }
     }
 
@@ -108,7 +116,9 @@ impl StoreThread<'_, '_> {
         written: &mut StoreProgress,
         break_off: &impl Fn(),
     ) {
-        let StoreProgress { result, failures, fatal, is_writable, refused, since_commit } = written;
+        let StoreProgress { result, failures, fatal, is_writable, refused, since_commit, uncommitted_bytes } =
+            written;
+        *uncommitted_bytes += message.as_ref().map_or(0, StoreMessage::bytes);
         let applied = match message {
             Some(StoreMessage::Changes(of, changes)) if *is_writable => self.store(of, &changes, refused),
             Some(StoreMessage::Ended(changes, mut keys)) if *is_writable => {
@@ -123,9 +133,10 @@ impl StoreThread<'_, '_> {
             }
             Some(_) | None => Ok(()),
         };
-        let committed = if since_commit.elapsed() >= COMMIT_EVERY && *is_writable {
-            *since_commit = Stopwatch::start();
-            applied.and_then(|()| self.writer.commit())
+        let is_due = *uncommitted_bytes >= COMMIT_BYTES || since_commit.elapsed() >= COMMIT_EVERY;
+        let committed = if is_due && *is_writable {
+            (*since_commit, *uncommitted_bytes) = (Stopwatch::start(), 0);
+            applied.and_then(|()| self.commit())
         } else {
             applied
         };
@@ -193,6 +204,12 @@ impl StoreThread<'_, '_> {
         }
     }
 
+    fn commit(&mut self) -> Result<(), StoreError> {
+        self.writer.commit()?;
+        (self.after_commit)();
+        Ok(())
+    }
+
     /// Returns the reason for which the run has to end now, if there is one.
     pub(crate) fn stop(&self) -> Option<StopReason> {
         StopReason::now(self.signals, self.deadline)
@@ -206,7 +223,7 @@ impl StoreThread<'_, '_> {
     /// Commits and returns the result of the run.
     pub(crate) fn finish(&mut self, written: StoreProgress) -> anyhow::Result<PullResult> {
         // A run that failed commits, too, because all decisions until then are valid.
-        let committed = self.writer.commit();
+        let committed = self.commit();
         match written.fatal {
             Some(error) => Err(error),
             None => Ok(committed.map(|()| written.result)?),

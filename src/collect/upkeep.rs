@@ -1,7 +1,5 @@
 //! The upkeep of the root: what a pull tidies up before it begins, and what it deletes, folds and repairs at its end.
 
-use std::thread;
-
 use anyhow::Result;
 
 use crate::collect::fold;
@@ -14,7 +12,6 @@ use crate::fleet::ids::IdSource;
 use crate::fleet::services::Fleet;
 use crate::io::store::Writer;
 use crate::io::workdir::{Swept, WorkdirError};
-use crate::parallel;
 
 /// The result of tidying up the root before the run.
 pub(crate) struct TidiedRoot {
@@ -57,25 +54,8 @@ pub(crate) fn remember_told(inputs: &PullInputs<'_>, tidied: &TidiedRoot) -> Res
     Ok(writer.commit()?)
 }
 
-/// Deletes names and snapshots that are no longer needed, folds old lives, and repairs stored profiles. Another thread
-/// folds the log of the database meanwhile, which this one would do when it closes the database.
+/// Deletes names and snapshots that are no longer needed, folds old lives, and repairs stored profiles.
 pub(super) fn maintain(
-    inputs: &PullInputs<'_>,
-    request: &PullRequest<'_>,
-    fleet: &Fleet,
-    ids: &IdSource,
-    writer: &mut Writer<'_>,
-) -> Result<MendingOutcome> {
-    let Adapters { store, locked, .. } = inputs.adapters;
-    thread::scope(|scope| {
-        if let Ok(other) = store.fold_connection(locked.proof()) {
-            let _ = parallel::spawn(scope, move || other.fold_log());
-        }
-        maintain_root(inputs, request, fleet, ids, writer)
-    })
-}
-
-fn maintain_root(
     inputs: &PullInputs<'_>,
     request: &PullRequest<'_>,
     fleet: &Fleet,

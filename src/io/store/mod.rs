@@ -179,10 +179,13 @@ impl Store {
         Ok(other)
     }
 
-    /// Folds the write-ahead log into the database, as far as no reader needs the log, and waits for nobody. The end of the
-    /// run folds what is left, so a failure costs nothing.
-    pub(crate) fn fold_log(&self) {
-        let _ = self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+    /// Folds the write-ahead log into the database, as far as no reader needs the log, and waits for nobody; tells whether
+    /// something is left. The end of the run folds what is left, so a failure costs nothing.
+    pub(crate) fn fold_log(&self) -> bool {
+        let sql = "PRAGMA wal_checkpoint(PASSIVE)";
+        let pages =
+            self.connection.query_row(sql, [], |row| Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?)));
+        pages.is_ok_and(|(in_log, folded)| folded < in_log)
     }
 
     /// Returns the writer, which carries out changes.

@@ -62,7 +62,7 @@ impl<'a> Writer<'a> {
     /// Folds the write-ahead log into the database between two transactions, as far as no reader needs the log. The end of
     /// the run folds what is left, so a failure costs nothing.
     pub(crate) fn fold_log(&self) {
-        self.store.fold_log();
+        let _ = self.store.fold_log();
     }
 
     /// Runs one statement.
