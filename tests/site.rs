@@ -434,6 +434,21 @@ fn a_report_is_the_page_that_html_writes() {
 }
 
 #[test]
+fn a_report_is_written_again_when_its_links_to_the_host_change() {
+    let service = service_without_clone();
+    service.source.clone_into(&service.world, &["--bare"]);
+    write_site(&service.world).assert_code(0);
+    let has_link = || read_page(&service.world, REPORT).contains("https://code.example/r/commit/");
+    assert!(!has_link());
+    service.world.configure("[apps.app]\nweb = 'https://code.example/r/blob/{commit}/{path}#L{line}'\n");
+    write_site(&service.world).assert_code(0);
+    assert!(has_link());
+    service.world.configure("");
+    write_site(&service.world).assert_code(0);
+    assert!(!has_link());
+}
+
+#[test]
 fn a_report_without_source_says_so_until_there_is_one() {
     let Service { world, source, agent } = service_without_clone();
     write_site(&world).assert_code(0);

@@ -42,7 +42,8 @@ impl<'scope, 'env> LogFolding<'scope, 'env> {
         if let Ok(connection) = self.store.fold_connection(self.proof) {
             let _ = parallel::spawn(self.scope, move || {
                 for () in received {
-                    // SQLite syncs the database only where nothing is left, and readers need the log for a moment.
+                    // A log that is folded only in part stays, and the database is not synced. A reader hinders a fold
+                    // only for a moment, so it is tried again.
                     let _ = (0..TRIES).any(|_| !connection.fold_log());
                 }
             });

@@ -57,7 +57,7 @@ pub(crate) struct OpenKey {
 }
 
 impl OpenKey {
-    /// Opens a key with its stored state. Structures and counters are read later, only if an answer changed.
+    /// Opens a key with its stored state. Structures and large counters are read later, only if an answer changed.
     pub(crate) fn from_stored(stored: StoredKey) -> Self {
         let StoredKey { build_groups, lives, answers, processes, metas, latest, unsettled, counts } = stored;
         Self {
@@ -84,8 +84,8 @@ impl OpenKey {
         self.answers.get(&life)
     }
 
-    /// Takes the encoded counters of a life, if they were read ahead. They are those of before this run, so they are of use
-    /// once.
+    /// Takes the encoded counters of a life, if they were read ahead. They are those of before this run, which may store
+    /// newer ones after the first use, so they are given out once.
     pub(crate) fn take_counts(&mut self, life: LifeId) -> Option<Vec<u8>> {
         self.counts.remove(&life)
     }

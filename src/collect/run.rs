@@ -1,4 +1,4 @@
-//! The state that all threads of a run share: rules, ids, structures, memory, and the channel to the thread that
+//! The state that all threads of a run share: rules, ids, structures, memory, and the queue to the thread that
 //! writes.
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -194,7 +194,7 @@ impl<'a> PullRun<'a> {
 }
 
 impl PullRun<'_> {
-    /// Sends a message to the thread that writes, which takes messages until the last sender is gone.
+    /// Sends a message to the thread that writes, which takes messages until the sender is gone.
     pub(crate) fn send(&self, message: StoreMessage) {
         self.messages.send(message);
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::collect::run::StoreMessage;
 use crate::parallel::lock;
 
-/// Bytes of the messages that may wait. A longer message waits alone.
+/// Bytes of the messages that may wait; as many may be stored meanwhile. A longer message waits alone.
 const MOST_BYTES: usize = 4 << 20;
 /// Time for which a message waits for others.
 const GATHERED_FOR: Duration = Duration::from_millis(4);
@@ -50,9 +50,9 @@ struct QueueState {
 enum Receiver {
     #[default]
     Busy,
-    /// It waits for a message.
+    /// The thread waits for a message.
     Waits,
-    /// It has a message, and waits for others.
+    /// The thread has a message, and waits for others.
     Gathers,
 }
 

@@ -85,7 +85,7 @@ impl StoreThread<'_, '_> {
         }
     }
 
-    /// Takes messages until the last sender is gone. `break_off` aborts running requests.
+    /// Takes messages until the sender is gone. `break_off` aborts running requests.
     pub(crate) fn write(
         &mut self,
         messages: &StoreReceiver,

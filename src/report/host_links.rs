@@ -28,7 +28,7 @@ const GITEA: HostForm = HostForm { commit: "/commit/{commit}", line: "/src/commi
 const BITBUCKET: HostForm =
     HostForm { commit: "/commits/{commit}", line: "/src/{commit}/{path}#lines-{line}" };
 
-/// In this order a form is looked for in a template: `/blob/` is in two of them.
+/// The forms in the order in which a template is tried. GitHub's form is the end of GitLab's.
 const FORMS: [&HostForm; 4] = [&GITLAB, &GITHUB, &GITEA, &BITBUCKET];
 
 impl HostLinks {
@@ -70,6 +70,10 @@ impl FromStr for HostLinks {
         });
         if !is_of_web {
             return Err(fault("is no http or https address of a host"));
+        }
+        let host = template.split('/').nth(2).unwrap_or_default();
+        if host.contains('@') {
+            return Err("the address of a host has a user or a password, which every reader of a page would see; leave it out".to_owned());
         }
         if template.chars().any(|c| c.is_whitespace() || c.is_control()) {
             return Err(fault("has blanks or control characters"));
@@ -248,6 +252,12 @@ mod tests {
             assert_eq!(links.commit("c0ffee").as_deref(), commit, "{template}");
             assert_eq!(links.line("c0ffee"), template.replace("{commit}", "c0ffee"));
         }
+    }
+
+    #[test]
+    fn a_template_with_a_password_is_refused_without_showing_it() {
+        let error = "https://user:secret@host/{commit}/{path}".parse::<HostLinks>().unwrap_err();
+        assert!(error.contains("user or a password") && !error.contains("secret"), "{error}");
     }
 
     #[test]

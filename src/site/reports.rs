@@ -116,14 +116,23 @@ impl ReportMaker<'_> {
     ) -> Vec<ReportCandidate<'p>> {
         let blocked = writer.blocked(pages.iter().map(|page| page.path.as_str()));
         let entries = self.stored.entries();
-        let version = site::page_version();
+        let of_pages = site::page_version();
         let free = pages.iter().filter(|page| !blocked.contains(&page.path));
         let candidates = free.filter_map(|page| {
             let entry = *entries.get(&page.row)?;
-            let origin = self.stored.origin(page, entry, &version)?;
+            let origin = self.stored.origin(page, entry, &self.version(&of_pages, &entry.key.app))?;
             Some(ReportCandidate { page, entry, work: writer.work(&page.path, &origin), origin })
         });
         candidates.collect()
+    }
+
+    /// Returns a text that changes when reports of an app change their look, which is that of `of_pages`, their links to a
+    /// host, or whether they name people.
+    fn version(&self, of_pages: &str, app: &str) -> String {
+        let reader = self.reader(app, true);
+        let links = reader.host_links(None).map(|links| links.line(""));
+        let people = if reader.names_people() { " with people" } else { "" };
+        format!("{of_pages}{people} {}", links.unwrap_or_default()).trim_end().to_owned()
     }
 
     /// Tells whether the source could come from a clone or a URL.

@@ -309,16 +309,17 @@ impl ReportRun<'_> {
         finished: &FinishedReport<'_>,
         subject: &Subject,
     ) -> Result<Vec<(&'static Form, Vec<u8>)>> {
-        // A page that names people is only for those who asked for it.
-        let is_whole =
-            subject.is_of_a_row() && self.filter.takes_all() && !self.args.only_changed && !self.args.blame;
+        let is_whole = subject.is_of_a_row() && self.filter.takes_all() && !self.args.only_changed;
         let mut rendered = Vec::new();
         for form in self.outputs.forms().filter(|form| finished.can_render(form)) {
             let Some(suffix) = form.stored_suffix else { continue };
             let text = form.render(finished.document())?;
             let shows_changes = form.needs(FormNeed::KnownChanges) && finished.diff.is_some();
+            // A page that names people is only for those who asked for it.
+            let names_people = form.is_for_browsers && self.names_people();
             if is_whole
                 && !shows_changes
+                && !names_people
                 && let Err(error) = self.keep(&text, suffix, &finished.report, &subject.row)
             {
                 commands::warn(format!("{error:#}; the report was not stored beside its profile"));

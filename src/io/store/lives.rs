@@ -110,8 +110,8 @@ impl Store {
         Ok(self.query_all("generation", sql, [life], |row| row.get(0))?.pop())
     }
 
-    /// Returns the counters of open lives of keys as they are stored, of as many lives as take little memory. Counters that
-    /// cannot be read are left out.
+    /// Returns the counters of open lives of keys as they are stored, of as many lives as take little memory. Counters of
+    /// another type are left out; a damaged page is an error.
     pub(crate) fn small_counts_of(&self, keys: &[KeyId]) -> Result<ByKey<(LifeId, Vec<u8>)>, StoreError> {
         let sql = "SELECT generation.id, counts, edition.key_id
                    FROM edition JOIN generation ON generation.edition_id = edition.id

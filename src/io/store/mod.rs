@@ -180,7 +180,7 @@ impl Store {
     }
 
     /// Folds the write-ahead log into the database, as far as no reader needs the log, and waits for nobody; tells whether
-    /// something is left. The end of the run folds what is left, so a failure costs nothing.
+    /// another try may fold more, which is false after an error. The end of the run folds what is left, so a failure costs nothing.
     pub(crate) fn fold_log(&self) -> bool {
         let sql = "PRAGMA wal_checkpoint(PASSIVE)";
         let pages =
@@ -254,7 +254,7 @@ impl Store {
         self.set_durability()?;
         // The undo of a change that fails would go through a temporary file in each transaction.
         self.connection.pragma_update(None, "temp_store", "MEMORY")?;
-        // The size is large enough that a run of a big fleet does not fold the log after every few services.
+        // The size is large enough that the thread that writes does not fold the log after every few services.
         self.connection.pragma_update(None, "wal_autocheckpoint", 16_384)?;
         if version == MIGRATIONS.len() {
             return Ok(());

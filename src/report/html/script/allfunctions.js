@@ -48,8 +48,13 @@ page.allFunctions = (() => {
   };
 
   const draw = async () => {
-    const all = await load();
-    // The user may have opened another tab or file meanwhile.
+    let all;
+    try {
+      all = await load();
+    } catch (error) {
+      element('shown-functions').value = filled(WORDS.search.failed, { why: String(error) });
+      return;
+    }
     const words = searchWords(list.filter);
     const listed = all.filter((of) => isListed(of, list, words));
     found = ordered(listed, FIGURES[list.sort], list.down);

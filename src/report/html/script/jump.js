@@ -56,7 +56,7 @@ page.jump = (() => {
     const options = list.children;
     const before = active;
     options[active]?.setAttribute('aria-selected', 'false');
-    active = Math.min(Math.max(to, 0), options.length - 1);
+    active = Math.max(Math.min(to, options.length - 1), 0);
     const option = options[active];
     option?.setAttribute('aria-selected', 'true');
     // Each scrolling lays out the page, which a letter that was typed need not wait for.

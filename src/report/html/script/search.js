@@ -24,6 +24,7 @@ page.search = (() => {
   /** The search has an own step in the browser's history. */
   let isPushed = false;
 
+  // An empty value would not be in the address.
   const fragment = () => toFragment({ search: input.value || ' ', missed: onlyMissed.checked });
   const links = () => [...list.querySelectorAll('a')];
 
@@ -113,7 +114,7 @@ page.search = (() => {
     waiting = setTimeout(run, PAUSE);
   };
 
-  /** Shows the search, of an address or by a key; that makes a step in the browser's history. */
+  /** Shows the search of an address. */
   const show = (values) => {
     input.value = (values.search ?? '').trim();
     onlyMissed.checked = values.missed === '1';
@@ -121,6 +122,7 @@ page.search = (() => {
     run();
   };
 
+  /** Opens the search by a key, which makes a step in the browser's history. */
   const open = () => {
     try {
       history.pushState(null, '', fragment());
@@ -130,6 +132,8 @@ page.search = (() => {
     }
     dialog.showModal();
     input.select();
+    // A search that was closed before its end goes on.
+    run();
   };
 
   const stop = () => {

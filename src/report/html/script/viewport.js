@@ -94,7 +94,9 @@ page.viewport = (() => {
       ruler.setPointerCapture(event.pointerId);
       jump(event);
     });
-    ruler.addEventListener('pointermove', (event) => ruler.hasPointerCapture(event.pointerId) && jump(event));
+    ruler.addEventListener('pointermove', (event) => {
+      if (hasText() && ruler.hasPointerCapture(event.pointerId)) jump(event);
+    });
   };
 
   return { begin, draw };

@@ -131,6 +131,8 @@ page.views = (() => {
     document.body.dataset.shown = name;
   };
 
+  let isTableDrawn = false;
+
   const showTable = (values) => {
     const from = view.open?.file;
     const isBack = !isInTable();
@@ -141,7 +143,11 @@ page.views = (() => {
     element('overview').hidden = false;
     element('code').replaceChildren();
     document.title = title;
-    tabs.show(values);
+    const isOfSearch = values.search !== undefined;
+    // A search stands over the tab that was open, and leaves it as it is.
+    if (!isOfSearch || !isTableDrawn) tabs.show(values);
+    isTableDrawn = true;
+    if (isOfSearch) return;
     if (from?.isShown && tabs.isOpen('files')) table.focusOn(from);
     // The element that had the focus is gone.
     else if (isBack) element('home').focus();
@@ -202,10 +208,11 @@ page.views = (() => {
     if (view.open?.file.name !== values.file) {
       view.open = null;
       view.unfolded = fromRanges(values.unfolded ?? '');
+      // Counts and colours stay from file to file, and the address of a file in the table names none. Links to lines of
+      // the open file have those of the time when they were drawn.
+      if (values.counts === '1') setCounts(true);
+      if (values.without !== undefined) setWithoutColour(values.without.split(','));
     }
-    // Counts and colours stay from file to file, and the address of a file in the table names none.
-    if (values.counts === '1') setCounts(true);
-    if (values.without !== undefined) setWithoutColour(values.without.split(','));
     setOnlyChanged(values.changed === '1');
     showFile(values.file, Number.parseInt(values.line ?? '', 10) || 0);
   };
