@@ -413,7 +413,7 @@ fn changed_code_that_is_in_no_profile_is_no_unchanged_code() {
         markdown.stdout
     );
     let page = fs::read_to_string(service.page(&["--include", "windows*", "--base", "master"])).unwrap();
-    assert!(page.contains(&format!("<p>{nothing} since <bdi>")), "{page}");
+    assert!(page.contains(&format!("<dd>{nothing} since <bdi>")), "{page}");
     // A base without changes has nothing to measure.
     let none =
         service.report(&["--include", "README.md", "--fail-under", "100", "--base", "master"]).assert_code(0);
