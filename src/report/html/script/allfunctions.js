@@ -17,7 +17,9 @@ page.allFunctions = (() => {
   let found = [];
   let drawn = 0;
 
+  /** Returns the functions of all files, of which a page without source has none. */
   const load = () => {
+    if (element('catalog') === null) return Promise.resolve([]);
     functions ??= loaded
       .then(() => inflated(element('catalog').textContent))
       .then((bytes) => functionsFrom(bytes, FILES));

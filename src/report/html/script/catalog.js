@@ -1,7 +1,7 @@
 // The functions of all files, in a list that html/catalog.rs writes, without the DOM.
 page.catalog = (() => {
   const { readerOf } = page.streams;
-  const { printable, pathParts } = page.names;
+  const { printable, qualified, pathParts } = page.names;
   const { hasWords, sortFrom, sortText } = page.rows;
   const { toFragment } = page.address;
   const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
@@ -17,7 +17,7 @@ page.catalog = (() => {
       let line = 0;
       for (let left = number; left > 0; left -= 1) {
         const [receiver, own] = [take(flat[at]), take(flat[at + 1])].map((part) => utf8.decode(part));
-        const name = printable(receiver === '' ? own : `${receiver}.${own}`);
+        const name = printable(qualified(receiver, own));
         line = (line + flat[at + 2]) >>> 0;
         const [covered, total, count] = flat.slice(at + 3, at + 6);
         functions.push({ name, file, line, covered, total, count, lower: `${name.toLowerCase()} ${file.lower}` });

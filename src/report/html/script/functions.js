@@ -3,7 +3,7 @@ page.functions = (() => {
   const { element, WORDS, made } = page.elements;
   const { filled, grouped } = page.words;
   const { times } = page.sentences;
-  const { printable } = page.names;
+  const { printable, qualified } = page.names;
   const { percent, grade } = page.files;
   const { view, lineFragment } = page.state;
   const { whenIdle } = page.source;
@@ -29,7 +29,7 @@ page.functions = (() => {
     link.href = lineFragment(line);
     link.title = filled(WORDS.function, { covered: grouped(covered), total: grouped(total), count: times(WORDS, count) });
     link.append(
-      made('span', 'what', printable(receiver === '' ? name : `${receiver}.${name}`)),
+      made('span', 'what', printable(qualified(receiver, name))),
       made('span', `percent ${grade(covered, total)}`, total === 0 ? '–' : percent(covered, total)), bar(covered, total));
     const item = document.createElement('li');
     item.append(link);

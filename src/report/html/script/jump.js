@@ -6,7 +6,7 @@ page.jump = (() => {
   const { percent, grade } = page.files;
   const { candidateOf, fitting, best } = page.fuzzy;
   const { FILES, fileFragment } = page.state;
-  const { readFunctions } = page.packs;
+  const { load } = page.allFunctions;
 
   /** Largest number of names in the list. */
   const MOST = 30;
@@ -20,10 +20,7 @@ page.jump = (() => {
 
   const ofFile = (file) => candidateOf(file.name, file.name.length - file.base.length, { file, line: 0, ...file });
 
-  const ofFunction = ([file, receiver, name, line, , covered, total]) => {
-    const whole = receiver === '' ? name : `${receiver}.${name}`;
-    return candidateOf(whole, whole.length - name.length, { file, line, covered, total });
-  };
+  const ofFunction = (of) => candidateOf(of.name, of.name.lastIndexOf('.') + 1, of);
 
   /** Returns a name in parts, with those letters marked that were typed. */
   const markedName = (text, places, from) => {
@@ -89,13 +86,12 @@ page.jump = (() => {
 
   const readAll = () => {
     candidates = FILES.map(ofFile);
-    let wait = 0;
-    const add = (functions) => {
-      for (const each of functions) candidates.push(ofFunction(each));
-      if (wait === 0) wait = setTimeout(() => { wait = 0; drawFurther(); }, 200);
-    };
     element('jump-state').value = WORDS.readingFunctions;
-    readFunctions(add).then(() => { element('jump-state').value = ''; }, (error) => {
+    load().then((functions) => {
+      for (const each of functions) candidates.push(ofFunction(each));
+      element('jump-state').value = '';
+      drawFurther();
+    }).catch((error) => {
       element('jump-state').value = String(error);
     });
   };

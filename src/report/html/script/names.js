@@ -18,6 +18,9 @@ page.names = (() => {
       part !== '\t' && UNSEEN.test(part) ? [sign(part), true] : [part, false]));
   };
 
+  /** Returns the name of a function with its receiver, if it has one. */
+  const qualified = (receiver, name) => (receiver === '' ? name : `${receiver}.${name}`);
+
   /** Returns the part of a path after its last slash. */
   const baseName = (name) => name.slice(name.lastIndexOf('/') + 1);
 
@@ -29,5 +32,5 @@ page.names = (() => {
     return { folders: breakable(parts.join('')), base: breakable(last) };
   };
 
-  return { printable, signed, baseName, pathParts };
+  return { printable, signed, qualified, baseName, pathParts };
 })();

@@ -1,6 +1,6 @@
 // The streams in the page, unpacked one by one when a file is opened, or all of them for a search.
 page.packs = (() => {
-  const { unpacked, figuresOf, cached } = page.streams;
+  const { unpacked, cached } = page.streams;
   const { FILES, loaded } = page.state;
 
   /** Number of streams that are kept unpacked. */
@@ -39,22 +39,5 @@ page.packs = (() => {
     }
   };
 
-  const functions = [];
-  const watchers = [];
-  let reading = null;
-
-  /** Reads the functions of all files once. Calls a function with the new ones, each after its file. */
-  const readFunctions = (then) => {
-    then(functions);
-    watchers.push(then);
-    reading ??= forEachStream((files) => {
-      const found = files.flatMap(({ file, figures }) => figuresOf(figures).functions.map((each) => [file, ...each]));
-      functions.push(...found);
-      for (const watcher of watchers) watcher(found);
-      return true;
-    });
-    return reading;
-  };
-
-  return { partsOf, forEachStream, readFunctions };
+  return { partsOf, forEachStream };
 })();

@@ -2,7 +2,7 @@
 page.source = (() => {
   const { element, WORDS, made } = page.elements;
   const { filled, grouped } = page.words;
-  const { printable } = page.names;
+  const { printable, qualified } = page.names;
   const { rangeWith, aroundChanges, joinedRanges, foldsBetween, functionAcross, runsByChange } = page.changes;
   const { view } = page.state;
   const { drawnLine, drawnRun } = page.lines;
@@ -68,7 +68,7 @@ page.source = (() => {
     const number = last - first + 1;
     const lines = number === 1 ? WORDS.folded[0] : filled(WORDS.folded[1], { n: grouped(number) });
     const [receiver, name] = functionAcross(view.open.functions, last) ?? ['', ''];
-    const inside = printable(receiver === '' ? name : `${receiver}.${name}`);
+    const inside = printable(qualified(receiver, name));
     const button = made('button', '', inside === '' ? lines : filled(WORDS.foldedIn, { lines, function: inside }));
     button.type = 'button';
     button.title = filled(WORDS.unfoldLines, { lines });

@@ -1,7 +1,7 @@
 // What follows the lines that are shown: the ruler beside the source, and the name of the function above it.
 page.viewport = (() => {
   const { element } = page.elements;
-  const { printable } = page.names;
+  const { printable, qualified } = page.names;
   const { percent, grade } = page.files;
   const { pathsOf, lineAtPixel, functionAt } = page.marks;
   const { view, lineFragment } = page.state;
@@ -31,7 +31,7 @@ page.viewport = (() => {
     if (!isAbove) return;
     const [receiver, name, first, , covered, total] = found;
     element('inside').href = lineFragment(first);
-    element('inside-name').textContent = printable(receiver === '' ? name : `${receiver}.${name}`);
+    element('inside-name').textContent = printable(qualified(receiver, name));
     element('inside-percent').textContent = total === 0 ? '' : percent(covered, total);
     element('inside-percent').className = `percent ${grade(covered, total)}`;
   };
