@@ -61,6 +61,15 @@ impl Fleet {
     fn open(&self, browser: &mut Browser, page: &str, fragment: &str) {
         browser.open(&site_folder(&self.world).join(page), fragment);
     }
+
+    /// Opens a page in light and in dark colours, and takes a picture of each under a name.
+    fn open_in_both_schemes(&self, browser: &mut Browser, page: &str, name: &str) {
+        for scheme in ["light", "dark"] {
+            browser.prefer_color_scheme(scheme);
+            self.open(browser, page, "");
+            browser.take_screenshot(&format!("{name}-{scheme}"));
+        }
+    }
 }
 
 /// The first row of the table that is shown.
@@ -90,11 +99,7 @@ fn results_of_a_search_come_onto_the_screen_however_much_fails() {
     let fleet = Fleet::new();
     for (width, height) in SIZES {
         browser.resize(width, height);
-        for scheme in ["light", "dark"] {
-            browser.prefer_color_scheme(scheme);
-            fleet.open(&mut browser, "index.html", "");
-            browser.take_screenshot(&format!("view-index-{width}-{scheme}"));
-        }
+        fleet.open_in_both_schemes(&mut browser, "index.html", &format!("view-index-{width}"));
         browser.press("/");
         browser.wait_until("document.activeElement.id === 'filter'");
         browser.press("tax");
@@ -313,11 +318,7 @@ fn the_chart_of_an_app_has_all_environments_commits_and_the_values_under_the_poi
     let fleet = Fleet::new();
     for (width, height) in SIZES {
         browser.resize(width, height);
-        for scheme in ["light", "dark"] {
-            browser.prefer_color_scheme(scheme);
-            fleet.open(&mut browser, "tax/index.html", "");
-            browser.take_screenshot(&format!("view-app-{width}-{scheme}"));
-        }
+        fleet.open_in_both_schemes(&mut browser, "tax/index.html", &format!("view-app-{width}"));
         let widths = browser.eval("[document.documentElement.scrollWidth, innerWidth]");
         assert_eq!(widths[0], widths[1], "at {width}");
     }

@@ -65,7 +65,7 @@ impl Blame {
     }
 }
 
-/// What git tells of a commit once.
+/// The facts about a commit, which git tells once.
 #[derive(Clone, Debug, Default)]
 struct BlamedCommit {
     author: String,

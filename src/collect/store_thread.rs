@@ -48,7 +48,7 @@ pub(crate) struct PullResult {
 /// The thread that writes.
 pub(crate) struct StoreThread<'a, 'w> {
     pub(crate) writer: &'a mut Writer<'w>,
-    /// Called after each commit.
+    /// The function that is called after each commit.
     pub(crate) after_commit: &'a dyn Fn(),
     pub(crate) stopped: &'a AtomicBool,
     pub(crate) signals: &'a Signals,

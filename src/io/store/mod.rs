@@ -180,7 +180,8 @@ impl Store {
     }
 
     /// Folds the write-ahead log into the database, as far as no reader needs the log, and waits for nobody; tells whether
-    /// another try may fold more, which is false after an error. The end of the run folds what is left, so a failure costs nothing.
+    /// another try may fold more, which is false after an error. The end of the run folds what is left, so a failure costs
+    /// nothing.
     pub(crate) fn fold_log(&self) -> bool {
         let sql = "PRAGMA wal_checkpoint(PASSIVE)";
         let pages =

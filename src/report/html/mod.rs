@@ -12,6 +12,7 @@ mod facts;
 mod host;
 mod owners;
 mod packs;
+mod places;
 pub(super) mod script;
 mod tree;
 mod trend;
