@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::group::GroupFacts;
 use super::host_links::HostLinks;
 use super::text;
+use super::trend::TrendPoint;
 use crate::coverage::Coverage;
 use crate::gate::{Before, Verdict};
 use crate::names::CommitChoice;
@@ -95,14 +96,4 @@ pub(crate) struct PreviousRow {
     pub commit: String,
     /// Covered and all statements; `None` for a row that another program stored.
     pub coverage: Option<Coverage>,
-}
-
-/// A total of the history.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct TrendPoint {
-    pub stored_at: DateTime<Utc>,
-    /// The commit in its service's name.
-    pub commit: String,
-    /// Percentage of covered statements.
-    pub percent: f64,
 }

@@ -30,14 +30,16 @@ mod source;
 #[cfg(test)]
 mod testing;
 mod text;
+pub(crate) mod trend;
 mod xml;
 
 pub(crate) use functions::FunctionReport;
 pub(crate) use group::{ConflictingFile, GroupApp, GroupFacts, GroupJson, LackingApp};
-pub(crate) use head::{ONLY_CHANGED, PreviousRow, ReportHead, TrendPoint};
+pub(crate) use head::{ONLY_CHANGED, PreviousRow, ReportHead};
 pub(crate) use host_links::HostLinks;
 pub(crate) use html::Packer;
 pub(crate) use lines::{LineReport, LineState, MissedRange, missed_line_ranges};
 pub(crate) use model::{FileReport, PackageReport, Report};
 pub(crate) use source::{FileNeeds, FileSource, NoSource};
 pub(crate) use text::{FileOrder, TextLayout};
+pub(crate) use trend::TrendPoint;

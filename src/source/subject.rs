@@ -151,12 +151,7 @@ pub(crate) fn previous_row<'r>(until: impl Iterator<Item = &'r Row>, row: &Row) 
 }
 
 pub(crate) fn trend<'r>(rows: impl Iterator<Item = &'r Row>) -> Vec<TrendPoint> {
-    let point = |row: &Row| TrendPoint {
-        stored_at: row.created_at,
-        commit: row.key.commit.clone(),
-        percent: row.cover_total,
-    };
-    rows.map(point).collect()
+    rows.map(|row| TrendPoint::new(row.created_at, &row.key.commit, row.cover_total)).collect()
 }
 
 #[cfg(test)]

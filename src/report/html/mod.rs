@@ -46,7 +46,6 @@ use host::PageLinks;
 use owners::OwnersTable;
 use tree::{Folder, Tree};
 use trend::TrendChart;
-pub(super) use trend::{share, tens_around};
 
 pub(in crate::report) const FORM: Form = Form {
     needs: &[FormNeed::Source, FormNeed::Lines, FormNeed::PackedText, FormNeed::KnownChanges],
@@ -467,13 +466,13 @@ mod tests {
     fn what_was_not_looked_at_has_no_trend() {
         with_report(PROFILE, &SOURCES, |mut report| {
             report.head.trend = [10.0, 20.0]
-                .map(|percent| TrendPoint { stored_at: report.head.stored_at, commit: "c".into(), percent })
+                .map(|percent| TrendPoint::new(report.head.stored_at, "c", percent))
                 .into();
             let written =
                 |report: &Report<'_>| render("html", report, None, TextLayout::default()).replace(STYLE, "");
-            assert!(written(&report).contains("<polyline"));
+            assert!(written(&report).contains("class=\"trend\""));
             report.head.filters = vec!["--include m/app".to_owned()];
-            assert!(!written(&report).contains("<polyline"), "a part cannot be compared with the whole");
+            assert!(!written(&report).contains("class=\"trend\""), "a part cannot be compared with the whole");
         });
     }
 }

@@ -8,10 +8,9 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::scale::{DatedTotal, Period, Scale};
-use super::trace::{Trace, begins};
 use crate::coverage::percent_text;
 use crate::names::printable;
+use crate::report::trend::{Period, Scale, Trace, TrendPoint, begins};
 use crate::time::{iso, minute};
 
 /// Width and height of the drawing.
@@ -34,7 +33,7 @@ const LENGTHS: (f64, f64) = (60.0, 165.0);
 pub(super) struct History {
     pub(super) name: String,
     /// The totals, the oldest first.
-    pub(super) points: Vec<DatedTotal>,
+    pub(super) points: Vec<TrendPoint>,
     pub(super) last_pull: Option<DateTime<Utc>>,
     /// Paths of the reports of its commits.
     pub(super) reports: HashMap<String, String>,
@@ -151,18 +150,18 @@ impl History {
     }
 
     /// Returns the last total of each stretch of time, so that years of them fit.
-    fn thinned(&self, period: Period) -> Vec<&DatedTotal> {
+    fn thinned(&self, period: Period) -> Vec<&TrendPoint> {
         #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "a small number")]
-        let stretch = |point: &DatedTotal| (period.share(point.stored_at) * DOTS as f64) as i64;
+        let stretch = |point: &TrendPoint| (period.share(point.stored_at) * DOTS as f64) as i64;
         let next = self.points.iter().skip(1).map(Some).chain([None]);
-        let is_last = |(point, next): &(&DatedTotal, Option<&DatedTotal>)| {
+        let is_last = |(point, next): &(&TrendPoint, Option<&TrendPoint>)| {
             next.is_none_or(|next| stretch(next) != stretch(point))
         };
         self.points.iter().zip(next).filter(is_last).map(|(point, _)| point).collect()
     }
 
     /// Returns the totals with which its newest commits began.
-    fn newest_begins(&self) -> Vec<&DatedTotal> {
+    fn newest_begins(&self) -> Vec<&TrendPoint> {
         let begins = begins(&self.points);
         begins[begins.len().saturating_sub(MARKS)..].to_vec()
     }
@@ -176,7 +175,7 @@ impl ChartLine {
         let thinned = line.thinned(period);
         let is_last_of_commit =
             |at: usize| !thinned[at + 1..].iter().any(|later| later.commit == thinned[at].commit);
-        let dot = |(at, point): (usize, &&DatedTotal)| ChartDot {
+        let dot = |(at, point): (usize, &&TrendPoint)| ChartDot {
             x: format!("{:.1}", x(point.stored_at)),
             y: format!("{:.1}", y(point.percent)),
             title: format!(
@@ -189,7 +188,7 @@ impl ChartLine {
             report: reports.get(&point.commit).filter(|_| is_last_of_commit(at)).cloned(),
         };
         let end = line.end().unwrap_or(period.end);
-        let mark = |begin: &DatedTotal| format!("M{:.1} 0V{}", x(begin.stored_at), SIZE.1);
+        let mark = |begin: &TrendPoint| format!("M{:.1} 0V{}", x(begin.stored_at), SIZE.1);
         Self {
             name: printable(name).into_owned(),
             trace: Trace::new(&thinned, end, x, y),
@@ -218,7 +217,7 @@ impl LineValues {
 fn labels(lines: &[&History], period: Period) -> Vec<CommitLabel> {
     let of_line = |(number, line): (usize, &&History)| -> Vec<(f64, usize, String)> {
         let begins = line.newest_begins().into_iter().filter(|begin| !begin.commit.is_empty());
-        let label = |begin: &DatedTotal| {
+        let label = |begin: &TrendPoint| {
             let commit = printable(&begin.commit).chars().take(SHORT).collect();
             (SIZE.0 * period.share(begin.stored_at), number, commit)
         };
@@ -248,10 +247,10 @@ pub(super) fn shown(percent: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::scale::testing::{at, hour};
     use super::*;
+    use crate::report::trend::testing::{at, hour};
 
-    fn history(name: &str, points: Vec<DatedTotal>) -> History {
+    fn history(name: &str, points: Vec<TrendPoint>) -> History {
         History { name: name.to_owned(), points, last_pull: None, reports: HashMap::new() }
     }
 

@@ -27,9 +27,7 @@ mod manifest;
 mod matrix;
 mod model;
 mod moment;
-mod scale;
 mod spark;
-mod trace;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;

@@ -8,9 +8,9 @@ use super::address::{INDEX, REPORT, segment};
 use super::change::{self, Change};
 use super::chart::shown;
 use super::moment::Moment;
-use super::scale::DatedTotal;
 use crate::coverage::{ChangedLines, Coverage};
 use crate::names::printable;
+use crate::report::TrendPoint;
 use crate::report::html::grade;
 
 /// Branches with which all others are compared; the first that exists is taken.
@@ -302,15 +302,11 @@ impl EnvRegion {
         with_data.min_by_key(|(_, service)| service.rank())
     }
 
-    pub(super) fn points(&self, branch: &str) -> Vec<DatedTotal> {
+    pub(super) fn points(&self, branch: &str) -> Vec<TrendPoint> {
         let of_branch = self.history.iter().filter(|past| past.branch == branch);
-        of_branch
-            .map(|past| DatedTotal {
-                stored_at: past.total.stored_at,
-                percent: past.total.percent(),
-                commit: past.commit.clone(),
-            })
-            .collect()
+        let point =
+            |past: &HistoryRow| TrendPoint::new(past.total.stored_at, &past.commit, past.total.percent());
+        of_branch.map(point).collect()
     }
 
     /// Returns the branch with which all others are compared.

@@ -5,8 +5,7 @@ use std::fmt::Write as _;
 use chrono::{DateTime, Utc};
 
 use super::chart::shown;
-use super::scale::{DatedTotal, Period, Scale};
-use super::trace::{Trace, begins};
+use crate::report::trend::{Period, Scale, Trace, TrendPoint, begins};
 
 /// Width and height of the drawing, and the margin at its edges.
 const SIZE: (f64, f64, f64) = (96.0, 24.0, 3.0);
@@ -29,7 +28,7 @@ pub(super) struct Sparkline {
 
 impl Sparkline {
     /// Draws the newest totals up to the last pull; `None` for fewer than two totals.
-    pub(super) fn new(points: &[DatedTotal], last_pull: Option<DateTime<Utc>>) -> Option<Self> {
+    pub(super) fn new(points: &[TrendPoint], last_pull: Option<DateTime<Utc>>) -> Option<Self> {
         let points = &points[points.len().saturating_sub(POINTS)..];
         let [first, .., last] = points else { return None };
         let scale = Scale::over(points.iter());
@@ -68,8 +67,8 @@ impl Sparkline {
 
 #[cfg(test)]
 mod tests {
-    use super::super::scale::testing::{at, hour};
     use super::*;
+    use crate::report::trend::testing::{at, hour};
 
     #[test]
     fn a_small_change_stays_small() {

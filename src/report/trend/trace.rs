@@ -1,28 +1,28 @@
-//! The path of totals over time, in the small line of a table and in the large chart.
+//! The path of totals over time.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use chrono::{DateTime, Utc};
 
-use super::scale::DatedTotal;
+use super::TrendPoint;
 
 /// The path of totals. Each commit has a line of its own, because the counts of a new commit begin at zero, which would
 /// look like a loss.
 #[derive(Debug)]
-pub(super) struct Trace {
+pub(in crate::report) struct Trace {
     /// Path of the totals.
-    pub(super) line: String,
+    pub(in crate::report) line: String,
     /// Path from the last change to the last pull; empty if there is none.
-    pub(super) rest: String,
+    pub(in crate::report) rest: String,
     /// Place of the last change.
-    pub(super) end: (String, String),
+    pub(in crate::report) end: (String, String),
 }
 
 impl Trace {
     /// Draws totals, at least one and the oldest first, up to `end`. `x` and `y` are the places of times and percentages.
-    pub(super) fn new(
-        points: &[&DatedTotal],
+    pub(in crate::report) fn new(
+        points: &[&TrendPoint],
         end: DateTime<Utc>,
         x: impl Fn(DateTime<Utc>) -> f64,
         y: impl Fn(f64) -> f64,
@@ -50,7 +50,7 @@ impl Trace {
 }
 
 /// Returns the totals with which the commits began, each of which was not there before.
-pub(super) fn begins(points: &[DatedTotal]) -> Vec<&DatedTotal> {
+pub(in crate::report) fn begins(points: &[TrendPoint]) -> Vec<&TrendPoint> {
     let mut seen = BTreeSet::new();
     points.iter().filter(|point| seen.insert(&point.commit)).collect()
 }

@@ -2,74 +2,54 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::report::html::{share, tens_around};
-
-/// A total at a time.
-#[derive(Clone, Debug)]
-pub(super) struct DatedTotal {
-    pub(super) stored_at: DateTime<Utc>,
-    pub(super) percent: f64,
-    pub(super) commit: String,
-}
+use super::TrendPoint;
 
 /// The percentages between which a chart is drawn: whole tens, so that a change of a tenth of a percent does not look
 /// large.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Scale {
-    pub(super) low: f64,
-    pub(super) high: f64,
+pub(in crate::report) struct Scale {
+    pub(in crate::report) low: f64,
+    pub(in crate::report) high: f64,
 }
 
 impl Scale {
     /// Returns the smallest scale that has all points.
-    pub(super) fn over<'p>(points: impl Iterator<Item = &'p DatedTotal>) -> Self {
+    pub(in crate::report) fn over<'p>(points: impl Iterator<Item = &'p TrendPoint>) -> Self {
         let (lowest, highest) = points
             .fold((f64::INFINITY, f64::NEG_INFINITY), |(lowest, highest), point| {
                 (lowest.min(point.percent), highest.max(point.percent))
             });
-        let (low, high) = tens_around(lowest, highest);
-        Self { low, high }
+        let low = ((lowest / 10.0).floor() * 10.0).min(90.0);
+        Self { low, high: ((highest / 10.0).ceil() * 10.0).max(low + 10.0) }
     }
 
     /// Returns the place of a percentage: 0 at the top of the scale and 1 at its bottom.
-    pub(super) fn depth(self, percent: f64) -> f64 {
+    pub(in crate::report) fn depth(self, percent: f64) -> f64 {
         (self.high - percent) / (self.high - self.low)
     }
 }
 
 /// A stretch of time that a chart shows.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Period {
-    pub(super) begin: DateTime<Utc>,
-    pub(super) end: DateTime<Utc>,
+pub(in crate::report) struct Period {
+    pub(in crate::report) begin: DateTime<Utc>,
+    pub(in crate::report) end: DateTime<Utc>,
 }
 
 impl Period {
     /// Returns the place of a time: 0 at the beginning and 1 at the end. All is in the middle of an empty period.
-    pub(super) fn share(self, at: DateTime<Utc>) -> f64 {
-        share(self.begin, at, self.end)
-    }
-}
-
-#[cfg(test)]
-pub(super) mod testing {
-    use chrono::{TimeDelta, TimeZone as _};
-
-    use super::*;
-
-    pub(in crate::report::site) fn hour(hour: i64) -> DateTime<Utc> {
-        Utc.with_ymd_and_hms(2026, 11, 1, 0, 0, 0).unwrap() + TimeDelta::hours(hour)
-    }
-
-    /// Returns a total so many hours after the first of November.
-    pub(in crate::report::site) fn at(hours: i64, percent: f64, commit: &str) -> DatedTotal {
-        DatedTotal { stored_at: hour(hours), percent, commit: commit.to_owned() }
+    pub(in crate::report) fn share(self, at: DateTime<Utc>) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "milliseconds of a few years")]
+        match (self.end - self.begin).num_milliseconds() {
+            ..=0 => 0.5,
+            all => ((at - self.begin).num_milliseconds() as f64 / all as f64).clamp(0.0, 1.0),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::testing::{at, hour};
+    use super::super::testing::{at, hour};
     use super::*;
 
     #[test]
@@ -81,7 +61,7 @@ mod tests {
             (&[100.0, 100.0], 90.0, 100.0),
             (&[0.0, 100.0], 0.0, 100.0),
         ] {
-            let points: Vec<DatedTotal> = percents.iter().map(|percent| at(0, *percent, "")).collect();
+            let points: Vec<TrendPoint> = percents.iter().map(|percent| at(0, *percent, "")).collect();
             let scale = Scale::over(points.iter());
             assert_eq!(scale, Scale { low, high }, "{percents:?}");
             assert_eq!((scale.depth(high), scale.depth(low)), (0.0, 1.0));
