@@ -399,6 +399,23 @@ fn a_file_leads_to_its_line_at_the_host() {
 }
 
 #[test]
+fn a_file_that_does_not_parse_leads_to_its_line_at_the_host_unlike_one_that_the_commit_lacks() {
+    let Some(mut browser) = Browser::start() else { return };
+    let files: [(&str, &[u8]); 2] =
+        [("go.mod", b"module example.com/app\n"), ("p/odd.go", b"package p\n\nfunc f( {\n\tg()\n}\n")];
+    let profile = "example.com/app/p/made.go:1.1,2.2 1 1\nexample.com/app/p/odd.go:3.9,5.2 1 0\n";
+    let service = Service::from_source(Source::from_files(&files), profile);
+    set_origin(&service, "git@gitlab.com:g/r.git");
+    let page = service.page(&[]);
+    browser.open_file(&page, "#file=example.com/app/p/odd.go&line=4");
+    assert!(browser.text("#message").contains("does not parse"));
+    let address = format!("https://gitlab.com/g/r/-/blob/{}/p/odd.go#L4", service.source.commit);
+    assert_eq!(browser.eval("document.getElementById('at-host').href"), address);
+    browser.open_file(&page, "#file=example.com/app/p/made.go");
+    assert_eq!(browser.eval("document.getElementById('at-host').hidden"), true);
+}
+
+#[test]
 fn the_address_of_what_is_shown_can_be_copied() {
     let Some(mut browser) = Browser::start() else { return };
     let service = cart_service();

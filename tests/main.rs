@@ -38,6 +38,7 @@ mod html_changes;
 mod html_file;
 mod html_find;
 mod html_overview;
+mod html_tabs;
 mod inbox;
 mod layout;
 mod limits;

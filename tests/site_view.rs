@@ -354,3 +354,21 @@ fn the_chart_of_an_app_has_all_environments_commits_and_the_values_under_the_poi
     browser.follow(".plot .line-0 a:last-of-type");
     assert_eq!(browser.text(".total .number"), "10.0%");
 }
+
+#[test]
+fn keys_step_over_the_rows_of_the_matrix_and_of_the_tables_below() {
+    let Some(mut browser) = Browser::start() else { return };
+    let fleet = Fleet::new();
+    fleet.open(&mut browser, "tax/index.html", "");
+    let focus = "document.activeElement.closest('table')?.className";
+    let mut tables = Vec::new();
+    for _ in 0..3 {
+        browser.press("j");
+        tables.push(browser.eval(focus));
+    }
+    assert_eq!(tables, ["matrix", "matrix", "table branches"]);
+    browser.press("kk");
+    assert_eq!(browser.accessible_text_of_focus(), "link \"prod · sg\"");
+    browser.press("?");
+    assert!(browser.text("#keys").contains("Next, previous row of the tables"));
+}

@@ -134,6 +134,16 @@ impl Browser {
         });
     }
 
+    /// Loads the page anew, as a person does, and waits until it is loaded. Fails if the page was not quiet before.
+    #[track_caller]
+    pub(crate) fn reload(&mut self) {
+        self.assert_quiet();
+        self.events.clear();
+        self.loading(|browser| {
+            browser.call("Page.reload", &json!({}));
+        });
+    }
+
     /// Clicks a link to another page and waits until that is loaded.
     #[track_caller]
     pub(crate) fn follow(&mut self, selector: &str) {

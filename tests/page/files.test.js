@@ -11,16 +11,16 @@ const INDEX = [
   [1, 'm/app', [['Made.go', 0, 2, 0, 1, 'not in the commit'], ['main.go', 2, 3, 0, 2, null]]],
   [0, '', [['x.go', 4, 4, 1, 0, null]]],
 ];
-const USUAL = { sort: 'name', down: false, filter: '', uncovered: false, changed: false, flat: false, folds: '' };
+const USUAL = { sort: 'name', down: false, filter: '', owner: '', uncovered: false, changed: false, flat: false, folds: '' };
 
 test('an index gives each file its whole name, its figures and its place in a stream', () => {
   assert.deepStrictEqual(filesFrom(INDEX), [
     { name: 'm/app/Made.go', base: 'Made.go', lower: 'm/app/made.go', covered: 0, total: 2, pack: 0, slot: 1,
-      why: 'not in the commit', isShown: true, at: 0 },
+      why: 'not in the commit', owners: [], isShown: true, at: 0 },
     { name: 'm/app/main.go', base: 'main.go', lower: 'm/app/main.go', covered: 2, total: 3, pack: 0, slot: 2,
-      why: undefined, isShown: true, at: 1 },
+      why: undefined, owners: [], isShown: true, at: 1 },
     { name: 'x.go', base: 'x.go', lower: 'x.go', covered: 4, total: 4, pack: 1, slot: 0,
-      why: undefined, isShown: true, at: 2 },
+      why: undefined, owners: [], isShown: true, at: 2 },
   ]);
 });
 
@@ -70,6 +70,7 @@ test('an address says how the table is ordered and narrowed', () => {
     [{ changed: '1' }, false, {}],
     [{ sort: '__proto__' }, true, {}],
     [{ folds: '*,m/app' }, false, { folds: '*,m/app' }],
+    [{ owner: '@org/a b' }, false, { owner: '@org/a b' }],
   ];
   for (const [values, hasChanges, wanted] of rows) {
     assert.deepStrictEqual(listFrom(values, hasChanges), { ...USUAL, ...wanted });
@@ -82,6 +83,7 @@ test('a table tells its address, which leads back to it', () => {
     [{ sort: 'percent', down: true, filter: 'CART', uncovered: true }, '#sort=-percent&filter=CART&uncovered=1'],
     [{ down: true, changed: true, flat: true }, '#sort=-name&changed=1&flat=1'],
     [{ folds: '-,a b' }, '#folds=-,a%20b'],
+    [{ owner: '@org/a', uncovered: true }, '#owner=%40org/a&uncovered=1'],
   ];
   for (const [list, wanted] of rows) assert.strictEqual(listFragment({ ...USUAL, ...list }), wanted);
 });
@@ -90,8 +92,12 @@ test('a file is listed when its name, its coverage and its changes fit', () => {
   const [made, main, x] = filesFrom(INDEX);
   made.change = { covered: 0, total: 0, changed: true };
   main.change = { covered: 0, total: 0, changed: false };
+  [main.owners, x.owners] = [['@ann', '@org/b'], ['nobody']];
   const rows = [
     [{}, [], 'Made.go main.go x.go'],
+    [{ owner: '@org/b' }, [], 'main.go'],
+    [{ owner: '@ann' }, ['made'], ''],
+    [{ owner: '@an' }, [], ''],
     [{}, ['ma'], 'Made.go main.go'],
     [{}, ['app', 'main'], 'main.go'],
     [{ uncovered: true }, [], 'Made.go main.go'],

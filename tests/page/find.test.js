@@ -27,6 +27,27 @@ test('signs are text, spaces around it are none, and letters beyond ASCII are fo
   assert.deepStrictEqual(hits('  größe '), ['4 1 go("<größe>") // Go']);
 });
 
+test('the case of all letters is folded, and the marks stand where the letters are', () => {
+  const found = (line, text) => hits(text, { bytes: new TextEncoder().encode(line) });
+  const rows = [
+    ['x = "GRÖSSE"', 'größ', []],
+    ['x = "STRAẞE"', 'straße', ['1 0 x = "<STRAẞE>"']],
+    ['x = "Größe"', 'GRÖ', ['1 0 x = "<Grö>ße"']],
+    ['İİ ΠΣΑ é', 'πςα', ['1 0 İİ <ΠΣΑ> é']],
+    ['İstanbul', 'İST', ['1 0 <İst>anbul']],
+    ['\u{1f600}ЖЗ', 'жз', ['1 0 \u{1f600}<ЖЗ>']],
+    // The bytes of these letters differ from others by what is a case in another encoding.
+    ['"㩋é"', '"é', []],
+  ];
+  for (const [line, text, wanted] of rows) assert.deepStrictEqual(found(line, text), wanted, `${text} in ${line}`);
+});
+
+test('a cut in the middle of a character leaves it out or whole', () => {
+  const bytes = new TextEncoder().encode(`${'\u{1f600}'.repeat(50)}a${'ab'}${'\u{1f600}'.repeat(100)}`);
+  const [hit] = hits('ab', { bytes });
+  assert.doesNotMatch(hit, /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/);
+});
+
 test('only missed lines are those that were never or partly executed', () => {
   assert.deepStrictEqual(hits('go', { onlyMissed: true }), ['5 3 return <go>2']);
   assert.deepStrictEqual(hits('go', { onlyMissed: true, most: 1 }), ['5 3 return <go>2'], 'after one that is not');

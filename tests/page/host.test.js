@@ -7,7 +7,7 @@ const { addressOf } = run('names', 'host').host;
 
 const GITHUB = {
   address: 'https://github.com/o/r/blob/c0ffee/{path}#L{line}',
-  folders: { 'example.com/m/': '', 'example.com/m/a b/': 'deep/a b/' } };
+  folders: { 'example.com/m/': '', 'example.com/m/a b/': 'deep/a b/' }, absent: [7] };
 
 test('a line of a file has an address, and a file without a line has one, too', () => {
   const rows = [
@@ -19,7 +19,7 @@ test('a line of a file has an address, and a file without a line has one, too', 
 });
 
 test('a line in the query of an address is at least the first one', () => {
-  const links = { address: 'https://h/?f={path}&n={line}#code', folders: { 'm/': 'm/' } };
+  const links = { address: 'https://h/?f={path}&n={line}#code', folders: { 'm/': 'm/' }, absent: [] };
   assert.strictEqual(addressOf(links, { name: 'm/x.go' }, 0), 'https://h/?f=m/x.go&n=1#code');
   assert.strictEqual(addressOf(links, { name: 'm/x.go' }, 3), 'https://h/?f=m/x.go&n=3#code');
 });
@@ -31,5 +31,10 @@ test('a name with the sign of a placeholder does not become another path', () =>
 
 test('a file that the repository lacks has no address', () => {
   assert.strictEqual(addressOf(GITHUB, { name: 'other.org/x/y.go' }, 1), undefined);
-  assert.strictEqual(addressOf(GITHUB, { name: 'example.com/m/made.go', why: 'not in the commit' }, 1), undefined);
+  assert.strictEqual(addressOf(GITHUB, { name: 'example.com/m/made.go', at: 7, why: 'not in the commit' }, 1), undefined);
+});
+
+test('a file whose text cannot be shown has its address', () => {
+  const odd = { name: 'example.com/m/odd.go', at: 8, why: 'does not parse, line 3' };
+  assert.strictEqual(addressOf(GITHUB, odd, 4), 'https://github.com/o/r/blob/c0ffee/odd.go#L4');
 });

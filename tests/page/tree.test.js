@@ -91,10 +91,11 @@ test('a fold that is toggled twice is as before', () => {
 });
 
 test('filters begin with folds of their own, and those of before come back', () => {
-  const list = { filter: '', uncovered: false, changed: false, folds: '-' };
+  const list = { filter: '', owner: '', uncovered: false, changed: false, folds: '-' };
   const found = { ...list, filter: 'x', folds: '-' };
   assert.strictEqual(foldsAfter(list, found, '-'), '');
   assert.strictEqual(foldsAfter(found, { ...found, filter: 'xy', folds: 'a' }, '-'), '');
+  assert.strictEqual(foldsAfter(list, { ...list, owner: '@ann' }, '-'), '');
   assert.strictEqual(foldsAfter(found, { ...found, folds: 'a' }, '-'), 'a');
   assert.strictEqual(foldsAfter({ ...found, folds: 'a' }, { ...list, folds: 'a' }, '-'), '-');
 });

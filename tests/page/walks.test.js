@@ -67,7 +67,7 @@ test('a walk without places leads nowhere', () => {
 test('places are narrowed to those of an author', () => {
   const places = [[0, 1, 4], [0, 8, 9], [2, 5, 5]];
   const by = [[1, 0], [10], [1]];
-  assert.deepStrictEqual(placesBy(places, by, '1'), [places[0], places[2]]);
-  assert.deepStrictEqual(placesBy(places, by, '0'), [places[0]]);
-  assert.deepStrictEqual(placesBy(places, by, ''), places);
+  assert.deepStrictEqual(placesBy(places, by, 1), [places[0], places[2]]);
+  assert.deepStrictEqual(placesBy(places, by, 0), [places[0]]);
+  assert.deepStrictEqual(placesBy(places, by, -1), places);
 });

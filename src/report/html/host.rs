@@ -26,17 +26,23 @@ struct Document<'d> {
     /// The folder in the repository of each package, by import path; both end with a slash unless they are empty. Packages
     /// outside of the repository are left out.
     folders: BTreeMap<&'d str, &'d str>,
+    /// The indexes of files in these folders that the commit lacks.
+    absent: Vec<usize>,
 }
 
 impl<'r> PageLinks<'r> {
-    /// Collects the links for files of a commit, which is a hash or the beginning of one.
+    /// Collects the links for files of a commit, which is a hash or the beginning of one. The files are in the order of
+    /// the page.
     pub(super) fn new(links: &'r HostLinks, commit: &str, files: &[&'r FileReport<'r>]) -> io::Result<Self> {
         let folder = |file: &&'r FileReport<'r>| {
             let path = file.path.as_deref().filter(|_| file.is_in_commit())?;
             Some((folder_of(file.name), folder_of(path)))
         };
-        let document =
-            Document { address: links.line(commit), folders: files.iter().filter_map(folder).collect() };
+        let folders: BTreeMap<&str, &str> = files.iter().filter_map(folder).collect();
+        let is_absent =
+            |file: &&'r FileReport<'r>| folder(file).is_none() && folders.contains_key(folder_of(file.name));
+        let absent = files.iter().enumerate().filter(|(_, file)| is_absent(file)).map(|(at, _)| at);
+        let document = Document { address: links.line(commit), absent: absent.collect(), folders };
         Ok(Self {
             links,
             commit: links.commit(commit),

@@ -88,6 +88,8 @@ pub(super) fn write(
     let commit = Some(head.best_commit()).filter(|commit| !commit.is_empty());
     let links = head.links.as_ref().zip(commit);
     let links = links.map(|(links, commit)| PageLinks::new(links, commit, files)).transpose()?;
+    let owners =
+        report.owners.as_ref().map(|owners| OwnersTable::new(owners, files, changes.as_ref())).transpose()?;
     let is_whole = head.filters.is_empty();
     let filters = head.filters.join(", ");
     let page = ReportPage {
@@ -117,7 +119,7 @@ pub(super) fn write(
         packs,
         changes: changes.as_ref(),
         apps: AppsTable::new(report),
-        owners: OwnersTable::new(report, changes.as_ref()),
+        owners,
         links: links.as_ref(),
     };
     page.write_into(out)?;
@@ -465,14 +467,16 @@ mod tests {
     #[test]
     fn what_was_not_looked_at_has_no_trend() {
         with_report(PROFILE, &SOURCES, |mut report| {
-            report.head.trend = [10.0, 20.0]
-                .map(|percent| TrendPoint::new(report.head.stored_at, "c", percent))
-                .into();
+            report.head.trend =
+                [10.0, 20.0].map(|percent| TrendPoint::new(report.head.stored_at, "c", percent)).into();
             let written =
                 |report: &Report<'_>| render("html", report, None, TextLayout::default()).replace(STYLE, "");
             assert!(written(&report).contains("class=\"trend\""));
             report.head.filters = vec!["--include m/app".to_owned()];
-            assert!(!written(&report).contains("class=\"trend\""), "a part cannot be compared with the whole");
+            assert!(
+                !written(&report).contains("class=\"trend\""),
+                "a part cannot be compared with the whole"
+            );
         });
     }
 }

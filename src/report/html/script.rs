@@ -16,8 +16,8 @@ pub(in crate::report) const SHARED: &str = joined!("words", "address", "rows", "
 pub(super) const OF_REPORT: &str = concat!(
     joined!("names", "sentences", "files", "tree", "streams", "catalog", "go", "layout"),
     joined!("changes", "walks", "marks", "fuzzy", "find", "host"),
-    joined!("state", "packs", "table", "allfunctions", "tabs", "lines", "source", "functions"),
-    joined!("outside", "authors", "position", "viewport", "jump", "search", "views", "start"),
+    joined!("state", "packs", "table", "allfunctions", "authors", "tabs", "lines", "source", "functions"),
+    joined!("outside", "position", "viewport", "jump", "search", "views", "start"),
 );
 
 /// Joins parts of a script without comment lines, which are a fifth of it.

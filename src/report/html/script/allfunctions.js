@@ -16,6 +16,8 @@ page.allFunctions = (() => {
   let functions = null;
   let found = [];
   let drawn = 0;
+  /** Calls a function after each change of the list by a person. */
+  let tellTabs = () => {};
 
   /** Returns the functions of all files, of which a page without source has none. */
   const load = () => {
@@ -85,6 +87,7 @@ page.allFunctions = (() => {
   const changeAndTell = (to) => {
     list = { ...list, ...to };
     replaceAddress(fragment());
+    tellTabs();
     return draw();
   };
 
@@ -101,7 +104,8 @@ page.allFunctions = (() => {
     to?.scrollIntoView({ block: 'nearest' });
   };
 
-  const begin = () => {
+  const begin = (then) => {
+    tellTabs = then;
     element('function-filter').addEventListener('input', (event) => {
       changeAndTell({ filter: event.target.value }).then(bringIntoView);
     });

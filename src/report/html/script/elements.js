@@ -1,6 +1,6 @@
 // Elements of the page and its address bar. Text from outside enters the page as text, never as markup.
 page.elements = (() => {
-  const { age } = page.words;
+  const { filled, age } = page.words;
 
   const element = (id) => document.getElementById(id);
   const parsed = (id) => JSON.parse(element(id).textContent);
@@ -14,13 +14,28 @@ page.elements = (() => {
     return node;
   };
 
-  /** Returns the time since a moment, such as `3 hours`; `null` below a minute. */
-  const ageOf = (time) => age(Date.parse(time), Date.now(), WORDS.units);
+  /** Shows how long ago each moment of the page was. The tooltip of a moment has its time. */
+  const tellAges = () => {
+    for (const node of document.querySelectorAll('time')) {
+      node.title ||= node.textContent;
+      const since = age(Date.parse(node.dateTime), Date.now(), WORDS.units);
+      node.textContent = since === null ? WORDS.now : filled(WORDS.ago, { age: since });
+    }
+  };
+
+  /** Keeps the ages of a page true that stays open. */
+  const beginAges = () => {
+    tellAges();
+    setInterval(tellAges, 60000);
+  };
+
+  /** Values by name that a reload must not lose, although they are no part of what the address names. */
+  const kept = { ...history.state };
 
   /** Changes the address without a step in the browser's history. */
   const replaceAddress = (fragment) => {
     try {
-      history.replaceState(null, '', fragment === '#' ? location.href.replace(/#.*/, '') : fragment);
+      history.replaceState(kept, '', fragment === '#' ? location.href.replace(/#.*/, '') : fragment);
     } catch {
       // A page in a frame of another origin may not change its address, and works without that.
     }
@@ -42,5 +57,5 @@ page.elements = (() => {
     for (const button of headButtons(table)) button.addEventListener('click', () => then(button.dataset.sort));
   };
 
-  return { element, parsed, WORDS, made, ageOf, replaceAddress, markOrder, onColumnClick };
+  return { element, parsed, WORDS, made, beginAges, kept, replaceAddress, markOrder, onColumnClick };
 })();

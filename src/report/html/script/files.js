@@ -22,7 +22,7 @@ page.files = (() => {
   const filesFrom = (index) => index.flatMap(([, folder, files]) => files.map(([part, covered, total, pack, slot, why]) => {
     const name = folder === '' ? part : `${folder}/${part}`;
     return {
-      name, base: baseName(name), lower: name.toLowerCase(), covered, total, pack, slot, why: why ?? undefined,
+      name, base: baseName(name), lower: name.toLowerCase(), covered, total, pack, slot, why: why ?? undefined, owners: [],
       // All files are shown until the table is narrowed.
       isShown: true };
   })).map((file, at) => ({ ...file, at }));
@@ -44,17 +44,18 @@ page.files = (() => {
 
   /** Returns the order and the filters of the table from the values of an address. */
   const listFrom = (values, hasChanges, usual) => ({
-    ...sortFrom(values.sort, FIGURES, usual), filter: values.filter ?? '', uncovered: values.uncovered === '1',
+    ...sortFrom(values.sort, FIGURES, usual), filter: values.filter ?? '', owner: values.owner ?? '', uncovered: values.uncovered === '1',
     changed: hasChanges && values.changed === '1', flat: values.flat === '1',
     folds: values.folds ?? '' });
 
   /** Returns the fragment of the address for such a table. */
   const listFragment = (list, usual) => toFragment({
-    sort: sortText(list, usual), filter: list.filter, uncovered: list.uncovered, changed: list.changed, flat: list.flat,
+    sort: sortText(list, usual), filter: list.filter, owner: list.owner, uncovered: list.uncovered, changed: list.changed, flat: list.flat,
     folds: list.folds });
 
   /** Tells whether the table shows a file. */
   const isListed = (file, list, words) => hasWords(file.lower, words)
+    && (list.owner === '' || file.owners.includes(list.owner))
     && (!list.uncovered || file.covered < file.total) && (!list.changed || Boolean(file.change?.changed));
 
   return { percent, grade, filesFrom, figureOf, listFrom, listFragment, isListed };

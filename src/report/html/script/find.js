@@ -2,17 +2,14 @@
 page.find = (() => {
   const { firstAfter } = page.layout;
   const utf8 = new TextDecoder('utf-8');
-  // A character for each byte, which is faster than to decode all source.
-  const latin = new TextDecoder('windows-1252');
-  /** Bytes of a line that are shown before and after the first hit in it. */
+  /** Characters of a line that are shown before and after the first hit in it. */
   const [BEFORE, AFTER] = [60, 140];
 
   /** Returns an expression that finds a text in any case of letters; `null` for a text of fewer than two characters. */
+  // With `u` an expression folds the case of all letters, and its hits are places in the text as it is.
   const searchOf = (text) => {
     const trimmed = text.trim();
-    if (trimmed.length < 2) return null;
-    const bytes = latin.decode(new TextEncoder().encode(trimmed));
-    return new RegExp(bytes.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&'), 'gi');
+    return trimmed.length < 2 ? null : new RegExp(trimmed.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&'), 'giu');
   };
 
   /** Returns the state of a line from flat runs `[lines since the last run, length, state, count]` of a file. */
@@ -49,24 +46,27 @@ page.find = (() => {
     return found;
   };
 
+  /** Returns a place in a text, or the one after it in the middle of a character of two units. */
+  const wholeAt = (text, at) => (/[\udc00-\udfff]/.test(text[at] ?? '') ? at + 1 : at);
+
   /** Returns a hit with the text before it, of it and after it. */
-  const shownHit = (bytes, { line, start, stop, from, to }, state) => {
-    const decoded = (first, last) => utf8.decode(bytes.subarray(first, last));
-    const first = Math.max(start, from - BEFORE);
-    const last = Math.min(stop, to + AFTER);
+  const shownHit = (text, { line, start, stop, from, to }, state) => {
+    const first = wholeAt(text, Math.max(start, from - BEFORE));
+    const last = wholeAt(text, Math.min(stop, to + AFTER));
     return {
-      line, state, before: `${first > start ? '…' : ''}${decoded(first, from)}`.replace(/^\s+/, ''),
-      hit: decoded(from, to), after: `${decoded(to, last)}${last < stop ? '…' : ''}`.replace(/\s+$/, '') };
+      line, state, before: `${first > start ? '…' : ''}${text.slice(first, from)}`.replace(/^\s+/, ''),
+      hit: text.slice(from, to), after: `${text.slice(to, last)}${last < stop ? '…' : ''}`.replace(/\s+$/, '') };
   };
 
   /** Returns the lines of a file with a text, at most `most`. `states` gives its flat runs of lines. */
   const hitsIn = (bytes, states, search, { onlyMissed, most }) => {
+    const text = utf8.decode(bytes);
     // Lines that count are known only after a look at all of them.
-    const places = linesWith(latin.decode(bytes), search, onlyMissed ? Infinity : most);
+    const places = linesWith(text, search, onlyMissed ? Infinity : most);
     if (places.length === 0) return [];
     const stateOf = statesFrom(states());
     const hits = places.map((place) => [place, stateOf(place.line)]).filter(([, state]) => !onlyMissed || state > 1);
-    return hits.slice(0, most).map(([place, state]) => shownHit(bytes, place, state));
+    return hits.slice(0, most).map(([place, state]) => shownHit(text, place, state));
   };
 
   return { searchOf, hitsIn };

@@ -4,14 +4,11 @@ page.position = (() => {
   const { filled, grouped } = page.words;
   const { ofLines } = page.sentences;
   const { rangeAfter, fileAfter, placeWith, placeAfter } = page.walks;
-  const { FILES, PLACES, view, fileFragment, lineFragment } = page.state;
+  const { FILES, PLACES, view, walkFragment, lineFragment } = page.state;
   const { nameLine } = page.lines;
   const { drawPartWith } = page.source;
   const { filesInOrder } = page.table;
   const { linkLine } = page.outside;
-
-  /** Indexes of the places of the last walk. */
-  const walked = { missed: -1, lost: -1 };
 
   /** Shows the position of the current line in the file, beside the buttons. */
   const tell = (text) => {
@@ -84,7 +81,7 @@ page.position = (() => {
 
   const walkFiles = (by) => {
     const to = fileAfter(filesInOrder(), view.open?.file, by);
-    if (to !== undefined) location.hash = fileFragment(to.name, 0);
+    if (to !== undefined) location.hash = walkFragment(to.name, 0);
   };
 
   /** Goes to the next or previous place of a kind in all files. */
@@ -92,20 +89,20 @@ page.position = (() => {
     const places = PLACES[kind];
     const { open } = view;
     const from = open === null ? null : { file: open.file.at, line: open.current };
-    const to = placeAfter(places, from, walked[kind], by);
+    const to = placeAfter(places, from, view.walked[kind], by);
     const place = places[to];
     if (place === undefined) {
       if (open !== null) tell(places.length === 0 ? WORDS.none[kind] : by > 0 ? WORDS.walkEnd : WORDS.walkBegin);
       return;
     }
-    walked[kind] = to;
+    view.walked[kind] = to;
     const [at, line] = place;
     if (open?.file.at === at) {
       goTo(line, true);
       replaceAddress(lineFragment(line));
       tellRanges();
     } else {
-      location.hash = fileFragment(FILES[at].name, line);
+      location.hash = walkFragment(FILES[at].name, line);
     }
   };
 

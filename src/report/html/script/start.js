@@ -1,7 +1,6 @@
 // Start of the page of a report: its keys and buttons, and the view that its address names.
 (() => {
-  const { element, WORDS, ageOf } = page.elements;
-  const { filled } = page.words;
+  const { element, beginAges } = page.elements;
   const { fromFragment } = page.address;
   const { CHANGES, view } = page.state;
   const { table, tabs, source, functions, viewport, jump, search } = page;
@@ -55,10 +54,10 @@
     if (CHANGES !== null && CHANGES.categories !== null) Object.assign(KEYS, KEYS_OF_COMPARISON);
     table.adopt();
     page.switches.begin(KEYS);
-    element('age').textContent = filled(WORDS.age, { age: ageOf(element('age').dateTime) ?? WORDS.now });
+    beginAges();
     tabs.begin();
+    page.views.begin();
     page.outside.begin();
-    page.authors.begin();
     for (const [id, key] of Object.entries(BUTTONS)) element(id)?.addEventListener('click', KEYS[key]);
     functions.begin();
     viewport.begin();

@@ -17,6 +17,9 @@ page.state = (() => {
     file.gained = linesOf(file.change?.turned ?? [], 'GBC');
   }
   addFigures(FOLDERS);
+  for (const [owner, ranges] of element('owners') === null ? [] : parsed('owners')) {
+    for (const [first, last] of ranges) for (const file of FILES.slice(first, last + 1)) file.owners.push(owner);
+  }
   /** A comparison begins with the files that lost most lines. */
   const USUAL_ORDER = CHANGES?.categories ? { sort: 'lost', down: true } : undefined;
   /** Places for the walks through all files: index of the file, first and last line. */
@@ -34,6 +37,8 @@ page.state = (() => {
     withoutColour: [],
     /** Ranges of lines of the open file that were unfolded among its changed lines. */
     unfolded: [],
+    /** Indexes of the places of the last walk of each kind. */
+    walked: { missed: -1, lost: -1 },
   };
 
   // Streams come after this script in the page, so that the table works before they are loaded.
@@ -42,14 +47,16 @@ page.state = (() => {
     else done();
   });
 
-  /** Returns the fragment of the address of a line of a file, or of the file for line 0, with what the view shows. */
+  /** Returns the fragment of the address of a line of a file, or of the whole file for line 0. */
   const fileFragment = (name, line, further = {}) => toFragment({
-    file: name, line: line || '', changed: view.onlyChanged, ...further, counts: view.withCounts,
-    without: view.withoutColour.join(',') });
+    file: name, line: line || '', ...further, counts: view.withCounts, without: view.withoutColour.join(',') });
 
-  /** The same of the open file. */
+  /** The same for a walk, which goes on through changed lines only. */
+  const walkFragment = (name, line) => fileFragment(name, line, { changed: view.onlyChanged });
+
+  /** Returns the fragment of the address of a line of the open file, with all that the view shows. */
   const lineFragment = (line) => fileFragment(view.open.file.name, line, {
-    unfolded: view.onlyChanged && toRanges(view.unfolded) });
+    changed: view.onlyChanged, unfolded: view.onlyChanged && toRanges(view.unfolded) });
 
-  return { FILES, FOLDERS, CHANGES, USUAL_ORDER, PLACES, view, loaded, fileFragment, lineFragment };
+  return { FILES, FOLDERS, CHANGES, USUAL_ORDER, PLACES, view, loaded, fileFragment, walkFragment, lineFragment };
 })();

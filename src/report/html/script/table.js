@@ -19,6 +19,10 @@ page.table = (() => {
   let flatBodies = [];
   /** Folds of the table without filters. */
   let wideFolds = '';
+  /** Values of an address that the table takes before its rows are asked for the first time. */
+  let waiting = null;
+  /** Calls a function after each change of the list by a person. */
+  let tellTabs = () => {};
 
   const link = (file) => file.row.querySelector('a');
 
@@ -106,6 +110,19 @@ page.table = (() => {
 
   const hasUnfolded = () => FOLDERS.some(({ depth, isSeen, isOpen }) => depth > 0 && isSeen && isOpen);
 
+  /** Shows whose files the table has. The link of an owner leads to its files, and that of the present one to all. */
+  const drawOwners = () => {
+    if (element('owner') === null) return;
+    element('owner').hidden = list.owner === '';
+    element('owner').textContent = filled(WORDS.owner, { owner: list.owner });
+    for (const owner of document.querySelectorAll('.owners tbody a')) {
+      const isPresent = owner.textContent === list.owner;
+      owner.href = listFragment({ ...list, owner: isPresent ? '' : owner.textContent, folds: '' }, USUAL_ORDER);
+      if (isPresent) owner.setAttribute('aria-current', 'true');
+      else owner.removeAttribute('aria-current');
+    }
+  };
+
   /** Shows and hides rows. */
   const draw = () => {
     const words = searchWords(list.filter);
@@ -120,6 +137,7 @@ page.table = (() => {
     element('list').classList.toggle('narrowed', shown.length < FILES.length);
     element('fold').textContent = !list.flat && hasUnfolded() ? WORDS.fold : WORDS.unfold;
     element('fold').disabled = list.flat || FOLDERS.length < 2;
+    drawOwners();
   };
 
   /** Sets whether the links of changed files open the whole file or its changes only. */
@@ -135,6 +153,7 @@ page.table = (() => {
 
   const change = (to) => {
     const before = list;
+    waiting = null;
     list = { ...list, ...to };
     if (!isNarrow(before)) wideFolds = before.folds;
     if (!('folds' in to)) list.folds = foldsAfter(before, list, wideFolds);
@@ -145,9 +164,21 @@ page.table = (() => {
     draw();
   };
 
+  const listOf = (values) => listFrom(values, element('changed') !== null, USUAL_ORDER);
+
+  /** Changes the table to the values of an address when its rows are asked for, because that is slow. */
+  const wait = (values) => {
+    waiting = values;
+  };
+
+  const filesInOrder = () => {
+    if (waiting !== null) change(listOf(waiting));
+    return files;
+  };
+
   /** Changes the table to the values of an address. */
   const show = (values) => {
-    change(listFrom(values, element('changed') !== null, USUAL_ORDER));
+    change(listOf(values));
     if (isNarrow(list)) bringIntoView();
   };
 
@@ -156,10 +187,11 @@ page.table = (() => {
   const changeAndTell = (to) => {
     change(to);
     replaceAddress(fragment());
+    tellTabs();
   };
 
   const toggle = (name) => changeAndTell({ [name]: !list[name] });
-  const clearFilter = () => element('filter').value !== '' && changeAndTell({ filter: '' });
+  const clearFilter = () => (list.filter !== '' || list.owner !== '') && changeAndTell({ filter: '', owner: '' });
 
   /** Returns what takes the focus in each row on the screen: links of files, and buttons of folders. */
   const stops = () => {
@@ -186,7 +218,8 @@ page.table = (() => {
     link(file).focus({ preventScroll: true });
   };
 
-  const begin = () => {
+  const begin = (then) => {
+    tellTabs = then;
     element('filter').addEventListener('input', (event) => {
       changeAndTell({ filter: event.target.value });
       bringIntoView();
@@ -198,6 +231,7 @@ page.table = (() => {
       element(name)?.addEventListener('change', (event) => changeAndTell({ [name]: event.target.checked }));
     }
     element('tools').addEventListener('submit', (event) => event.preventDefault());
+    element('owner')?.addEventListener('click', () => changeAndTell({ owner: '' }));
     element('fold').addEventListener('click', () => changeAndTell({ folds: hasUnfolded() ? '-' : '*' }));
     // The first click puts first the rows to look at: names from a, the least covered, the largest figures.
     onColumnClick(table, (sort) => (
@@ -206,5 +240,5 @@ page.table = (() => {
     markOrder(table, list);
   };
 
-  return { adopt, begin, show, fragment, toggle, clearFilter, walk, focusOn, filesInOrder: () => files };
+  return { adopt, begin, wait, show, fragment, toggle, clearFilter, walk, focusOn, filesInOrder };
 })();

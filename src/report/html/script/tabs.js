@@ -1,12 +1,22 @@
 // The tabs of the overview: files, functions, changed lines, lost coverage. The first of them is the usual one.
 page.tabs = (() => {
-  const { element } = page.elements;
-  const { toFragment } = page.address;
-  const { table, allFunctions } = page;
+  const { element, kept, replaceAddress } = page.elements;
+  const { fromFragment } = page.address;
+  const { table, allFunctions, authors } = page;
 
   const SECTIONS = { files: 'list', functions: 'catalog-list', changed: 'changed-lines', lost: 'lost-lines' };
+  const PARTS = { files: table, functions: allFunctions, changed: authors };
   const known = () => Object.keys(SECTIONS).filter((tab) => element(SECTIONS[tab]) !== null);
   let open = 'files';
+  /** The fragment of the address of each tab as it was left, to which its link leads. */
+  const left = { files: '#', functions: '#tab=functions', changed: '#tab=changed', lost: '#tab=lost' };
+
+  /** Lets the link of a tab lead to what the tab shows now, also after a reload. */
+  const tell = (tab) => {
+    if (PARTS[tab] !== undefined) left[tab] = PARTS[tab].fragment();
+    element(`tab-${tab}`).href = left[tab];
+    kept.tabs = { open, left };
+  };
 
   /** Shows the tab that the values of an address name. */
   const show = (values) => {
@@ -17,29 +27,37 @@ page.tabs = (() => {
       if (tab === open) link.setAttribute('aria-current', 'page');
       else link.removeAttribute('aria-current');
     }
-    if (open === 'functions') allFunctions.show(values);
-    else table.show(open === 'files' ? values : {});
+    PARTS[open]?.show(values);
+    tell(open);
+    replaceAddress(location.hash || '#');
   };
 
-  const fragment = () => {
-    if (open === 'files') return table.fragment();
-    return open === 'functions' ? allFunctions.fragment() : toFragment({ tab: open });
-  };
-
+  const fragment = () => left[open];
   const isOpen = (tab) => open === tab;
-  const shown = () => (open === 'functions' ? allFunctions : table);
-  const walk = (by) => isOpen('files') || isOpen('functions') ? shown().walk(by) : undefined;
-  const clearFilter = () => shown().clearFilter();
+  const walk = (by) => PARTS[open]?.walk?.(by);
+  const clearFilter = () => PARTS[open]?.clearFilter();
 
   /** Gives the search of the open tab the focus; tabs without one lead to the files. */
   const search = () => {
-    if (!isOpen('files') && !isOpen('functions')) location.hash = '';
+    if (!isOpen('files') && !isOpen('functions')) location.hash = left.files;
     setTimeout(() => element(isOpen('functions') ? 'function-filter' : 'filter').select(), 0);
   };
 
+  /** Takes over what the tabs showed before the page was loaded anew. */
+  const takeOver = () => {
+    for (const tab of known()) {
+      left[tab] = kept.tabs?.left[tab] ?? left[tab];
+      element(`tab-${tab}`).href = left[tab];
+    }
+    if (known().includes(kept.tabs?.open)) open = kept.tabs.open;
+    table.wait(fromFragment(left.files));
+    // The walk from file to file follows this filter.
+    authors.show(fromFragment(left.changed));
+  };
+
   const begin = () => {
-    table.begin();
-    if (known().includes('functions')) allFunctions.begin();
+    for (const tab of known()) PARTS[tab]?.begin(() => tell(tab));
+    takeOver();
   };
 
   return { begin, show, fragment, isOpen, walk, clearFilter, search };

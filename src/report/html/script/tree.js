@@ -92,11 +92,11 @@ page.tree = (() => {
     }
   };
 
-  const isNarrow = ({ filter, uncovered, changed }) => filter.trim() !== '' || uncovered || changed;
+  const isNarrow = ({ filter, owner, uncovered, changed }) => filter.trim() !== '' || owner !== '' || uncovered || changed;
 
   /** Returns the folds after a change of the filters: new filters begin anew, and without them those of before are back. */
   const foldsAfter = (before, after, folds) => {
-    const isSame = ['filter', 'uncovered', 'changed'].every((name) => before[name] === after[name]);
+    const isSame = ['filter', 'owner', 'uncovered', 'changed'].every((name) => before[name] === after[name]);
     if (isSame) return after.folds;
     return isNarrow(after) ? '' : folds;
   };

@@ -1,8 +1,8 @@
 // The two views of the page: the table of files, and the source of one file.
 page.views = (() => {
-  const { element, WORDS, made, replaceAddress } = page.elements;
+  const { element, WORDS, made, kept, replaceAddress } = page.elements;
   const { filled, grouped } = page.words;
-  const { fromRanges } = page.address;
+  const { fromFragment, fromRanges } = page.address;
   const { ofChange } = page.sentences;
   const { printable, baseName, pathParts } = page.names;
   const { percent, grade } = page.files;
@@ -131,6 +131,11 @@ page.views = (() => {
     document.body.dataset.shown = name;
   };
 
+  const pressOnlyChanged = (to) => {
+    view.onlyChanged = to;
+    element('only-changed')?.setAttribute('aria-pressed', String(to));
+  };
+
   let isTableDrawn = false;
 
   const showTable = (values) => {
@@ -144,8 +149,10 @@ page.views = (() => {
     element('code').replaceChildren();
     document.title = title;
     const isOfSearch = values.search !== undefined;
+    pressOnlyChanged(false);
     // A search stands over the tab that was open, and leaves it as it is.
-    if (!isOfSearch || !isTableDrawn) tabs.show(values);
+    if (!isOfSearch) tabs.show(values);
+    else if (!isTableDrawn) tabs.show(fromFragment(tabs.fragment()));
     isTableDrawn = true;
     if (isOfSearch) return;
     if (from?.isShown && tabs.isOpen('files')) table.focusOn(from);
@@ -156,8 +163,7 @@ page.views = (() => {
   /** Shows only changed lines, or all lines. */
   const setOnlyChanged = (to) => {
     if (CHANGES === null || to === view.onlyChanged) return;
-    view.onlyChanged = to;
-    element('only-changed').setAttribute('aria-pressed', String(to));
+    pressOnlyChanged(to);
     if (view.open === null) return;
     const { bytes, current, added, lineCount } = view.open;
     source.draw();
@@ -172,6 +178,7 @@ page.views = (() => {
 
   const setCounts = (to) => {
     view.withCounts = to;
+    kept.counts = to;
     element('counts').setAttribute('aria-pressed', String(to));
     element('code').classList.toggle('counts', to);
   };
@@ -179,6 +186,7 @@ page.views = (() => {
   /** Sets the states of lines whose colours are off. */
   const setWithoutColour = (states) => {
     view.withoutColour = STATES.filter((state) => state !== '' && states.includes(state));
+    kept.without = view.withoutColour;
     for (const state of STATES.slice(1)) {
       const isOff = view.withoutColour.includes(state);
       element(`show-${state}`).setAttribute('aria-pressed', String(!isOff));
@@ -195,6 +203,12 @@ page.views = (() => {
     const off = view.withoutColour;
     setWithoutColour(off.includes(state) ? off.filter((other) => other !== state) : [...off, state]);
     if (view.open !== null) tellAddress();
+  };
+
+  /** Takes over what the view of files showed before the page was loaded anew. */
+  const begin = () => {
+    setCounts(kept.counts === true);
+    setWithoutColour(kept.without ?? []);
   };
 
   /** Shows the file or the table that the values of an address name. */
@@ -217,5 +231,5 @@ page.views = (() => {
     showFile(values.file, Number.parseInt(values.line ?? '', 10) || 0);
   };
 
-  return { isInTable, show, setOnlyChanged, toggleCounts, toggleColour, tellAddress };
+  return { begin, isInTable, show, setOnlyChanged, toggleCounts, toggleColour, tellAddress };
 })();

@@ -11,10 +11,9 @@ page.walks = (() => {
     return shown[shown.indexOf(open) + by];
   };
 
-  /** Returns the places of an author, given by its index as a text; all places for an empty text. */
+  /** Returns the places of an author, given by its index; all places for -1. */
   // `by` has the indexes of the authors of each place.
-  const placesBy = (places, by, author) => (
-    author === '' ? places : places.filter((_, at) => by[at].includes(Number(author))));
+  const placesBy = (places, by, author) => (author < 0 ? places : places.filter((_, at) => by[at].includes(author)));
 
   /** Returns the index of the place `[file, first line, last line]` that has a line of a file; -1 for none. */
   const placeWith = (places, file, line) => (
