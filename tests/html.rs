@@ -207,7 +207,7 @@ fn keys_and_buttons_walk_through_the_missed_lines() {
     assert!(browser.text("#message").starts_with("No source: not in the commit."));
     assert_eq!(
         browser.texts("#code .gap"),
-        ["lines 3 to 9: never executed", "lines 12 to 14: executed"],
+        ["lines 3 to 9: uncovered", "lines 12 to 14: covered"],
         "what is known of it all the same"
     );
     browser.press_named(ESCAPE.0, ESCAPE.1);
@@ -232,7 +232,7 @@ fn a_line_shows_its_executed_columns_and_their_counts() {
     assert_eq!(browser.eval("document.querySelector('#L16 .off').title"), "1 statement executed never");
     let marks =
         "[16, 17, 23, 24].map((n) => document.querySelector(`#L${n} .mark`).getAttribute('aria-label'))";
-    let wanted = serde_json::json!(["partly executed", "executed", "never executed", null]);
+    let wanted = serde_json::json!(["partly covered", "covered", "uncovered", null]);
     assert_eq!(browser.eval(marks), wanted);
     assert_eq!(
         browser.texts("#L16 .count-of-line"),
@@ -469,12 +469,12 @@ fn screen_readers_get_each_line_with_its_state() {
     browser.press("n");
     assert_eq!(
         browser.accessible_text_of_focus(),
-        r#"group "Line 16, partly executed: if item.Price < 0 { item.Price = 0 }""#
+        r#"group "Line 16, partly covered: if item.Price < 0 { item.Price = 0 }""#
     );
     browser.press("n");
-    assert_eq!(browser.accessible_text_of_focus(), r#"group "Line 23, never executed: return errEmpty""#);
+    assert_eq!(browser.accessible_text_of_focus(), r#"group "Line 23, uncovered: return errEmpty""#);
     let heard = browser.accessible_texts("document.getElementById('L17')");
-    assert!(heard.iter().any(|part| part == r#"image "executed""#), "{heard:?}");
+    assert!(heard.iter().any(|part| part == r#"image "covered""#), "{heard:?}");
     browser.press_named(ESCAPE.0, ESCAPE.1);
     browser.wait_until("!document.getElementById('overview').hidden");
     assert_eq!(browser.accessible_text_of_focus(), r#"link "cart.go""#);
@@ -571,9 +571,9 @@ fn the_tab_key_reaches_everything_in_the_order_of_the_screen() {
         "link \"Cart.Add 75.0%\"",
         "link \"Cart.Checkout 75.0%\"",
         "link \"Cart.Clear 100.0%\"",
-        "button \"9 executed\"",
+        "button \"9 covered\"",
         "button \"1 partly\"",
-        "button \"2 never\"",
+        "button \"2 uncovered\"",
         code,
     ];
     assert_eq!(walk(&mut browser, code), file, "from the heading that has the focus");

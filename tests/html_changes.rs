@@ -161,7 +161,7 @@ fn changed_lines_stand_first_and_are_listed_sorted_and_narrowed() {
     browser.open(&page, "");
     assert_eq!(browser.texts(".total .number"), ["50.0%", "72.0%"]);
     let base = service.source.commit_of("master");
-    assert_eq!(browser.text("#changed-total p:last-child"), format!("4 of 8 executed since {}", &base[..10]));
+    assert_eq!(browser.text("#changed-total p:last-child"), format!("4 of 8 covered since {}", &base[..10]));
     browser.open(&page, "#tab=changed");
     assert_eq!(
         browser.texts(".changes .facts dd"),
@@ -170,7 +170,7 @@ fn changed_lines_stand_first_and_are_listed_sorted_and_narrowed() {
             "4 lines, 1 of them partly",
             "4 lines in 3 places",
             "8 lines: comments, blank lines, lone brackets",
-            "6 of 11 in blocks that changed were executed",
+            "6 of 11 in blocks that changed are covered",
             "2 files with changed lines that count, 1 without",
         ]
     );
@@ -182,7 +182,7 @@ fn changed_lines_stand_first_and_are_listed_sorted_and_narrowed() {
     );
     assert_eq!(
         browser.texts(".places > ol > li > p"),
-        ["cart/cart.go 3 of 6 changed lines missed", "main.go 1 of 2 changed lines missed"]
+        ["cart/cart.go 3 of 6 changed lines uncovered", "main.go 1 of 2 changed lines uncovered"]
     );
     assert_eq!(
         browser.texts(".places .at, .places code, .places .in"),
@@ -314,7 +314,7 @@ fn keys_and_buttons_walk_through_missed_changed_lines_in_all_files() {
     browser.wait_until("document.body.dataset.shown?.endsWith('cart.go')");
     assert_eq!(at(&mut browser), cart("6", "1 of 3"), "from the table it begins anew");
     browser.press("?");
-    assert!(browser.text("#keys").contains("missed changed lines, of all files"));
+    assert!(browser.text("#keys").contains("uncovered changed lines, of all files"));
     assert!(!browser.text("#keys").contains("lost coverage"), "nothing is compared");
     browser.assert_quiet();
 }
@@ -328,7 +328,7 @@ fn changed_lines_are_marked_and_can_be_shown_alone_with_their_context() {
     let marks = "[...document.querySelectorAll('.line')].filter((line) => line.querySelector('.plus').ariaLabel === 'changed').map((line) => Number(line.id.slice(1)))";
     assert_eq!(browser.eval(marks), json!([3, 4, 5, 6, 7, 8, 11, 32, 33, 34, 35, 36, 37]));
     assert_eq!(browser.texts("#L6 .plus, #L9 .plus, #L6 .category"), ["+", ""]);
-    assert_eq!(browser.text("#file-changed"), "3 of 6 changed lines executed");
+    assert_eq!(browser.text("#file-changed"), "3 of 6 changed lines covered");
     assert_eq!(browser.text("#place"), "3 uncovered ranges");
 
     browser.press("d");
@@ -337,7 +337,7 @@ fn changed_lines_are_marked_and_can_be_shown_alone_with_their_context() {
     let around = "1 2 3 4 5 6 7 8 9 10 11 12 13 14 29 30 31 32 33 34 35 36 37";
     assert_eq!(lines(&mut browser), around);
     assert_eq!(browser.texts(".folded"), ["14 lines, Cart.Checkout"]);
-    assert_eq!(browser.text("#place"), "2 missed changed ranges");
+    assert_eq!(browser.text("#place"), "2 uncovered changed ranges");
     browser.press("nn");
     assert_eq!(
         (browser.current_line(), browser.text("#place")),
@@ -396,7 +396,7 @@ fn changed_lines_are_marked_where_the_page_has_no_text() {
     let form = format!("html={}", page.display());
     world.run(&["report", "app", "-q", "--base", "master", "--format", &form]).assert_code(0);
     browser.open_file(&page, "#file=example.com/app/moved.go");
-    let gaps = ["lines 4 to 5: never executed", "line 6: never executed", "lines 7 to 9: never executed"];
+    let gaps = ["lines 4 to 5: uncovered", "line 6: uncovered", "lines 7 to 9: uncovered"];
     assert_eq!(browser.texts("#code .gap"), gaps);
     assert_eq!(browser.texts("#code .plus"), ["", "+", ""]);
     // The file has other line numbers than the profile, so none of its lines counts as missed.
@@ -414,12 +414,12 @@ fn each_line_has_its_category_where_it_is_compared_with_another_state() {
     assert_eq!(
         rows,
         [
-            "LBC 2 unchanged code that was executed and is not now",
-            "UNC 4 new code that is not executed",
-            "GBC 2 unchanged code that was not executed and is now",
-            "GNC 5 new code that is executed",
-            "CBC 10 unchanged code that was executed and is now",
-            "DCB 1 deleted code that was executed",
+            "LBC 2 unchanged code that was covered and is not now",
+            "UNC 4 new code that is not covered",
+            "GBC 2 unchanged code that was not covered and is now",
+            "GNC 5 new code that is covered",
+            "CBC 10 unchanged code that was covered and is now",
+            "DCB 1 deleted code that was covered",
         ]
     );
     let json =
@@ -430,7 +430,7 @@ fn each_line_has_its_category_where_it_is_compared_with_another_state() {
     );
     assert_eq!(
         browser.texts(".places h3")[0],
-        "Lost coverage\ncode that did not change, was executed, and is not now"
+        "Lost coverage\ncode that did not change, was covered, and is not now"
     );
     assert_eq!(browser.texts(".lost .at, .lost code"), ["22", "return errEmpty", "5", "return 0"]);
 
@@ -451,7 +451,7 @@ fn each_line_has_its_category_where_it_is_compared_with_another_state() {
     );
     assert_eq!(
         browser.eval("document.querySelector('#L22 .category').ariaLabel"),
-        "LBC: unchanged code that was executed and is not now"
+        "LBC: unchanged code that was covered and is not now"
     );
     browser.press("l");
     assert_eq!((browser.current_line(), browser.text("#lost-place")), ("22".into(), "1 of 2".into()));

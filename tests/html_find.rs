@@ -93,7 +93,7 @@ fn a_search_finds_lines_of_all_source_with_their_state_and_its_address_says_what
     assert_eq!(browser.texts("#search-list code"), ["return errEmpty", "return err", "return nil"]);
     let states =
         "[...document.querySelectorAll('#search-list .mark')].map((e) => e.getAttribute('aria-label'))";
-    assert_eq!(browser.eval(states), json!(["never executed", "never executed", "executed"]));
+    assert_eq!(browser.eval(states), json!(["uncovered", "uncovered", "covered"]));
     browser.click("#search-missed");
     browser.wait_until("document.querySelectorAll('#search-list .at').length === 2");
     assert_eq!(searched(&mut browser), "2 lines in 1 file");

@@ -372,7 +372,7 @@ fn each_tab_has_its_list_on_the_first_screen() {
     let (service, _base) = changed_service_and_base();
     let page = service.page(&["--against", "sg_app"]);
     browser.resize(1400, 900);
-    let tabs = ["Files 4", "Functions 7", "Changed 4 missed", "Lost 2 lines"];
+    let tabs = ["Files 4", "Functions 7", "Changed 4 uncovered", "Lost 2 lines"];
     let lists =
         ["#files thead", "#all-functions thead", "#changed-lines .places h3", "#lost-lines .places h3"];
     for (tab, (name, list)) in ["files", "functions", "changed", "lost"].iter().zip(tabs.iter().zip(lists)) {

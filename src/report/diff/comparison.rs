@@ -80,18 +80,18 @@ impl LineCategory {
     #[must_use]
     pub(crate) fn meaning(self) -> &'static str {
         match self {
-            Self::Lbc => "unchanged code that was executed and is not now",
-            Self::Unc => "new code that is not executed",
-            Self::Uic => "unchanged code, counted now, that is not executed",
-            Self::Ubc => "unchanged code that was not executed and is not now",
-            Self::Gbc => "unchanged code that was not executed and is now",
-            Self::Gic => "unchanged code, counted now, that is executed",
-            Self::Gnc => "new code that is executed",
-            Self::Cbc => "unchanged code that was executed and is now",
-            Self::Eub => "unchanged code, counted no longer, that was not executed",
-            Self::Ecb => "unchanged code, counted no longer, that was executed",
-            Self::Dub => "deleted code that was not executed",
-            Self::Dcb => "deleted code that was executed",
+            Self::Lbc => "unchanged code that was covered and is not now",
+            Self::Unc => "new code that is not covered",
+            Self::Uic => "unchanged code, counted now, that is not covered",
+            Self::Ubc => "unchanged code that was not covered and is not now",
+            Self::Gbc => "unchanged code that was not covered and is now",
+            Self::Gic => "unchanged code, counted now, that is covered",
+            Self::Gnc => "new code that is covered",
+            Self::Cbc => "unchanged code that was covered and is now",
+            Self::Eub => "unchanged code, counted no longer, that was not covered",
+            Self::Ecb => "unchanged code, counted no longer, that was covered",
+            Self::Dub => "deleted code that was not covered",
+            Self::Dcb => "deleted code that was covered",
         }
     }
 }

@@ -301,7 +301,7 @@ fn note(file: &ChangedFile) -> String {
         (None, true) => ", new".to_owned(),
         (None, false) => String::new(),
     };
-    format!("{} of {} changed lines missed{from}", grouped(total - covered), grouped(total))
+    format!("{} of {} changed lines uncovered{from}", grouped(total - covered), grouped(total))
 }
 
 fn runs(lines: &[(u32, LineCategory)]) -> Vec<(u32, u32, &'static str)> {
@@ -350,7 +350,7 @@ mod tests {
             );
             let [file] = &changes.missed.files[..] else { panic!("one file") };
             let [place] = &file.places[..] else { panic!("one place") };
-            assert_eq!((&*file.path, &*file.note), ("app/main.go", "1 of 2 changed lines missed"));
+            assert_eq!((&*file.path, &*file.note), ("app/main.go", "1 of 2 changed lines uncovered"));
             assert_eq!(
                 [&place.fragment, &place.lines, &place.code, &place.function],
                 ["#file=m/app/main.go&line=5", "5", "panic(1)", "main"]

@@ -73,7 +73,7 @@ page.lines = (() => {
     number.tabIndex = -1;
     const mark = made('span', 'mark');
     const name = WORDS.lines[STATES[state]];
-    if (state > 0) named(mark, name, `${name}: ${times(WORDS, count)}`);
+    if (state > 0) named(mark, name, count === 0 ? name : `${name}: ${times(WORDS, count)}`);
     node.append(number);
     if (CHANGES !== null) node.append(...changeMarks(line, state));
     node.append(mark, made('span', 'count-of-line', state > 0 ? `${short(count)}\u00d7` : ''));

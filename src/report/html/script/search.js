@@ -1,6 +1,6 @@
 // Search in the source of all files, stream by stream. The address has what is searched.
 page.search = (() => {
-  const { element, WORDS, made, replaceAddress } = page.elements;
+  const { element, WORDS, made, kept, replaceAddress } = page.elements;
   const { filled, grouped } = page.words;
   const { toFragment } = page.address;
   const { printable, signed } = page.names;
@@ -125,7 +125,7 @@ page.search = (() => {
   /** Opens the search by a key, which makes a step in the browser's history. */
   const open = () => {
     try {
-      history.pushState(null, '', fragment());
+      history.pushState(kept, '', fragment());
       isPushed = true;
     } catch {
       // A page in a frame of another origin may not change its address, and works without that.
