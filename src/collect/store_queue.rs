@@ -10,7 +10,8 @@ use std::time::Duration;
 use crate::collect::run::StoreMessage;
 use crate::parallel::lock;
 
-/// Bytes of the messages that may wait; as many may be stored meanwhile. A longer message waits alone.
+/// Bytes of waiting messages at which senders wait for room; as many may be stored meanwhile. Below it a message of any
+/// length is added, so that small ones never keep a long one from its turn.
 const MOST_BYTES: usize = 4 << 20;
 /// Time for which a message waits for others.
 const GATHERED_FOR: Duration = Duration::from_millis(4);
@@ -22,6 +23,10 @@ pub(crate) struct StoreSender(Arc<StoreQueue>);
 
 /// The end of the queue at which messages are taken.
 pub(crate) struct StoreReceiver(Arc<StoreQueue>);
+
+/// The promise that a thread of its own takes messages, so that senders may wait for it. It ends when this is dropped, also
+/// when that thread panics.
+pub(crate) struct Served<'q>(&'q StoreQueue);
 
 #[derive(Default)]
 struct StoreQueue {
@@ -78,7 +83,7 @@ impl StoreSender {
         let StoreQueue { state, filled, emptied } = &*self.0;
         let bytes = message.bytes();
         let mut state = lock(state);
-        while state.is_served && state.bytes > 0 && state.bytes + bytes > MOST_BYTES {
+        while state.is_served && state.bytes >= MOST_BYTES {
             state.waiting += 1;
             state = emptied.wait(state).unwrap_or_else(PoisonError::into_inner);
             state.waiting -= 1;
@@ -105,9 +110,10 @@ impl Drop for StoreSender {
 }
 
 impl StoreReceiver {
-    /// Lets senders wait for room from now on, because this thread does nothing but take messages.
-    pub(crate) fn serve(&self) {
+    /// Lets senders wait for room until the returned value is dropped, because this thread does nothing but take messages.
+    pub(crate) fn serve(&self) -> Served<'_> {
         lock(&self.0.state).is_served = true;
+        Served(&self.0)
     }
 
     /// Waits for messages, at most for so long, and takes all of them.
@@ -156,7 +162,7 @@ impl StoreReceiver {
     }
 }
 
-impl Drop for StoreReceiver {
+impl Drop for Served<'_> {
     fn drop(&mut self) {
         lock(&self.0.state).is_served = false;
         self.0.emptied.notify_all();
@@ -213,7 +219,7 @@ mod tests {
     #[test]
     fn a_sender_waits_while_too_many_bytes_wait() {
         let (sender, receiver) = store_queue();
-        receiver.serve();
+        let _served = receiver.serve();
         let taken = thread::scope(|scope| {
             let sending = parallel::spawn(scope, move || {
                 for id in 0..3 {
@@ -237,13 +243,25 @@ mod tests {
     }
 
     #[test]
-    fn a_sender_does_not_wait_for_a_thread_that_is_gone() {
+    fn a_sender_does_not_wait_for_a_thread_that_panicked() {
         let (sender, receiver) = store_queue();
-        receiver.serve();
-        drop(receiver);
+        let panicked = std::panic::catch_unwind(|| {
+            let _served = receiver.serve();
+            std::panic::resume_unwind(Box::new("as a bug would"))
+        });
+        assert!(panicked.is_err());
         for id in 0..3 {
             sender.send(message(id, MOST_BYTES));
         }
+    }
+
+    #[test]
+    fn a_long_message_waits_no_longer_than_a_short_one() {
+        let (sender, receiver) = store_queue();
+        let _served = receiver.serve();
+        sender.send(message(0, 1));
+        sender.send(message(1, MOST_BYTES));
+        assert_eq!(ids(&receiver.take_all()), [0, 1]);
     }
 
     #[test]

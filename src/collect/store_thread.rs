@@ -48,7 +48,7 @@ pub(crate) struct PullResult {
 /// The thread that writes.
 pub(crate) struct StoreThread<'a, 'w> {
     pub(crate) writer: &'a mut Writer<'w>,
-    /// The function that is called after each commit.
+    /// The function that is called after each commit that stored something.
     pub(crate) after_commit: &'a dyn Fn(),
     pub(crate) stopped: &'a AtomicBool,
     pub(crate) signals: &'a Signals,
@@ -93,7 +93,7 @@ impl StoreThread<'_, '_> {
         break_off: impl Fn(),
     ) -> anyhow::Result<PullResult> {
         let mut written = self.begin();
-        messages.serve();
+        let _served = messages.serve();
         loop {
             match messages.receive(TICK) {
                 Received::Messages(messages) => {
@@ -205,8 +205,11 @@ impl StoreThread<'_, '_> {
     }
 
     fn commit(&mut self) -> Result<(), StoreError> {
+        let has_changes = self.writer.has_changes();
         self.writer.commit()?;
-        (self.after_commit)();
+        if has_changes {
+            (self.after_commit)();
+        }
         Ok(())
     }
 

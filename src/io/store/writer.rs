@@ -59,6 +59,11 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
+    /// Tells whether a transaction is open, so that a commit stores something.
+    pub(crate) const fn has_changes(&self) -> bool {
+        self.open
+    }
+
     /// Folds the write-ahead log into the database between two transactions, as far as no reader needs the log. The end of
     /// the run folds what is left, so a failure costs nothing.
     pub(crate) fn fold_log(&self) {
