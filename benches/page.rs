@@ -141,7 +141,10 @@ fn measure_finding(browser: &mut Browser, page: &Path) {
         browser.eval(&format!("{FILTER}('')"));
     }
     let (median, worst) = median_and_worst(&mut filters);
-    println!("filtered               median {median:6.0} ms  worst {worst:6.0} ms, of {} texts", filters.len());
+    println!(
+        "filtered               median {median:6.0} ms  worst {worst:6.0} ms, of {} texts",
+        filters.len()
+    );
     println!("functions read                          {:6.0} ms", browser.eval(READ).as_f64().unwrap());
     let mut letters: Vec<f64> = TYPED
         .iter()

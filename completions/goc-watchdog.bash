@@ -67,7 +67,7 @@ _goc_watchdog() {
             return 0
             ;;
         goc_watchdog__subcmd__history)
-            opts="-q -v -h -V --env --region --branch --commit --limit --format --root --trust-root --center --quiet --verbose --color --help --version"
+            opts="-q -v -h -V --env --region --branch --commit --carry --carry-from --limit --format --root --trust-root --center --quiet --verbose --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -87,6 +87,14 @@ _goc_watchdog() {
                     ;;
                 --commit)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --carry)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --carry-from)
+                    COMPREPLY=($(compgen -W "same any" -- "${cur}"))
                     return 0
                     ;;
                 --limit)
@@ -379,7 +387,7 @@ _goc_watchdog() {
             return 0
             ;;
         goc_watchdog__subcmd__report)
-            opts="-o -q -v -h -V --env --region --branch --format --output --id --commit --include --exclude --exclude-generated --exclude-without-source --sort --limit --base --diff-file --against --only-changed --blame --all --offline --fail-under --max-age --min-replicas --max-drop --fail-missed --min-changed --fail-on --root --trust-root --center --quiet --verbose --color --help --version"
+            opts="-o -q -v -h -V --env --region --branch --format --output --id --commit --include --exclude --exclude-generated --exclude-without-source --sort --limit --base --diff-file --against --carry --carry-from --carry-in-forms --only-changed --blame --all --offline --fail-under --max-age --min-replicas --max-drop --fail-missed --min-changed --fail-on --root --trust-root --center --quiet --verbose --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -445,6 +453,14 @@ _goc_watchdog() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --carry)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --carry-from)
+                    COMPREPLY=($(compgen -W "same any" -- "${cur}"))
+                    return 0
+                    ;;
                 --fail-under)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -493,7 +509,7 @@ _goc_watchdog() {
             return 0
             ;;
         goc_watchdog__subcmd__total)
-            opts="-q -v -h -V --env --region --branch --commit --fail-under --max-age --min-replicas --max-drop --against --format --root --trust-root --center --quiet --verbose --color --help --version"
+            opts="-q -v -h -V --env --region --branch --commit --carry --carry-from --fail-under --max-age --min-replicas --max-drop --against --format --root --trust-root --center --quiet --verbose --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -513,6 +529,14 @@ _goc_watchdog() {
                     ;;
                 --commit)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --carry)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --carry-from)
+                    COMPREPLY=($(compgen -W "same any" -- "${cur}"))
                     return 0
                     ;;
                 --fail-under)

@@ -140,6 +140,9 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l lim
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l base -d 'With the forms of changes and html: the base of the changes. It is the merge base of this branch, tag or commit with the service\'s commit, or `previous` for the previous stored commit, or `parent` for the first parent [default: the merge base with the default branch; for a commit on that branch, the previous stored commit]' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l diff-file -d 'With the forms of changes and html: read the changes from this unified diff, `-` for stdin' -r -F
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l against -d 'With the forms of changes and html: compare each line with another stored state of the app, in the categories of lcov\'s differential coverage. The state is the row with this number, or the latest row of this service. With --max-drop: compare the total with that state, in every form' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l carry -d 'Count also what was executed at other commits, in functions whose text is the same there: of each commit of the app that the clone has, the newest stored data, at most AGE old [default AGE: 30d]' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l carry-from -d 'With --carry: the data that counts, that of the service\'s own environment and region, or that of any' -r -f -a "same\t'The environment and region of the service'
+any\t'All environments and regions of the app'"
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l fail-under -d 'Fail if the percentage of all statements is lower, or that of the changed lines in a report of changes. The exact value counts, not the rounded one' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l max-age -d 'Fail if the last pull with an answer is longer ago' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l min-replicas -d 'Fail if fewer replicas answered at the last pull' -r
@@ -155,6 +158,7 @@ always\t'Colours always'
 never\t'No colours'"
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l exclude-generated -d 'Leave out files with the comment `// Code generated ... DO NOT EDIT.`'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l exclude-without-source -d 'Leave out files that the commit lacks, such as files that were written at build time, and symbolic links to no file of the commit. genhtml, which reads lcov, fails at such a file'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l carry-in-forms -d 'With --carry: the forms for other tools (lcov, cobertura, codecov, profile) have what is carried, too, with a count of 1'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l only-changed -d 'Report only files that changed, in every form. A page of them is small enough for a pull request'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l blame -d 'With --format html: name the authors of missed changed lines, as git blame tells them, and the owners of files by CODEOWNERS. Nothing is fetched for that'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l all -d 'With --format site: all services. With --format diff: show all missed places, not only the first ones of each file'
@@ -205,6 +209,9 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l env 
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l region -d 'Choose only among services of this region; \'\' means none' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l branch -d 'Choose only among services of this branch; \'\' means none' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l commit -d 'Choose the commit that begins with this' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l carry -d 'Count also what was executed at other commits, in functions whose text is the same there: of each commit of the app that the clone has, the newest stored data, at most AGE old [default AGE: 30d]' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l carry-from -d 'With --carry: the data that counts, that of the service\'s own environment and region, or that of any' -r -f -a "same\t'The environment and region of the service'
+any\t'All environments and regions of the app'"
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l fail-under -d 'Fail if the percentage of all statements is lower, or that of the changed lines in a report of changes. The exact value counts, not the rounded one' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l max-age -d 'Fail if the last pull with an answer is longer ago' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l min-replicas -d 'Fail if fewer replicas answered at the last pull' -r
@@ -226,6 +233,9 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand history" -l en
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand history" -l region -d 'Choose only among services of this region; \'\' means none' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand history" -l branch -d 'Choose only among services of this branch; \'\' means none' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand history" -l commit -d 'Show only rows of commits that begin with this' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand history" -l carry -d 'Count also what was executed at other commits, in functions whose text is the same there: of each commit of the app that the clone has, the newest stored data, at most AGE old [default AGE: 30d]' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand history" -l carry-from -d 'With --carry: the data that counts, that of the service\'s own environment and region, or that of any' -r -f -a "same\t'The environment and region of the service'
+any\t'All environments and regions of the app'"
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand history" -l limit -d 'Show only the newest N rows' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand history" -l format -d 'Form of the output' -r -f -a "text\t'Text for people'
 json\t'JSON for scripts'"

@@ -149,7 +149,7 @@ pub enum ColorWhen {
 pub enum Command {
     Pull(Box<PullArgs>),
     Prune(PruneArgs),
-    Report(ReportArgs),
+    Report(Box<ReportArgs>),
     List(ListArgs),
     Total(TotalArgs),
     History(HistoryArgs),

@@ -8,6 +8,7 @@
 mod access;
 mod address;
 mod agent_files;
+mod carry;
 pub mod code;
 pub mod config;
 mod coverage;

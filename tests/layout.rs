@@ -10,19 +10,20 @@ use std::path::{Path, PathBuf};
 /// Folders from top to bottom. A folder uses those of the floors below its own, and no neighbour on its floor.
 ///
 /// Files beside these folders serve several of them, and use the floors below `config`.
-const FLOORS: [&[&str]; 8] = [
+const FLOORS: [&[&str]; 9] = [
     &["commands", "cli"],
     &["site", "prune"],
     &["collect", "source"],
     &["io"],
     &["config"],
     &["fleet", "report"],
+    &["carry"],
     &["profile"],
     &["code"],
 ];
 
 /// Folders without threads and locks.
-const PURE: [&str; 3] = ["fleet", "profile", "code"];
+const PURE: [&str; 4] = ["fleet", "carry", "profile", "code"];
 
 /// Threads, locks, channels and numbers that threads share.
 const THREADS: [&str; 8] = [

@@ -12,6 +12,7 @@ mod sim;
 mod addresses;
 mod bad_targets;
 mod binary_agents;
+mod carry;
 mod causes;
 mod completions;
 mod confined;

@@ -7,12 +7,14 @@ use anyhow::{Result, bail};
 use clap::Args;
 use serde_json::json;
 
+use crate::carry::CarriedCoverage;
 use crate::cli::Format;
 use crate::collect::fleet::stored_fleet;
+use crate::commands::carry::CarryArgs;
 use crate::commands::group::refuse_group;
 use crate::commands::narrow::{NarrowArgs, among_stored};
 use crate::commands::table::Column;
-use crate::commands::{Context, show};
+use crate::commands::{Context, carry, show};
 use crate::config::parse_whole;
 use crate::coverage::{ChangedLines, percent_text, shown_percent};
 use crate::exit::ExitCode;
@@ -37,6 +39,9 @@ pub struct HistoryArgs {
     /// Show only rows of commits that begin with this.
     #[arg(long, value_name = "COMMIT")]
     commit: Option<String>,
+
+    #[command(flatten)]
+    carry: CarryArgs,
 
     /// Show only the newest N rows.
     #[arg(long, value_name = "N", value_parser = parse_whole::<usize>, allow_hyphen_values = true)]
@@ -67,6 +72,10 @@ pub(crate) fn run(args: &HistoryArgs, context: &Context) -> Result<ExitCode> {
     for line in &mut shown {
         line.diff = store.diff(line.row.id)?;
     }
+    let of_carry = carry::carried_in_history(&args.carry, &app.app, &rows, is_asked_for, context)?;
+    for line in &mut shown {
+        line.carried = of_carry.get(&line.row.id);
+    }
     super::tell_damages(&store);
     if !commit.is_empty() && !rows.iter().any(is_asked_for) {
         bail!("no data is stored for {} at commit \"{}\"", in_message(&app.app), in_message(&commit));
@@ -96,6 +105,8 @@ struct HistoryLine<'a> {
     before_of_commit: Option<&'a Row>,
     /// The coverage of its changed lines, if it was computed.
     diff: Option<ChangedLines>,
+    /// Its coverage with what is carried from the rows before it.
+    carried: Option<&'a CarriedCoverage>,
 }
 
 /// Returns the newest `most` of the wanted rows, each with the ones before it. `rows` are those of one app.
@@ -106,7 +117,13 @@ fn lines(rows: &[Row], is_wanted: impl Fn(&Row) -> bool, most: usize) -> Vec<His
     for row in rows {
         let before_of_commit = last_of_commit.insert(row.key.commit.as_str(), row);
         if is_wanted(row) {
-            lines.push(HistoryLine { row, before: before.replace(row), before_of_commit, diff: None });
+            lines.push(HistoryLine {
+                row,
+                before: before.replace(row),
+                before_of_commit,
+                diff: None,
+                carried: None,
+            });
         }
     }
     lines.split_off(lines.len().saturating_sub(most))
@@ -149,7 +166,17 @@ impl HistoryLine<'_> {
             "cov_file_path": deleted_at.is_none().then_some(cov_file_path),
             "dropped_at": deleted_at.map(show::iso),
             "diff": self.diff,
+            "percent_with_carry": self.carried.map(|carried| carried.all.percent()),
+            "carried": self.carried.map(CarriedCoverage::points),
+            "carried_from": self.carried.map(CarriedCoverage::origins_json),
         })
+    }
+
+    /// Returns the total with what is carried, and the points that it is above the total without.
+    fn with_carry(&self) -> String {
+        let shown =
+            |it: &CarriedCoverage| format!("{} (+{})", percent_text(it.all.percent()), it.shown_points());
+        self.carried.map(shown).unwrap_or_default()
     }
 
     /// Returns the change since the row before of the same commit.
@@ -166,7 +193,7 @@ impl HistoryLine<'_> {
 }
 
 fn print(lines: &[HistoryLine<'_>], context: &Context) -> Result<()> {
-    const COLUMNS: [Column; 8] = [
+    const COLUMNS: [Column; 9] = [
         Column::new("ID"),
         Column::new("STORED"),
         Column::above("COMMIT"),
@@ -174,6 +201,7 @@ fn print(lines: &[HistoryLine<'_>], context: &Context) -> Result<()> {
         Column::ranked(0, "REPLICAS"),
         Column::new("TOTAL"),
         Column::new("CHANGE"),
+        Column::new("WITH CARRY").optional(),
         Column::new("CHANGED LINES").optional().with_details(),
     ];
     let cells = |line: &HistoryLine<'_>| {
@@ -186,6 +214,7 @@ fn print(lines: &[HistoryLine<'_>], context: &Context) -> Result<()> {
             show::cell(&replicas.unwrap_or_default()),
             show::cell(&percent_text(line.row.cover_total)),
             show::cell(&line.change()),
+            show::cell(&line.with_carry()),
             show::cell(&line.diff.as_ref().map(show::changed_lines).unwrap_or_default()),
         ]
     };

@@ -8,6 +8,7 @@ pub(crate) mod report;
 pub(crate) mod total;
 
 mod before;
+mod carry;
 mod gate;
 mod group;
 pub(crate) mod lock_wait;

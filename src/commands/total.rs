@@ -6,14 +6,18 @@ use anyhow::{Result, anyhow, bail};
 use clap::Args;
 use serde_json::{Value, json};
 
+use crate::carry::CarriedCoverage;
 use crate::cli::Format;
 use crate::collect::fleet::stored_fleet;
+use crate::collect::mending::stored_profile;
 use crate::commands::before::{NamedState, StoredState, state_before};
+use crate::commands::carry::CarryArgs;
 use crate::commands::gate::{GateArgs, Judged, tell_verdicts};
 use crate::commands::group::{combined, group_state};
 use crate::commands::narrow::{NarrowArgs, among_stored, shown_commit};
+use crate::commands::notices::told;
 use crate::commands::report::notices;
-use crate::commands::{Context, show};
+use crate::commands::{Context, carry, lock_wait, show};
 use crate::coverage::{ChangedLines, shown_percent};
 use crate::exit::{EarlyEnd, ExitCode};
 use crate::fleet::app_group::AppGroup;
@@ -24,9 +28,13 @@ use crate::fleet::services::Fleet;
 use crate::gate::{Before, Gate, GateData, Verdict, delta};
 use crate::io::signals::Signals;
 use crate::io::store::Store;
+use crate::io::workdir::ReadersLock;
 use crate::names::{CommitChoice, in_message};
+use crate::profile::Profile;
 use crate::report::GroupJson;
-use crate::source::{Compared, GroupState, SourceReader};
+use crate::source::{
+    CarryRequest, CarrySubject, Compared, GroupState, Revision, SourceReader, SourceSettings,
+};
 
 /// Print the coverage of a service as one number.
 ///
@@ -47,6 +55,9 @@ pub struct TotalArgs {
     commit: Option<String>,
 
     #[command(flatten)]
+    carry: CarryArgs,
+
+    #[command(flatten)]
     gate: GateArgs,
 
     /// With --max-drop: compare with this row, or with the latest row of this service, of the same app. A group is
@@ -61,27 +72,43 @@ pub struct TotalArgs {
 
 /// Runs the command.
 pub(crate) fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
+    let signals = Signals::catch()?;
+    let carry = args.carry.request(context.now());
+    // Sweeps are prevented before the rows are chosen, so that their files still exist when they are opened.
+    let reading = carry.map(|_| lock_wait::hold_off_sweeping(&signals, context)).transpose()?;
     let store = Store::open_read_only(&context.workdir.database())?;
     let fleet = stored_fleet(&store, &context.config.naming, context.now())?;
     let query = args.narrow.query(&args.service, args.commit.as_deref());
     let gate = args.gate.gate();
     let group = AppGroup::named(query.text, &context.config.groups, &fleet.entries);
-    let rows = match gate.max_drop.is_some() || group.is_some() {
+    let rows = match gate.max_drop.is_some() || group.is_some() || carry.is_some() {
         true => store.rows(&RowFilter { with_dropped: true, ..RowFilter::default() })?,
         false => Vec::new(),
     };
     let stored = (&fleet.entries[..], &rows[..]);
-    let total = match group_state(&query, context, stored, gate != Gate::default())? {
+    let mut total = match group_state(&query, context, stored, gate != Gate::default())? {
         Some(group) => {
             super::tell_damages(&store);
             Total::from_group(group, context)?
         }
         None => Total::from_service(&query, &store, &fleet, context)?,
     };
+    let carried = match (carry, &reading) {
+        (Some(request), Some(reading)) => {
+            Some(total.carried(request, &rows, reading, (context, &signals))?)
+        }
+        _ => None,
+    };
+    if let Some(carried) = &carried {
+        total.count_carried(carried);
+    }
     let mut verdicts = gate.judge(&total.data, context.now());
+    if carried.is_some() {
+        carry::name_carry(&mut verdicts);
+    }
     let before = match gate.max_drop {
         Some(_) => {
-            let before = total.state_before(args.against.as_deref(), stored, context)?;
+            let before = total.state_before(args.against.as_deref(), stored, (context, &signals))?;
             verdicts.extend(gate.judge_drop(&total.state().rows(), &total.data, &before));
             before.ok()
         }
@@ -91,6 +118,9 @@ pub(crate) fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
     match args.format {
         Format::Text => {
             writeln!(io::stdout(), "{}", shown_percent(total.data.percent))?;
+            if let Some(carried) = &carried {
+                context.tell(format_args!("{name}: {}", carried.words()));
+            }
             if let Some(diff) = &total.diff
                 && context.has_spectator()
             {
@@ -102,6 +132,7 @@ pub(crate) fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
             object["gates"] = json!(verdicts);
             object["before"] = json!(before);
             object["delta"] = json!(delta(&verdicts));
+            carry::add_carried(&mut object, carried.as_ref());
             show::print_json(&object)?;
         }
     }
@@ -122,6 +153,8 @@ struct Total<'a> {
     /// The latest row; for a group, the newest of its rows under the name of the group.
     row: Row,
     group: Option<GroupState<'a>>,
+    /// The profiles of a group as one; `None` for a service.
+    profile: Option<Profile>,
     /// The coverage of changed lines, if a report computed it.
     diff: Option<ChangedLines>,
     /// The form for scripts, without verdicts.
@@ -162,7 +195,7 @@ impl<'a> Total<'a> {
         object["id"] = json!(row.id.0);
         object["cov_file_path"] = json!(row.cov_file_path);
         object["diff"] = json!(diff);
-        Ok(Self { name, data, row, group: None, diff, object })
+        Ok(Self { name, data, row, group: None, profile: None, diff, object })
     }
 
     /// Adds up the profiles of a group.
@@ -176,7 +209,7 @@ impl<'a> Total<'a> {
         object["service"] = json!(group.group.name);
         object["group"] = json!(GroupJson::new(&facts, profile.build.files().map(|file| file.name)));
         let name = in_message(&group.group.name).into_owned();
-        Ok(Self { name, data, row, group: Some(group), diff: None, object })
+        Ok(Self { name, data, row, group: Some(group), profile: Some(profile), diff: None, object })
     }
 
     fn state(&self) -> StoredState<'_> {
@@ -186,21 +219,72 @@ impl<'a> Total<'a> {
         }
     }
 
+    /// Counts what is carried from other commits, too.
+    fn count_carried(&mut self, carried: &CarriedCoverage) {
+        let coverage = carried.all;
+        (self.data.coverage, self.data.percent) = (Some(coverage), coverage.percent());
+        (self.object["percent"], self.object["covered"]) =
+            (json!(coverage.percent()), json!(coverage.covered));
+    }
+
+    /// Finds what is carried from other commits; fetches the source if necessary.
+    fn carried(
+        &self,
+        request: CarryRequest,
+        rows: &[Row],
+        reading: &ReadersLock,
+        (context, signals): (&Context, &Signals),
+    ) -> Result<CarriedCoverage> {
+        let notify = |notice| notices::print(notice, context);
+        let settings = notices::source_settings(context, signals, &notify);
+        let reader = SourceReader { settings, app: self.app(settings), is_offline: false };
+        if self.row.key.commit.is_empty() {
+            bail!(
+                "{} has no commit in its name, so it is unknown which functions are the same; without --carry its total is \
+                 printed",
+                self.name
+            );
+        }
+        let at = reader.at(&Revision::Hash(self.row.key.commit.clone()), reading)?;
+        let tree = reader.tree(&at)?;
+        let read;
+        let profile = match &self.profile {
+            Some(profile) => profile,
+            None => {
+                read = told(stored_profile(&self.row, &context.workdir)?);
+                &read
+            }
+        };
+        let keys = match &self.group {
+            None => vec![self.row.key.clone()],
+            Some(group) => group.keys(),
+        };
+        let subject = CarrySubject { at: &at, tree: &tree, profile, keys: &keys };
+        let carried = carry::carried(&reader, subject, rows, request)?;
+        if let Some(signal) = signals.received() {
+            bail!(EarlyEnd::Signal(signal));
+        }
+        Ok(carried.coverage(profile, context.now()))
+    }
+
+    /// Returns the app whose repository has the source.
+    fn app(&self, settings: SourceSettings<'_>) -> &str {
+        match &self.group {
+            None => &self.row.key.app,
+            Some(group) => group.source_app(settings),
+        }
+    }
+
     /// Returns the state with which `--max-drop` compares; `Err` in the result tells in words why there is none.
     fn state_before(
         &self,
         against: Option<&str>,
         stored: (&[KeyEntry], &[Row]),
-        context: &Context,
+        (context, signals): (&Context, &Signals),
     ) -> Result<Result<Before, String>> {
-        let signals = Signals::catch()?;
         let notify = |notice| notices::print(notice, context);
-        let settings = notices::source_settings(context, &signals, &notify);
-        let app = match &self.group {
-            None => &self.row.key.app,
-            Some(group) => group.source_app(settings),
-        };
-        let reader = SourceReader { settings, app, is_offline: true };
+        let settings = notices::source_settings(context, signals, &notify);
+        let reader = SourceReader { settings, app: self.app(settings), is_offline: true };
         let of = (&self.row, self.group.as_ref());
         let against =
             against.map(|query| NamedState::find(query, of, stored, Compared::Total)).transpose()?;

@@ -15,6 +15,7 @@ use crate::coverage::Coverage;
 
 pub(super) const FORM: Form = Form {
     needs: &[FormNeed::Source, FormNeed::Lines],
+    is_for_coverage_tools: true,
     ..Form::new("cobertura", "XML that Jenkins, GitLab, Azure and diff-cover read", Renderer::Report(write))
 };
 

@@ -10,6 +10,7 @@ use crate::json;
 
 pub(super) const FORM: Form = Form {
     needs: &[FormNeed::Source, FormNeed::Lines],
+    is_for_coverage_tools: true,
     ..Form::new("codecov", "JSON that Codecov reads", Renderer::Report(write))
 };
 

@@ -57,6 +57,9 @@ pub(crate) struct Form {
     pub(crate) stored_suffix: Option<&'static str>,
     /// A browser shows the form, and a terminal cannot.
     pub(crate) is_for_browsers: bool,
+    /// Other tools read the form, and take its counts for those of one commit. What is carried from other commits is not in
+    /// it unless that is asked for.
+    pub(crate) is_for_coverage_tools: bool,
     /// The form itself names its service and row.
     pub(crate) has_heading: bool,
     /// Advice for a report with files that the commit lacks.
@@ -115,6 +118,7 @@ impl Form {
             size_hint: |_| 0,
             stored_suffix: None,
             is_for_browsers: false,
+            is_for_coverage_tools: false,
             has_heading: true,
             advice_on_missing_files: None,
         }

@@ -8,6 +8,7 @@ use super::group::GroupFacts;
 use super::host_links::HostLinks;
 use super::text;
 use super::trend::TrendPoint;
+use crate::carry::CarriedCoverage;
 use crate::coverage::Coverage;
 use crate::gate::{Before, Verdict};
 use crate::names::CommitChoice;
@@ -52,6 +53,8 @@ pub(crate) struct ReportHead {
     pub filters: Vec<String>,
     /// The verdicts about the requirements of a gate, if there are any.
     pub verdicts: Vec<Verdict>,
+    /// The coverage with what is carried from other commits, if that counts.
+    pub carried: Option<CarriedCoverage>,
     /// The state before, if the total was compared with one.
     pub before: Option<Before>,
     /// Address of the page of the service's app, if the report is part of a site.

@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 
 use super::group::{GroupJson, ShareJson};
 use super::{FileReport, FunctionReport, LineState, MissedRange, PreviousRow, Report, ReportHead};
+use crate::carry::{CarriedCoverage, CarriedFromJson};
 use crate::coverage::Coverage;
 use crate::gate::{self, Before, Verdict};
 use crate::json;
@@ -52,6 +53,9 @@ struct Document<'r> {
     filters: &'r [String],
     #[serde(flatten)]
     coverage: CoverageJson,
+    fresh: Option<f64>,
+    carried: Option<f64>,
+    carried_from: Option<Vec<CarriedFromJson>>,
     previous: Option<PreviousJson<'r>>,
     gates: &'r [Verdict],
     before: Option<&'r Before>,
@@ -189,6 +193,7 @@ impl<'r> Document<'r> {
             links: _,
             filters,
             verdicts,
+            carried,
             before,
         } = head;
         let packages = report.packages().into_iter().map(|package| PackageJson {
@@ -220,6 +225,9 @@ impl<'r> Document<'r> {
             replicas: (*replicas).into(),
             filters,
             coverage: report.coverage().into(),
+            fresh: carried.as_ref().map(|carried| carried.fresh.percent()),
+            carried: carried.as_ref().map(CarriedCoverage::points),
+            carried_from: carried.as_ref().map(CarriedCoverage::origins_json),
             previous: previous.as_ref().map(PreviousJson::new),
             gates: verdicts,
             before: before.as_ref(),

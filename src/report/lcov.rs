@@ -15,6 +15,7 @@ pub(super) const FORM: Form = Form {
     advice_on_missing_files: Some(
         "genhtml fails at files that the commit lacks; --exclude-without-source leaves them out",
     ),
+    is_for_coverage_tools: true,
     ..Form::new("lcov", "Tracefile of lcov, which genhtml and editors read", Renderer::Report(write))
 };
 

@@ -9,8 +9,10 @@ use super::forms::{Form, Renderer};
 use crate::names::printable;
 use crate::profile::push_file;
 
-pub(super) const FORM: Form =
-    Form::new("profile", "Go coverage profile, for editors, Sonar and Go's tools", Renderer::Report(write));
+pub(super) const FORM: Form = Form {
+    is_for_coverage_tools: true,
+    ..Form::new("profile", "Go coverage profile, for editors, Sonar and Go's tools", Renderer::Report(write))
+};
 
 pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "mode: {}", report.mode)?;

@@ -44,6 +44,7 @@ pub(super) fn head() -> ReportHead {
         links: None,
         filters: Vec::new(),
         verdicts: Vec::new(),
+        carried: None,
         before: None,
     }
 }

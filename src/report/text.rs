@@ -9,6 +9,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::model::shown_package;
 use super::{FileReport, PackageReport, Report, ReportHead, missed_line_ranges, shares};
+use crate::carry::CarriedCoverage;
 use crate::coverage::Coverage;
 use crate::names::printable;
 use crate::phrases::rows;
@@ -90,7 +91,7 @@ fn line_of(head: &ReportHead, facts: &str) -> String {
     line
 }
 
-/// Returns the facts about the data: commit, row, time and age, replicas, and the apps that a group lacks.
+/// Returns the facts about the data: commit, row, time and age, replicas, what is carried, and the apps that a group lacks.
 pub(super) fn facts(head: &ReportHead) -> String {
     let mut facts = row_facts(head, head.best_commit());
     let age = span(head.age);
@@ -101,6 +102,7 @@ pub(super) fn facts(head: &ReportHead) -> String {
     if let Some((answered, known)) = head.replicas {
         facts.push(format!("{answered} of {known} replicas"));
     }
+    facts.extend(head.carried.as_ref().map(CarriedCoverage::words));
     let missing = head.group.iter().flat_map(|group| &group.missing);
     facts.extend(missing.map(|missing| format!("without {}", printable(&missing.app))));
     facts.join(", ")

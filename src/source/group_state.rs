@@ -198,6 +198,11 @@ impl<'a> GroupState<'a> {
         rows
     }
 
+    /// Returns the keys of its rows.
+    pub(crate) fn keys(&self) -> Vec<Key> {
+        self.members.iter().map(|member| member.row.key.clone()).collect()
+    }
+
     /// Returns the apps that are not part of this state.
     pub(crate) fn absent(&self) -> Vec<String> {
         self.group.apps.iter().filter(|app| !self.has(app)).cloned().collect()

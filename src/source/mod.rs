@@ -5,6 +5,7 @@
 
 mod authors;
 mod base;
+mod carry;
 mod changes;
 mod clone;
 mod commit_before;
@@ -21,6 +22,7 @@ mod texts;
 mod tree;
 
 pub(crate) use base::BaseChoice;
+pub(crate) use carry::{CarryRange, CarryRequest, CarrySubject};
 pub(crate) use changes::ChangesFrom;
 pub(crate) use clone::{NotFetched, NotTrusted};
 pub(crate) use comparison::{OtherState, compared, filtered_coverage};

@@ -61,7 +61,7 @@ impl SourceReader<'_> {
 
     /// Returns the path of each file in the repository after following links, and the links without a target by the
     /// indexes of their files.
-    fn resolved(
+    pub(super) fn resolved(
         &self,
         files: &[BuildFile<'_>],
         source: &SourceTree,

@@ -86,15 +86,35 @@ pub(crate) struct SyntaxError {
 
 /// Finds the functions of a file, in one pass over its bytes.
 pub(crate) fn scan(source: &[u8]) -> Result<ScannedFile, SyntaxError> {
-    let mut scanner = Scanner { source, at: 0, directives: Vec::new(), spanning: Vec::new() };
-    scanner.file().map_err(|ScanFault { at, reason }| {
-        let at = at.min(source.len());
-        SyntaxError { line: 1 + memchr_iter(b'\n', &source[..at]).count(), reason }
+    let mut scanner = Scanner::new(source);
+    let FoundFunctions { spans, package_at, .. } = scanner.functions()?;
+    Ok(ScannedFile {
+        functions: scanner.placed(&spans),
+        is_generated: is_generated(&source[..package_at]),
+        has_moved_lines: !scanner.directives.is_empty(),
+        spanning: scanner.spanning,
     })
 }
 
+/// The functions of a file by their offsets.
+pub(super) struct FoundFunctions {
+    /// Offset of the package clause.
+    pub(super) package_at: usize,
+    /// Offsets of the name of the package.
+    pub(super) package: (usize, usize),
+    pub(super) spans: Vec<FuncSpan>,
+}
+
 impl Scanner<'_> {
-    fn file(&mut self) -> Result<ScannedFile, ScanFault> {
+    /// Finds the functions of the file.
+    pub(super) fn functions(&mut self) -> Result<FoundFunctions, SyntaxError> {
+        self.file().map_err(|ScanFault { at, reason }| {
+            let at = at.min(self.source.len());
+            SyntaxError { line: 1 + memchr_iter(b'\n', &self.source[..at]).count(), reason }
+        })
+    }
+
+    fn file(&mut self) -> Result<FoundFunctions, ScanFault> {
         if let Err(error) = str::from_utf8(self.source) {
             return fault(error.valid_up_to(), "the text is not UTF-8");
         }
@@ -104,31 +124,36 @@ impl Scanner<'_> {
         if self.source.starts_with(BYTE_ORDER_MARK) {
             self.at = BYTE_ORDER_MARK.len();
         }
-        let package = match self.token(false)? {
+        let package_at = match self.token(false)? {
             Token::Word(from, to) if &self.source[from..to] == b"package" => from,
             _ => return fault(self.at, "expected \"package\""),
         };
-        let Token::Word(..) = self.token(false)? else { return fault(self.at, "expected a package name") };
+        let Token::Word(from, to) = self.token(false)? else {
+            return fault(self.at, "expected a package name");
+        };
+        let package = (from, to);
         self.end_of_declaration(true)?;
         let mut spans = Vec::new();
+        let mut after = to;
         loop {
             match self.token(false)? {
                 Token::End => break,
                 Token::Semicolon => {}
-                Token::Word(from, to) => match &self.source[from..to] {
-                    b"func" => spans.extend(self.function(from)?),
-                    b"import" | b"const" | b"type" | b"var" => self.end_of_declaration(false)?,
-                    _ => return fault(from, "expected a declaration"),
-                },
+                Token::Word(from, to) => {
+                    match &self.source[from..to] {
+                        b"func" => {
+                            let found = self.function(from)?;
+                            spans.extend(found.map(|span| FuncSpan { after, ..span }));
+                        }
+                        b"import" | b"const" | b"type" | b"var" => self.end_of_declaration(false)?,
+                        _ => return fault(from, "expected a declaration"),
+                    }
+                    after = self.at;
+                }
                 _ => return fault(self.at, "expected a declaration"),
             }
         }
-        Ok(ScannedFile {
-            functions: self.placed(spans),
-            is_generated: is_generated(&self.source[..package]),
-            has_moved_lines: !self.directives.is_empty(),
-            spanning: std::mem::take(&mut self.spanning),
-        })
+        Ok(FoundFunctions { package_at, package, spans })
     }
 
     /// Skips to the end of a declaration that is not a function.
@@ -170,7 +195,7 @@ impl Scanner<'_> {
                     // Two declarations need a separator.
                     return match self.token(true)? {
                         Token::Semicolon | Token::End => {
-                            Ok(Some(FuncSpan { name: (from, to), receiver, start, end }))
+                            Ok(Some(FuncSpan { name: (from, to), receiver, start, end, after: start }))
                         }
                         _ => fault(end, "expected a new line after the function"),
                     };
@@ -196,12 +221,7 @@ impl Scanner<'_> {
 
     /// Returns the name of the type in the brackets of a receiver: the last word before its type parameters.
     fn receiver(&self, open: usize, end: usize) -> Option<(usize, usize)> {
-        let mut inner = Scanner {
-            source: &self.source[..end - 1],
-            at: open + 1,
-            directives: Vec::new(),
-            spanning: Vec::new(),
-        };
+        let mut inner = Scanner { at: open + 1, ..Scanner::new(&self.source[..end - 1]) };
         let mut name = None;
         loop {
             match inner.token(false) {

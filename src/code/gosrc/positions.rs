@@ -23,6 +23,8 @@ pub(super) struct FuncSpan {
     pub(super) receiver: Option<(usize, usize)>,
     pub(super) start: usize,
     pub(super) end: usize,
+    /// The end of the declaration before, or of the package clause.
+    pub(super) after: usize,
 }
 
 /// A counter of lines that only goes forward.
@@ -46,38 +48,49 @@ impl LineCounter<'_> {
     }
 }
 
+/// The conversion of offsets into lines and columns, as `//line` comments set them.
+pub(super) struct Places<'a> {
+    lines: LineCounter<'a>,
+    directives: &'a [LineDirective],
+}
+
+impl<'a> Places<'a> {
+    pub(super) fn new(source: &'a [u8], directives: &'a [LineDirective]) -> Self {
+        Self { lines: LineCounter { source, at: 0, line: 1, line_start: 0 }, directives }
+    }
+
+    /// Returns the line and column of a byte. Calls must have ascending offsets.
+    pub(super) fn place(&mut self, at: usize) -> (u32, u32) {
+        let (line, line_start) = self.lines.line_at(at);
+        let last = self.directives.partition_point(|directive| directive.at <= at).checked_sub(1);
+        let (line, column) = match last.map(|last| self.directives[last]) {
+            None => (line, at - line_start + 1),
+            Some(directive) => {
+                let distance = line - directive.text_line;
+                let column = match (directive.column, distance) {
+                    (0, _) => 0,
+                    (column, 0) => usize::try_from(column).unwrap_or(0) + (at - directive.at),
+                    _ => at - line_start + 1,
+                };
+                (usize::try_from(directive.line).unwrap_or(0) + distance, column)
+            }
+        };
+        (u32::try_from(line).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX))
+    }
+}
+
 impl Scanner<'_> {
     /// Converts offsets into lines and columns.
-    pub(super) fn placed(&self, spans: Vec<FuncSpan>) -> Vec<FuncExtent> {
-        let mut lines = LineCounter { source: self.source, at: 0, line: 1, line_start: 0 };
-        let mut place = |at: usize| {
-            let (line, line_start) = lines.line_at(at);
-            let Some(last) = self.directives.partition_point(|directive| directive.at <= at).checked_sub(1)
-            else {
-                return (line, at - line_start + 1);
-            };
-            let directive = self.directives[last];
-            let distance = line - directive.text_line;
-            let column = match (directive.column, distance) {
-                (0, _) => 0,
-                (column, 0) => usize::try_from(column).unwrap_or(0) + (at - directive.at),
-                _ => at - line_start + 1,
-            };
-            (usize::try_from(directive.line).unwrap_or(0) + distance, column)
-        };
-        let narrow = |(line, column)| {
-            (u32::try_from(line).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX))
-        };
+    pub(super) fn placed(&self, spans: &[FuncSpan]) -> Vec<FuncExtent> {
+        let mut places = Places::new(self.source, &self.directives);
         let text = |(from, to): (usize, usize)| String::from_utf8_lossy(&self.source[from..to]).into();
-        spans
-            .into_iter()
-            .map(|FuncSpan { name, receiver, start, end }| FuncExtent {
-                name: text(name),
-                receiver: receiver.map(text).unwrap_or_default(),
-                start: narrow(place(start)),
-                end: narrow(place(end)),
-            })
-            .collect()
+        let extents = spans.iter().map(|FuncSpan { name, receiver, start, end, .. }| FuncExtent {
+            name: text(*name),
+            receiver: receiver.map(text).unwrap_or_default(),
+            start: places.place(*start),
+            end: places.place(*end),
+        });
+        extents.collect()
     }
 }
 

@@ -40,35 +40,45 @@ pub(super) struct Scanner<'a> {
     pub(super) spanning: Vec<MultilineToken>,
 }
 
-impl Scanner<'_> {
+/// Tells whether Go puts a semicolon at a line end after this identifier or keyword.
+pub(super) fn word_ends_statement(word: &[u8]) -> bool {
+    !matches!(
+        word,
+        b"case"
+            | b"chan"
+            | b"const"
+            | b"default"
+            | b"defer"
+            | b"else"
+            | b"for"
+            | b"func"
+            | b"go"
+            | b"goto"
+            | b"if"
+            | b"import"
+            | b"interface"
+            | b"map"
+            | b"package"
+            | b"range"
+            | b"select"
+            | b"struct"
+            | b"switch"
+            | b"type"
+            | b"var"
+    )
+}
+
+impl<'a> Scanner<'a> {
+    /// Stands before the first byte of a text.
+    pub(super) const fn new(source: &'a [u8]) -> Self {
+        Self { source, at: 0, directives: Vec::new(), spanning: Vec::new() }
+    }
+
     /// Tells whether Go puts a semicolon at a line end after this token.
     pub(super) fn ends_statement(&self, token: Token) -> bool {
         match token {
             Token::Literal => true,
-            Token::Word(from, to) => !matches!(
-                &self.source[from..to],
-                b"case"
-                    | b"chan"
-                    | b"const"
-                    | b"default"
-                    | b"defer"
-                    | b"else"
-                    | b"for"
-                    | b"func"
-                    | b"go"
-                    | b"goto"
-                    | b"if"
-                    | b"import"
-                    | b"interface"
-                    | b"map"
-                    | b"package"
-                    | b"range"
-                    | b"select"
-                    | b"struct"
-                    | b"switch"
-                    | b"type"
-                    | b"var"
-            ),
+            Token::Word(from, to) => word_ends_statement(&self.source[from..to]),
             // "++" and "--" are statements, which do not occur outside of brackets.
             _ => false,
         }
@@ -246,12 +256,12 @@ const IS_OF_INTEREST: [bool; 256] = {
 };
 
 /// Tells whether a byte may be part of a word. Letters of other scripts are checked when the word is complete.
-fn is_word(byte: u8) -> bool {
+pub(super) fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
 }
 
 /// Returns the offset after the string, raw string or rune that begins at `start`.
-fn skip_literal(source: &[u8], start: usize) -> Result<usize, ScanFault> {
+pub(super) fn skip_literal(source: &[u8], start: usize) -> Result<usize, ScanFault> {
     let quote = source[start];
     let mut at = start + 1;
     if quote == b'`' {
@@ -272,7 +282,7 @@ fn skip_literal(source: &[u8], start: usize) -> Result<usize, ScanFault> {
 }
 
 /// Returns the offset after the comment that begins at `start`. The line end after `//` is not part of the comment.
-fn skip_comment(source: &[u8], start: usize) -> Result<usize, ScanFault> {
+pub(super) fn skip_comment(source: &[u8], start: usize) -> Result<usize, ScanFault> {
     if source[start + 1] == b'/' {
         return Ok(memchr(b'\n', &source[start..]).map_or(source.len(), |length| start + length));
     }

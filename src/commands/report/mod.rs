@@ -1,5 +1,6 @@
 //! `report`: a stored profile combined with its source, in the requested forms.
 
+mod carrying;
 mod judging;
 pub(crate) mod notices;
 mod outputs;
@@ -11,6 +12,7 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 use outputs::{RequestedOutput, RequestedOutputParser};
 
+use crate::commands::carry::CarryArgs;
 use crate::commands::gate::{ChangesGateArgs, GateArgs};
 use crate::commands::narrow::NarrowArgs;
 use crate::commands::{Context, lock_wait};
@@ -99,8 +101,16 @@ pub struct ReportArgs {
     /// With the forms of changes and html: compare each line with another stored state of the app, in the categories of
     /// lcov's differential coverage. The state is the row with this number, or the latest row of this service. With
     /// --max-drop: compare the total with that state, in every form.
-    #[arg(long, value_name = "ROW|SERVICE", conflicts_with_all = ["base", "diff_file"])]
+    #[arg(long, value_name = "ROW|SERVICE", conflicts_with_all = ["base", "diff_file", "carry"])]
     pub(crate) against: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) carry: CarryArgs,
+
+    /// With --carry: the forms for other tools (lcov, cobertura, codecov, profile) have what is carried, too, with a count
+    /// of 1.
+    #[arg(long, requires = "carry")]
+    pub(crate) carry_in_forms: bool,
 
     /// Report only files that changed, in every form. A page of them is small enough for a pull request.
     #[arg(long, conflicts_with = "against")]

@@ -122,6 +122,11 @@ impl Outputs {
                 .to_owned());
         }
         args.changes_gate.check(args.gate.gate(), args.against.is_some())?;
+        if args.carry.is_given() && outputs.have_page() {
+            return Err(
+                "--carry is not for pages: they show what the processes of this commit executed".to_owned()
+            );
+        }
         if args.blame && !outputs.have_page() {
             return Err("--blame names authors and owners in a page: give --format html".to_owned());
         }
@@ -175,6 +180,11 @@ impl Outputs {
             let needs = form.file_needs(packer);
             FileNeeds { lines: all.lines || needs.lines, packer: all.packer.or(needs.packer), ..all }
         })
+    }
+
+    /// Tells whether at least one form is for other tools that know coverage.
+    pub(crate) fn have_form_for_tools(&self) -> bool {
+        self.forms().any(|form| form.is_for_coverage_tools)
     }
 
     /// Returns the forms' need for source.

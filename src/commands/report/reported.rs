@@ -13,6 +13,7 @@ use crate::commands::{self, Context};
 use crate::config::Config;
 use crate::exit::EarlyEnd;
 use crate::fleet::key_entry::KeyEntry;
+use crate::fleet::records::Key;
 use crate::fleet::row::Row;
 use crate::names::{escape, in_message};
 use crate::profile::Profile;
@@ -59,6 +60,11 @@ impl<'a> Reported<'a> {
         let (profile, facts) = combined(&group, "", context)?;
         let subject = group.subject(rows, facts);
         Ok((Self { subject, app, group: Some(group) }, profile))
+    }
+
+    /// Returns the keys of its rows.
+    pub(super) fn keys(&self) -> Vec<Key> {
+        self.group.as_ref().map_or_else(|| vec![self.subject.row.key.clone()], GroupState::keys)
     }
 
     /// Returns the stored state that is reported.

@@ -34,8 +34,8 @@ use crate::report::diff::{Base, Changes, Comparison, DiffReport};
 use crate::report::forms::{Form, FormInput, FormNeed, PAGE};
 use crate::report::{FileReport, FileSource, NoSource, ONLY_CHANGED, Packer, Report, ReportHead};
 use crate::source::{
-    Compared, FoundSource, LookupOutcome, OtherState, SourceLack, SourceLookup, SourceReader, Subject,
-    compared,
+    Compared, FoundSource, LookupOutcome, OtherState, SourceDemand, SourceLack, SourceLookup, SourceReader,
+    Subject, compared,
 };
 
 /// Number of files without source that are listed without `--verbose`.
@@ -79,15 +79,25 @@ pub(super) fn report(
     let reader = SourceReader { settings, app: &app, is_offline: args.offline };
     let run = ReportRun { args, context, reading, filter: args.filter(), outputs, reader, against };
 
-    let (profile, found, code) = run.load(&reported, of_group)?;
+    let (stored_profile, found, code) = run.load(&reported, of_group)?;
+    let carried = run.carried(found.as_ref(), &stored_profile, &reported, &rows)?;
+    let union = carried.as_ref().map(|carried| carried.union(&stored_profile));
+    let profile = union.as_ref().unwrap_or(&stored_profile);
     let packer = Packer::new(&run.filter);
-    let sources = run.sources(found.as_ref(), &profile, &packer)?;
+    let sources = run.sources(found.as_ref(), profile, &packer)?;
     reported.subject.source_commit = run.source_commit(found.as_ref(), &reported.subject);
     if run.outputs.have_page() {
         reported.subject.links = run.reader.host_links(found.as_ref().map(|found| &found.at));
     }
-    let report = Report::new(run.head(&reported.subject), &profile, sources);
-    let mut finished = run.finish(report, found)?;
+    let head = run.head(&reported.subject);
+    let fresh = match &carried {
+        Some(_) => run.fresh_report(&head, found.as_ref(), &stored_profile)?,
+        None => None,
+    };
+    let mut finished = run.finish(Report::new(head, profile, sources), fresh, found)?;
+    if let Some(carried) = &carried {
+        finished.set_carried(carried, &stored_profile, context);
+    }
     let judged = run.judge(&finished, &reported, stored)?;
     finished.set_judgement(&judged);
     run.keep_and_write(&finished, &reported.subject)?;
@@ -122,7 +132,7 @@ pub(super) struct ReportRun<'a> {
     pub(super) context: &'a Context,
     pub(super) reading: &'a ReadersLock,
     pub(super) filter: Filter,
-    outputs: Outputs,
+    pub(super) outputs: Outputs,
     pub(super) reader: SourceReader<'a>,
     pub(super) against: Option<NamedState<'a>>,
 }
@@ -130,6 +140,8 @@ pub(super) struct ReportRun<'a> {
 /// A report with its changes and the facts about its source.
 pub(super) struct FinishedReport<'a> {
     pub(super) report: Report<'a>,
+    /// The report for other tools, if it has no more than what was executed at its commit, and the other one has.
+    fresh: Option<Report<'a>>,
     /// The covered and all statements of all files that the filter leaves, changed or not.
     pub(super) whole: Coverage,
     changes: Option<Changes>,
@@ -140,8 +152,10 @@ pub(super) struct FinishedReport<'a> {
 }
 
 impl FinishedReport<'_> {
-    fn document(&self) -> FormInput<'_, '_> {
-        FormInput { report: &self.report, changes: self.diff.as_ref().zip(self.changes.as_ref()) }
+    fn document(&self, form: &Form) -> FormInput<'_, '_> {
+        let fresh = self.fresh.as_ref().filter(|_| form.is_for_coverage_tools);
+        let report = fresh.unwrap_or(&self.report);
+        FormInput { report, changes: self.diff.as_ref().zip(self.changes.as_ref()) }
     }
 
     /// Puts the verdicts about the report where the forms find them.
@@ -177,7 +191,10 @@ impl ReportRun<'_> {
             reader: &self.reader,
             subject,
             filter: &self.filter,
-            demand: self.outputs.demand(),
+            demand: match self.args.carry.is_given() {
+                true => SourceDemand { is_useful: true, is_needed: true, is_needed_by_all: true },
+                false => self.outputs.demand(),
+            },
             changes: self.outputs.have_changes().then(changes),
         };
         let (profile, outcome) = thread::scope(|scope| {
@@ -197,7 +214,7 @@ impl ReportRun<'_> {
     }
 
     /// Reads the sources of the files that a form needs.
-    fn sources<'p>(
+    pub(super) fn sources<'p>(
         &self,
         found: Option<&FoundSource>,
         profile: &Profile,
@@ -225,7 +242,12 @@ impl ReportRun<'_> {
     }
 
     /// Removes the files that are not wanted, and finds the coverage of changes and the comparison.
-    fn finish<'r>(&self, mut report: Report<'r>, found: Option<FoundSource>) -> Result<FinishedReport<'r>> {
+    fn finish<'r>(
+        &self,
+        mut report: Report<'r>,
+        mut fresh: Option<Report<'r>>,
+        found: Option<FoundSource>,
+    ) -> Result<FinishedReport<'r>> {
         let has_source = found.is_some();
         if let Some(found) = found.as_ref().filter(|_| self.names_people()) {
             report.owners = found.tree.code_owners(&found.at);
@@ -238,6 +260,9 @@ impl ReportRun<'_> {
         let whole = report.coverage();
         if let Some(changes) = changes.as_ref().filter(|_| self.args.only_changed) {
             report.retain_changed(changes);
+            if let Some(fresh) = &mut fresh {
+                fresh.retain_changed(changes);
+            }
         }
         if let (Some(diff), Some(changes), Some(against)) = (&mut diff, &changes, &self.against) {
             diff.comparison = Some(self.compared(&report, &against.state, changes)?);
@@ -245,7 +270,7 @@ impl ReportRun<'_> {
         if let (Some(diff), Some(at)) = (&mut diff, at.filter(|_| self.names_people())) {
             diff.blame = Some(self.reader.blame(&at, &diff.missed_lines()));
         }
-        Ok(FinishedReport { report, whole, changes, diff, has_source, is_resolved })
+        Ok(FinishedReport { report, fresh, whole, changes, diff, has_source, is_resolved })
     }
 
     /// Tells whether a page names authors and owners.
@@ -290,12 +315,13 @@ impl ReportRun<'_> {
         let written =
             self.outputs.write(can, |form, layout, out| match rendered.iter().find(|(of, _)| *of == form) {
                 Some((_, text)) => out.write_all(text),
-                None => form.write(finished.document(), layout, out),
+                None => form.write(finished.document(form), layout, out),
             });
         if let Some(diff) = &finished.diff
             && finished.is_resolved
             && subject.is_of_a_row()
             && self.filter.takes_all()
+            && !self.args.carry.is_given()
         {
             self.remember(diff);
         }
@@ -309,11 +335,14 @@ impl ReportRun<'_> {
         finished: &FinishedReport<'_>,
         subject: &Subject,
     ) -> Result<Vec<(&'static Form, Vec<u8>)>> {
-        let is_whole = subject.is_of_a_row() && self.filter.takes_all() && !self.args.only_changed;
+        let is_whole = subject.is_of_a_row()
+            && self.filter.takes_all()
+            && !self.args.only_changed
+            && !self.args.carry.is_given();
         let mut rendered = Vec::new();
         for form in self.outputs.forms().filter(|form| finished.can_render(form)) {
             let Some(suffix) = form.stored_suffix else { continue };
-            let text = form.render(finished.document())?;
+            let text = form.render(finished.document(form))?;
             let shows_changes = form.needs(FormNeed::KnownChanges) && finished.diff.is_some();
             // A page that names people is only for those who asked for it.
             let names_people = form.is_for_browsers && self.names_people();

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::super::group::GroupJson;
 use super::super::json::CoverageJson;
 use super::{ChangedFile, DiffReport, LineCategory, LineState, WhyLeftOut};
+use crate::carry::{CarriedCoverage, CarriedFromJson};
 use crate::gate::{self, Before, Verdict};
 use crate::json;
 use crate::names::CommitChoice;
@@ -49,6 +50,7 @@ struct Document<'r> {
     lines: CoverageJson,
     partly: usize,
     statements: CoverageJson,
+    carried_from: Option<Vec<CarriedFromJson>>,
     files: Vec<ChangedFileJson<'r>>,
     left_out: Vec<LeftOutJson<'r>>,
     unmeasured: Vec<UnmeasuredJson<'r>>,
@@ -144,6 +146,7 @@ pub(super) fn write(diff: &DiffReport, out: &mut dyn Write) -> io::Result<()> {
         lines: diff.coverage().into(),
         partly: files.iter().map(|file| file.partly.len()).sum(),
         statements: diff.statements().into(),
+        carried_from: head.carried.as_ref().map(CarriedCoverage::origins_json),
         files,
         left_out: diff
             .left_out

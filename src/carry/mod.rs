@@ -1,0 +1,101 @@
+//! What was executed at other commits, carried over function by function: `--carry`.
+//!
+//! A function is carried as a whole or not at all: its declaration has to have the same tokens at both commits, and the
+//! same blocks. Blocks outside of functions are never carried. Pure: texts and profiles come in, block numbers go out.
+
+mod coverage;
+mod functions;
+
+use std::iter;
+
+use chrono::{DateTime, Utc};
+
+use crate::coverage::Coverage;
+use crate::profile::Profile;
+
+pub(crate) use coverage::{CarriedCoverage, CarriedFromJson};
+pub(crate) use functions::{FunctionBlocks, FunctionKey, carriable, have_same_blocks};
+
+/// The coverage of a profile with what is carried from other commits.
+#[derive(Clone, Debug)]
+pub(crate) struct Carried {
+    /// The number in `origins` of the row from which each block is carried, from 1; 0 for a block that is not carried.
+    blocks: Vec<u32>,
+    /// The rows from which something is carried, the newest first.
+    origins: Vec<Origin>,
+}
+
+/// A row from which blocks are carried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Origin {
+    /// Number of the row.
+    pub(crate) row: i64,
+    pub(crate) commit: String,
+    pub(crate) stored_at: DateTime<Utc>,
+}
+
+impl Carried {
+    /// Begins with nothing carried.
+    pub(crate) fn nothing(profile: &Profile) -> Self {
+        Self { blocks: vec![0; profile.counts.len()], origins: Vec::new() }
+    }
+
+    /// Tells whether a block was executed neither here nor at the commits until now.
+    pub(crate) fn is_open(&self, block: usize, profile: &Profile) -> bool {
+        profile.counts[block] == 0 && self.blocks[block] == 0
+    }
+
+    /// Carries blocks from a row, each with whether it was executed there. Blocks that were executed here, or are carried
+    /// from a newer row, stay as they are.
+    pub(crate) fn add(
+        &mut self,
+        origin: Origin,
+        executed: impl Iterator<Item = (usize, bool)>,
+        profile: &Profile,
+    ) {
+        let number = u32::try_from(self.origins.len() + 1).unwrap_or(u32::MAX);
+        let mut is_new = false;
+        for (block, was_executed) in executed {
+            if was_executed && self.is_open(block, profile) {
+                self.blocks[block] = number;
+                is_new = true;
+            }
+        }
+        if is_new {
+            self.origins.push(origin);
+        }
+    }
+
+    /// Returns the profile with a count of 1 in each carried block.
+    pub(crate) fn union(&self, profile: &Profile) -> Profile {
+        let counts = profile.counts.iter().zip(&self.blocks);
+        let counts = counts.map(|(&count, &carried)| if count == 0 && carried > 0 { 1 } else { count });
+        Profile { counts: counts.collect(), ..profile.clone() }
+    }
+
+    /// Returns the coverage of all files of the profile.
+    pub(crate) fn coverage(&self, profile: &Profile, now: DateTime<Utc>) -> CarriedCoverage {
+        self.coverage_of_files(profile, profile.build.files().map(|file| file.name), now)
+    }
+
+    /// Returns the coverage of some files of the profile, which are given by their names.
+    pub(crate) fn coverage_of_files<'n>(
+        &self,
+        profile: &Profile,
+        names: impl Iterator<Item = &'n str>,
+        now: DateTime<Utc>,
+    ) -> CarriedCoverage {
+        let mut fresh = Coverage::default();
+        let mut from: Vec<u64> = iter::repeat_n(0, self.origins.len() + 1).collect();
+        for file in names.filter_map(|name| profile.build.find(name)) {
+            for (block, at) in file.blocks.iter().zip(file.range.0..) {
+                let statements = u64::from(block.statements);
+                let covered = if profile.counts[at] > 0 { statements } else { 0 };
+                fresh += Coverage { covered, total: statements };
+                from[self.blocks[at] as usize] += statements;
+            }
+        }
+        let from = self.origins.iter().cloned().zip(from.into_iter().skip(1));
+        CarriedCoverage::new(fresh, from.filter(|(_, statements)| *statements > 0).collect(), now)
+    }
+}
