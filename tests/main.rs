@@ -67,6 +67,7 @@ mod service_names;
 mod setup_check;
 mod simulation;
 mod site;
+mod site_commits;
 mod site_view;
 mod spellings;
 mod static_binary;

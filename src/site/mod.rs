@@ -5,6 +5,7 @@
 //! written from other data. The manifest names a file before the file is written, so that the next run knows all files
 //! of the site even after a crash.
 
+mod comparison;
 mod reports;
 mod stored;
 mod writer;

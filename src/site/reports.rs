@@ -10,6 +10,7 @@ use super::writer::SiteWriter;
 use crate::collect::mending::{StoredProfile, stored_profile};
 use crate::filter::Filter;
 use crate::fleet::key_entry::KeyEntry;
+use crate::fleet::row::Row;
 use crate::io::progress::Progress;
 use crate::names::in_message;
 use crate::notice::Notice;
@@ -104,7 +105,7 @@ impl ReportMaker<'_> {
         Ok(reports)
     }
 
-    fn tell(&self, notice: Notice) {
+    pub(super) fn tell(&self, notice: Notice) {
         (self.request.source.notify)(notice);
     }
 
@@ -198,7 +199,7 @@ impl ReportMaker<'_> {
         let filter = Filter::default();
         let packer = Packer::new(&filter);
         let needs = FileNeeds { lines: true, packer: Some(&packer), quotes: false };
-        let profile = self.profile(&subject)?;
+        let profile = self.profile(&subject.row)?;
         let sources = match &found {
             Some((at, tree)) => reader.sources(&profile, (at, tree), &HashMap::new(), None, needs)?,
             None => FileSource::not_read(&profile, needs),
@@ -206,17 +207,22 @@ impl ReportMaker<'_> {
         subject.links = reader.host_links(found.as_ref().map(|(at, _)| at));
         let named = found.as_ref().filter(|_| reader.names_people());
         let owners = named.and_then(|(at, tree)| tree.code_owners(at));
-        let commit = found.map(|(at, _)| at.commit.to_string());
+        let commit = found.as_ref().map(|(at, _)| at.commit.to_string());
         let named = || reader.known(subject.revision.as_ref()?).map(|commit| commit.to_string());
         subject.source_commit = commit.clone().or_else(named);
         let report = Report::new(subject.head(filter.words(), self.request.now), &profile, sources);
         let report = Report { owners, ..report };
         let source = source_shown(&report, commit);
-        let text = match known == Some(&source) {
-            true => None,
-            false => Some(PAGE.render(FormInput { report: &report, changes: None })?),
+        if known == Some(&source) {
+            return Ok(MadeReport { text: None, source, not_fetched });
+        }
+        let compared = match (&found, self.stored.commit_before(page, entry)) {
+            (Some((at, _)), Some(before)) => self.compared_or_told(&report, before, at)?,
+            _ => None,
         };
-        Ok(MadeReport { text, source, not_fetched })
+        let changes = compared.as_ref().map(|(diff, changes)| (diff, changes));
+        let text = PAGE.render(FormInput { report: &report, changes })?;
+        Ok(MadeReport { text: Some(text), source, not_fetched })
     }
 
     /// Finds the source of a subject; `None` if its name has no commit.
@@ -231,8 +237,8 @@ impl ReportMaker<'_> {
         Ok(Some((at, tree)))
     }
 
-    fn profile(&self, subject: &Subject) -> Result<Profile> {
-        let StoredProfile { profile, warning } = stored_profile(&subject.row, self.request.source.workdir)?;
+    pub(super) fn profile(&self, row: &Row) -> Result<Profile> {
+        let StoredProfile { profile, warning } = stored_profile(row, self.request.source.workdir)?;
         if let Some(warning) = warning {
             self.tell(Notice::Warning(warning));
         }

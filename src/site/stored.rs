@@ -18,7 +18,7 @@ use crate::names::Naming;
 use crate::report::site::{
     self, Concern, HistoryRow, LinkedReport, Manifest, ReportOrigin, ReportSource, Service, Total,
 };
-use crate::source::{Revision, Subject, previous_row, trend};
+use crate::source::{Revision, Subject, previous_row, row_of_commit_before, trend};
 
 /// Largest number of lines with the reasons of a failing service.
 const ERRORS: usize = 3;
@@ -193,6 +193,12 @@ impl SiteData {
         of_app.iter().map(|at| &self.rows[*at]).take_while(|other| other.id <= row.id)
     }
 
+    /// Returns the row of the commit before on the branch of a report, with which the report is compared.
+    pub(super) fn commit_before(&self, page: &LinkedReport, entry: &KeyEntry) -> Option<&Row> {
+        let row = self.latest(entry)?;
+        row_of_commit_before(row, &page.branch, self.until(row))
+    }
+
     /// Returns the data of a report that is to be written, without its source.
     pub(super) fn origin(
         &self,
@@ -205,6 +211,7 @@ impl SiteData {
             row: row.id.0,
             counts: counts(row),
             previous: previous_row(self.until(row), row).map(|before| before.id.0),
+            commit_before: self.commit_before(page, entry).map(|before| before.id.0),
             service: page.service.clone(),
             version: version.to_owned(),
             confirmed_at: entry.schedule.schedule.last_pull,

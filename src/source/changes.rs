@@ -18,6 +18,7 @@ use crate::io::workdir;
 use crate::names::in_message;
 use crate::parallel;
 use crate::report::diff::{Base, ChangedText, Changes, is_candidate, is_test};
+use crate::time::minute;
 
 /// The origin of the changes that a report shows.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -61,6 +62,17 @@ pub(super) fn find(
     };
     let (tree, (base, how)) = (tree?, chosen?);
     Ok((tree, diff(&base, how, at, reader)?))
+}
+
+impl SourceReader<'_> {
+    /// Returns the changes from the commit of a stored row, which the clone must have.
+    pub(crate) fn changes_since(&self, row: &Row, at: &RepositoryCommit) -> Result<Changes> {
+        let base = at.repository.commit(&row.key.commit)?;
+        // Git compares trees in memory, so the limit of files has to hold for both commits.
+        self.files(at, &base)?;
+        let how = format!("the commit before on its branch (row {}, {})", row.id.0, minute(row.created_at));
+        diff(&base, how, at, self)
+    }
 }
 
 /// Compares a commit with a base by git.

@@ -1,6 +1,6 @@
 //! The commit before a row's own. The total of the row is compared with the total of that commit.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use anyhow::Result;
 
@@ -27,9 +27,7 @@ impl SourceReader<'_> {
         if own.is_empty() {
             return None;
         }
-        // A commit with more digits in another name is the same one.
-        let is_other = |commit: &str| commit == own || !commit.is_empty() && !is_same_commit(own, commit);
-        let others: Vec<&Row> = others.filter(|other| is_other(&other.key.commit)).collect();
+        let others = told_apart(own, others);
         let by_git = self.judged_by_git(row, &others).unwrap_or_else(|error| {
             let message = format!(
                 "the clone cannot tell the commit before {}, so the one that was stored before it is taken: {error:#}",
@@ -44,7 +42,11 @@ impl SourceReader<'_> {
         });
         let before = match &by_git.nearest {
             Some(commit) => Some((commit.as_str(), HowBefore::Git)),
-            None => began_before(row, &others, &by_git.excluded).map(|commit| (commit, HowBefore::Time)),
+            None => {
+                let is_possible = |commit: &str| !by_git.excluded.iter().any(|excluded| excluded == commit);
+                let before = began_before((own, &row.branch), &others, is_possible);
+                before.map(|commit| (commit, HowBefore::Time))
+            }
         };
         let (commit, how) = before?;
         let newest = others.into_iter().rfind(|other| other.key.commit == commit)?;
@@ -94,38 +96,68 @@ fn judged_by_git(own: &ObjectId, others: &[&Row], repository: &Repository) -> Re
     Ok(judged)
 }
 
-/// Returns the commit on the row's branch that began to be stored last before the row's own commit; `others` are the
-/// rows of the app, the newest last.
-fn began_before<'r>(row: &Row, others: &[&'r Row], excluded: &[String]) -> Option<&'r str> {
+/// Returns the newest row of the commit before that of a row on a branch: of the commits of the branch that began to be
+/// stored before it, and of which a profile is kept, the last one. `until` are the rows of the app up to the row, the
+/// newest last. Rows that are newer do not count, so that a former commit that still runs is the same state until the
+/// row itself changes.
+pub(crate) fn row_of_commit_before<'r>(
+    row: &Row,
+    branch: &str,
+    until: impl Iterator<Item = &'r Row>,
+) -> Option<&'r Row> {
+    let own = row.key.commit.as_str();
+    if own.is_empty() {
+        return None;
+    }
+    let others = told_apart(own, until);
+    let kept = others.iter().filter(|other| other.deleted_at.is_none());
+    let newest: HashMap<&str, &Row> = kept.map(|other| (other.key.commit.as_str(), *other)).collect();
+    let before = began_before((own, branch), &others, |commit| newest.contains_key(commit))?;
+    newest.get(before).copied()
+}
+
+/// Returns the rows of a commit and of other commits, without those of the same commit under another name: a commit with
+/// more digits is the same one.
+fn told_apart<'r>(own: &str, rows: impl Iterator<Item = &'r Row>) -> Vec<&'r Row> {
+    let is_apart = |commit: &str| commit == own || !commit.is_empty() && !is_same_commit(own, commit);
+    rows.filter(|row| is_apart(&row.key.commit)).collect()
+}
+
+/// Returns the commit on a branch that began to be stored last before another commit, of those that `is_possible`
+/// leaves; `others` are the rows of the app, the newest last.
+fn began_before<'r>(
+    (own, branch): (&str, &str),
+    others: &[&'r Row],
+    is_possible: impl Fn(&str) -> bool,
+) -> Option<&'r str> {
+    let commits = others.iter().map(|other| other.key.commit.as_str());
     let mut seen = HashSet::new();
-    let beginnings = others.iter().filter(|other| seen.insert(other.key.commit.as_str()));
-    let earlier = beginnings.take_while(|other| other.key.commit != row.key.commit);
-    let on_branch = |other: &&&Row| {
-        let mut of_commit = others.iter().filter(|one| one.key.commit == other.key.commit);
-        of_commit.any(|one| one.branch == row.branch)
-    };
-    let fitting = earlier.filter(on_branch).filter(|other| !excluded.contains(&other.key.commit));
-    fitting.last().map(|other| other.key.commit.as_str())
+    let beginnings = commits.filter(|commit| seen.insert(*commit));
+    let on_branch: HashSet<&str> =
+        others.iter().filter(|other| other.branch == branch).map(|other| other.key.commit.as_str()).collect();
+    let earlier = beginnings.take_while(|commit| *commit != own);
+    earlier.filter(|commit| on_branch.contains(commit) && is_possible(commit)).last()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::testing::row;
+    use crate::source::testing::{dropped, row};
 
-    /// Returns the commit before `own`, where the rows are `commit` or `commit@branch` in the order of their numbers.
+    /// Makes rows of texts `commit` or `commit@branch` in the order of their numbers.
+    fn rows(stored: &[&str]) -> Vec<Row> {
+        let row = |(number, text): (i64, &&str)| {
+            let (commit, branch) = text.split_once('@').unwrap_or((text, "main"));
+            Row { branch: branch.to_owned(), ..row(number, "shop", commit) }
+        };
+        (1..).zip(stored).map(row).collect()
+    }
+
     fn before(own: &str, stored: &[&str], excluded: &[&str]) -> Option<String> {
-        let rows: Vec<Row> = (1..)
-            .zip(stored)
-            .map(|(number, text)| {
-                let (commit, branch) = text.split_once('@').unwrap_or((text, "main"));
-                Row { branch: branch.to_owned(), ..row(number, "shop", commit) }
-            })
-            .collect();
+        let rows = rows(stored);
         let rows: Vec<&Row> = rows.iter().collect();
-        let excluded: Vec<String> = excluded.iter().map(|commit| (*commit).to_owned()).collect();
-        let own = rows.iter().rfind(|row| row.key.commit == own).unwrap();
-        began_before(own, &rows, &excluded).map(str::to_owned)
+        let found = began_before((own, "main"), &rows, |commit| !excluded.contains(&commit));
+        found.map(str::to_owned)
     }
 
     #[test]
@@ -148,5 +180,46 @@ mod tests {
                 "{own} of {stored:?} without {excluded:?}"
             );
         }
+    }
+
+    #[test]
+    fn the_row_of_the_commit_before_is_older_than_the_row_and_has_its_profile() {
+        // Rows that begin with a minus have no profile any more.
+        let before = |id: usize, stored: &[&str]| {
+            let without_sign: Vec<&str> = stored.iter().map(|text| text.trim_start_matches('-')).collect();
+            let mut rows = rows(&without_sign);
+            for (row, text) in rows.iter_mut().zip(stored) {
+                if text.starts_with('-') {
+                    *row = dropped(row.clone());
+                }
+            }
+            let until = rows[..id].iter();
+            row_of_commit_before(&rows[id - 1], "main", until).map(|row| row.id.0)
+        };
+        for (id, stored, expected) in [
+            (1, &["a"][..], None),
+            (2, &["a", "b"], Some(1)),
+            (3, &["a", "a", "b"], Some(2)),
+            // The former commit is still pulled beside the new one.
+            (2, &["a", "b", "a"], Some(1)),
+            (3, &["a", "b", "a"], None),
+            (4, &["a", "b", "a", "b"], Some(3)),
+            // Of the commit before, the last profile that is kept; without any, the commit before that.
+            (3, &["a", "-a", "b"], Some(1)),
+            (3, &["a", "-b", "c"], Some(1)),
+            (2, &["-a", "b"], None),
+            (4, &["a", "b@fix", "b@fix", "c"], Some(1)),
+            (2, &["a@fix", "c"], None),
+        ] {
+            assert_eq!(before(id, stored), expected, "row {id} of {stored:?}");
+        }
+    }
+
+    #[test]
+    fn a_commit_without_a_hash_or_with_more_digits_is_not_the_commit_before() {
+        let none = rows(&["aaaa", ""]);
+        assert_eq!(row_of_commit_before(&none[1], "main", none.iter()), None);
+        let same = rows(&["", "aaaa1111", "aaaa"]);
+        assert_eq!(row_of_commit_before(&same[2], "main", same.iter()), None);
     }
 }

@@ -43,8 +43,11 @@ pub(crate) struct ReportOrigin {
     pub row: i64,
     /// Short digest of its counts. A new work directory numbers its rows from 1 again, so the id is not enough.
     pub counts: Option<String>,
-    /// Id of the row with which it is compared.
+    /// Id of the row with which the total is compared.
     pub previous: Option<i64>,
+    /// Id of the row of the commit before, with which each line is compared.
+    #[serde(default)]
+    pub commit_before: Option<i64>,
     /// The name of the service that the page shows.
     pub service: String,
     /// The version of the page ([`super::page_version`]).
@@ -238,8 +241,9 @@ impl SiteFile {
     #[must_use]
     pub(crate) fn work(&self, wanted: &ReportOrigin) -> ReportWork {
         let Some(origin) = &self.from else { return ReportWork::Page };
+        let compared = |origin: &ReportOrigin| (origin.previous, origin.commit_before);
         let is_like =
-            origin.is_of(wanted) && (origin.previous, &origin.version) == (wanted.previous, &wanted.version);
+            origin.is_of(wanted) && compared(origin) == compared(wanted) && origin.version == wanted.version;
         // Each pull confirms the data of a row. Writing the page after each pull would change it each time.
         let is_told = match (origin.confirmed_at, wanted.confirmed_at) {
             (Some(told), Some(known)) => (TimeDelta::zero()..LONGEST_UNCONFIRMED).contains(&(known - told)),
@@ -264,6 +268,7 @@ mod tests {
             row: 7,
             counts: Some("5b1f".to_owned()),
             previous: Some(6),
+            commit_before: Some(5),
             service: "s".to_owned(),
             version: "e".to_owned(),
             confirmed_at: Some(Utc.with_ymd_and_hms(2026, 11, 24, 14, 20, 0).unwrap()),
@@ -290,6 +295,16 @@ mod tests {
     }
 
     #[test]
+    fn a_report_of_an_earlier_release_was_not_compared() {
+        let mut manifest = Manifest::default();
+        manifest.record("app/-/-/-/report.html", written(origin()));
+        let text = manifest.text().replace("\"commit_before\": 5,", "");
+        let read = Manifest::parse(&text).unwrap();
+        let report = read.written("app/-/-/-/report.html").unwrap();
+        assert_eq!(report, &written(ReportOrigin { commit_before: None, ..origin() }));
+    }
+
+    #[test]
     fn nothing_outside_of_the_site_is_taken_for_its_own() {
         for path in ["../index.html", "/etc/index.html", "a/../../index.html", "notes.txt", ""] {
             let text = format!("{{\"goc_watchdog_site\": 1, \"files\": {{\"{path}\": null}}}}");
@@ -311,6 +326,8 @@ mod tests {
             ReportOrigin { row: 8, ..origin() },
             ReportOrigin { counts: Some("77aa".to_owned()), ..origin() },
             ReportOrigin { previous: None, ..origin() },
+            ReportOrigin { commit_before: None, ..origin() },
+            ReportOrigin { commit_before: Some(4), ..origin() },
             ReportOrigin { service: "t".to_owned(), ..origin() },
             ReportOrigin { version: "f".to_owned(), ..origin() },
             ReportOrigin { confirmed_at: None, ..origin() },

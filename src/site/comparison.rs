@@ -1,0 +1,66 @@
+//! The comparison of a report with the commit before on its branch.
+//!
+//! Nothing is fetched for it, and a report whose comparison fails is written without one.
+
+use anyhow::Result;
+
+use super::reports::ReportMaker;
+use crate::filter::Filter;
+use crate::fleet::row::Row;
+use crate::names::in_message;
+use crate::notice::Notice;
+use crate::report::Report;
+use crate::report::diff::{Changes, DiffReport};
+use crate::source::{OtherState, RepositoryCommit, SourceReader, SourceSettings, compared};
+
+impl ReportMaker<'_> {
+    /// Compares a report with the row of the commit before; tells why there is no comparison if that fails. `at` is the
+    /// commit of the report.
+    pub(super) fn compared_or_told(
+        &self,
+        report: &Report<'_>,
+        before: &Row,
+        at: &RepositoryCommit,
+    ) -> Result<Option<(DiffReport, Changes)>> {
+        let service = in_message(&report.head.service);
+        let notify = |notice| {
+            self.tell(match notice {
+                Notice::Warning(message) => Notice::Explanation(format!("{service}: {message}")),
+                other => other,
+            });
+        };
+        let settings = SourceSettings { notify: &notify, ..self.request.source };
+        let reader = SourceReader { settings, app: &report.head.app, is_offline: true };
+        match self.compared(report, before, &reader, at) {
+            Ok(compared) => Ok(Some(compared)),
+            // A report that was not compared stays until its data changes.
+            Err(error) if self.is_interrupted() => Err(error),
+            Err(error) => {
+                let (row, commit) = (before.id.0, in_message(&before.key.commit));
+                self.tell(Notice::Explanation(format!(
+                    "{service}: not compared with row {row} of commit {commit}: {error:#}"
+                )));
+                Ok(None)
+            }
+        }
+    }
+
+    fn compared(
+        &self,
+        report: &Report<'_>,
+        before: &Row,
+        reader: &SourceReader<'_>,
+        at: &RepositoryCommit,
+    ) -> Result<(DiffReport, Changes)> {
+        let changes = reader.changes_since(before, at)?;
+        let profile = self.profile(before)?;
+        let filter = Filter::default();
+        let mut diff = DiffReport::new(report, &changes, &filter);
+        let other = OtherState { row: before, rows: &[before.id.0], profile: &profile, changes: &changes };
+        diff.comparison = Some(compared(report, &other, &filter, reader, self.request.reading)?);
+        if reader.names_people() {
+            diff.blame = Some(reader.blame(at, &diff.missed_lines()));
+        }
+        Ok((diff, changes))
+    }
+}
