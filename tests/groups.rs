@@ -610,6 +610,34 @@ fn the_page_of_a_group_shows_the_apps() {
     browser.assert_quiet();
 }
 
+#[test]
+fn the_page_of_a_group_names_people_if_all_its_apps_do_and_has_the_links_of_any() {
+    let mut shop = Shop::without_processes();
+    fs::write(shop.source.folder.path().join("CODEOWNERS"), "* @all\n").unwrap();
+    shop.source.commit_all();
+    shop.start("staging", "cart", &(main_of("cart") + &lib(1, 0)));
+    shop.start("staging", "pay", &(main_of("pay") + &lib(2, 1)));
+    shop.clone_source();
+    let page = shop.world.home().join("shop.html");
+    let form = format!("html={}", page.display());
+    let text = |apps: &str| {
+        shop.world.configure(&format!("[groups.shop]\napps = [\"cart\", \"pay\"]\n{apps}"));
+        shop.run(&["report", "shop", "-q", "--format", &form], 0);
+        fs::read_to_string(&page).unwrap()
+    };
+    for (app, other) in [("cart", "pay"), ("pay", "cart")] {
+        let text = text(&format!("[apps.{app}]\nblame = true\n[apps.{other}]\nblame = false\n"));
+        assert!(!text.contains("@all"), "{app} alone wants names");
+    }
+    assert!(text("[apps.cart]\nblame = true\n[apps.pay]\nblame = true\n").contains("@all"));
+    for app in ["cart", "pay"] {
+        let text = text(&format!(
+            "[apps.{app}]\nweb = 'https://code.example/r/blob/{{commit}}/{{path}}#L{{line}}'\n"
+        ));
+        assert!(text.contains("https://code.example/r/commit/"), "{app} has the links");
+    }
+}
+
 const REAL_LIB: &str = "package lib\n\n// Total adds up.\nfunc Total(n []int) int {\n\tsum := 0\n\tfor _, one := range n {\n\t\tif one < 0 {\n\t\t\tpanic(\"negative\")\n\t\t}\n\t\tsum += one\n\t}\n\treturn sum\n}\n\nfunc Empty(n []int) bool {\n\treturn len(n) == 0\n}\n\nfunc Unused() int {\n\treturn 3\n}\n";
 const REAL_CART: &str = "package main\n\nimport (\n\t\"example.com/shop/lib\"\n\t\"example.com/shop/lib/price\"\n)\n\nfunc main() {\n\tprintln(lib.Total([]int{1, 2}) * price.Of(3))\n}\n";
 const REAL_PAY: &str = "package main\n\nimport \"example.com/shop/lib\"\n\nfunc main() {\n\tif lib.Empty(nil) {\n\t\tprintln(\"nothing to pay\")\n\t\treturn\n\t}\n\tprintln(\"pay\")\n}\n";

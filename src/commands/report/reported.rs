@@ -17,6 +17,7 @@ use crate::fleet::records::Key;
 use crate::fleet::row::Row;
 use crate::names::{escape, in_message};
 use crate::profile::Profile;
+use crate::report::HostLinks;
 use crate::source::{Compared, GroupState, RowRequest, SourceSettings, Subject};
 
 /// The service or the group of a report.
@@ -113,6 +114,25 @@ impl<'a> Reported<'a> {
             return None;
         }
         bases.into_iter().next()
+    }
+
+    /// Returns the app, or the apps of the group, also those without data.
+    fn apps(&self) -> impl Iterator<Item = &str> {
+        let of_group = self.group.as_ref().map(|state| &state.group.apps[..]);
+        let apps = of_group.unwrap_or(std::slice::from_ref(&self.app));
+        apps.iter().map(String::as_str)
+    }
+
+    /// Tells whether the configuration wants pages to name authors and owners; for a group, each of its apps must.
+    pub(super) fn names_people(&self, config: &Config) -> bool {
+        self.apps().all(|app| config.apps.get(app).is_some_and(|app| app.blame))
+    }
+
+    /// Returns the links to the host that the configuration gives: for a group, those of the app that has the source, or
+    /// else of the first app that has some. The apps of a group share one repository.
+    pub(super) fn configured_links<'c>(&self, config: &'c Config) -> Option<&'c HostLinks> {
+        let apps = [self.app.as_str()].into_iter().chain(self.apps());
+        apps.filter_map(|app| config.apps.get(app)).find_map(|app| app.web.as_ref())
     }
 
     /// Returns the name of the file for a page.

@@ -77,7 +77,9 @@ pub(super) fn report(
     let against = against.map(|query| reported.against(query, stored, compared)).transpose()?;
     let app = reported.app.clone();
     let reader = SourceReader { settings, app: &app, is_offline: args.offline };
-    let run = ReportRun { args, context, reading, filter: args.filter(), outputs, reader, against };
+    let names_people = (args.blame || reported.names_people(&context.config)) && outputs.have_page();
+    let run =
+        ReportRun { args, context, reading, filter: args.filter(), outputs, reader, against, names_people };
 
     let (stored_profile, found, code) = run.load(&reported, of_group)?;
     let carried = run.carried(found.as_ref(), &stored_profile, &reported, &rows)?;
@@ -87,7 +89,9 @@ pub(super) fn report(
     let sources = run.sources(found.as_ref(), profile, &packer)?;
     reported.subject.source_commit = run.source_commit(found.as_ref(), &reported.subject);
     if run.outputs.have_page() {
-        reported.subject.links = run.reader.host_links(found.as_ref().map(|found| &found.at));
+        let of_clone = || run.reader.host_links(found.as_ref().map(|found| &found.at));
+        let links = reported.configured_links(&context.config).cloned();
+        reported.subject.links = links.or_else(of_clone);
     }
     let head = run.head(&reported.subject);
     let fresh = match &carried {
@@ -135,6 +139,8 @@ pub(super) struct ReportRun<'a> {
     pub(super) outputs: Outputs,
     pub(super) reader: SourceReader<'a>,
     pub(super) against: Option<NamedState<'a>>,
+    /// A page names authors and owners.
+    names_people: bool,
 }
 
 /// A report with its changes and the facts about its source.
@@ -249,7 +255,7 @@ impl ReportRun<'_> {
         found: Option<FoundSource>,
     ) -> Result<FinishedReport<'r>> {
         let has_source = found.is_some();
-        if let Some(found) = found.as_ref().filter(|_| self.names_people()) {
+        if let Some(found) = found.as_ref().filter(|_| self.names_people) {
             report.owners = found.tree.code_owners(&found.at);
         }
         let (at, changes) = found.map(|found| (found.at, found.changes)).unzip();
@@ -267,15 +273,10 @@ impl ReportRun<'_> {
         if let (Some(diff), Some(changes), Some(against)) = (&mut diff, &changes, &self.against) {
             diff.comparison = Some(self.compared(&report, &against.state, changes)?);
         }
-        if let (Some(diff), Some(at)) = (&mut diff, at.filter(|_| self.names_people())) {
+        if let (Some(diff), Some(at)) = (&mut diff, at.filter(|_| self.names_people)) {
             diff.blame = Some(self.reader.blame(&at, &diff.missed_lines()));
         }
         Ok(FinishedReport { report, fresh, whole, changes, diff, has_source, is_resolved })
-    }
-
-    /// Tells whether a page names authors and owners.
-    fn names_people(&self) -> bool {
-        (self.args.blame || self.reader.names_people()) && self.outputs.have_page()
     }
 
     /// Removes the files that the filter leaves out.
@@ -345,7 +346,7 @@ impl ReportRun<'_> {
             let text = form.render(finished.document(form))?;
             let shows_changes = form.needs(FormNeed::KnownChanges) && finished.diff.is_some();
             // A page that names people is only for those who asked for it.
-            let names_people = form.is_for_browsers && self.names_people();
+            let names_people = form.is_for_browsers && self.names_people;
             if is_whole
                 && !shows_changes
                 && !names_people
