@@ -588,6 +588,24 @@ fn owners_have_figures_of_their_own() {
 }
 
 #[test]
+fn owners_that_cannot_be_read_are_told() {
+    let mut source = changed_source();
+    source.git(&["checkout", "--quiet", "feature"]);
+    fs::create_dir(source.folder.path().join("docs")).unwrap();
+    fs::write(source.folder.path().join("docs/CODEOWNERS"), "*.go @all\n".repeat(20_001)).unwrap();
+    source.commit_all();
+    source.git(&["checkout", "--quiet", "master"]);
+    let service = Service::from_source(source, PROFILE);
+    let page = service.world.home().join("page.html");
+    let form = format!("html={}", page.display());
+    let told = service.report(&["-q", "--blame", "--format", &form]).assert_code(0);
+    let wanted =
+        "the report has no owners, because \"docs/CODEOWNERS\" of the commit has more than 20000 patterns";
+    told.assert_stderr_contains(wanted);
+    assert!(!fs::read_to_string(&page).unwrap().contains("@all"));
+}
+
+#[test]
 fn places_are_narrowed_to_an_author() {
     let Some(mut browser) = Browser::start() else { return };
     let service = changed_service();

@@ -38,9 +38,8 @@ struct SectionText<'t> {
 }
 
 impl CodeOwners {
-    /// Reads the text of such a file. Lines that are no rule are passed over, as hosts do.
-    #[must_use]
-    pub(crate) fn parse(text: &str) -> Self {
+    /// Reads the text of such a file. Lines that are no rule are passed over, as hosts do. The error is a clause.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let mut sections = vec![SectionText::default()];
         let mut current = 0;
         for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
@@ -60,9 +59,14 @@ impl CodeOwners {
             let owners = if owners.is_empty() { section.default_owners.clone() } else { owners };
             section.rules.push((pattern, owners));
         }
-        let mut left = MOST_PATTERNS;
-        let sections = sections.into_iter().filter(|section| !section.rules.is_empty());
-        Self { sections: sections.filter_map(|section| Section::new(section, &mut left)).collect() }
+        sections.retain(|section| !section.rules.is_empty());
+        // The last rules decide, so a part of them would tell wrong owners.
+        if sections.iter().map(|section| section.rules.len()).sum::<usize>() > MOST_PATTERNS {
+            return Err(format!("has more than {MOST_PATTERNS} patterns"));
+        }
+        let sections: Result<Vec<Section>, globset::Error> = sections.into_iter().map(Section::new).collect();
+        let sections = sections.map_err(|error| format!("cannot be compiled: {error}"))?;
+        Ok(Self { sections })
     }
 
     /// Returns the owners of a file by its path in the repository, without repetitions.
@@ -84,15 +88,11 @@ impl CodeOwners {
 }
 
 impl Section {
-    /// Compiles the rules. `left` is the number of patterns that are still read.
-    fn new(text: SectionText<'_>, left: &mut usize) -> Option<Self> {
+    /// Compiles the rules; fails if they are too many together.
+    fn new(text: SectionText<'_>) -> Result<Self, globset::Error> {
         let mut globs = GlobSetBuilder::new();
         let (mut rules, mut owners) = (Vec::new(), Vec::new());
         for (pattern, of_rule) in text.rules {
-            if *left == 0 {
-                break;
-            }
-            *left -= 1;
             for glob in globs_of(pattern) {
                 let glob = GlobBuilder::new(&glob).literal_separator(true).backslash_escape(true).build();
                 let Ok(glob) = glob else { continue };
@@ -101,7 +101,7 @@ impl Section {
             }
             owners.push(of_rule);
         }
-        Some(Self { globs: globs.build().ok()?, rules, owners })
+        Ok(Self { globs: globs.build()?, rules, owners })
     }
 }
 
@@ -164,7 +164,7 @@ mod tests {
     use super::*;
 
     fn owners_of(text: &str, path: &str) -> String {
-        CodeOwners::parse(text).of(path).join(" ")
+        CodeOwners::parse(text).unwrap().of(path).join(" ")
     }
 
     #[test]
@@ -221,7 +221,7 @@ apps/ @octocat
             ("/[a].{b}", &["[a].{b}"], &["a.b"]),
             ("\\#x", &["#x"], &["x"]),
         ] {
-            let owners = CodeOwners::parse(&format!("{pattern} @o"));
+            let owners = CodeOwners::parse(&format!("{pattern} @o")).unwrap();
             for path in fits {
                 assert_eq!(owners.of(path), ["@o"], "{pattern} {path}");
             }
@@ -256,8 +256,16 @@ model/
     #[test]
     fn any_text_is_read() {
         for text in ["", "\u{feff}* @a\n[", "[x\n\\", "* \n** @b\n{ @c\n[[[ @d", "a\\ "] {
-            let _ = CodeOwners::parse(text).of("x/y.go");
+            let _ = CodeOwners::parse(text).unwrap().of("x/y.go");
         }
         assert_eq!(owners_of("* nobody\n", "x"), "", "a word without @ is no owner");
+    }
+
+    #[test]
+    fn more_patterns_than_are_read_are_an_error() {
+        let text = "/a.go @all\n".repeat(MOST_PATTERNS);
+        assert_eq!(CodeOwners::parse(&text).unwrap().of("a.go"), ["@all"]);
+        let error = CodeOwners::parse(&(text + "/a.go @last\n")).unwrap_err();
+        assert_eq!(error, "has more than 20000 patterns");
     }
 }

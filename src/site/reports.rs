@@ -206,7 +206,7 @@ impl ReportMaker<'_> {
         };
         subject.links = reader.host_links(found.as_ref().map(|(at, _)| at));
         let named = found.as_ref().filter(|_| reader.names_people());
-        let owners = named.and_then(|(at, tree)| tree.code_owners(at));
+        let owners = named.and_then(|(at, tree)| reader.code_owners(at, tree));
         let commit = found.as_ref().map(|(at, _)| at.commit.to_string());
         let named = || reader.known(subject.revision.as_ref()?).map(|commit| commit.to_string());
         subject.source_commit = commit.clone().or_else(named);

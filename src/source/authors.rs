@@ -6,7 +6,7 @@ use super::{RepositoryCommit, SourceReader, SourceTree};
 use crate::code::blame::Blame;
 use crate::code::codeowners::{CodeOwners, PLACES};
 use crate::io::clock::Deadline;
-use crate::io::git::Timeout;
+use crate::io::git::{BlobContent, ObjectId, Timeout};
 use crate::names::in_message;
 use crate::parallel::on_all_cores;
 
@@ -53,13 +53,26 @@ impl SourceReader<'_> {
     }
 }
 
-impl SourceTree {
-    /// Returns the owners of the files; `None` where no file tells them. `at` is the commit.
-    pub(crate) fn code_owners(&self, at: &RepositoryCommit) -> Option<CodeOwners> {
-        let blob = PLACES.iter().find_map(|place| self.files.blob(place))?.clone();
-        let read = at.repository.blobs(&[blob], |_, content| {
-            content.text().map(|text| CodeOwners::parse(&String::from_utf8_lossy(text)))
-        });
-        read.ok()?.pop()?
+impl SourceReader<'_> {
+    /// Returns the owners of the files of a commit; `None` where no file tells them, or where a warning says why they are
+    /// unknown.
+    pub(crate) fn code_owners(&self, at: &RepositoryCommit, tree: &SourceTree) -> Option<CodeOwners> {
+        let (place, blob) = PLACES.iter().find_map(|place| Some((place, tree.files.blob(place)?)))?;
+        let read = owners_in(blob, at);
+        read.map_err(|cause| {
+            self.warn(format!("the report has no owners, because \"{place}\" of the commit {cause}"));
+        })
+        .ok()
     }
+}
+
+/// Reads a `CODEOWNERS` file; the error is a clause.
+fn owners_in(blob: &ObjectId, at: &RepositoryCommit) -> Result<CodeOwners, String> {
+    let read = at.repository.blobs(std::slice::from_ref(blob), |_, content| match content {
+        BlobContent::Text(text) => CodeOwners::parse(&String::from_utf8_lossy(text)),
+        BlobContent::Missing => Err("is not in the clone, and nothing is fetched for it".to_owned()),
+        BlobContent::TooLarge => Err("is too large".to_owned()),
+    });
+    let mut read = read.map_err(|error| format!("cannot be read: {error}"))?;
+    read.pop().unwrap_or_else(|| Err("cannot be read".to_owned()))
 }

@@ -256,7 +256,7 @@ impl ReportRun<'_> {
     ) -> Result<FinishedReport<'r>> {
         let has_source = found.is_some();
         if let Some(found) = found.as_ref().filter(|_| self.names_people) {
-            report.owners = found.tree.code_owners(&found.at);
+            report.owners = self.reader.code_owners(&found.at, &found.tree);
         }
         let (at, changes) = found.map(|found| (found.at, found.changes)).unzip();
         let changes = changes.flatten();
