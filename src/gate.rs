@@ -284,7 +284,7 @@ fn judge_age(age: Option<TimeDelta>, longest: Duration) -> Verdict {
 }
 
 fn judge_replicas((answered, listed): (u32, u32), least: u32) -> Verdict {
-    let shown = format!("{answered} of {listed} replicas answered");
+    let shown = format!("{} answered", phrases::replicas(answered, listed));
     let (result, message) = match answered >= least {
         true => (GateResult::Met, format!("{shown}, at least {least} required")),
         false => (GateResult::Unmet, format!("{shown}, fewer than {least}")),

@@ -29,6 +29,14 @@ pub(crate) fn count(number: usize, what: &str) -> String {
     }
 }
 
+/// Returns the number of replicas that answered, of those listed: `2 of 3 replicas`, `0 of 1 replica`, `1 replica`.
+pub(crate) fn replicas(answered: u32, listed: u32) -> String {
+    match (answered, listed) {
+        (1, 1) => "1 replica".to_owned(),
+        _ => format!("{answered} of {}", count(listed as usize, "replicas")),
+    }
+}
+
 /// Returns the numbers of rows in words: `row 3`, `rows 3 and 5`, `rows 3, 5 and 9`, `rows 3, 5, 9 and 40 more`.
 pub(crate) fn rows(numbers: &[i64]) -> String {
     /// More rows than this are counted.
@@ -73,5 +81,15 @@ mod tests {
         assert_eq!(count(1, "services"), "1 service");
         assert_eq!(count(0, "replicas"), "0 replicas");
         assert_eq!(count(1, "addresses"), "1 address");
+    }
+
+    #[test]
+    fn one_replica_is_counted_as_people_do() {
+        let counted =
+            [(1, 1), (0, 1), (2, 3), (3, 3), (0, 0)].map(|(answered, listed)| replicas(answered, listed));
+        assert_eq!(
+            counted,
+            ["1 replica", "0 of 1 replica", "2 of 3 replicas", "3 of 3 replicas", "0 of 0 replicas"]
+        );
     }
 }

@@ -269,7 +269,7 @@ fn an_app_without_data_at_the_commit_is_named() {
     assert_eq!(json["commit_choice"], json!({"commits": 2, "running": 1}));
     assert_eq!(json["group"]["missing"], json!([{"app": "pay", "reason": lacking, "newest_commit": first}]));
     let markdown = shop.run(&["report", "shop", "--format", "markdown"], 0).stdout;
-    assert!(markdown.contains("1 of 1 replicas, without pay."), "{markdown}");
+    assert!(markdown.contains("1 replica, without pay."), "{markdown}");
 
     assert_eq!(shop.run(&["total", "shop", "--commit", &first], 0).stdout, "57.1\n");
     let drop =

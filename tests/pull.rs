@@ -727,13 +727,13 @@ fn a_stored_row_never_changes_the_facts_of_its_time() {
     world
         .run(&["total", ECHO, "--min-replicas", "1"])
         .assert_code(5)
-        .assert_stderr_contains("0 of 1 replicas answered");
+        .assert_stderr_contains("0 of 1 replica answered");
     world
         .run(&["report", ECHO, "--format", "json", "--min-replicas", "1"])
         .assert_code(5)
-        .assert_stderr_contains("0 of 1 replicas answered");
+        .assert_stderr_contains("0 of 1 replica answered");
     let explained = world.run(&["list", "--explain", ECHO]).stdout;
-    assert!(explained.contains("0 of 1 replicas"), "{explained}");
+    assert!(explained.contains("0 of 1 replica"), "{explained}");
 
     // The row itself is as it was stored.
     assert_eq!(replicas(&["history", ECHO, "--format", "json"]), both);

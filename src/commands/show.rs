@@ -1,6 +1,6 @@
 //! Tables and JSON on standard output.
 
-pub(crate) use crate::phrases::{ago, changed_lines, count, moment};
+pub(crate) use crate::phrases::{ago, changed_lines, count, moment, replicas};
 pub(crate) use crate::time::{iso, minute, span};
 
 use std::io::{self, BufWriter, Write};

@@ -12,7 +12,7 @@ use super::{FileReport, PackageReport, Report, ReportHead, missed_line_ranges, s
 use crate::carry::CarriedCoverage;
 use crate::coverage::Coverage;
 use crate::names::printable;
-use crate::phrases::rows;
+use crate::phrases::{replicas, rows};
 use crate::time::{minute, span};
 
 pub(super) const FORM: Form = Form {
@@ -100,7 +100,7 @@ pub(super) fn facts(head: &ReportHead) -> String {
         None => format!("{age} old"),
     });
     if let Some((answered, known)) = head.replicas {
-        facts.push(format!("{answered} of {known} replicas"));
+        facts.push(replicas(answered, known));
     }
     facts.extend(head.carried.as_ref().map(CarriedCoverage::words));
     let missing = head.group.iter().flat_map(|group| &group.missing);

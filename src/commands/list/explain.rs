@@ -170,7 +170,8 @@ impl ExplainedService<'_> {
         }
         if let Some(row) = &self.row {
             let replicas = self.entry.replicas_now(row);
-            let replicas = replicas.map(|(answered, listed)| format!(", {answered} of {listed} replicas"));
+            let replicas =
+                replicas.map(|(answered, listed)| format!(", {}", show::replicas(answered, listed)));
             field("total", &(percent_text(row.cover_total) + &replicas.unwrap_or_default()))?;
             let stored = show::moment(row.created_at, now);
             field("stored", &format!("{stored}, id {}, {}", row.id.0, row.cov_file_path))?;

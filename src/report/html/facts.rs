@@ -2,6 +2,7 @@
 
 use super::short_commit;
 use crate::names::printable;
+use crate::phrases::replicas;
 use crate::report::{PreviousRow, Report, ReportHead};
 use crate::time::{iso, minute};
 
@@ -13,8 +14,8 @@ pub(super) struct Facts {
     pub(super) whole_commit: String,
     /// Environment and region.
     pub(super) place: String,
-    /// Number of replicas that answered, and of those listed.
-    pub(super) replicas: Option<(u32, u32)>,
+    /// The replicas that answered, and whether some did not.
+    pub(super) replicas: Option<(String, bool)>,
     /// Time of the data, in RFC 3339.
     pub(super) since: String,
     /// Time of the data for people.
@@ -40,7 +41,7 @@ impl Facts {
             commit: shown(&short_commit(head.best_commit())),
             whole_commit: shown(head.best_commit()),
             place: shown(format!("{} {}", head.env, head.region).trim()),
-            replicas: head.replicas,
+            replicas: head.replicas.map(|(answered, listed)| (replicas(answered, listed), answered < listed)),
             since: iso(at),
             minute: minute(at),
             rows: shown(&rows),

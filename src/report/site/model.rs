@@ -10,6 +10,7 @@ use super::chart::shown;
 use super::moment::Moment;
 use crate::coverage::{ChangedLines, Coverage};
 use crate::names::printable;
+use crate::phrases;
 use crate::report::TrendPoint;
 use crate::report::html::grade;
 
@@ -194,6 +195,12 @@ pub(super) struct Branch {
 impl Service {
     pub(super) fn is_listed(&self) -> bool {
         self.replicas.1 > 0
+    }
+
+    /// Returns the number of replicas that are up, of those listed, in words.
+    pub(super) fn up(&self) -> String {
+        let number = |replicas| u32::try_from(replicas).unwrap_or(u32::MAX);
+        format!("{} up", phrases::replicas(number(self.replicas.0), number(self.replicas.1)))
     }
 
     /// Returns a sort key: listed services first, then those of a main branch, then those that were stored last. So the
