@@ -396,6 +396,31 @@ fn failing_and_stale_services_stand_on_top() {
         .collect();
     let wanted = [("apa_goc_echoserver", "partial"), ("cart", "overdue"), ("late", "other_build")];
     assert_eq!(states, wanted.map(|(app, state)| (app.to_owned(), state.to_owned())).into());
+    let value = |row: &str, name: &str| {
+        row.split_once(&format!("data-{name}=\"")).unwrap().1.split_once('"').unwrap().0.to_owned()
+    };
+    let rows = page.split("<tr class=\"row\"").skip(1);
+    let ranks: BTreeSet<(String, String)> =
+        rows.map(|row| (value(row, "state"), value(row, "rank"))).collect();
+    let wanted = [("other_build", "2"), ("overdue", "2"), ("partial", "1")];
+    assert_eq!(ranks, wanted.map(|(state, rank)| (state.to_owned(), rank.to_owned())).into());
+}
+
+#[test]
+fn a_suspect_address_is_the_reason_for_which_a_service_needs_attention() {
+    let (world, agents) = World::with_echo(3);
+    world.pull(0);
+    agents[0].kill();
+    world.run(&["prune"]).assert_code(0);
+    write_site(&world).assert_code(0);
+    let page = read_page(&world, "index.html");
+    let (_, rest) = page.split_once("Needs attention").unwrap();
+    let attention = rest.split_once("</section>").unwrap().0;
+    assert!(attention.contains(">ok, 1 suspect</span>"), "{attention}");
+    let reason =
+        format!("{} is suspect: no connection: connection refused (prune, 1 run since ", agents[0].url());
+    assert!(attention.contains(&reason), "{attention}");
+    assert!(!attention.contains("no replica fails"), "{attention}");
 }
 
 #[test]

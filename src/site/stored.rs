@@ -9,16 +9,19 @@ use crate::collect::fleet::stored_fleet;
 use crate::coverage::ChangedLines;
 use crate::fleet::ids::{KeyId, RowId};
 use crate::fleet::key_entry::{KeyEntry, ServiceName};
+use crate::fleet::liveness::Suspicion;
 use crate::fleet::records::Key;
 use crate::fleet::row::{Row, RowFilter};
 use crate::fleet::service_state::{AddressHealth, ServiceLine, ServiceState};
 use crate::fleet::services::Fleet;
 use crate::io::store::Store;
 use crate::names::Naming;
+use crate::phrases::count;
 use crate::report::site::{
     self, Concern, HistoryRow, LinkedReport, Manifest, ReportOrigin, ReportSource, Service, Total,
 };
 use crate::source::{Revision, Subject, previous_row, row_of_commit_before, trend};
+use crate::time::minute;
 
 /// Largest number of lines with the reasons of a failing service.
 const ERRORS: usize = 3;
@@ -129,7 +132,7 @@ impl SiteData {
             match known.last_error {
                 Some(error) if known.retry.failures > 0 => Some(format!("{address}: {error}")),
                 _ if known.other_build.is_some() => Some(format!("{address} serves another build")),
-                _ => None,
+                _ => self.health.suspicion(address).map(|found| suspicion(address, found)),
             }
         };
         let errors = member.addresses().filter_map(|listing| error(&listing.address));
@@ -240,6 +243,13 @@ impl SiteData {
             group: None,
         })
     }
+}
+
+/// Returns the failures that `prune` remembers of an address, which answered the last pull.
+fn suspicion(address: &str, Suspicion { any, probe, is_dead, .. }: &Suspicion) -> String {
+    let state = if *is_dead { "dead" } else { "suspect" };
+    let (runs, since) = (count(any.runs as usize, "runs"), minute(any.since));
+    format!("{address} is {state}: {} (prune, {runs} since {since})", probe.detail)
 }
 
 /// Returns a short digest of the counts of a row.

@@ -77,10 +77,10 @@ pub(crate) enum Concern {
     Partial,
     /// The stored data is not of the processes that run now.
     Stale,
-    /// The service needs no attention.
-    Fine,
     /// The service is listed and was not pulled yet.
     New,
+    /// The service needs no attention.
+    Fine,
     /// No center lists the service.
     Gone,
 }
@@ -95,6 +95,11 @@ impl Concern {
             Self::New => "new",
             Self::Gone => "gone",
         }
+    }
+
+    /// Returns its place in the order of urgency, by which the script sorts.
+    pub(super) fn rank(self) -> u8 {
+        self as u8
     }
 
     /// Returns the class of its colour and sign.

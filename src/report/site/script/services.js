@@ -15,8 +15,6 @@ page.services = (() => {
   let facts = [];
   let narrowAttention = null;
 
-  /** Groups of states; the most urgent first. */
-  const CONCERNS = ['failing', 'stale', 'new', 'fine', 'gone'];
   const number = (text) => (text === undefined ? undefined : Number(text));
   /** Figures of the columns. Rows are in order of names already. A row without a figure has `undefined`. */
   const FIGURES = {
@@ -24,7 +22,7 @@ page.services = (() => {
     week: (row) => number(row.dataset.week),
     uncovered: (row) => number(row.dataset.uncovered),
     pulled: (row) => row.dataset.pulled,
-    state: (row) => CONCERNS.indexOf(row.dataset.concern),
+    state: (row) => number(row.dataset.rank),
   };
 
   const adopt = () => {
