@@ -144,6 +144,19 @@ pub(crate) fn percent_text(percent: f64) -> String {
     shown_percent(percent) + "%"
 }
 
+/// Returns the size of a change in percentage points, without a sign: with one digit after the point, or, if that is zero,
+/// with the first digit that is not: `1.2`, `0.003`.
+pub(crate) fn shown_points(points: f64) -> String {
+    let rounded = format!("{:.1}", points.abs());
+    let first_digit = (2..=DIGITS).zip(2..).find(|(_, power)| points.abs() * 10_f64.powi(*power) >= 1.0);
+    match first_digit {
+        Some((digits, _)) if rounded == "0.0" => {
+            format!("{:.digits$}", points.abs()).trim_end_matches('0').to_owned()
+        }
+        _ => rounded,
+    }
+}
+
 /// Digits after the point that a threshold may have. The products in [`Coverage::meets`] then stay
 /// below 2^122.
 const DIGITS: usize = 15;
@@ -239,7 +252,7 @@ impl Delta {
 
 /// Prints `+1.2`, `-0.3`, or `=` for equal fractions.
 ///
-/// The sign is exact: a single new statement among many prints `+0.0`, not `=`.
+/// The sign is exact: a single new statement among many prints `+0.001`, not `=`.
 impl fmt::Display for Delta {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let cross = |a: Coverage, b: Coverage| u128::from(a.covered) * u128::from(b.total.max(1));
@@ -248,7 +261,7 @@ impl fmt::Display for Delta {
             std::cmp::Ordering::Equal => return f.pad("="),
             std::cmp::Ordering::Greater => '+',
         };
-        f.pad(&format!("{sign}{:.1}", self.points().abs()))
+        f.pad(&format!("{sign}{}", shown_points(self.points())))
     }
 }
 
@@ -393,8 +406,15 @@ mod tests {
         assert_eq!(delta(pair(564, 1000), pair(561, 1000)), "-0.3");
         assert_eq!(delta(pair(1, 2), pair(2, 4)), "=");
         assert_eq!(delta(pair(0, 0), pair(0, 9)), "=");
-        assert_eq!(delta(pair(5000, 100_000), pair(5001, 100_000)), "+0.0");
-        assert_eq!(delta(pair(5001, 100_000), pair(5000, 100_000)), "-0.0");
+        assert_eq!(delta(pair(5000, 100_000), pair(5001, 100_000)), "+0.001");
+        assert_eq!(delta(pair(5001, 100_000), pair(5000, 100_000)), "-0.001");
+        assert_eq!(delta(pair(0, u64::MAX), pair(1, u64::MAX)), "+0.0", "no real program has so many");
+    }
+
+    #[test]
+    fn a_small_change_shows_its_first_digit() {
+        let shown = [12.34, 0.06, 0.05, 0.049, 0.0096, 0.005, -0.000_123, 0.0].map(shown_points);
+        assert_eq!(shown, ["12.3", "0.1", "0.1", "0.05", "0.01", "0.005", "0.0001", "0.0"]);
     }
 
     proptest! {

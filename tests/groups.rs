@@ -315,6 +315,14 @@ fn apps_of_different_repositories_are_refused_with_both() {
             "{error}"
         );
     }
+    shop.world.configure(
+        "[git]\nrepo = \"https://git.example/{app}.git\"\n[groups.shop]\napps = [\"cart\", \"pay\"]\n",
+    );
+    shop.run(&["total", "shop"], 1).assert_stderr_contains(
+        "the apps of the group shop have different repositories, because {app} in [git] repo stands for the name of each \
+         app: cart has https://git.example/cart.git, and pay has https://git.example/pay.git; a group is of one \
+         repository, so set the same [apps.APP] repo for all of them",
+    );
     configure("https://git.example/shop/");
     shop.clone_source();
     shop.run(&["report", "shop", "--offline"], 0);

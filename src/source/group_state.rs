@@ -307,9 +307,14 @@ impl<'a> GroupState<'a> {
             && let Some((other, other_url)) = others.iter().find(|(_, other)| place(other) != place(url))
         {
             let name = in_message(&self.group.name);
+            let is_own = |app: &str| settings.config.apps.get(app).is_some_and(|app| app.repo.is_some());
+            let cause = match is_own(first) && is_own(other) {
+                true => "",
+                false => ", because {app} in [git] repo stands for the name of each app",
+            };
             bail!(
-                "the apps of the group {name} have different repositories: {} has {}, and {} has {}; a group is of one \
-                 repository, so set the same [apps.APP] repo for all of them, or take apps out of [groups.{name}]",
+                "the apps of the group {name} have different repositories{cause}: {} has {}, and {} has {}; a group is of \
+                 one repository, so set the same [apps.APP] repo for all of them, or take apps out of [groups.{name}]",
                 in_message(first),
                 url.shown(),
                 in_message(other),

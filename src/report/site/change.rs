@@ -5,7 +5,7 @@ use std::fmt;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::model::{HistoryRow, Total};
-use crate::coverage::Delta;
+use crate::coverage::{Delta, shown_points};
 
 /// The least age of the total against which the column "7 days" compares.
 const WEEK: TimeDelta = TimeDelta::days(7);
@@ -44,7 +44,10 @@ impl fmt::Display for Change {
         match self {
             Self::Exact(delta) => delta.fmt(f),
             Self::Points(0.0) => f.pad("="),
-            Self::Points(points) => f.pad(&format!("{points:+.1}")),
+            Self::Points(points) => {
+                let sign = if *points < 0.0 { '-' } else { '+' };
+                f.pad(&format!("{sign}{}", shown_points(*points)))
+            }
         }
     }
 }
@@ -113,10 +116,10 @@ mod tests {
     }
 
     #[test]
-    fn a_change_too_small_to_print_keeps_its_sign_and_colour() {
+    fn a_small_change_shows_its_size_and_has_its_colour() {
         let exact = Coverage { covered: 10_001, total: 20_000 }.since(Coverage { covered: 1, total: 2 });
         for (change, text, class) in [
-            (Change::Exact(exact), "+0.0", "rose"),
+            (Change::Exact(exact), "+0.005", "rose"),
             (Change::Points(-3.44), "-3.4", "fell"),
             (Change::Points(0.0), "=", "same"),
         ] {
