@@ -345,7 +345,7 @@ fn nothing_from_outside_runs_or_breaks_the_page() {
 const FILE_WITHOUT_SOURCE: &str = "#file=example.com/app/made/up.go";
 
 /// Lets the clone of the service have this URL as its remote.
-fn set_origin(service: &Service, url: &str) {
+pub(crate) fn set_origin(service: &Service, url: &str) {
     let clone = repository(&service.world);
     service.source.git(&["--git-dir", clone.to_str().unwrap(), "config", "remote.origin.url", url]);
 }

@@ -8,8 +8,8 @@ use serde_json::json;
 use crate::harness::browser::Browser;
 use crate::harness::service::Service;
 use crate::harness::source::Source;
-use crate::html::{CART_FILE, cart_service};
-use crate::html_changes::changed_service;
+use crate::html::{CART_FILE, cart_service, set_origin};
+use crate::html_changes::{changed_service, changed_service_and_base};
 
 /// The file of `long_service`, whose name is too long for a phone.
 const LONG_FILE: &str = "#file=example.com/app/works/worker_of_the_big_machine_in_the_hall.go";
@@ -246,4 +246,23 @@ fn on_paper_a_long_file_is_whole_with_its_functions_after_the_code() {
     assert!(code <= functions, "{code}, {functions}");
     assert_eq!(browser.texts(".ruler, .inside, .states"), [] as [&str; 0]);
     assert_eq!(browser.texts("#legend span").len(), 3);
+}
+
+#[test]
+fn with_changes_and_a_host_the_bar_of_a_file_stays_low_and_its_targets_large() {
+    let Some(mut browser) = Browser::start() else { return };
+    let (service, _base) = changed_service_and_base();
+    set_origin(&service, "git@gitlab.com:g/r.git");
+    let page = service.page(&["--against", "sg_app"]);
+    // The buttons of a phone stand at its lower edge.
+    for (width, most) in [(360, 48.0), (1400, 90.0), (2560, 90.0)] {
+        browser.resize(width, 900);
+        browser.open_file(&page, CART_FILE);
+        let [_, top, _, bottom] = place(&mut browser, ".bar-of-file");
+        assert!(bottom - top <= most, "{} pixels high, {width} wide", bottom - top);
+        let small = "[...document.querySelectorAll('#view :is(a[href], button, summary)')]
+            .filter((e) => e.checkVisibility() && !e.closest('.line') && !e.ariaHidden)
+            .filter((e) => e.getBoundingClientRect().height < 24).map((e) => e.outerHTML)";
+        assert_eq!(browser.eval(small), json!([]), "{width} pixels");
+    }
 }

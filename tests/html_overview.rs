@@ -10,7 +10,7 @@ use crate::html_changes::{changed_service, changed_service_and_base};
 const WIDTHS: [u32; 4] = [360, 768, 1400, 2560];
 
 /// Script that lists the elements of a selector, by text, that are not wholly on the screen.
-fn off_the_screen(selector: &str) -> String {
+pub(crate) fn off_the_screen(selector: &str) -> String {
     format!(
         "[...document.querySelectorAll({})].filter((e) => e.checkVisibility()).filter((e) => {{
             const {{ top, bottom, left, right }} = e.getBoundingClientRect();

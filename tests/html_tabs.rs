@@ -4,6 +4,7 @@ use serde_json::json;
 
 use crate::harness::browser::Browser;
 use crate::html_changes::{changed_service, changed_service_and_base, owned_service};
+use crate::html_overview::off_the_screen;
 
 const CART: &str = "#file=example.com/app/cart/cart.go";
 const FILES: &str = "#files .file a";
@@ -44,12 +45,6 @@ fn wait_for_table(browser: &mut Browser) {
 /// Waits until the table of functions has so many.
 fn wait_for_functions(browser: &mut Browser, number: usize) {
     browser.wait_until(&format!("document.body.dataset.functions === '{number}'"));
-}
-
-/// Waits until the table has the files of an owner, or all files.
-fn wait_for_owner(browser: &mut Browser, name: Option<&str>) {
-    let marked = "(document.querySelector('.owners [aria-current]')?.textContent ?? null)";
-    browser.wait_until(&format!("{marked} === {}", json!(name)));
 }
 
 #[test]
@@ -137,11 +132,13 @@ fn a_reload_keeps_what_a_file_is_shown_with_and_the_way_back() {
     browser.press_named("Escape", 27);
     wait_for_table(&mut browser);
     assert_eq!((hash(&mut browser), browser.texts(FILES).len()), (left, 3));
+    browser.press("1");
     browser.reload();
     assert_eq!(browser.texts(FILES).len(), 3);
     browser.click("#files a[href*='main.go']");
     browser.wait_until("document.body.dataset.shown");
     assert_eq!(browser.eval(counts), json!(["true", "false", "true"]), "counts and colours stay");
+    assert!(hash(&mut browser).ends_with("&without=hit,missed"), "also one that was pressed in the table");
     browser.assert_quiet();
 }
 
@@ -251,40 +248,72 @@ fn a_click_on_an_owner_shows_their_files_and_another_shows_all() {
     let Some(mut browser) = Browser::start() else { return };
     let service = owned_service();
     let page = service.page(&["--blame"]);
-    let owner = |number: usize| format!(".owners tbody tr:nth-child({number}) a");
+    let owners = ".owners tbody a";
+    let to_owner = |browser: &mut Browser, number: usize| {
+        browser.click("#tab-owners");
+        wait_for_tab(browser, "owners");
+        browser.click(&format!(".owners tbody tr:nth-child({number}) a"));
+        wait_for_tab(browser, "files");
+    };
     for width in [360, 1400] {
         browser.resize(width, 700);
-        browser.open(&page, "");
+        browser.open(&page, "#tab=owners");
         assert_eq!(browser.texts("#owner"), [] as [&str; 0]);
-        assert_eq!(browser.texts(".owners tbody a"), ["@ann", "@org/<b>cart", "@all", "nobody"]);
-        browser.click(&owner(2));
-        wait_for_owner(&mut browser, Some("@org/<b>cart"));
+        assert_eq!(browser.texts(owners), ["@ann", "@org/<b>cart", "@all", "nobody"]);
+        browser.click(".owners tbody tr:nth-child(2) a");
+        wait_for_tab(&mut browser, "files");
         assert_eq!(hash(&mut browser), "#owner=%40org/%3Cb%3Ecart");
         assert_eq!(browser.texts(FILES), ["cart.go"]);
         assert_eq!(browser.text("#owner"), "@org/<b>cart ×");
-        let seen = "[...document.querySelectorAll('#owner, #files .file a')].filter((e) => e.checkVisibility())
-            .every((e) => e.getBoundingClientRect().top >= 0 && e.getBoundingClientRect().bottom <= innerHeight)";
-        assert_eq!(browser.eval(seen), true, "{width} pixels");
+        assert_eq!(browser.eval(&off_the_screen("#owner, #files .file a")), json!([]), "{width} pixels");
         browser.take_screenshot(&format!("owner-{width}"));
         browser.reload();
         assert_eq!(browser.texts(FILES), ["cart.go"]);
-        assert_eq!(browser.texts(".owners [aria-current]"), ["@org/<b>cart"]);
-        browser.click(&owner(3));
-        wait_for_owner(&mut browser, Some("@all"));
+        to_owner(&mut browser, 3);
         assert_eq!(browser.texts(FILES), ["main.go", "made.go"]);
-        browser.eval("history.back()");
-        wait_for_owner(&mut browser, Some("@org/<b>cart"));
+        browser.eval("history.go(-2)");
+        browser.wait_until("location.hash.includes('cart')");
+        wait_for_tab(&mut browser, "files");
+        browser.wait_until("document.querySelector('#owner').textContent.includes('cart')");
         assert_eq!(browser.texts(FILES), ["cart.go"]);
         browser.click("#owner");
         assert_eq!((browser.texts(FILES).len(), hash(&mut browser)), (4, String::new()));
-        browser.click(&owner(4));
-        wait_for_owner(&mut browser, Some("nobody"));
+        to_owner(&mut browser, 4);
         assert_eq!(browser.texts(FILES), ["stock.go"]);
-        browser.click(&owner(4));
-        wait_for_owner(&mut browser, None);
+        browser.click("#tab-owners");
+        wait_for_tab(&mut browser, "owners");
+        assert_eq!(browser.texts(".owners [aria-current]"), ["nobody"]);
+        browser.press("jj");
+        assert_eq!(browser.eval("document.activeElement.textContent"), "@org/<b>cart");
+        browser.click(".owners [aria-current]");
+        wait_for_tab(&mut browser, "files");
         assert_eq!(browser.texts(FILES).len(), 4, "the present owner leads back to all");
         browser.assert_quiet();
     }
+}
+
+#[test]
+fn a_link_to_a_tab_shows_its_list_on_the_first_screen_of_a_phone() {
+    let Some(mut browser) = Browser::start() else { return };
+    let (service, _base) = changed_service_and_base();
+    service.agent.hit(&[1], 4);
+    service.world.pull(0);
+    let page = service.page(&["--against", "sg_app", "--blame"]);
+    browser.resize(360, 700);
+    let heads = [
+        ("functions", "#all-functions thead, #all-functions tbody tr:first-child a"),
+        ("changed", "#changes-title"),
+        ("lost", "#comparison-title"),
+    ];
+    for (tab, head) in heads {
+        browser.open(&page, &format!("#tab={tab}"));
+        if tab == "functions" {
+            wait_for_functions(&mut browser, 7);
+            assert_eq!(browser.texts(FUNCTIONS).len(), 7, "the list comes after the script in the page");
+        }
+        assert_eq!(browser.eval(&off_the_screen(&format!(".tabs a, {head}"))), json!([]), "{tab}");
+    }
+    browser.assert_quiet();
 }
 
 #[test]

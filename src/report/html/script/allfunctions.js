@@ -1,9 +1,9 @@
 // The table of the functions of all files, which is made when it is first shown.
 page.allFunctions = (() => {
-  const { element, WORDS, made, replaceAddress, markOrder, onColumnClick } = page.elements;
+  const { element, WORDS, made, replaceAddress, moveFocus, markOrder, onColumnClick } = page.elements;
   const { filled, grouped } = page.words;
   const { toFragment } = page.address;
-  const { searchWords, ordered, sortAfterClick, step } = page.rows;
+  const { searchWords, ordered, sortAfterClick } = page.rows;
   const { percent, grade } = page.files;
   const { inflated } = page.streams;
   const { functionsFrom, FIGURES, listFrom, listFragment, isListed, placeOf } = page.catalog;
@@ -19,12 +19,16 @@ page.allFunctions = (() => {
   /** Calls a function after each change of the list by a person. */
   let tellTabs = () => {};
 
+  const read = async () => {
+    // The list comes after this script in the page.
+    await loaded;
+    const catalog = element('catalog');
+    return catalog === null ? [] : functionsFrom(await inflated(catalog.textContent), FILES);
+  };
+
   /** Returns the functions of all files, of which a page without source has none. */
   const load = () => {
-    if (element('catalog') === null) return Promise.resolve([]);
-    functions ??= loaded
-      .then(() => inflated(element('catalog').textContent))
-      .then((bytes) => functionsFrom(bytes, FILES));
+    functions ??= read();
     return functions;
   };
 
@@ -97,12 +101,7 @@ page.allFunctions = (() => {
     changeAndTell({ filter: '' });
   };
 
-  const walk = (by) => {
-    const links = [...table.querySelectorAll('tbody a')];
-    const to = links[step(links.indexOf(document.activeElement), by, links.length)];
-    to?.focus();
-    to?.scrollIntoView({ block: 'nearest' });
-  };
+  const walk = (by) => moveFocus([...table.querySelectorAll('tbody a')], by);
 
   const begin = (then) => {
     tellTabs = then;

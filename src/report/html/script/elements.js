@@ -1,6 +1,7 @@
 // Elements of the page and its address bar. Text from outside enters the page as text, never as markup.
 page.elements = (() => {
   const { filled, age } = page.words;
+  const { step } = page.rows;
 
   const element = (id) => document.getElementById(id);
   const parsed = (id) => JSON.parse(element(id).textContent);
@@ -41,6 +42,13 @@ page.elements = (() => {
     }
   };
 
+  /** Gives the next or previous one of some elements the focus. */
+  const moveFocus = (all, by) => {
+    const to = all[step(all.indexOf(document.activeElement), by, all.length)];
+    to?.focus();
+    to?.scrollIntoView({ block: 'nearest' });
+  };
+
   const headButtons = (table) => table.tHead.querySelectorAll('button');
 
   /** Marks the column that a table is ordered by. */
@@ -57,5 +65,5 @@ page.elements = (() => {
     for (const button of headButtons(table)) button.addEventListener('click', () => then(button.dataset.sort));
   };
 
-  return { element, parsed, WORDS, made, beginAges, kept, replaceAddress, markOrder, onColumnClick };
+  return { element, parsed, WORDS, made, beginAges, kept, replaceAddress, moveFocus, markOrder, onColumnClick };
 })();

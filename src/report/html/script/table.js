@@ -1,9 +1,9 @@
 // The table of folders and files: folds, order, filter, and the row that has the focus.
 page.table = (() => {
-  const { element, WORDS, made, replaceAddress, markOrder, onColumnClick } = page.elements;
+  const { element, WORDS, made, replaceAddress, moveFocus, markOrder, onColumnClick } = page.elements;
   const { filled, grouped } = page.words;
   const { toFragment } = page.address;
-  const { searchWords, ordered, sortAfterClick, step } = page.rows;
+  const { searchWords, ordered, sortAfterClick } = page.rows;
   const { printable, pathParts } = page.names;
   const { figureOf, listFrom, listFragment, isListed } = page.files;
   const { isNarrow, foldsAfter, inOrder, toggled, unfold } = page.tree;
@@ -110,14 +110,17 @@ page.table = (() => {
 
   const hasUnfolded = () => FOLDERS.some(({ depth, isSeen, isOpen }) => depth > 0 && isSeen && isOpen);
 
+  const listOf = (values) => listFrom(values, element('changed') !== null, USUAL_ORDER);
+
   /** Shows whose files the table has. The link of an owner leads to its files, and that of the present one to all. */
   const drawOwners = () => {
     if (element('owner') === null) return;
-    element('owner').hidden = list.owner === '';
-    element('owner').textContent = filled(WORDS.owner, { owner: list.owner });
+    const shown = waiting === null ? list : listOf(waiting);
+    element('owner').hidden = shown.owner === '';
+    element('owner').textContent = filled(WORDS.owner, { owner: shown.owner });
     for (const owner of document.querySelectorAll('.owners tbody a')) {
-      const isPresent = owner.textContent === list.owner;
-      owner.href = listFragment({ ...list, owner: isPresent ? '' : owner.textContent, folds: '' }, USUAL_ORDER);
+      const isPresent = owner.textContent === shown.owner;
+      owner.href = listFragment({ ...shown, owner: isPresent ? '' : owner.textContent, folds: '' }, USUAL_ORDER);
       if (isPresent) owner.setAttribute('aria-current', 'true');
       else owner.removeAttribute('aria-current');
     }
@@ -164,11 +167,10 @@ page.table = (() => {
     draw();
   };
 
-  const listOf = (values) => listFrom(values, element('changed') !== null, USUAL_ORDER);
-
   /** Changes the table to the values of an address when its rows are asked for, because that is slow. */
   const wait = (values) => {
     waiting = values;
+    drawOwners();
   };
 
   const filesInOrder = () => {
@@ -200,12 +202,7 @@ page.table = (() => {
       [folder.fold, ...(folder.isOpen ? shownOf(folder.files).map(link) : [])]));
   };
 
-  const walk = (by) => {
-    const all = stops();
-    const to = all[step(all.indexOf(document.activeElement), by, all.length)];
-    to?.focus();
-    to?.scrollIntoView({ block: 'nearest' });
-  };
+  const walk = (by) => moveFocus(stops(), by);
 
   /** Gives the row of a file the focus, and opens the folders around it. */
   const focusOn = (file) => {

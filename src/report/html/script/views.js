@@ -88,8 +88,8 @@ page.views = (() => {
     linkLine();
   };
 
-  /** Puts what the view shows into the address, so that it is there after a reload, and in a link. */
-  const tellAddress = () => replaceAddress(lineFragment(view.open.current));
+  /** Puts what the view of a file shows into the address, so that it is there after a reload, and in a link. */
+  const tellAddress = () => replaceAddress(view.open === null ? location.hash || '#' : lineFragment(view.open.current));
 
   const showFile = async (name, line) => {
     if (view.open?.file.name === name) {
@@ -196,13 +196,13 @@ page.views = (() => {
 
   const toggleCounts = () => {
     setCounts(!view.withCounts);
-    if (view.open !== null) tellAddress();
+    tellAddress();
   };
 
   const toggleColour = (state) => {
     const off = view.withoutColour;
     setWithoutColour(off.includes(state) ? off.filter((other) => other !== state) : [...off, state]);
-    if (view.open !== null) tellAddress();
+    tellAddress();
   };
 
   /** Takes over what the view of files showed before the page was loaded anew. */
