@@ -544,6 +544,7 @@ fn the_tab_key_reaches_everything_in_the_order_of_the_screen() {
         "DisclosureTriangle \"No source for 1 file (5 of 20 statements), still counted\"",
         "link \"Files 3\"",
         "link \"Functions 4\"",
+        "DisclosureTriangle \"Map area is statements, colour is coverage\"",
         "searchbox \"Filter by name\"",
         "checkbox \"Uncovered only\"",
         "checkbox \"Without folders\"",

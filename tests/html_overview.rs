@@ -7,7 +7,7 @@ use crate::harness::service::Service;
 use crate::harness::source::Source;
 use crate::html_changes::{changed_service, changed_service_and_base};
 
-const WIDTHS: [u32; 4] = [360, 768, 1400, 2560];
+pub(crate) const WIDTHS: [u32; 4] = [360, 768, 1400, 2560];
 
 /// Script that lists the elements of a selector, by text, that are not wholly on the screen.
 pub(crate) fn off_the_screen(selector: &str) -> String {
@@ -21,7 +21,7 @@ pub(crate) fn off_the_screen(selector: &str) -> String {
 }
 
 /// Pixels by which anything seen in the page sticks out on the right.
-const OVERFLOW: &str = "Math.max(0, ...[...document.body.querySelectorAll('*')]
+pub(crate) const OVERFLOW: &str = "Math.max(0, ...[...document.body.querySelectorAll('*')]
     .filter((e) => e.checkVisibility() && !e.closest('.unseen, .places'))
     .map((e) => Math.ceil(e.getBoundingClientRect().right - innerWidth)))";
 
@@ -48,7 +48,7 @@ fn results_of_a_search_are_on_the_screen_though_changes_stand_above_the_table() 
 }
 
 /// A service of 400 files in 40 packages.
-fn large_service() -> Service {
+pub(crate) fn large_service() -> Service {
     let block = |at: usize| {
         let (group, package) = (["api", "cmd", "pkg", "plugin"][at % 4], at / 4 % 10);
         let (statements, hits) = (at % 7 + 1, u32::from(!at.is_multiple_of(3)));

@@ -38,6 +38,7 @@ mod html;
 mod html_changes;
 mod html_file;
 mod html_find;
+mod html_map;
 mod html_overview;
 mod html_tabs;
 mod inbox;

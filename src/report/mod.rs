@@ -30,6 +30,7 @@ mod source;
 #[cfg(test)]
 mod testing;
 mod text;
+mod treemap;
 pub(crate) mod trend;
 mod xml;
 

@@ -11,7 +11,7 @@ const INDEX = [
   [1, 'm/app', [['Made.go', 0, 2, 0, 1, 'not in the commit'], ['main.go', 2, 3, 0, 2, null]]],
   [0, '', [['x.go', 4, 4, 1, 0, null]]],
 ];
-const USUAL = { sort: 'name', down: false, filter: '', owner: '', uncovered: false, changed: false, flat: false, folds: '' };
+const USUAL = { sort: 'name', down: false, filter: '', owner: '', uncovered: false, changed: false, flat: false, map: false, folds: '' };
 
 test('an index gives each file its whole name, its figures and its place in a stream', () => {
   assert.deepStrictEqual(filesFrom(INDEX), [
@@ -71,6 +71,7 @@ test('an address says how the table is ordered and narrowed', () => {
     [{ sort: '__proto__' }, true, {}],
     [{ folds: '*,m/app' }, false, { folds: '*,m/app' }],
     [{ owner: '@org/a b' }, false, { owner: '@org/a b' }],
+    [{ map: '1' }, false, { map: true }],
   ];
   for (const [values, hasChanges, wanted] of rows) {
     assert.deepStrictEqual(listFrom(values, hasChanges), { ...USUAL, ...wanted });
@@ -82,7 +83,7 @@ test('a table tells its address, which leads back to it', () => {
     [{}, '#'],
     [{ sort: 'percent', down: true, filter: 'CART', uncovered: true }, '#sort=-percent&filter=CART&uncovered=1'],
     [{ down: true, changed: true, flat: true }, '#sort=-name&changed=1&flat=1'],
-    [{ folds: '-,a b' }, '#folds=-,a%20b'],
+    [{ map: true, folds: '-,a b' }, '#map=1&folds=-,a%20b'],
     [{ owner: '@org/a', uncovered: true }, '#owner=%40org/a&uncovered=1'],
   ];
   for (const [list, wanted] of rows) assert.strictEqual(listFragment({ ...USUAL, ...list }), wanted);

@@ -10,6 +10,7 @@ mod catalog;
 mod changes;
 mod facts;
 mod host;
+mod map;
 mod owners;
 mod packs;
 mod places;
@@ -43,6 +44,7 @@ use catalog::Catalog;
 use changes::{Cell, PageChanges};
 use facts::Facts;
 use host::PageLinks;
+use map::FileMap;
 use owners::OwnersTable;
 use tree::{Folder, Tree};
 use trend::TrendChart;
@@ -66,7 +68,8 @@ const STYLE: &str = concat!(
     include_str!("style.css"),
     include_str!("apps.css"),
     include_str!("changes.css"),
-    include_str!("finder.css")
+    include_str!("finder.css"),
+    include_str!("../treemap/treemap.css")
 );
 static SCRIPT: LazyLock<String> =
     LazyLock::new(|| script::without_comments(&[script::SHARED, script::OF_REPORT]));
@@ -113,6 +116,7 @@ pub(super) fn write(
         was_read: missing.iter().any(|file| file.no_source != Some(NoSource::NotRead)),
         missing: missing.into_iter().map(FileRow::new).collect(),
         file_count: files.len(),
+        map: FileMap::new(&tree),
         tree: &tree,
         catalog: catalog.as_ref(),
         index: json_in_markup(&index)?,
@@ -129,10 +133,13 @@ pub(super) fn write(
 pub(super) fn size_hint(report: &Report<'_>) -> usize {
     // Approximate size of the row and the index entry of a file.
     const FILE_BYTES: usize = 256;
+    // Approximate size of an area of the map with its label.
+    const AREA_BYTES: usize = 192;
     let slots = report.files.iter().filter_map(|file| file.pack_slot.as_ref());
     let first = slots.filter(|slot| slot.index == 0);
     let packs: usize = first.map(|slot| slot.pack.packed().len()).sum();
-    packs + FILE_BYTES * report.files.len() + STYLE.len() + SCRIPT.len()
+    let areas = report.files.len().min(map::MOST_AREAS);
+    packs + FILE_BYTES * report.files.len() + AREA_BYTES * areas + STYLE.len() + SCRIPT.len()
 }
 
 #[derive(Template)]
@@ -159,6 +166,8 @@ struct ReportPage<'p> {
     missing_statements: u64,
     was_read: bool,
     file_count: usize,
+    /// The treemap; `None` without statements.
+    map: Option<FileMap>,
     tree: &'p Tree<'p>,
     /// The functions; `None` without source.
     catalog: Option<&'p Catalog>,

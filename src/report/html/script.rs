@@ -10,13 +10,25 @@ macro_rules! joined {
 }
 
 /// The files of every page, including those of a site. The first one makes the object to which all others add.
-pub(in crate::report) const SHARED: &str = joined!("words", "address", "rows", "elements", "switches");
+pub(in crate::report) const SHARED: &str =
+    joined!("words", "address", "rows", "neighbours", "elements", "switches", "map");
 
 /// Further files of the page of a report: first logic, then the elements that show it.
 pub(super) const OF_REPORT: &str = concat!(
-    joined!("names", "sentences", "files", "tree", "streams", "catalog", "go", "layout"),
+    joined!("names", "sentences", "files", "tree", "treemap", "streams", "catalog", "go", "layout"),
     joined!("changes", "walks", "marks", "fuzzy", "find", "host"),
-    joined!("state", "packs", "table", "allfunctions", "authors", "tabs", "lines", "source", "functions"),
+    joined!(
+        "state",
+        "packs",
+        "filemap",
+        "table",
+        "allfunctions",
+        "authors",
+        "tabs",
+        "lines",
+        "source",
+        "functions"
+    ),
     joined!("outside", "position", "viewport", "jump", "search", "views", "start"),
 );
 

@@ -46,12 +46,12 @@ page.files = (() => {
   const listFrom = (values, hasChanges, usual) => ({
     ...sortFrom(values.sort, FIGURES, usual), filter: values.filter ?? '', owner: values.owner ?? '', uncovered: values.uncovered === '1',
     changed: hasChanges && values.changed === '1', flat: values.flat === '1',
-    folds: values.folds ?? '' });
+    map: values.map === '1', folds: values.folds ?? '' });
 
   /** Returns the fragment of the address for such a table. */
   const listFragment = (list, usual) => toFragment({
     sort: sortText(list, usual), filter: list.filter, owner: list.owner, uncovered: list.uncovered, changed: list.changed, flat: list.flat,
-    folds: list.folds });
+    map: list.map, folds: list.folds });
 
   /** Tells whether the table shows a file. */
   const isListed = (file, list, words) => hasWords(file.lower, words)

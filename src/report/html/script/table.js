@@ -8,6 +8,7 @@ page.table = (() => {
   const { figureOf, listFrom, listFragment, isListed } = page.files;
   const { isNarrow, foldsAfter, inOrder, toggled, unfold } = page.tree;
   const { FILES, FOLDERS, CHANGES, USUAL_ORDER } = page.state;
+  const { map, fileMap } = page;
 
   /** Number of rows in a body of the table without folders. Browsers do not lay out bodies far from the screen. */
   const FLAT_ROWS = 100;
@@ -141,6 +142,7 @@ page.table = (() => {
     element('fold').textContent = !list.flat && hasUnfolded() ? WORDS.fold : WORDS.unfold;
     element('fold').disabled = list.flat || FOLDERS.length < 2;
     drawOwners();
+    map.show(list.map);
   };
 
   /** Sets whether the links of changed files open the whole file or its changes only. */
@@ -192,6 +194,12 @@ page.table = (() => {
     tellTabs();
   };
 
+  /** Filters by an area of the map; a second click shows all files again. */
+  const chooseArea = (link, at) => {
+    const filter = fileMap.filterOf(link, at);
+    changeAndTell({ filter: list.filter === filter ? '' : filter });
+  };
+
   const toggle = (name) => changeAndTell({ [name]: !list[name] });
   const clearFilter = () => (list.filter !== '' || list.owner !== '') && changeAndTell({ filter: '', owner: '' });
 
@@ -233,6 +241,8 @@ page.table = (() => {
     // The first click puts first the rows to look at: names from a, the least covered, the largest figures.
     onColumnClick(table, (sort) => (
       changeAndTell(sortAfterClick(list, sort, sort !== 'name' && sort !== 'percent'))));
+    map.begin({
+      ...fileMap, table, choose: chooseArea, tell: (isOpen) => isOpen !== list.map && changeAndTell({ map: isOpen }) });
     // Rust writes the rows in the order of their names.
     markOrder(table, list);
   };

@@ -33,6 +33,8 @@ page.tabs = (() => {
       if (tab === open) link.setAttribute('aria-current', 'page');
       else link.removeAttribute('aria-current');
     }
+    // The map is that of the files.
+    if (element('map') !== null) element('map').hidden = open !== 'files';
     PARTS[open]?.show(values);
     if (values.tab !== undefined) bringIntoView();
     tell(open);
