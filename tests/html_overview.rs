@@ -292,6 +292,24 @@ fn a_name_is_alone_in_its_folder_and_whole_without_folders_at_any_width() {
 }
 
 #[test]
+fn beside_changes_a_name_of_usual_length_fits_into_a_line_of_a_phone() {
+    let Some(mut browser) = Browser::start() else { return };
+    let (service, _base) = changed_service_and_base();
+    let pages = ["changes", "against"].map(|name| service.world.home().join(format!("{name}.html")));
+    for (page, options) in pages.iter().zip([["--base", "master"], ["--against", "sg_app"]]) {
+        std::fs::rename(service.page(&options), page).unwrap();
+    }
+    for page in &pages {
+        browser.resize(360, 800);
+        browser.open(page, "");
+        browser.eval("document.querySelectorAll('#files .file a')[1].textContent = 'head_append.go'");
+        let lines = "document.querySelectorAll('#files .file a')[1].offsetHeight / 24";
+        assert_eq!(browser.eval(lines), 1, "{}", page.display());
+        assert_eq!(browser.eval(OVERFLOW), 0);
+    }
+}
+
+#[test]
 fn a_comparison_sorts_folders_and_files_by_the_lines_that_they_lost() {
     let Some(mut browser) = Browser::start() else { return };
     let (service, _base) = changed_service_and_base();

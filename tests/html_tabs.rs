@@ -206,6 +206,26 @@ fn the_filter_by_author_says_what_it_shows_beside_the_whole_and_starts_the_walk_
 }
 
 #[test]
+fn places_and_their_authors_fit_a_phone_however_long_the_names() {
+    let Some(mut browser) = Browser::start() else { return };
+    let service = changed_service();
+    let page = service.page(&["--base", "master", "--blame"]);
+    for width in [320, 360, 768] {
+        browser.resize(width, 700);
+        browser.open(&page, "#tab=changed");
+        browser.eval("document.querySelector('#author option').textContent = 'Bob de la Vega '.repeat(9)");
+        browser.eval("document.querySelector('.by bdi').textContent = 'Bob de la Vega '.repeat(9)");
+        let beyond = "[...document.querySelectorAll('#author, .places :is(p, a, .by, code)')]
+            .filter((e) => e.getBoundingClientRect().right > innerWidth - 12).map((e) => e.outerHTML)";
+        assert_eq!(browser.eval(beyond), json!([]), "{width} pixels");
+        // The code keeps a part of its line, and on a phone, where the author has a line below it, at least a half.
+        let code = "document.querySelector('.places code').offsetWidth / document.querySelector('.places a').offsetWidth";
+        let (share, least) = (browser.eval(code).as_f64().unwrap(), if width < 640 { 0.5 } else { 0.25 });
+        assert!(share > least, "{width} pixels: {share}");
+    }
+}
+
+#[test]
 fn only_changed_lines_are_shown_until_a_file_is_left_for_the_table_or_by_a_jump() {
     let Some(mut browser) = Browser::start() else { return };
     let (service, _base) = changed_service_and_base();

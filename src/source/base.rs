@@ -69,6 +69,8 @@ fn conclude(commit: &ObjectId, merge_base: &ObjectId, Tip { name, commit: tip }:
         };
     }
     Conclusion::Base(match merge_base == tip {
+        // The words stand behind the hash.
+        true if is_hash(name) => "as named".to_owned(),
         true => format!("which is {shown}"),
         false => format!("the merge base with {shown} ({tip})"),
     })
@@ -269,6 +271,7 @@ mod tests {
             super::conclude(&commit, merge_base, Tip { name, commit: tip })
         };
         assert_eq!(conclude("v1", &tip, &tip), Conclusion::Base("which is v1".to_owned()), "an ancestor");
+        assert_eq!(conclude("ddddddd", &tip, &tip), Conclusion::Base("as named".to_owned()), "its hash");
         assert_eq!(
             conclude("main", &tip, &fork),
             Conclusion::Base(format!("the merge base with main ({tip})")),
