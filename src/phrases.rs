@@ -18,8 +18,11 @@ pub(crate) fn changed_lines(diff: &ChangedLines) -> String {
     }
 }
 
-/// Returns `1 replica` or `2 replicas`.
+/// Returns `1 replica` or `2 replicas`, and `1 entry` of `entries`.
 pub(crate) fn count(number: usize, what: &str) -> String {
+    if let (1, Some(stem)) = (number, what.strip_suffix("ies")) {
+        return format!("1 {stem}y");
+    }
     match what.strip_suffix('s') {
         Some(stem) if number == 1 && what.ends_with("ses") => {
             format!("1 {}", stem.strip_suffix('e').unwrap_or(stem))
@@ -81,6 +84,7 @@ mod tests {
         assert_eq!(count(1, "services"), "1 service");
         assert_eq!(count(0, "replicas"), "0 replicas");
         assert_eq!(count(1, "addresses"), "1 address");
+        assert_eq!([1, 2].map(|number| count(number, "entries")), ["1 entry", "2 entries"]);
     }
 
     #[test]

@@ -52,6 +52,23 @@ fn unresolvable() -> String {
 }
 
 #[test]
+fn a_proxy_that_cannot_be_reached_is_named_in_place_of_the_address() {
+    let (world, _agents) = World::with_echo(1);
+    let refused = "http://127.0.0.1:1";
+    let named =
+        format!("no connection to the proxy \"{refused}\" (--proxy, or proxy in [pull]): connection refused");
+    let error = world.run(&["pull", "--proxy", refused]).assert_code(1).stderr;
+    assert!(error.contains(&named), "{error}");
+    let error = world.run(&["pull", "--proxy", "foo://user:hush@x"]).assert_code(1).stderr;
+    let expected = "\"foo://***@x\" is not a proxy, expected a URL such as \"http://proxy:3128\" (--proxy, or proxy in [pull])";
+    assert!(error.contains(expected), "{error}");
+    world.pull(0);
+    let output = world.run(&["pull", "--force", "-v", "--proxy", refused]).assert_code(3);
+    let told = output.stdout + &output.stderr;
+    assert_eq!(told.matches(&named).count(), 2, "of the center and of the process: {told}");
+}
+
+#[test]
 fn a_name_that_only_the_proxy_can_resolve_is_asked_for_only_where_that_is_allowed() {
     let (world, _agents) = World::with_covered_echo();
     let proxy = Proxy::start();

@@ -9,7 +9,7 @@ use ureq::{Agent, Body, BodyReader};
 use super::Client;
 use super::coverage::AgentHeaders;
 use super::dial::AddressOfCenter;
-use super::error::{HttpError, asked_without_tls, excerpt, transport, transport_to};
+use super::error::{HttpError, asked_without_tls, excerpt, transport};
 use crate::address::{base_url, shown_url};
 use crate::memory::Reservation;
 use crate::parallel::lock;
@@ -169,7 +169,7 @@ impl Client {
             agent = &self.configured;
             answer = self.bounded(agent.get(&url)).call();
         }
-        let mut response = answer.map_err(|e| transport_to(&base, &e))?;
+        let mut response = answer.map_err(|error| self.failed(&base, &error))?;
         let is_coverport = |response: &Response<Body>| AgentHeaders::read(response.headers()).is_coverport;
         // A program may answer 200 to any path.
         if is_coverport(&response) {

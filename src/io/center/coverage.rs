@@ -10,7 +10,7 @@ use ureq::http::{HeaderMap, Response};
 use super::Client;
 use super::answer::{refuse_encoded, status_error};
 use super::coverage_json::{self, CoverageJson, JsonFault};
-use super::error::{HttpError, transport, transport_to};
+use super::error::{HttpError, transport};
 use crate::address::base_url;
 use crate::memory::{Reservation, make_room};
 use crate::profile::ParseError;
@@ -138,7 +138,7 @@ impl Client {
             let closed = request.header(CONNECTION, "close");
             request = closed.config().input_buffer_size(BUFFER_BYTES).build();
         }
-        let response = request.call().map_err(|error| transport_to(url, &error))?;
+        let response = request.call().map_err(|error| self.failed(url, &error))?;
         let headers = AgentHeaders::read(response.headers());
         if response.status() == 200 {
             refuse_encoded(response.headers())?;

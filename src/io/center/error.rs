@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use ureq::Timeout;
 
-use crate::address::{BadAddress, MistypedCenter, by_other_scheme};
+use crate::address::{BadAddress, MistypedCenter, by_other_scheme, shown_url};
 use crate::fleet::center_list::ListCut;
 use crate::memory::MemoryExhausted;
 use crate::profile::gocover::DataError;
@@ -27,6 +27,20 @@ pub(crate) enum HttpError {
         path: PathBuf,
         /// A clause.
         reason: String,
+    },
+    /// The proxy is no URL.
+    #[error(
+        "\"{}\" is not a proxy, expected a URL such as \"http://proxy:3128\" (--proxy, or proxy in [pull])",
+        shown_url(.0)
+    )]
+    BadProxy(String),
+    /// No connection to the proxy.
+    #[error("no connection to the proxy \"{}\" (--proxy, or proxy in [pull]): {why}", shown_url(url))]
+    Proxy {
+        /// URL of the proxy.
+        url: String,
+        /// A clause.
+        why: String,
     },
     /// No connection.
     #[error("no connection: {0}")]
@@ -128,6 +142,26 @@ impl From<ReadError> for HttpError {
 
 fn quoted(body: &str) -> String {
     if body.is_empty() { String::new() } else { format!(": {body:?}") }
+}
+
+/// Tells whether a request through a proxy failed before the proxy was reached. The proxy itself answers for an address
+/// that it cannot reach.
+pub(super) fn is_before_proxy(error: &ureq::Error) -> bool {
+    match error {
+        ureq::Error::HostNotFound | ureq::Error::Timeout(Timeout::Connect | Timeout::Resolve) => true,
+        ureq::Error::Io(error) => {
+            let is_cut = matches!(
+                error.kind(),
+                io::ErrorKind::UnexpectedEof
+                    | io::ErrorKind::ConnectionReset
+                    | io::ErrorKind::ConnectionAborted
+                    | io::ErrorKind::BrokenPipe
+            );
+            // An error of TLS is of the address, and has the kind of data that cannot be read.
+            !is_cut && error.kind() != io::ErrorKind::InvalidData
+        }
+        _ => false,
+    }
 }
 
 /// Returns the error for a failure below HTTP of a request to a URL; see [`transport`].

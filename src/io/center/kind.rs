@@ -5,7 +5,7 @@ use std::io::Read;
 use super::Client;
 use super::answer::{fraction_of, is_address_of_center};
 use super::coverage::AgentHeaders;
-use super::error::{HttpError, transport_to};
+use super::error::HttpError;
 use crate::address::base_url;
 use crate::fleet::targets::AgentKind;
 
@@ -23,7 +23,7 @@ impl Client {
         let answer = self.bounded(self.agent.get(format!("{base}/v1/cover/coverage"))).call();
         let response = match answer {
             Err(error) if is_address_of_center(&error) => return Ok(None),
-            answer => answer.map_err(|error| transport_to(&base, &error))?,
+            answer => answer.map_err(|error| self.failed(&base, &error))?,
         };
         if AgentHeaders::read(response.headers()).is_coverport {
             return Ok(Some(AgentKind::Coverport));

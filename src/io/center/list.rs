@@ -9,7 +9,7 @@ use serde::Deserializer as _;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::Client;
-use super::error::{HttpError, asked_without_tls, excerpt, transport, transport_to};
+use super::error::{HttpError, asked_without_tls, excerpt, transport};
 use crate::address::{base_url, mistyped_center};
 use crate::fleet::center_list::{CenterList, ListCut, ListedService};
 use crate::profile::ParseError;
@@ -51,7 +51,7 @@ impl Client {
             Some(within) => request.config().timeout_global(Some(within)).build(),
             None => request,
         };
-        let response = request.call().map_err(|error| transport_to(&base, &error))?;
+        let response = request.call().map_err(|error| self.failed(&base, &error))?;
         let status = response.status().as_u16();
         if status == 200 {
             return read(

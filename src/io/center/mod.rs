@@ -33,14 +33,13 @@ use std::time::Duration;
 
 use answer::Buffers;
 use dial::{AddressFilter, TargetCheck};
-use error::transport;
+use error::{is_before_proxy, transport, transport_to};
 use rustix::fs::OFlags;
 use ureq::http::Response;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::unversioned::transport::{Connector as _, DefaultConnector};
 use ureq::{Agent, Body, Proxy, RequestBuilder};
 
-use crate::address::BadAddress;
 use crate::io::clock::Deadline;
 use crate::profile::{Limits, ParseError};
 
@@ -105,11 +104,7 @@ impl Client {
     /// Prepares connections; sends nothing yet. Fails if the proxy is no URL, or the authorities cannot be read.
     pub(crate) fn new(options: &RequestOptions) -> Result<Self, HttpError> {
         let proxy = match &options.proxy {
-            Some(url) => Some(Proxy::new(url).map_err(|_| BadAddress {
-                address: url.clone(),
-                fault: "a proxy must be a URL such as http://proxy:3128",
-                is_possible: false,
-            })?),
+            Some(url) => Some(Proxy::new(url).map_err(|_| HttpError::BadProxy(url.clone()))?),
             None => None,
         };
         let authorities = authorities(options.ca.as_deref())?;
@@ -179,6 +174,20 @@ impl Client {
     pub(crate) fn shutdown(&self) {
         self.agent.clone().shutdown();
         self.configured.clone().shutdown();
+    }
+
+    /// Returns the error for a request to a URL that failed below HTTP. It names the proxy if that was not reached.
+    fn failed(&self, url: &str, error: &ureq::Error) -> HttpError {
+        match &self.options.proxy {
+            Some(proxy) if is_before_proxy(error) => {
+                let why = match transport(error) {
+                    HttpError::Unreachable(why) => why,
+                    other => other.to_string(),
+                };
+                HttpError::Proxy { url: proxy.clone(), why }
+            }
+            _ => transport_to(url, error),
+        }
     }
 
     fn text(&self, response: Response<Body>) -> Result<Vec<u8>, HttpError> {

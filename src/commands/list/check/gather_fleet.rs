@@ -107,7 +107,8 @@ fn judge_listers(fleet: &Fleet, asked: &Asked, context: &Context) -> Vec<SetupFi
             (Some(failed), _) => ListerAnswer::Silent { reason: failed.message.clone(), can_go_on: true },
             (None, Some((_, list))) => {
                 let first = list.bad.first().map(ToString::to_string).unwrap_or_default();
-                ListerAnswer::Cut(format!("{} are left out: {first}", count(list.bad_count, "entries")))
+                let are = if list.bad_count == 1 { "is" } else { "are" };
+                ListerAnswer::Cut(format!("{} {are} left out: {first}", count(list.bad_count, "entries")))
             }
             (None, None) => listed(fleet, |lister| lister.targets() == Some(name)),
         };

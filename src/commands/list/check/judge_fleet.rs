@@ -92,7 +92,7 @@ pub(super) fn judge_agents(answers: &AgentAnswers) -> SetupFinding {
         0 => count(asked, "addresses"),
         _ => format!("{asked} asked addresses (of {known})"),
     };
-    let answer = if answering == 1 { "answers" } else { "answer" };
+    let answer = if answering == 1 || asked == 1 { "answers" } else { "answer" };
     match silent.first() {
         None => SetupFinding::ok(CHECK, format!("{answering} of {of} {answer}")),
         Some((address, reason, source)) => SetupFinding::new(
@@ -335,6 +335,7 @@ mod tests {
             (AgentAnswers::NotAsked, Fine, "none is asked (--offline)"),
             (asked(0, 0, &[]), Warning, "no address is listed"),
             (asked(1, 1, &[]), Fine, "1 of 1 address answers"),
+            (asked(1, 1, &["http://a:1"]), TargetsFailed, "0 of 1 address answers, http://a:1: refused"),
             (asked(8, 30, &[]), Fine, "8 of 8 asked addresses (of 30) answer"),
             (asked(2, 2, &["http://a:1"]), TargetsFailed, "1 of 2 addresses answers, http://a:1: refused"),
         ] {
