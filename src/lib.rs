@@ -25,6 +25,7 @@ mod ping;
 pub mod profile;
 mod prometheus;
 mod report;
+mod repository_url;
 mod time;
 mod version;
 

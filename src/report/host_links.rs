@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use super::html::percent_encoded;
 use crate::names::printable;
+use crate::repository_url::{RepositoryUrl, UrlParts};
 
 /// The addresses of the pages of a commit and of its files.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,17 +116,12 @@ struct Repository {
 impl Repository {
     /// Reads a URL of http, https, git or ssh, also in the short form `git@host:path`; `None` for anything else.
     fn parse(url: &str) -> Option<Self> {
-        let (scheme, authority, path) = match url.split_once("://") {
-            Some((scheme, rest)) => {
-                let (authority, path) = rest.split_once('/')?;
-                (scheme, authority, path)
-            }
-            None => {
-                let (authority, path) = url.split_once(':')?;
-                ("ssh", authority, path)
-            }
+        let (scheme, host, path) = match RepositoryUrl::parse(url) {
+            RepositoryUrl::Url(UrlParts { scheme, host, path, .. }) => (scheme, host, path),
+            RepositoryUrl::Short { host, path, .. } => ("ssh", host, path),
+            RepositoryUrl::Path(_) => return None,
         };
-        let host = authority.rsplit('@').next()?.to_ascii_lowercase();
+        let host = host.to_ascii_lowercase();
         let (scheme, host) = match scheme {
             "http" => ("http", host.as_str()),
             "https" => ("https", host.as_str()),
@@ -196,6 +192,7 @@ mod tests {
         for (url, expected) in [
             ("https://user:secret@github.com/o/r.git?token=secret#part", "https://github.com/o/r"),
             ("https://token@GitHub.com/o/r", "https://github.com/o/r"),
+            ("https://me:p/w@github.com/o/r", "https://github.com/o/r"),
             ("git@github.com:o/r.git", "https://github.com/o/r"),
             ("github.com:o/r", "https://github.com/o/r"),
             ("ssh://git@github.com:22/o/r.git", "https://github.com/o/r"),

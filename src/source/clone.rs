@@ -57,7 +57,7 @@ impl SourceReader<'_> {
 
     /// Returns the host of the configured URL.
     pub(crate) fn host(&self) -> Option<String> {
-        self.network().ok()?.url?.host().map(str::to_owned)
+        self.network().ok()?.url?.host()
     }
 
     /// Returns the links to the host of the repository. The configuration gives them, or they follow from its URL, or from

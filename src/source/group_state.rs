@@ -18,6 +18,7 @@ use crate::io::git::RemoteUrl;
 use crate::names::{CommitChoice, in_message};
 use crate::profile::CombinedPrograms;
 use crate::report::{ConflictingFile, GroupApp, GroupFacts, LackingApp};
+use crate::repository_url::RepositoryUrl;
 
 /// A group at one commit in one environment and region.
 #[derive(Clone, Debug)]
@@ -302,7 +303,7 @@ impl<'a> GroupState<'a> {
 
     /// Fails if apps have different repositories in the configuration.
     pub(crate) fn check_repositories(&self, settings: SourceSettings<'_>) -> Result<()> {
-        let place = |url: &RemoteUrl| repository_place(url.as_str());
+        let place = |url: &RemoteUrl| RepositoryUrl::parse(url.as_str()).place();
         if let [(first, url), others @ ..] = &self.configured_urls(settings)[..]
             && let Some((other, other_url)) = others.iter().find(|(_, other)| place(other) != place(url))
         {
@@ -340,23 +341,6 @@ impl<'a> GroupState<'a> {
     }
 }
 
-/// Returns a form of a URL that is the same for the usual spellings of one repository: without `.git`, with a host in
-/// lower case, and with `ssh://` in place of git's form `user@host:path`.
-fn repository_place(url: &str) -> String {
-    let url = url.trim_end_matches('/');
-    let url = url.strip_suffix(".git").unwrap_or(url);
-    let (scheme, rest) = match (url.split_once("://"), url.split_once(':')) {
-        (Some(parts), _) => parts,
-        (None, Some((host, path))) if !host.contains('/') => {
-            return repository_place(&format!("ssh://{host}/{}", path.trim_start_matches('/')));
-        }
-        _ => return url.to_owned(),
-    };
-    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let (user, host) = authority.rsplit_once('@').unwrap_or(("", authority));
-    format!("{}://{user}@{}/{path}", scheme.to_ascii_lowercase(), host.to_ascii_lowercase())
-}
-
 /// Tells whether a key is of an app of a group, and of the environment and region of `place`.
 fn is_here(key: &Key, group: &AppGroup, place: &Key) -> bool {
     (&key.env, &key.region) == (&place.env, &place.region) && group.has(&key.app)
@@ -365,30 +349,4 @@ fn is_here(key: &Key, group: &AppGroup, place: &Key) -> bool {
 /// Tells whether the profile of a row is kept.
 fn is_kept(row: &Row) -> bool {
     row.deleted_at.is_none()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::repository_place;
-
-    #[test]
-    fn spellings_of_one_repository_are_one_place() {
-        let shop = repository_place("ssh://git@git.example/team/shop.git");
-        for same in [
-            "git@git.example:team/shop.git",
-            "git@Git.Example:/team/shop",
-            "SSH://git@GIT.example/team/shop/",
-        ] {
-            assert_eq!(repository_place(same), shop, "{same}");
-        }
-        for other in [
-            "git@git.example:team/Shop.git",
-            "https://git.example/team/shop",
-            "/srv/team/shop.git",
-            "/srv/a:b",
-        ] {
-            assert_ne!(repository_place(other), shop, "{other}");
-        }
-        assert_eq!(repository_place("/srv/a:b.git"), "/srv/a:b");
-    }
 }

@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::address::{end_of_user, shown_url};
+use crate::address::shown_url;
 use crate::names::in_message;
+use crate::repository_url::{RepositoryUrl, UrlParts};
 
 /// The URL of a repository. Its credentials and its query are never shown and never stored.
 #[derive(Clone, PartialEq, Eq)]
@@ -29,31 +30,19 @@ impl RemoteUrl {
     /// removed, because the user name is part of the address and ssh reads no password there.
     #[must_use]
     pub(crate) fn new(url: &str) -> Self {
-        let Some((scheme, rest)) = url.split_once("://") else { return Self::without_secrets(url) };
-        let (user_info, rest) = match end_of_user(rest) {
-            Some(at) => (Some(&rest[..at]), &rest[at + 1..]),
-            None => (None, rest),
-        };
-        let user_info = user_info.map(|text| match text.split_once(':') {
-            Some((user, password)) => (user, Some(password)),
-            None => (text, None),
-        });
+        let RepositoryUrl::Url(parts) = RepositoryUrl::parse(url) else { return Self::without_secrets(url) };
+        let UrlParts { scheme, host, path, query, .. } = parts;
         if scheme.ends_with("ssh") {
-            let user = user_info.map_or(String::new(), |(user, _)| format!("{user}@"));
-            return Self::without_secrets(&format!("{scheme}://{user}{rest}"));
+            let user = parts.credentials().map_or(String::new(), |(user, _)| format!("{user}@"));
+            return Self::without_secrets(&format!("{scheme}://{user}{host}{path}"));
         }
-        let begin_of_query = match scheme {
-            "http" | "https" => rest.find(['?', '#']),
-            _ => None,
-        };
-        let (rest, query) = rest.split_at(begin_of_query.unwrap_or(rest.len()));
-        let credential = user_info.map(|(user, password)| Credential {
-            place: format!("{scheme}://{}", rest.split('/').next().unwrap_or_default()),
+        let credential = parts.credentials().map(|(user, password)| Credential {
+            place: format!("{scheme}://{host}"),
             user: percent_decoded(user),
             password: password.map(percent_decoded),
         });
         let query = Some(query.to_owned()).filter(|query| !query.is_empty());
-        Self { plain: format!("{scheme}://{rest}"), query, credential }
+        Self { plain: format!("{scheme}://{host}{path}"), query, credential }
     }
 
     fn without_secrets(plain: &str) -> Self {
@@ -69,9 +58,7 @@ impl RemoteUrl {
     /// Returns the URL for messages. The user of ssh is a part of the address, also in ssh's short form.
     #[must_use]
     pub(crate) fn shown(&self) -> String {
-        let has_short_form =
-            !self.plain.contains("://") && self.host().is_some_and(|host| host.contains('@'));
-        if has_short_form {
+        if let RepositoryUrl::Short { user: Some(_), .. } = RepositoryUrl::parse(&self.plain) {
             return in_message(&self.plain).into_owned();
         }
         shown_url(&format!("{}{}", self.plain, self.query.as_deref().unwrap_or_default()))
@@ -115,21 +102,23 @@ impl RemoteUrl {
 
     /// Tells whether git fetches from it by ssh.
     pub(super) fn is_of_ssh(&self) -> bool {
-        match self.plain.split_once("://") {
-            Some((scheme, _)) => scheme.ends_with("ssh"),
-            None => self.host().is_some(),
+        match RepositoryUrl::parse(&self.plain) {
+            RepositoryUrl::Url(UrlParts { scheme, .. }) => scheme.ends_with("ssh"),
+            RepositoryUrl::Short { .. } => true,
+            RepositoryUrl::Path(_) => false,
         }
     }
 
     /// Returns the machine, with user and port; `None` for a path.
     #[must_use]
-    pub(crate) fn host(&self) -> Option<&str> {
-        let host = match self.plain.split_once("://") {
-            Some((_, rest)) => rest.split('/').next(),
-            // The URL has ssh's short form. A path with a colon begins with a slash or a dot.
-            None => self.plain.split_once(':').map(|(host, _)| host).filter(|host| !host.contains('/')),
+    pub(crate) fn host(&self) -> Option<String> {
+        let (user, host) = match RepositoryUrl::parse(&self.plain) {
+            RepositoryUrl::Url(UrlParts { user_info, host, .. }) => (user_info, host),
+            RepositoryUrl::Short { user, host, .. } => (user, host),
+            RepositoryUrl::Path(_) => return None,
         };
-        host.filter(|host| !host.is_empty())
+        let shown = user.map_or_else(|| host.to_owned(), |user| format!("{user}@{host}"));
+        (!host.is_empty()).then_some(shown)
     }
 }
 
@@ -194,7 +183,7 @@ mod tests {
             ("/srv/a:b.git", None),
             ("./a:b.git", None),
         ] {
-            assert_eq!(RemoteUrl::new(url).host(), host, "{url}");
+            assert_eq!(RemoteUrl::new(url).host().as_deref(), host, "{url}");
         }
     }
 
