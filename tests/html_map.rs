@@ -17,7 +17,7 @@ const SIZES: &str =
 
 /// Fails unless each area is in proportion to its statements; returns the number of areas.
 #[track_caller]
-fn assert_in_proportion(browser: &mut Browser, view: &str) -> usize {
+pub(crate) fn assert_in_proportion(browser: &mut Browser, view: &str) -> usize {
     let sizes: Vec<(f64, f64)> = serde_json::from_value(browser.eval(SIZES)).unwrap();
     let unit = sizes.iter().map(|(_, size)| size).sum::<f64>() / sizes.iter().map(|(of, _)| of).sum::<f64>();
     for (statements, size) in &sizes {

@@ -1103,6 +1103,7 @@ fn axe_finds_no_violation_in_any_view_of_the_site() {
         for (file, fragment, keys) in [
             ("index.html", "", ""),
             ("index.html", "#sort=percent", ""),
+            ("index.html", "#map=1", ""),
             ("index.html", "#filter=nothing%20at%20all", ""),
             ("index.html", "", "?"),
             ("billing/index.html", "", ""),

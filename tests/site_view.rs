@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::harness::World;
 use crate::harness::browser::Browser;
+use crate::html_map::assert_in_proportion;
 use crate::sim::Agent;
 use crate::site::{profile, read_json, read_page, site_folder, write_site};
 
@@ -371,4 +372,77 @@ fn keys_step_over_the_rows_of_the_matrix_and_of_the_tables_below() {
     assert_eq!(browser.accessible_text_of_focus(), "link \"prod · sg\"");
     browser.press("?");
     assert!(browser.text("#keys").contains("Next, previous row of the tables"));
+}
+
+#[test]
+fn a_map_of_services_leads_to_their_reports_without_script() {
+    let Some(mut browser) = Browser::start() else { return };
+    let fleet = Fleet::new();
+    browser.call("Emulation.setScriptExecutionDisabled", &json!({"value": true}));
+    for (width, height) in SIZES {
+        browser.resize(width, height);
+        fleet.open(&mut browser, "index.html", "");
+        assert_eq!(browser.texts("#map path"), [] as [&str; 0], "it takes no room until it is opened");
+        browser.click("#map summary");
+        assert_eq!(assert_in_proportion(&mut browser, &format!("{width} pixels")), 37);
+        let widths = browser.eval("[document.documentElement.scrollWidth, innerWidth]");
+        assert_eq!(widths[0], widths[1], "at {width}");
+    }
+    browser.follow("#map a[data-key^=staging_th_tax_main_fedcba9876] path");
+    assert_eq!(browser.text(".total .number"), "10.0%");
+    assert!(browser.text("title").contains("staging_th_tax_main_fedcba9876"));
+}
+
+#[test]
+fn a_click_on_the_map_filters_the_services() {
+    let Some(mut browser) = Browser::start() else { return };
+    let fleet = Fleet::new();
+    for (width, height) in SIZES {
+        browser.resize(width, height);
+        fleet.open(&mut browser, "index.html", "#map=1");
+        browser.wait_until("document.querySelector('#map a[tabindex]') !== null");
+        fleet.open_in_both_schemes(&mut browser, "index.html", &format!("view-closed-map-{width}"));
+        fleet.open(&mut browser, "index.html", "#map=1&env=staging");
+        browser.wait_until("document.querySelector('#map a[tabindex]') !== null");
+        browser.eval("document.querySelector('#map').scrollIntoView()");
+        browser.take_screenshot(&format!("view-map-{width}"));
+        let dimmed = "document.querySelectorAll('#map a.out').length";
+        assert_eq!(browser.eval(dimmed), 12, "those of prod");
+        browser.click("#map a[data-key=staging_th_tax_main_fedcba9876] path");
+        let view = format!("an area at {width}");
+        assert_eq!(browser.text("#shown"), "1 of 37 services", "{view}");
+        assert_eq!(
+            browser.eval("location.hash"),
+            "#map=1&filter=staging_th_tax_main_fedcba9876&env=staging",
+            "{view}"
+        );
+        assert_result_on_screen(&mut browser, &view);
+        assert_eq!(browser.eval(dimmed), 36);
+        browser.take_screenshot(&format!("view-map-filtered-{width}"));
+        browser.click("#map a[data-key=staging_th_tax_main_fedcba9876] path");
+        assert_eq!(browser.text("#shown"), "25 of 37 services", "{view}, for the second time");
+        browser.click("#map a[data-key=tax] text");
+        assert_eq!(browser.text("#shown"), "3 of 37 services", "the name of an app");
+        assert_result_on_screen(&mut browser, &view);
+        browser.assert_quiet();
+    }
+}
+
+#[test]
+fn a_service_without_data_is_left_out_of_the_map_and_leads_to_no_report() {
+    let world = World::new();
+    let agents = ["cart", "stock"]
+        .map(|app| world.start_counted(&format!("staging_th_{app}_main_845820727e"), &profile(4)));
+    agents[1].kill();
+    world.run(&["pull", "--force", "-q"]).assert_code(3);
+    write_site(&world).assert_code(0);
+    let page = read_page(&world, "index.html");
+    let (_, map) = page.split_once("<details id=\"map\"").unwrap();
+    let (map, _) = map.split_once("</details>").unwrap();
+    let areas: Vec<&str> =
+        map.split("<a class=c").skip(1).map(|area| area.split("<path").next().unwrap()).collect();
+    let wanted = "2 href=\"cart/staging/th/main/report.html\" data-key=\"staging_th_cart_main_845820727e\">\
+                  <title>cart staging · th main 845820727e: 40.0%, 4 of 10 statements covered</title>";
+    assert_eq!(areas, [wanted]);
+    assert!(map.contains("<p class=\"note\">1 service without statements is left out.</p>"), "{map}");
 }

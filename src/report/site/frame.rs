@@ -19,7 +19,11 @@ const GOC: &str = "goc";
 const FEW: usize = 3;
 
 /// Style and script must be in each page unchanged, because its policy has their hashes.
-const STYLE: &str = concat!(include_str!("../html/base.css"), include_str!("site.css"));
+const STYLE: &str = concat!(
+    include_str!("../html/base.css"),
+    include_str!("site.css"),
+    include_str!("../treemap/treemap.css")
+);
 static SCRIPT: LazyLock<String> = LazyLock::new(|| {
     script::without_comments(&[
         script::SHARED,

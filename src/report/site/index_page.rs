@@ -11,6 +11,7 @@ use super::model::{App, Concern, EnvRegion, Service, ShownState, is_trunk};
 use super::moment::{Moment, counted};
 use crate::names::printable;
 use crate::report::html::grouped;
+use crate::report::treemap::{Part, PartKind, Treemap};
 
 /// Largest number of buttons of a filter. The search finds other names.
 const CHIPS: usize = 6;
@@ -26,6 +27,10 @@ pub(super) struct IndexPage<'s> {
     pub(super) newest: Option<Moment>,
     pub(super) chips: [ChipGroup; 2],
     pub(super) attention: Attention<'s>,
+    /// The treemap; `None` without statements.
+    pub(super) treemap: Option<Treemap>,
+    /// Number of services that the treemap leaves out.
+    pub(super) unmapped: usize,
     pub(super) apps: Vec<AppRows<'s>>,
     pub(super) without_source: usize,
 }
@@ -112,6 +117,15 @@ impl<'s> IndexPage<'s> {
         let all = || apps.iter().flat_map(rows);
         let services: Vec<&'s Service> = all().map(|row| row.service).collect();
         let numbered = all().enumerate().map(|(number, row)| ServiceRow { number, ..row });
+        let tables: Vec<AppRows<'s>> = apps
+            .iter()
+            .map(|app| AppRows {
+                name: printable(&app.name).into_owned(),
+                folder: &app.folder,
+                rows: rows(app).collect(),
+            })
+            .collect();
+        let treemap = Treemap::new(&parts(&tables));
         Self {
             frame: PageFrame::new(coverage_of(apps.iter().flat_map(|app| &app.places))),
             counts: StateCount::of_states(services.iter().map(|service| &service.state)),
@@ -122,16 +136,39 @@ impl<'s> IndexPage<'s> {
                 ChipGroup::new("Branch", BRANCH, services.iter().map(|service| &*service.branch)),
             ],
             attention: Attention::new(numbered),
-            apps: apps
-                .iter()
-                .map(|app| AppRows {
-                    name: printable(&app.name).into_owned(),
-                    folder: &app.folder,
-                    rows: rows(app).collect(),
-                })
-                .collect(),
+            unmapped: services.len() - treemap.as_ref().map_or(0, |treemap| treemap.areas.len()),
+            treemap,
+            apps: tables,
             without_source: reports.values().filter(|report| **report == SourceShown::None).count(),
         }
+    }
+}
+
+/// Returns the services as parts of their apps, in the order of the table.
+fn parts(apps: &[AppRows<'_>]) -> Part {
+    let mut all = Part::group(String::new(), String::new());
+    for app in apps {
+        let mut of_app = Part::group(app.name.clone(), app.name.clone());
+        for row in &app.rows {
+            of_app.add(area(row));
+        }
+        all.add(of_app);
+    }
+    all
+}
+
+/// Returns the area of a service, which leads to its report, or to the page of its app.
+fn area(row: &ServiceRow<'_>) -> Part {
+    let name = [&row.place, &row.branch].into_iter().filter(|part| !part.is_empty());
+    let address = match &row.report {
+        Some(report) => report.path.to_owned(),
+        None => format!("{}/index.html#{}", row.folder, row.anchor),
+    };
+    Part {
+        name: name.map(String::as_str).collect::<Vec<_>>().join(" "),
+        coverage: row.service.total.as_ref().and_then(|total| total.coverage).unwrap_or_default(),
+        key: printable(&row.service.name).into_owned(),
+        kind: PartKind::Area { title: row.title(), address },
     }
 }
 

@@ -4,16 +4,21 @@ page.services = (() => {
   const { filled, grouped } = page.words;
   const { toFragment, fromFragment } = page.address;
   const { ordered, sortFrom, sortText, sortAfterClick } = page.rows;
+  const { map } = page;
   const { NONE, filtersFrom, valuesOf, toggled, isNone, fits } = page.filters;
 
   const table = element('services');
-  const START = { sort: 'name', down: false, ...NONE };
+  const START = { sort: 'name', down: false, map: false, ...NONE };
   let list = { ...START };
   let groups = [];
   let all = [];
   /** The figures and words of each row, in the order of the page. */
   let facts = [];
   let narrowAttention = null;
+  /** Numbers of the rows by the names of their services. */
+  let numbers = new Map();
+  /** Which rows the filters let through. */
+  let shown = [];
 
   const number = (text) => (text === undefined ? undefined : Number(text));
   /** Figures of the columns. Rows are in order of names already. A row without a figure has `undefined`. */
@@ -32,6 +37,7 @@ page.services = (() => {
     });
     all = groups.flatMap((group) => group.rows);
     facts = all.map((row) => ({ ...row.dataset }));
+    numbers = new Map(facts.map(({ service }, at) => [service, at]));
   };
 
   const flatBody = document.createElement('tbody');
@@ -60,13 +66,14 @@ page.services = (() => {
 
   /** Shows the rows that the filters let through. */
   const narrow = () => {
-    const shown = facts.map(fits(list));
+    shown = facts.map(fits(list));
     for (const [at, row] of all.entries()) row.hidden = !shown[at];
     for (const { body, rows } of groups) body.hidden = rows.every((row) => row.hidden);
     narrowAttention?.((at) => shown[at], !isNone(list));
     const number = shown.filter((is) => is).length;
     element('nothing').hidden = number > 0;
     element('shown').textContent = filled(WORDS.shown, { shown: grouped(number), all: grouped(all.length) });
+    map.show(list.map);
   };
 
   const buttons = document.querySelectorAll('button[data-filter]');
@@ -94,17 +101,25 @@ page.services = (() => {
     if (before.sort !== list.sort || before.down !== list.down) order();
     showFilters();
     narrow();
-    if (!isNone(list)) reveal();
   };
 
   const changeAndTell = (to) => {
     change(to);
-    replaceAddress(toFragment({ sort: sortText(list), ...valuesOf(list) }));
+    replaceAddress(toFragment({ sort: sortText(list), map: list.map, ...valuesOf(list) }));
   };
+
+  const filterBy = (to) => {
+    changeAndTell(to);
+    if (!isNone(list)) reveal();
+  };
+
+  /** Filters by an area of the map; a second click shows all services again. */
+  const chooseArea = ({ dataset: { key } }) => changeAndTell({ filter: list.filter === key ? '' : key });
 
   const showAddress = () => {
     const values = fromFragment(location.hash);
-    change({ ...sortFrom(values.sort, FIGURES), ...filtersFrom(values, facts) });
+    change({ ...sortFrom(values.sort, FIGURES), map: values.map === '1', ...filtersFrom(values, facts) });
+    if (!isNone(list)) reveal();
   };
 
   const KEYS = {
@@ -117,11 +132,11 @@ page.services = (() => {
     if (table === null) return {};
     adopt();
     narrowAttention = page.attention.begin();
-    element('filter').addEventListener('input', (event) => changeAndTell({ filter: event.target.value }));
+    element('filter').addEventListener('input', (event) => filterBy({ filter: event.target.value }));
     for (const button of buttons) {
       const { filter, value } = button.dataset;
       button.disabled = false;
-      button.addEventListener('click', () => changeAndTell({ [filter]: toggled(list[filter], value) }));
+      button.addEventListener('click', () => filterBy({ [filter]: toggled(list[filter], value) }));
     }
     element('tools').addEventListener('submit', (event) => event.preventDefault());
     element('all').addEventListener('click', () => changeAndTell(NONE));
@@ -132,6 +147,13 @@ page.services = (() => {
     });
     // The first click puts first the rows to look at: the least covered, what fell most, the most uncovered, the oldest.
     onColumnClick(table, (sort) => changeAndTell(sortAfterClick(list, sort, sort === 'uncovered')));
+    map.begin({
+      table,
+      addressOf: ({ dataset: { key } }) => toFragment({ map: true, filter: key }),
+      isShown: ({ dataset: { key } }) => shown[numbers.get(key)],
+      choose: chooseArea,
+      tell: (isOpen) => isOpen !== list.map && changeAndTell({ map: isOpen }),
+    });
     window.addEventListener('hashchange', showAddress);
     order();
     return KEYS;
