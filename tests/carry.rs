@@ -1,13 +1,15 @@
 //! Coverage that is carried over from other commits: real programs of one repository, built with `go build -cover` at each
 //! of its commits.
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
 
 use crate::harness::go::{Go, write};
-use crate::harness::source::Source;
+use crate::harness::source::{Source, project_path};
 use crate::harness::{Output, World};
 use crate::sim::Agent;
 
@@ -265,4 +267,95 @@ fn a_history_tells_what_was_carried_to_each_commit_then() {
     assert!((with - without - points).abs() < 1e-9, "{with} {without} {points}");
     let table = shop.world.run(&["history", "shop", "--carry"]).assert_code(0).stdout;
     assert!(table.contains("WITH CARRY") && table.contains("96.9% (+44.6)"), "{table}");
+}
+
+/// Packages of Go's library, whose two releases are a history of real code.
+const PACKAGES: [&str; 12] = [
+    "bufio",
+    "compress/flate",
+    "encoding/csv",
+    "encoding/xml",
+    "go/printer",
+    "go/scanner",
+    "mime/multipart",
+    "net/textproto",
+    "net/url",
+    "regexp",
+    "regexp/syntax",
+    "text/template",
+];
+
+/// Copies the packages of a Go installation into a folder, and returns their blocks by Go's own annotator, each with a count.
+fn library(go: &Go, folder: &Path, count: u64) -> String {
+    let root = go.output(Path::new("/"), &["env", "GOROOT"]);
+    for package in PACKAGES {
+        let (from, to) = (Path::new(root.trim()).join("src").join(package), folder.join(package));
+        let _ = fs::remove_dir_all(&to);
+        fs::create_dir_all(&to).unwrap();
+        for file in fs::read_dir(from).unwrap().map(|entry| entry.unwrap().path()) {
+            let name = file.file_name().unwrap().to_str().unwrap().to_owned();
+            if name.strip_suffix(".go").is_some_and(|name| !name.ends_with("_test")) {
+                fs::write(to.join(name), fs::read(file).unwrap()).unwrap();
+            }
+        }
+    }
+    let profile = folder.join("blocks");
+    let made = Command::new("python3")
+        .arg(project_path("benches/mkprofile.py"))
+        .arg(folder)
+        .arg(&profile)
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let text = fs::read_to_string(&profile).unwrap();
+    fs::remove_file(profile).unwrap();
+    let counted = |line: &str| format!("{} {count}\n", line.rsplit_once(' ').unwrap().0);
+    text.lines().skip(1).map(counted).collect()
+}
+
+#[test]
+fn of_real_code_as_many_functions_are_carried_as_gos_own_scanner_keeps() {
+    let Some(go) = Go::installed(UNTESTED) else { return };
+    let older = Go::older("no functions of an older library were carried");
+    let Some(older) = older.first() else { return };
+    let mut source = Source::from_files(&[("go.mod", b"module example.com/library\n")]);
+    let world = World::new();
+    let mut agents = Vec::new();
+    for (go, count) in [(older, 1), (&go, 0)] {
+        let blocks = library(go, source.folder.path(), count);
+        source.commit_all();
+        agents.push(
+            world.start_counted(&format!("staging_th_library_master_{}", &source.commit[..10]), &blocks),
+        );
+        world.pull(0);
+    }
+    source.clone_for("library", &world, &["--bare"]);
+    let [old, new] = ["old", "new"].map(|name| world.home().join(name));
+    for (folder, revision) in [(&old, "HEAD~1"), (&new, "HEAD")] {
+        source.git(&["worktree", "add", "--quiet", "--detach", folder.to_str().unwrap(), revision]);
+    }
+    let program = project_path("tests/fixtures/carry/kept.go");
+    let kept = go.output(world.home(), &["run", &program, old.to_str().unwrap(), new.to_str().unwrap()]);
+    let kept: BTreeSet<&str> = kept.lines().collect();
+
+    let table = world.run(&["-q", "report", "library", "--carry"]).assert_code(0).stdout;
+    let carried = table.lines().filter_map(|line| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let place = words[0].strip_prefix("example.com/library/")?;
+        (words[2] == "100.0%").then(|| format!("{place}{}", words[1]))
+    });
+    let carried: BTreeSet<String> = carried.collect();
+    let carried: BTreeSet<&str> = carried.iter().map(String::as_str).collect();
+    let lost: Vec<_> = kept.difference(&carried).collect();
+    let invented: Vec<_> = carried.difference(&kept).collect();
+    assert!(
+        lost.is_empty() && invented.is_empty(),
+        "not carried: {lost:?}, carried by mistake: {invented:?}"
+    );
+    assert!(
+        kept.len() > 700 && kept.len() < table.lines().count() - 100,
+        "{} of {}",
+        kept.len(),
+        table.lines().count()
+    );
 }

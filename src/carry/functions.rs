@@ -75,6 +75,18 @@ fn blocks_of([start, end]: [(u32, u32); 2], blocks: &[Block]) -> Option<Range<us
     (inside && first < behind).then_some(first..behind)
 }
 
+/// Tells whether blocks are the same so many lines below.
+pub(crate) fn are_moved(blocks: &[Block], theirs: &[Block], lines: i64) -> bool {
+    let moved = |(line, column): (u32, u32)| (i64::from(line) + lines, column);
+    let place = |(line, column): (u32, u32)| (i64::from(line), column);
+    let is_same = |(block, other): (&Block, &Block)| {
+        block.statements == other.statements
+            && moved(block.start) == place(other.start)
+            && moved(block.end) == place(other.end)
+    };
+    blocks.len() == theirs.len() && blocks.iter().zip(theirs).all(is_same)
+}
+
 /// Tells whether two declarations of the same tokens have the same blocks: as many, each between the same tokens, with as
 /// many statements. Go makes other blocks in other versions.
 pub(crate) fn have_same_blocks(
@@ -132,6 +144,10 @@ mod tests {
         for other in [block((3, 10), (5, 2), 2), block((3, 10), (4, 5), 1), block((3, 11), (5, 1), 1)] {
             assert!(!same(&[other]), "{other:?}");
         }
+        assert!(
+            are_moved(&own, &[block((3, 10), (5, 2), 1)], 1)
+                && !are_moved(&own, &[block((3, 10), (5, 2), 1)], 0)
+        );
         assert!(!same(&[]) && !same(&[block((3, 10), (5, 2), 1), block((5, 2), (5, 2), 0)]));
     }
 }

@@ -14,7 +14,7 @@ use crate::coverage::Coverage;
 use crate::profile::Profile;
 
 pub(crate) use coverage::{CarriedCoverage, CarriedFromJson};
-pub(crate) use functions::{FunctionBlocks, FunctionKey, carriable, have_same_blocks};
+pub(crate) use functions::{FunctionBlocks, FunctionKey, are_moved, carriable, have_same_blocks};
 
 /// The coverage of a profile with what is carried from other commits.
 #[derive(Clone, Debug)]

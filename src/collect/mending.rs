@@ -191,6 +191,21 @@ pub(crate) fn stored_profile(row: &Row, workdir: &Workdir) -> Result<StoredProfi
     }
 }
 
+/// Returns a profile with the blocks of a row that were executed, whose counts may be other ones. It comes from the counters
+/// in the database if they are still those of the row, because its file takes longer to read.
+pub(crate) fn executed_blocks(row: &Row, workdir: &Workdir) -> Result<StoredProfile> {
+    let of_database = || -> Option<Profile> {
+        let stats = row.stats.as_ref().filter(|_| row.is_latest)?;
+        let store = Store::open_read_only(&workdir.database()).ok()?;
+        let profile = rebuilt(&store, store.key_id(&row.key).ok()??, stats.build_group).ok()?;
+        (covered_digest(&profile.build, &profile.counts) == stats.covered_digest).then_some(profile)
+    };
+    match of_database() {
+        Some(profile) => Ok(StoredProfile { profile, warning: None }),
+        None => stored_profile(row, workdir),
+    }
+}
+
 /// The state of a stored profile.
 enum FileCondition {
     /// The file is unchanged.

@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
 use crate::carry::{Carried, CarriedCoverage};
-use crate::collect::mending::stored_profile;
+use crate::collect::mending::{executed_blocks, stored_profile};
 use crate::commands::notices::told;
 use crate::commands::report::notices;
 use crate::commands::{Context, lock_wait, warn};
@@ -89,7 +89,8 @@ fn carried_and_lacking(
     rows: &[Row],
     request: CarryRequest,
 ) -> Result<(Carried, Vec<String>)> {
-    let read = |row: &Row| -> Result<Profile> { stored_profile(row, reader.settings.workdir).map(told) };
+    let workdir = reader.settings.workdir;
+    let read = |row: &Row| -> Result<Profile> { executed_blocks(row, workdir).map(told) };
     let found = reader.carried(subject, rows, request, read);
     match reader.settings.signals.received() {
         Some(signal) => bail!(EarlyEnd::Signal(signal)),

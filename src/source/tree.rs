@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use anyhow::{Result, bail};
 
 use super::{RepositoryCommit, SourceReader};
-use crate::code::gosrc::{Links, Modules, is_module_file};
-use crate::io::git::{GitError, ObjectId, Tree};
+use crate::code::gosrc::{Links, Modules, concerns_modules, is_module_file};
+use crate::io::git::{GitError, ObjectId, OtherTree, Tree};
 
 /// The files of a commit with its links and modules.
 pub(crate) struct SourceTree {
@@ -41,6 +41,34 @@ impl SourceReader<'_> {
         let modules = modules.iter().map(|(path, text)| (*path, text.as_str()));
         let modules = Modules::new(files.paths(), modules);
         Ok(SourceTree { files, links, modules, knows_all_modules })
+    }
+
+    /// Does the same for another commit of the clone, of which only what differs from `tree` is read, if that is possible.
+    /// Tells whether names of files mean the same paths at both commits.
+    pub(super) fn other_tree(
+        &self,
+        (at, tree): (&RepositoryCommit, &SourceTree),
+        other: &RepositoryCommit,
+    ) -> Result<(SourceTree, bool)> {
+        let most = self.settings.config.git.max_files;
+        let found = at.repository.other_tree((&at.commit, &tree.files), &other.commit, most);
+        match found {
+            Ok(Some(OtherTree { tree: files, changed })) => {
+                let links: HashSet<&str> =
+                    files.links().chain(tree.files.links()).map(|(path, _)| path).collect();
+                let has_other_names =
+                    changed.iter().any(|path| concerns_modules(path) || links.contains(&**path));
+                if has_other_names {
+                    return Ok((self.tree(other)?, false));
+                }
+                let (links, modules) = (tree.links.clone(), tree.modules.clone());
+                let knows_all_modules = tree.knows_all_modules;
+                Ok((SourceTree { files, links, modules, knows_all_modules }, true))
+            }
+            // The clone may lack folders, which are fetched then.
+            Ok(None) | Err(GitError::Failed { .. }) => Ok((self.tree(other)?, false)),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Lists the files of a commit; fetches its folders if the clone lacks them.

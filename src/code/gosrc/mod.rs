@@ -16,5 +16,5 @@ mod tokens;
 pub(crate) use extents::{FuncExtent, ScannedFile, SyntaxError, scan};
 pub(crate) use lines::CodeLines;
 pub(crate) use links::{Links, LostLink};
-pub(crate) use modules::{AmbiguousModule, Modules, ResolvedPaths, is_module_file};
+pub(crate) use modules::{AmbiguousModule, Modules, ResolvedPaths, concerns_modules, is_module_file};
 pub(crate) use tokens::{DeclaredFunctions, FuncTokens};

@@ -59,6 +59,17 @@ impl<'a> Places<'a> {
         Self { lines: LineCounter { source, at: 0, line: 1, line_start: 0 }, directives }
     }
 
+    /// Begins at a byte whose line and column in the text are known.
+    pub(super) fn starting(
+        source: &'a [u8],
+        directives: &'a [LineDirective],
+        at: usize,
+        (line, column): (u32, u32),
+    ) -> Self {
+        let line_start = at + 1 - column as usize;
+        Self { lines: LineCounter { source, at, line: line as usize, line_start }, directives }
+    }
+
     /// Returns the line and column of a byte. Calls must have ascending offsets.
     pub(super) fn place(&mut self, at: usize) -> (u32, u32) {
         let (line, line_start) = self.lines.line_at(at);

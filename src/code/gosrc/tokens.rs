@@ -4,7 +4,7 @@
 //! was inserted or written makes no difference. Directives for the compiler (`//go:`) and for positions (`//line`) count as
 //! tokens, because they change what the function does, or where it is.
 
-use memchr::memchr;
+use memchr::{memchr, memmem};
 
 use super::extents::{FoundFunctions, FuncExtent, SyntaxError};
 use super::positions::{FuncSpan, LineDirective, Places};
@@ -18,6 +18,8 @@ pub(crate) struct DeclaredFunctions<'t> {
     /// The functions in source order.
     pub(crate) functions: Vec<FuncExtent>,
     spans: Vec<FuncSpan>,
+    /// Line and column of each function in the text, regardless of `//line` comments.
+    text_places: Vec<(u32, u32)>,
     directives: Vec<LineDirective>,
 }
 
@@ -28,7 +30,24 @@ impl<'t> DeclaredFunctions<'t> {
         let FoundFunctions { package: (from, to), spans, .. } = scanner.functions()?;
         let functions = scanner.placed(&spans);
         let package = str::from_utf8(&text[from..to]).unwrap_or_default();
-        Ok(Self { text, package, functions, spans, directives: scanner.directives })
+        let mut places = Places::new(text, &[]);
+        let text_places = spans.iter().map(|span| places.place(span.start)).collect();
+        Ok(Self { text, package, functions, spans, text_places, directives: scanner.directives })
+    }
+
+    /// Returns the number of lines by which a function of another text is further below, if its text is the same to the byte
+    /// and no directive has a say in it.
+    pub(crate) fn lines_to_same_text(&self, index: usize, other: &Self, twin: usize) -> Option<i64> {
+        let (own, theirs) = (&self.spans[index], &other.spans[twin]);
+        let (here, there) = (self.text_places[index], other.text_places[twin]);
+        let has_directive = |text: &[u8]| memmem::find(text, b"//go:").is_some();
+        let is_same = self.directives.is_empty()
+            && other.directives.is_empty()
+            && here.1 == there.1
+            && self.text[own.start..own.end] == other.text[theirs.start..theirs.end]
+            && !has_directive(&self.text[own.after..own.start])
+            && !has_directive(&other.text[theirs.after..theirs.start]);
+        is_same.then(|| i64::from(there.0) - i64::from(here.0))
     }
 
     /// Returns the tokens of the function at this index.
@@ -36,7 +55,8 @@ impl<'t> DeclaredFunctions<'t> {
         let FuncSpan { start, end, after, .. } = self.spans[index];
         let mut tokens = FuncTokens { normal: Vec::with_capacity(end - start), edges: Vec::new() };
         tokens.directives_before(&self.text[after..start]);
-        let mut places = Places::new(self.text, &self.directives);
+        let (line, column) = self.text_places[index];
+        let mut places = Places::starting(self.text, &self.directives, start, (line, column));
         let mut number = 0;
         for_each_token(self.text, (start, end), |piece| match piece {
             Piece::Directive(text) => tokens.push(text),

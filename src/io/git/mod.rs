@@ -37,7 +37,7 @@ pub(crate) use owners::TrustedOwners;
 pub(crate) use reach::reach;
 pub(crate) use remote::clone;
 pub(crate) use run::Timeout;
-pub(crate) use tree::Tree;
+pub(crate) use tree::{OtherTree, Tree};
 pub(crate) use url::RemoteUrl;
 pub(crate) use version::{OLDEST, is_older_than_needed, version};
 

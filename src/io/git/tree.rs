@@ -8,6 +8,10 @@ use super::error::GitError;
 use super::object::ObjectId;
 
 const LS_TREE: &str = "ls-tree";
+const DIFF_TREE: &str = "diff-tree";
+
+/// Bytes of paths that are read for each entry that a listing may have.
+const BYTES_OF_A_PATH: u64 = 256;
 
 /// The files of a commit and its symbolic links, by their paths from the root of the repository; without submodules,
 /// and names that are not UTF-8.
@@ -60,7 +64,6 @@ impl Tree {
     /// Reads what `git ls-tree -r -z` prints: `<mode> <type> <hash>\t<path>`, each ended by a zero byte. At most
     /// `most` entries are taken, and of paths at most 256 bytes for each of these.
     fn read(mut out: impl BufRead, most: usize) -> io::Result<TreeListing> {
-        const BYTES_OF_A_PATH: u64 = 256;
         let mut tree = Self::default();
         let mut left = BYTES_OF_A_PATH.saturating_mul(most as u64);
         let mut entry = Vec::new();
@@ -99,7 +102,74 @@ impl Tree {
     }
 }
 
+/// A tree that was made of another one, with the paths at which both differ.
+#[derive(Debug)]
+pub(crate) struct OtherTree {
+    pub(crate) tree: Tree,
+    pub(crate) changed: Vec<String>,
+}
+
+impl Tree {
+    /// Applies what `git diff-tree -r --raw -z` prints: `:<mode> <mode> <hash> <hash> <status>`, then the path, each ended by
+    /// a zero byte. Returns the paths; `None` if the answer is of another form, or has more than `most` entries.
+    fn apply(&mut self, out: impl BufRead, most: usize) -> io::Result<Option<Vec<String>>> {
+        let mut out = out.take(BYTES_OF_A_PATH.saturating_mul(most as u64));
+        let mut changed = Vec::new();
+        let (mut head, mut path) = (Vec::new(), Vec::new());
+        loop {
+            head.clear();
+            path.clear();
+            out.read_until(0, &mut head)?;
+            if head.is_empty() {
+                // What is left of the limit tells an end from a cut.
+                return Ok((out.limit() > 0).then_some(changed));
+            }
+            out.read_until(0, &mut path)?;
+            let words: Vec<&[u8]> = head.split(|&byte| byte == b' ').collect();
+            if path.pop() != Some(0) || changed.len() == most {
+                return Ok(None);
+            }
+            let [_, mode, _, hash, _] = words[..] else { return Ok(None) };
+            // Names that are not UTF-8 are in no tree.
+            let Ok(path) = str::from_utf8(&path) else { continue };
+            self.files.remove(path);
+            self.links.remove(path);
+            let of_kind = match mode {
+                mode if mode.starts_with(b"100") => Some(&mut self.files),
+                b"120000" => Some(&mut self.links),
+                _ => None,
+            };
+            let blob = str::from_utf8(hash).ok().and_then(ObjectId::parse);
+            if let (Some(of_kind), Some(blob)) = (of_kind, blob) {
+                of_kind.insert(path.to_owned(), blob);
+            }
+            changed.push(path.to_owned());
+        }
+    }
+}
+
 impl Repository {
+    /// Returns the files and links of a commit, made of the `tree` of another one, of which git names only what differs.
+    /// `None` if more than `most` entries do.
+    pub(crate) fn other_tree(
+        &self,
+        (commit, tree): (&ObjectId, &Tree),
+        other: &ObjectId,
+        most: usize,
+    ) -> Result<Option<OtherTree>, GitError> {
+        let arguments = ["-r", "--raw", "-z", "--no-abbrev", "--no-renames", commit.as_str(), other.as_str()];
+        let mut out = BufReader::with_capacity(64 << 10, self.start(DIFF_TREE, &arguments, Vec::new())?);
+        let mut tree = tree.clone();
+        let applied = tree.apply(&mut out, most);
+        if !matches!(applied, Ok(None)) {
+            out.into_inner().finish()?;
+        }
+        let changed = applied.map_err(|reason| GitError::Io { action: DIFF_TREE, reason })?;
+        Ok(changed
+            .filter(|_| tree.files.len() + tree.links.len() <= most)
+            .map(|changed| OtherTree { tree, changed }))
+    }
+
     /// Returns the files and links of a commit. Fails if there are more than `most`.
     pub(crate) fn files(&self, commit: &ObjectId, most: usize) -> Result<Tree, GitError> {
         let arguments = ["-r", "-z", "--full-tree", commit.as_str()];
@@ -140,6 +210,28 @@ mod tests {
         assert_eq!(listed("what is this\0", 9), TreeListing::Unexpected(String::new()));
         let long = format!("100644 blob {hash}\t{}\0", "d/".repeat(4096));
         assert_eq!(listed(&long, 1), TreeListing::TooMany);
+    }
+
+    #[test]
+    fn a_tree_is_made_of_another_one_and_what_differs() {
+        let [a, b] = ["a", "b"].map(|digit| digit.repeat(40));
+        let none = "0".repeat(40);
+        let listed =
+            listed(&format!("100644 blob {a}\ta.go\0100644 blob {a}\tgone.go\0120000 blob {a}\tl\0"), 9);
+        let TreeListing::Whole(tree) = listed else { panic!("it is within bounds") };
+        let text = format!(
+            ":100644 100755 {a} {b} M\0a.go\0:100644 000000 {a} {none} D\0gone.go\0:000000 120000 {none} {b} A\0new\0\
+             :120000 100644 {a} {b} T\0l\0:000000 160000 {none} {b} A\0module\0"
+        );
+        let mut other = tree.clone();
+        let changed = other.apply(text.as_bytes(), 5).unwrap().unwrap();
+        assert_eq!(changed, ["a.go", "gone.go", "new", "l", "module"]);
+        let blob = |path: &str| other.blob(path).map(ObjectId::as_str);
+        assert_eq!((blob("a.go"), blob("gone.go"), blob("l")), (Some(&*b), None, Some(&*b)));
+        assert_eq!(other.links().map(|(path, _)| path).collect::<Vec<_>>(), ["new"]);
+        for (text, most) in [(&*text, 4), ("what is this\0", 9), (&text[..text.len() - 1], 9), (&text, 1)] {
+            assert!(tree.clone().apply(text.as_bytes(), most).unwrap().is_none(), "{most}");
+        }
     }
 
     #[test]

@@ -1,24 +1,28 @@
 //! The search for what was executed at other commits in functions that are the same there: texts come from the clone,
 //! counts from stored profiles. See [`crate::carry`].
 
+mod files;
 mod moved;
 mod rows;
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::thread;
 
 use anyhow::Result;
 
 pub(crate) use rows::{CarryRange, CarryRequest};
 
+use self::files::{CarriedFile, ChangedFile, ComparedTexts, Twin};
 use self::moved::moved_functions;
 use self::rows::rows_to_carry;
 use super::{RepositoryCommit, SourceReader, SourceTree};
-use crate::carry::{Carried, FunctionBlocks, Origin, carriable, have_same_blocks};
+use crate::carry::{Carried, Origin, carriable};
 use crate::code::gosrc::DeclaredFunctions;
 use crate::fleet::records::Key;
 use crate::fleet::row::Row;
-use crate::io::git::{BlobContent, GitError, ObjectId};
+use crate::io::git::{GitError, ObjectId};
+use crate::parallel;
 use crate::profile::{BuildFile, Profile};
 
 /// A stored state to which something is carried.
@@ -31,23 +35,25 @@ pub(crate) struct CarrySubject<'a> {
     pub(crate) keys: &'a [Key],
 }
 
-/// A file of the profile of the state, with its functions that can be carried.
-struct CarriedFile<'p> {
-    path: String,
-    blob: ObjectId,
-    file: BuildFile<'p>,
-    /// Name of its package.
-    package: String,
-    functions: Vec<FunctionBlocks>,
+/// A stored state from which something is carried.
+struct OtherState {
+    at: RepositoryCommit,
+    tree: SourceTree,
+    profile: Profile,
+    /// The names of its files by their paths in the repository; `None` if each name means the same path as in the state to
+    /// which something is carried.
+    names: Option<HashMap<String, String>>,
 }
 
-/// A stored state from which something is carried.
-struct OtherCommit<'o> {
-    at: &'o RepositoryCommit,
-    tree: &'o SourceTree,
-    profile: &'o Profile,
-    /// The files of its profile by their paths in the repository.
-    files: HashMap<String, BuildFile<'o>>,
+impl OtherState {
+    /// Returns the file at a path. `name` is that of the path in the state to which something is carried.
+    fn file(&self, path: &str, name: &str) -> Option<BuildFile<'_>> {
+        let name = match &self.names {
+            Some(names) => names.get(path)?,
+            None => name,
+        };
+        self.profile.build.find(name)
+    }
 }
 
 /// The blocks of a function here, and the blocks of the same function at another commit, both counted in their profiles.
@@ -70,43 +76,69 @@ impl SourceReader<'_> {
         subject: CarrySubject<'_>,
         rows: &[Row],
         request: CarryRequest,
-        read: impl Fn(&Row) -> Result<Profile>,
+        read: impl Fn(&Row) -> Result<Profile> + Sync,
     ) -> Result<(Carried, Vec<String>)> {
-        let CarrySubject { at, profile, keys, .. } = subject;
+        let CarrySubject { profile, keys, .. } = subject;
         let mut carried = Carried::nothing(profile);
-        let rows = rows_to_carry(rows, keys, request);
-        if rows.is_empty() {
-            return Ok((carried, Vec::new()));
-        }
-        let files = self.carried_files(subject, &carried)?;
         let mut lacking = Vec::new();
-        for row in rows {
-            if self.settings.signals.received().is_some() {
-                break;
-            }
-            let commit = match at.repository.commit(&row.key.commit) {
-                Err(GitError::NoCommit { .. }) => {
-                    lacking.push(row.key.commit.clone());
-                    continue;
+        let rows = rows_to_carry(rows, keys, request);
+        let Some((first, later)) = rows.split_first() else { return Ok((carried, lacking)) };
+        let read = &read;
+        thread::scope(|scope| {
+            // The next state is read while functions of this one are compared.
+            let prepare = |row| parallel::spawn(scope, move || self.other_state(subject, row, read));
+            let mut ahead = Some(prepare(first));
+            let files = self.carried_files(subject, &carried)?;
+            let mut texts = ComparedTexts::default();
+            let mut later = later.iter();
+            for row in &rows {
+                let Some(state) = ahead.take() else { break };
+                let other = state.join();
+                if self.settings.signals.received().is_some() {
+                    break;
                 }
-                commit => commit?,
-            };
-            let there =
-                RepositoryCommit { repository: at.repository.clone(), network: at.network.clone(), commit };
-            let found = read(row).and_then(|other| {
-                let tree = self.tree(&there)?;
-                let other = self.other_commit(&there, &tree, &other);
-                let same = self.same_functions(subject, &files, &other, &carried)?;
-                let executed = same.iter().flat_map(|(here, there)| here.clone().zip(there.clone()));
-                let executed = executed.map(|(here, there)| (here, other.profile.counts[there] > 0));
-                carried.add(Origin::from_row(row), executed, profile);
-                Ok(())
-            });
-            if let Err(error) = found {
-                self.warn(format!("row {} carries nothing: {error:#}", row.id.0));
+                ahead = later.next().map(|row| prepare(row));
+                let found = other.and_then(|other| {
+                    let Some(other) = other else {
+                        lacking.push(row.key.commit.clone());
+                        return Ok(());
+                    };
+                    let same = self.same_functions(subject, &files, &other, &carried, &mut texts)?;
+                    let executed = same.iter().flat_map(|(here, there)| here.clone().zip(there.clone()));
+                    let executed = executed.map(|(here, there)| (here, other.profile.counts[there] > 0));
+                    carried.add(Origin::from_row(row), executed, profile);
+                    Ok(())
+                });
+                if let Err(error) = found {
+                    self.warn(format!("row {} carries nothing: {error:#}", row.id.0));
+                }
             }
-        }
-        Ok((carried, lacking))
+            Ok((carried, lacking))
+        })
+    }
+
+    /// Reads the state of a row; `None` if the clone lacks its commit.
+    fn other_state(
+        &self,
+        CarrySubject { at, tree, .. }: CarrySubject<'_>,
+        row: &Row,
+        read: impl Fn(&Row) -> Result<Profile>,
+    ) -> Result<Option<OtherState>> {
+        let commit = match at.repository.commit(&row.key.commit) {
+            Err(GitError::NoCommit { .. }) => return Ok(None),
+            commit => commit?,
+        };
+        let at_other =
+            RepositoryCommit { repository: at.repository.clone(), network: at.network.clone(), commit };
+        let profile = read(row)?;
+        let (other_tree, has_same_names) = self.other_tree((at, tree), &at_other)?;
+        let names = (!has_same_names).then(|| {
+            let files: Vec<BuildFile<'_>> = profile.build.files().collect();
+            let (paths, _) = self.resolved(&files, &other_tree);
+            let files = paths.into_iter().zip(files);
+            files.filter_map(|(path, file)| Some((path?, file.name.to_owned()))).collect()
+        });
+        Ok(Some(OtherState { at: at_other, tree: other_tree, profile, names }))
     }
 
     /// Reads the functions of those files in which something is left to carry.
@@ -141,131 +173,47 @@ impl SourceReader<'_> {
         Ok(with_functions.collect())
     }
 
-    fn other_commit<'o>(
-        &self,
-        at: &'o RepositoryCommit,
-        tree: &'o SourceTree,
-        profile: &'o Profile,
-    ) -> OtherCommit<'o> {
-        let files: Vec<BuildFile<'_>> = profile.build.files().collect();
-        let (paths, _) = self.resolved(&files, tree);
-        let files = paths.into_iter().zip(files).filter_map(|(path, file)| Some((path?, file)));
-        OtherCommit { at, tree, profile, files: files.collect() }
-    }
-
     /// Returns the blocks of the functions that are the same at another commit, where something is left to carry.
     fn same_functions(
         &self,
         subject: CarrySubject<'_>,
         files: &[CarriedFile<'_>],
-        other: &OtherCommit<'_>,
+        other: &OtherState,
         carried: &Carried,
+        texts: &mut ComparedTexts,
     ) -> Result<Vec<SameBlocks>> {
-        let CarrySubject { at, profile, .. } = subject;
         let mut same = Vec::new();
         let mut absent = Vec::new();
         let mut changed = Vec::new();
         for (index, file) in files.iter().enumerate() {
-            let first = file.file.range.0;
-            let is_open =
-                |it: &FunctionBlocks| it.blocks.clone().any(|at| carried.is_open(first + at, profile));
-            let open = file.functions.iter().enumerate().filter(|(_, function)| is_open(function));
-            let open: Vec<usize> = open.map(|(function, _)| function).collect();
+            let open = file.open_functions(carried, subject.profile);
             if open.is_empty() {
                 continue;
             }
-            match (other.files.get(&file.path), other.tree.files.blob(&file.path)) {
+            match (other.file(&file.path, file.file.name), other.tree.files.blob(&file.path)) {
                 (Some(theirs), Some(blob)) if *blob == file.blob => {
-                    same.extend(open.iter().filter_map(|&function| file.in_same_text(function, theirs)));
+                    same.extend(open.iter().filter_map(|&function| file.in_same_text(function, &theirs)));
                 }
-                (Some(theirs), Some(blob)) => changed.push((index, open, theirs, blob)),
+                (Some(theirs), Some(blob)) => changed.push((ChangedFile { index, theirs, blob }, open)),
                 _ => absent.extend(open.into_iter().map(|function| AbsentFunction { file: index, function })),
             }
         }
-        let blobs: Vec<ObjectId> = changed.iter().map(|(.., blob)| (*blob).clone()).collect();
-        self.fetched(other.at, &other.at.commit, &blobs)?;
-        let texts: Vec<_> =
-            changed.iter().map(|(index, .., blob)| [Some(&files[*index].blob), Some(*blob)]).collect();
-        let compared = at.repository.groups(&texts, |number, [here, there]| {
-            let (index, open, theirs, _) = &changed[number];
-            let texts = (here.and_then(BlobContent::text)?, there.and_then(BlobContent::text)?);
-            files[*index].compared(open, theirs, texts)
-        })?;
-        for ((index, ..), compared) in changed.iter().zip(compared) {
-            let Some(ComparedFile { same: blocks, absent: functions }) = compared else { continue };
-            same.extend(blocks);
-            absent.extend(functions.into_iter().map(|function| AbsentFunction { file: *index, function }));
+        texts.compare(self, files, changed.iter().map(|(file, _)| file), &other.at)?;
+        for (changed, open) in &changed {
+            let file = &files[changed.index];
+            let Some(compared) = texts.of(changed) else { continue };
+            for &function in open {
+                match compared.twin(function) {
+                    Twin::Same(there) => {
+                        same.push(file.same_blocks(&file.functions[function], &changed.theirs, there));
+                    }
+                    Twin::Other => {}
+                    Twin::Absent => absent.push(AbsentFunction { file: changed.index, function }),
+                }
+            }
         }
         same.extend(moved_functions(self, subject, files, &absent, other)?);
         Ok(same)
-    }
-}
-
-/// The comparison of a file with the file of its path at another commit.
-struct ComparedFile {
-    same: Vec<SameBlocks>,
-    /// Functions that the other file lacks.
-    absent: Vec<usize>,
-}
-
-impl CarriedFile<'_> {
-    /// Returns the blocks of a function in a file of the same text.
-    fn in_same_text(&self, function: usize, theirs: &BuildFile<'_>) -> Option<SameBlocks> {
-        let function = &self.functions[function];
-        let there = function.among(theirs.blocks)?;
-        (self.file.blocks[function.blocks.clone()] == theirs.blocks[there.clone()])
-            .then(|| self.same_blocks(function, theirs, there))
-    }
-
-    fn same_blocks(
-        &self,
-        function: &FunctionBlocks,
-        theirs: &BuildFile<'_>,
-        there: Range<usize>,
-    ) -> SameBlocks {
-        let of =
-            |range: &Range<usize>, file: &BuildFile<'_>| file.range.0 + range.start..file.range.0 + range.end;
-        (of(&function.blocks, &self.file), of(&there, theirs))
-    }
-
-    /// Compares functions with those of the same names in another text; `None` if that is no Go file of this package.
-    fn compared(
-        &self,
-        open: &[usize],
-        theirs: &BuildFile<'_>,
-        (here, there): (&[u8], &[u8]),
-    ) -> Option<ComparedFile> {
-        let (here, there) = (DeclaredFunctions::of(here).ok()?, DeclaredFunctions::of(there).ok()?);
-        if here.package != there.package {
-            return None;
-        }
-        let carriable = carriable(&there.functions, theirs.blocks);
-        let by_name: HashMap<_, _> = carriable.iter().map(|function| (&function.key, function)).collect();
-        let mut compared = ComparedFile { same: Vec::new(), absent: Vec::new() };
-        for &index in open {
-            let function = &self.functions[index];
-            match by_name.get(&function.key) {
-                Some(twin) => {
-                    compared.same.extend(self.same_function(function, &here, theirs, (twin, &there)));
-                }
-                None => compared.absent.push(index),
-            }
-        }
-        Some(compared)
-    }
-
-    /// Returns the blocks of a function and of one of the same name in another text, if both are the same.
-    fn same_function(
-        &self,
-        function: &FunctionBlocks,
-        here: &DeclaredFunctions<'_>,
-        theirs: &BuildFile<'_>,
-        (twin, there): (&FunctionBlocks, &DeclaredFunctions<'_>),
-    ) -> Option<SameBlocks> {
-        let (own, other) = (here.tokens(function.function), there.tokens(twin.function));
-        let blocks = (&self.file.blocks[function.blocks.clone()], &theirs.blocks[twin.blocks.clone()]);
-        let is_same = own.is_same(&other) && have_same_blocks((&own, blocks.0), (&other, blocks.1));
-        is_same.then(|| self.same_blocks(function, theirs, twin.blocks.clone()))
     }
 }
 

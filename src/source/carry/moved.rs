@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use anyhow::Result;
 
-use super::{AbsentFunction, CarriedFile, CarrySubject, OtherCommit, SameBlocks};
+use super::{AbsentFunction, CarriedFile, CarrySubject, OtherState, SameBlocks};
 use crate::carry::{FunctionKey, carriable};
 use crate::code::gosrc::DeclaredFunctions;
 use crate::io::git::{BlobContent, ObjectId};
@@ -17,7 +17,7 @@ pub(super) fn moved_functions(
     subject: CarrySubject<'_>,
     files: &[CarriedFile<'_>],
     absent: &[AbsentFunction],
-    other: &OtherCommit<'_>,
+    other: &OtherState,
 ) -> Result<Vec<SameBlocks>> {
     let mut by_folder: BTreeMap<&str, Vec<&AbsentFunction>> = BTreeMap::new();
     for function in absent {
@@ -26,10 +26,10 @@ pub(super) fn moved_functions(
     if by_folder.is_empty() {
         return Ok(Vec::new());
     }
-    let (ours, theirs) = (GoFolders::of(subject.tree), GoFolders::of(other.tree));
+    let (ours, theirs) = (GoFolders::of(subject.tree), GoFolders::of(&other.tree));
     let mut same = Vec::new();
     for (folder, absent) in by_folder {
-        let theirs = theirs.texts(folder, reader, other.at)?;
+        let theirs = theirs.texts(folder, reader, &other.at)?;
         let theirs = FolderFunctions::of(&theirs);
         let named = absent.into_iter().map(|it| {
             let file = &files[it.file];
@@ -45,13 +45,16 @@ pub(super) fn moved_functions(
             let file = &files[it.file];
             let here =
                 ours.only(name).filter(|path| *path == file.path).and_then(|path| ours.declared.get(path));
-            let there = theirs.declared.get(path).zip(other.files.get(path));
+            let there = theirs.declared.get(path).zip(other.file(path, &file.neighbour(path)));
             let (Some(here), Some((there, build_file))) = (here, there) else { continue };
             let twins = carriable(&there.functions, build_file.blocks);
             let twin = twins.iter().find(|twin| twin.key == *name.key);
-            same.extend(twin.and_then(|twin| {
-                file.same_function(&file.functions[it.function], here, build_file, (twin, there))
-            }));
+            let function = &file.functions[it.function];
+            if let Some(twin) =
+                twin.filter(|twin| file.is_same(function, here, (twin, there), build_file.blocks))
+            {
+                same.push(file.same_blocks(function, &build_file, twin.blocks.clone()));
+            }
         }
     }
     Ok(same)

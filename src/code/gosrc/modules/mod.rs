@@ -27,6 +27,12 @@ pub(crate) fn is_module_file(path: &str) -> bool {
     name == "go.mod" || name == "go.work"
 }
 
+/// Tells whether a file at this path, if it is new, gone or another one, can give the names in a tree another meaning.
+#[must_use]
+pub(crate) fn concerns_modules(path: &str) -> bool {
+    is_module_file(path) || path.split('/').any(|part| part == "vendor")
+}
+
 /// The folders of a tree by their import paths.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Modules {
