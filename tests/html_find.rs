@@ -197,3 +197,24 @@ fn names_and_lines_that_are_found_are_text() {
     assert_eq!(browser.eval("document.images.length"), 0);
     browser.assert_quiet();
 }
+
+#[test]
+fn a_hit_at_the_end_of_a_long_line_is_seen_on_a_phone() {
+    let Some(mut browser) = Browser::start() else { return };
+    let source =
+        "package p\n\nfunc f() {\n\tctxNotify, cancelNotify := context.WithCancel(context.Background())\n}\n";
+    let files: [(&str, &[u8]); 2] = [("a.go", source.as_bytes()), ("go.mod", b"module example.com/app\n")];
+    let service = Service::from_source(Source::from_files(&files), "example.com/app/a.go:3.10,5.2 1 1\n");
+    let page = service.page(&[]);
+    for width in [320, 360, 1400] {
+        browser.resize(width, 700);
+        browser.open(&page, "");
+        browser.press("s");
+        browser.press("background");
+        assert_eq!(searched(&mut browser), "1 line in 1 file");
+        let beyond = "['#search-list code mark', '#search-list code']
+            .map((name) => document.querySelector(name).getBoundingClientRect().right)
+            .reduce((mark, code) => mark - code)";
+        assert!(browser.eval(beyond).as_f64().unwrap() <= 0.0, "{width} pixels");
+    }
+}

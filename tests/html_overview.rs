@@ -146,6 +146,11 @@ fn a_comparison_at_one_commit_leads_with_both_totals() {
     );
     assert_eq!(browser.texts(".tabs a"), ["Files 4", "Functions 7", "Lost 1 line"]);
     browser.take_screenshot("overview-same-commit");
+    browser.open_file(&page, "#file=example.com/app/cart/cart.go&changed=1");
+    assert_eq!(browser.texts("#only-changed, #file-changed, .of-ruler"), [] as [&str; 0], "nothing changed");
+    browser.press("d");
+    assert_eq!(browser.texts(".folded"), [] as [&str; 0]);
+    assert!(!browser.text("#keys").contains("Changed lines only"));
     browser.assert_quiet();
 }
 
@@ -302,6 +307,10 @@ fn beside_changes_a_name_of_usual_length_fits_into_a_line_of_a_phone() {
     for page in &pages {
         browser.resize(360, 800);
         browser.open(page, "");
+        let heads = "[...document.querySelectorAll('#files thead th')].filter((e) => e.checkVisibility())
+            .filter((e) => e.firstChild.getBoundingClientRect().right > e.getBoundingClientRect().right + 1)
+            .map((e) => e.textContent)";
+        assert_eq!(browser.eval(heads), json!([]), "a heading stays in its column");
         browser.eval("document.querySelectorAll('#files .file a')[1].textContent = 'head_append.go'");
         let lines = "document.querySelectorAll('#files .file a')[1].offsetHeight / 24";
         assert_eq!(browser.eval(lines), 1, "{}", page.display());

@@ -231,9 +231,12 @@ fn only_changed_lines_are_shown_until_a_file_is_left_for_the_table_or_by_a_jump(
     let (service, _base) = changed_service_and_base();
     let page = service.page(&["--against", "sg_app"]);
     let pressed = "document.getElementById('only-changed').ariaPressed";
-    browser.open_file(&page, CART);
+    browser.open_file(&page, &format!("{CART}&line=22"));
     browser.press("d");
-    assert_eq!(hash(&mut browser), format!("{CART}&changed=1"));
+    assert_eq!(hash(&mut browser), format!("{CART}&changed=1"), "without the line, which is folded");
+    browser.reload();
+    browser.wait_until("document.body.dataset.shown");
+    assert_eq!(browser.texts(".folded").len(), 1);
     browser.press_named("Escape", 27);
     wait_for_table(&mut browser);
     browser.click("#files a[href*='stock.go']");

@@ -61,6 +61,14 @@ test('hits end at a limit, and a long line is cut around its hit', () => {
   assert.deepStrictEqual(hits('needle', { bytes }), [`1 0 …${'a'.repeat(60)}<needle>${'b'.repeat(140)}…`]);
 });
 
+test('a narrow list has fewer characters before a hit, and indentation does not count', () => {
+  const bytes = new TextEncoder().encode('\t\t\tctx, cancel := context.Background()\n\t\tab needle');
+  const found = (text, before) => hitsIn(bytes, () => [], searchOf(text), { onlyMissed: false, most: 9, before })[0].before;
+  assert.deepStrictEqual([99, 16, 15, 6].map((before) => found('context', before)), [
+    'ctx, cancel := ', 'ctx, cancel := ', 'ctx, cancel := ', '…el := ']);
+  assert.strictEqual(found('needle', 6), 'ab ');
+});
+
 test('a text of fewer than two characters is not searched', () => {
   assert.deepStrictEqual(['', ' ', 'a', ' a '].map(searchOf), [null, null, null, null]);
   assert.notStrictEqual(searchOf('ab'), null);

@@ -185,6 +185,11 @@ impl ReportPage<'_> {
         self.links?.commit.as_deref()
     }
 
+    /// Tells whether a file changed. In a comparison of one commit none did.
+    fn has_changed_files(&self) -> bool {
+        self.changes.is_some_and(|changes| !changes.is_empty())
+    }
+
     /// Returns the address of the base of the changes at the host, if both are known.
     fn base_address(&self) -> Option<String> {
         self.links?.of(self.changes?.base_commit()?)

@@ -2,7 +2,7 @@
 page.find = (() => {
   const { firstAfter } = page.layout;
   const utf8 = new TextDecoder('utf-8');
-  /** Characters of a line that are shown before and after the first hit in it. */
+  /** Largest number of characters of a line that are shown before and after the first hit in it. */
   const [BEFORE, AFTER] = [60, 140];
 
   /** Returns an expression that finds a text in any case of letters; `null` for a text of fewer than two characters. */
@@ -49,24 +49,25 @@ page.find = (() => {
   /** Returns a place in a text, or the one after it in the middle of a character of two units. */
   const wholeAt = (text, at) => (/[\udc00-\udfff]/.test(text[at] ?? '') ? at + 1 : at);
 
-  /** Returns a hit with the text before it, of it and after it. */
-  const shownHit = (text, { line, start, stop, from, to }, state) => {
-    const first = wholeAt(text, Math.max(start, from - BEFORE));
+  /** Returns a hit with the text before it, at most `before` characters, of it and after it. */
+  const shownHit = (text, { line, start, stop, from, to }, state, before) => {
+    const indent = text.slice(start, from).search(/\S|$/);
+    const first = wholeAt(text, Math.max(start + indent, from - before));
     const last = wholeAt(text, Math.min(stop, to + AFTER));
     return {
-      line, state, before: `${first > start ? '…' : ''}${text.slice(first, from)}`.replace(/^\s+/, ''),
+      line, state, before: `${first > start + indent ? '…' : ''}${text.slice(first, from)}`,
       hit: text.slice(from, to), after: `${text.slice(to, last)}${last < stop ? '…' : ''}`.replace(/\s+$/, '') };
   };
 
   /** Returns the lines of a file with a text, at most `most`. `states` gives its flat runs of lines. */
-  const hitsIn = (bytes, states, search, { onlyMissed, most }) => {
+  const hitsIn = (bytes, states, search, { onlyMissed, most, before = BEFORE }) => {
     const text = utf8.decode(bytes);
     // Lines that count are known only after a look at all of them.
     const places = linesWith(text, search, onlyMissed ? Infinity : most);
     if (places.length === 0) return [];
     const stateOf = statesFrom(states());
     const hits = places.map((place) => [place, stateOf(place.line)]).filter(([, state]) => !onlyMissed || state > 1);
-    return hits.slice(0, most).map(([place, state]) => shownHit(text, place, state));
+    return hits.slice(0, most).map(([place, state]) => shownHit(text, place, state, Math.min(before, BEFORE)));
   };
 
   return { searchOf, hitsIn };

@@ -12,6 +12,8 @@ page.search = (() => {
 
   /** Largest number of lines in the list. */
   const MOST = 500;
+  /** Pixels of a letter, letters in the room of number and mark of a line, and least letters before a hit. */
+  const [LETTER, NUMBER, LEAST] = [8, 16, 6];
   /** Milliseconds after the last letter until the search begins. */
   const PAUSE = 200;
   const dialog = element('search');
@@ -64,6 +66,12 @@ page.search = (() => {
     return table(4);
   };
 
+  /** Returns the number of characters for which a line of the list has room before its hit. */
+  const roomBefore = () => {
+    const line = Math.floor(list.clientWidth / LETTER) - NUMBER;
+    return Math.max(line - input.value.trim().length, LEAST);
+  };
+
   const numberOf = ([one, many], n) => (n === 1 ? one : filled(many, { n: grouped(n) }));
 
   const tell = (words, values) => {
@@ -80,13 +88,14 @@ page.search = (() => {
       return;
     }
     let [lines, files] = [0, 0];
+    const before = roomBefore();
     const values = () => ({ lines: numberOf(WORDS.folded, lines), files: numberOf(WORDS.search.files, files) });
     tell(WORDS.search.running, { ...values(), share: 0 });
     const look = (found, share) => {
       if (turn !== mine) return false;
       for (const { file, figures, text } of found) {
         if (text === null || lines >= MOST) continue;
-        const limits = { onlyMissed: onlyMissed.checked, most: MOST - lines };
+        const limits = { onlyMissed: onlyMissed.checked, most: MOST - lines, before };
         const hits = hitsIn(text, () => runsOf(figures), search, limits);
         if (hits.length === 0) continue;
         lines += hits.length;

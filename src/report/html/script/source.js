@@ -97,9 +97,11 @@ page.source = (() => {
     });
   };
 
+  const partWith = (line) => [...element('code').children].find((part) => Number(part.dataset.last) >= line);
+
   /** Draws the part of the source that has a line. */
   const drawPartWith = (line) => {
-    const part = [...element('code').children].find((part) => Number(part.dataset.last) >= line);
+    const part = partWith(line);
     if (part === undefined) return;
     if (isFold(part)) unfold(part, line);
     else fill(part);
@@ -158,9 +160,12 @@ page.source = (() => {
     return Math.min(first + Math.floor((height - top) * (last - first + 1) / (bottom - top)), last);
   };
 
+  /** Tells whether a line is in a fold. */
+  const isInFold = (line) => view.open.bytes !== null && line > 0 && isFold(partWith(line));
+
   /** Returns the height of a line on the screen, or that of the fold with it. */
   const topOf = (line) => {
-    const part = [...element('code').children].find((part) => Number(part.dataset.last) >= line);
+    const part = partWith(line);
     const [first, last] = spanOf(part);
     const { top, bottom } = part.getBoundingClientRect();
     return isFold(part) ? top : top + (line - first) * (bottom - top) / (last - first + 1);
@@ -171,5 +176,5 @@ page.source = (() => {
     for (const part of element('code').children) if (!isFold(part)) fill(part);
   };
 
-  return { whenIdle, draw, drawAll, drawPartWith, onUnfold, lineAt, topOf };
+  return { whenIdle, draw, drawAll, drawPartWith, onUnfold, isInFold, lineAt, topOf };
 })();

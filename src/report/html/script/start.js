@@ -42,7 +42,7 @@
     },
     Escape: () => (isInTable() ? tabs.clearFilter() : goBack()),
   };
-  const KEYS_OF_CHANGES = { m: () => walkPlaces('missed', 1), M: () => walkPlaces('missed', -1), d: toggleChanged };
+  const KEYS_OF_CHANGES = { m: () => walkPlaces('missed', 1), M: () => walkPlaces('missed', -1) };
   const KEYS_OF_COMPARISON = { l: () => walkPlaces('lost', 1), L: () => walkPlaces('lost', -1) };
   const BUTTONS = {
     'open-jump': 'f', 'open-search': 's', next: 'n', previous: 'p', counts: 'c', 'show-hit': '1', 'show-partly': '2',
@@ -51,6 +51,8 @@
 
   const begin = () => {
     if (CHANGES !== null) Object.assign(KEYS, KEYS_OF_CHANGES);
+    // In a comparison of one commit nothing changed.
+    if (element('only-changed') !== null) KEYS.d = toggleChanged;
     if (CHANGES !== null && CHANGES.categories !== null) Object.assign(KEYS, KEYS_OF_COMPARISON);
     table.adopt();
     page.switches.begin(KEYS);

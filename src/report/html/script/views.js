@@ -10,7 +10,7 @@ page.views = (() => {
   const { laidOut } = page.layout;
   const { rangeWith, aroundChanges } = page.changes;
   const { STATES, lineCounts } = page.marks;
-  const { FILES, CHANGES, PLACES, view, lineFragment } = page.state;
+  const { FILES, PLACES, view, lineFragment } = page.state;
   const { partsOf } = page.packs;
   const { table, tabs, source, functions, viewport, search } = page;
   const { tell, tellRanges, tellPlaces, goTo } = page.position;
@@ -55,7 +55,7 @@ page.views = (() => {
     element('file-percent').className = `percent ${grade(covered, total)}`;
     element('file-figures').textContent = file === undefined ? ''
       : filled(WORDS.statements, { covered: grouped(covered), total: grouped(total) });
-    if (CHANGES !== null) element('file-changed').textContent = ofChange(WORDS, change);
+    if (element('file-changed') !== null) element('file-changed').textContent = ofChange(WORDS, change);
     // A narrow screen has no room for these in the line that sticks.
     const folders = printable(name.slice(0, name.length - baseName(name).length));
     element('where').textContent = [folders, element('file-figures').textContent].filter(Boolean).join(' ');
@@ -89,7 +89,11 @@ page.views = (() => {
   };
 
   /** Puts what the view of a file shows into the address, so that it is there after a reload, and in a link. */
-  const tellAddress = () => replaceAddress(view.open === null ? location.hash || '#' : lineFragment(view.open.current));
+  // A line in a fold is left out, since a link to it would unfold it.
+  const tellAddress = () => {
+    if (view.open === null) replaceAddress(location.hash || '#');
+    else replaceAddress(lineFragment(source.isInFold(view.open.current) ? 0 : view.open.current));
+  };
 
   const showFile = async (name, line) => {
     if (view.open?.file.name === name) {
@@ -162,7 +166,7 @@ page.views = (() => {
 
   /** Shows only changed lines, or all lines. */
   const setOnlyChanged = (to) => {
-    if (CHANGES === null || to === view.onlyChanged) return;
+    if (element('only-changed') === null || to === view.onlyChanged) return;
     pressOnlyChanged(to);
     if (view.open === null) return;
     const { bytes, current, added, lineCount } = view.open;
