@@ -446,3 +446,15 @@ fn a_service_without_data_is_left_out_of_the_map_and_leads_to_no_report() {
     assert_eq!(areas, [wanted]);
     assert!(map.contains("<p class=\"note\">1 service without statements is left out.</p>"), "{map}");
 }
+
+#[test]
+fn a_table_without_a_main_branch_has_no_empty_heading() {
+    let world = World::new();
+    let _agent = world.start_counted("staging_th_shop_fix_845820727e", &profile(4));
+    world.run(&["pull", "--force", "-q"]).assert_code(0);
+    write_site(&world).assert_code(0);
+    let page = read_page(&world, "shop/index.html");
+    let (_, table) = page.split_once("<table class=\"table branches\">").unwrap();
+    let (head, _) = table.split_once("</thead>").unwrap();
+    assert!(!head.contains("figure\"></th>") && head.contains("<td class=\"wide\"></td>"), "{head}");
+}

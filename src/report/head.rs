@@ -47,7 +47,7 @@ pub(crate) struct ReportHead {
     pub replicas: Option<(u32, u32)>,
     /// The previous row of the same app in the same environment and region.
     pub previous: Option<PreviousRow>,
-    /// Totals of the same app, environment and region up to this row, the newest last.
+    /// Totals of the same branch, app, environment and region up to this row, the newest last.
     pub trend: Vec<TrendPoint>,
     /// The filters in words; empty for a whole report.
     pub filters: Vec<String>,

@@ -232,7 +232,7 @@ impl SiteData {
             replicas: entry.replicas_now(row),
             previous: previous_row(self.until(row), row).cloned(),
             rows_of_app: Vec::new(),
-            trend: trend(self.until(row)),
+            trend: trend(self.until(row), &page.branch),
             revision: (!hash.is_empty()).then(|| Revision::Hash(hash.to_owned())),
             is_of_its_own_commit: !hash.is_empty(),
             source_commit: None,

@@ -32,7 +32,7 @@ pub(crate) struct Subject {
     pub(crate) previous: Option<Row>,
     /// All rows of the same app, environment and region, the newest last.
     pub(crate) rows_of_app: Vec<Row>,
-    /// Totals up to this row, including rows whose profile was deleted.
+    /// Totals of its branch up to this row, including rows whose profile was deleted.
     pub(crate) trend: Vec<TrendPoint>,
     /// The revision of the source; `None` when the commit is unknown.
     pub(crate) revision: Option<Revision>,
@@ -65,7 +65,7 @@ impl Subject {
             replicas,
             previous: previous_row(until(), row).cloned(),
             rows_of_app: kept.iter().filter(is_of_app).cloned().collect(),
-            trend: trend(until()),
+            trend: trend(until(), &row.branch),
             revision: revision(request.commit, row, entry)?,
             is_of_its_own_commit: !row.key.commit.is_empty(),
             source_commit: None,
@@ -151,8 +151,10 @@ pub(crate) fn previous_row<'r>(until: impl Iterator<Item = &'r Row>, row: &Row) 
     until.filter(|other| other.id < row.id && other.deleted_at.is_none()).last()
 }
 
-pub(crate) fn trend<'r>(rows: impl Iterator<Item = &'r Row>) -> Vec<TrendPoint> {
-    rows.map(|row| TrendPoint::new(row.created_at, &row.key.commit, row.cover_total)).collect()
+/// Returns the totals of a branch. Those of other branches would look like losses and gains.
+pub(crate) fn trend<'r>(rows: impl Iterator<Item = &'r Row>, branch: &str) -> Vec<TrendPoint> {
+    let of_branch = rows.filter(|row| row.branch == branch);
+    of_branch.map(|row| TrendPoint::new(row.created_at, &row.key.commit, row.cover_total)).collect()
 }
 
 #[cfg(test)]
@@ -188,6 +190,17 @@ mod tests {
         assert_eq!(percents, [1.0, 2.0, 4.0], "a dropped row has its total");
         let of_app: Vec<i64> = subject.rows_of_app.iter().map(|row| row.id.0).collect();
         assert_eq!(of_app, [1, 4, 5]);
+    }
+
+    #[test]
+    fn a_trend_has_the_totals_of_one_branch() {
+        let entries = [entry(1, "shop", "aaaa")];
+        let of_fix = |row: Row| Row { branch: "fix".to_owned(), ..row };
+        let rows =
+            [superseded(row(1, "shop", "aaaa")), of_fix(row(2, "shop", "bbbb")), row(3, "shop", "aaaa")];
+        let subject = Subject::find(request("shop", Some(3), None), &entries, &rows).unwrap();
+        let percents: Vec<f64> = subject.trend.iter().map(|point| point.percent).collect();
+        assert_eq!(percents, [1.0, 3.0]);
     }
 
     #[test]
