@@ -11,15 +11,18 @@ use crate::site::{read_page, site_folder, write_site};
 const REPORT: &str = "app/staging/th/master/report.html";
 const SHOP: &[u8] = b"package shop\n\nfunc Buy() {\n\tpay()\n}\n\nfunc Sell() {\n\tsend()\n}\n";
 const OTHER: &[u8] = b"package shop\n\nfunc Wait() {\n\tsleep()\n}\n";
-/// `Buy` was executed, and neither `Sell` nor `Wait`.
+const KEPT: &[u8] = b"package shop\n\nfunc Keep() {\n\tstay()\n}\n";
+/// `Buy` and `Keep` were executed, and neither `Sell` nor `Wait`.
 const BEFORE: &str = "example.com/shop/a.go:3.12,5.2 1 3
 example.com/shop/a.go:7.13,9.2 1 0
 example.com/shop/b.go:3.13,5.2 1 0
+example.com/shop/c.go:3.13,5.2 1 1
 ";
-/// `Sell` and `Wait` were executed, `Buy` was not, and `Sell` has a new line.
+/// `Sell`, `Wait` and `Keep` were executed, `Buy` was not, and `Sell` has a new line.
 const AFTER: &str = "example.com/shop/a.go:3.12,5.2 1 0
 example.com/shop/a.go:7.13,10.2 2 1
 example.com/shop/b.go:3.13,5.2 1 1
+example.com/shop/c.go:3.13,5.2 1 4
 ";
 
 /// A repository with two commits of a branch, and the names of their services.
@@ -31,8 +34,12 @@ struct TwoCommits {
 
 impl TwoCommits {
     fn new() -> Self {
-        let mut source =
-            Source::from_files(&[("go.mod", b"module example.com/shop\n"), ("a.go", SHOP), ("b.go", OTHER)]);
+        let mut source = Source::from_files(&[
+            ("go.mod", b"module example.com/shop\n"),
+            ("a.go", SHOP),
+            ("b.go", OTHER),
+            ("c.go", KEPT),
+        ]);
         let first = source.service_name();
         let changed = String::from_utf8_lossy(SHOP).replace("\tsend()\n", "\tsend()\n\ttell()\n");
         fs::write(source.folder.path().join("a.go"), changed).unwrap();
@@ -96,11 +103,16 @@ fn a_report_is_compared_with_the_commit_before_on_its_branch() {
     let [before, now] = [0, 1].map(|which| commits.short(which));
     assert_eq!(
         verdict(&page).unwrap(),
-        format!("75.0% {now} against 33.3% {before}: +41.7 points; 1 line lost, 2 gained")
+        format!("80.0% {now} against 50.0% {before}: +30.0 points; 1 line lost, 2 gained")
     );
     for tab in ["tab-files", "tab-changed", "tab-lost"] {
         assert!(page.contains(&format!("<a id=\"{tab}\"")), "{tab}");
     }
+    for (category, lines) in [("LBC", 1), ("GBC", 2), ("GNC", 1), ("CBC", 1)] {
+        let row = format!("<span class=\"category {category}\">{category}</span></th><td>{lines}</td>");
+        assert!(page.contains(&row), "{row}");
+    }
+    assert_eq!(page.matches("<span class=\"category ").count(), 4, "{page}");
     let base = commits.source.commit_of("HEAD~1");
     assert!(page.contains(&format!("<bdi>{base}, the commit before on its branch (row 1, ")));
     assert!(page.contains("<th scope=\"row\"><a>b.go</a>"), "a file that did not change is in the table");
@@ -141,7 +153,7 @@ fn a_report_is_written_again_when_the_row_of_the_commit_before_changes() {
         Some(verdict.split_once(" against ").unwrap().1.split_once(':').unwrap().0.to_owned())
     };
     let before = |percent: &str| Some(format!("{percent} {}", commits.short(0)));
-    assert_eq!(against(REPORT), before("66.7%"), "the last row of the commit, not of another branch");
+    assert_eq!(against(REPORT), before("75.0%"), "the last row of the commit, not of another branch");
 
     // The first commit changes again, so its report is that of the branch, and the second one has a report of its own.
     first.hit(&[2], 1);
@@ -149,14 +161,14 @@ fn a_report_is_written_again_when_the_row_of_the_commit_before_changes() {
     write_site(world).assert_code(3);
     let of_second = format!("app/staging/th/master/{}/report.html", commits.short(1));
     assert_eq!(against(REPORT), None, "nothing was before the first commit");
-    assert_eq!(against(&of_second), before("66.7%"), "a later row is no state before it");
+    assert_eq!(against(&of_second), before("75.0%"), "a later row is no state before it");
 
     let written = read_page(world, &of_second);
     write_site(world).assert_code(3);
     assert!(read_page(world, &of_second) == written);
     world.execute("UPDATE goc_o_staging_service_cover SET deleted_at = created_at WHERE id = 2");
     write_site(world).assert_code(3);
-    assert_eq!(against(&of_second), before("33.3%"), "the row before that is the last one now");
+    assert_eq!(against(&of_second), before("50.0%"), "the row before that is the last one now");
 }
 
 #[test]
@@ -173,7 +185,7 @@ fn a_report_is_written_without_comparison_where_the_clone_lacks_the_commit_befor
     ));
     write_site(world).assert_code(0);
     let page = read_page(world, REPORT);
-    assert!(verdict(&page).is_none() && page.contains("75.0%") && !page.contains("No source was read"));
+    assert!(verdict(&page).is_none() && page.contains("80.0%") && !page.contains("No source was read"));
     assert!(listener.accept().is_err(), "nothing is fetched for a comparison");
 
     fs::remove_dir_all(site_folder(world)).unwrap();
@@ -211,7 +223,7 @@ fn a_report_is_written_without_comparison_where_the_profile_before_is_lost() {
         commits.short(0)
     ));
     let page = read_page(world, REPORT);
-    assert!(verdict(&page).is_none() && page.contains("75.0%"));
+    assert!(verdict(&page).is_none() && page.contains("80.0%"));
 }
 
 #[test]

@@ -201,7 +201,7 @@ impl ReportMaker<'_> {
         let needs = FileNeeds { lines: true, packer: Some(&packer), quotes: false };
         let profile = self.profile(&subject.row)?;
         let sources = match &found {
-            Some((at, tree)) => reader.sources(&profile, (at, tree), &HashMap::new(), None, needs)?,
+            Some((at, tree)) => reader.sources(&profile, (at, tree), &HashMap::new(), |_| true, needs)?,
             None => FileSource::not_read(&profile, needs),
         };
         subject.links = reader.host_links(found.as_ref().map(|(at, _)| at));

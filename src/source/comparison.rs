@@ -1,18 +1,19 @@
 //! The comparison of a report with another stored state of its app.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use anyhow::Result;
 
 use super::{Revision, SourceReader};
+use crate::code::patch::FilePatch;
 use crate::coverage::Coverage;
 use crate::filter::Filter;
 use crate::fleet::row::Row;
 use crate::io::workdir::ReadersLock;
 use crate::phrases;
-use crate::profile::Profile;
+use crate::profile::{BuildFile, Profile};
 use crate::report::diff::{Changes, Comparison};
-use crate::report::{FileNeeds, Report, ReportHead};
+use crate::report::{FileNeeds, FileReport, Report, ReportHead};
 use crate::time::minute;
 
 /// Another stored state: its row and profile, and the changes from its commit to that of the report.
@@ -35,12 +36,52 @@ pub(crate) fn compared(
 ) -> Result<Comparison> {
     let OtherState { row, rows, profile, changes } = other;
     let needs = FileNeeds { lines: true, ..FileNeeds::default() };
-    let before = filtered(report.head.clone(), (row, profile), filter, needs, (reader, reading))?;
+    // A filter may have to look into the text of a file.
+    let same = if filter.takes_all() { same_files(report, profile, changes) } else { HashMap::new() };
+    let is_wanted = |path: &str| !same.contains_key(path);
+    let mut before =
+        filtered(report.head.clone(), (row, profile), filter, (needs, &is_wanted), (reader, reading))?;
+    for file in &mut before.files {
+        let known = file.path.as_deref().and_then(|path| same.get(path));
+        if let Some(known) = known.filter(|known| known.name == file.name) {
+            file.lines.clone_from(&known.lines);
+        }
+    }
     let Row { key, created_at, .. } = row;
     let sides = sides(&report.head, row, rows);
     let rows = phrases::rows(rows);
     let with = format!("{rows} ({} {} {}, {})", key.env, key.region, key.commit, minute(*created_at));
     Ok(Comparison::new((with, sides), report, &before, &changes.patches))
+}
+
+/// Returns the files of a report, by path, that are the same in another profile: neither their text changed, nor their
+/// blocks, nor which of these were executed. Their lines are the same, so that their text is not read again, which takes
+/// most of the time of a comparison.
+fn same_files<'r>(
+    report: &'r Report<'_>,
+    profile: &Profile,
+    changes: &Changes,
+) -> HashMap<&'r str, &'r FileReport<'r>> {
+    let paths = |patch: &'_ FilePatch| [patch.old_path.clone(), patch.new_path.clone()];
+    let touched: HashSet<String> = changes.patches.iter().flat_map(paths).flatten().collect();
+    let before: HashMap<&str, BuildFile<'_>> = profile.build.files().map(|file| (file.name, file)).collect();
+    let executes_the_same = |now: &FileReport<'_>, before: &BuildFile<'_>| {
+        let counts = &profile.counts[before.range.0..before.range.1];
+        now.blocks == before.blocks
+            && now.counts.iter().zip(counts).all(|(now, before)| (*now > 0) == (*before > 0))
+    };
+    let mut same = HashMap::new();
+    let mut several = HashSet::new();
+    for file in report.files.iter().filter(|file| file.no_source.is_none()) {
+        let Some(path) = file.path.as_deref().filter(|path| !touched.contains(*path)) else { continue };
+        let known = before.get(file.name).is_some_and(|before| executes_the_same(file, before));
+        // Links can make one file compile under several names.
+        if !known || same.insert(path, file).is_some() {
+            several.insert(path);
+        }
+    }
+    same.retain(|path, _| !several.contains(path));
+    same
 }
 
 /// Returns the shortest names that tell a report and the row with which it is compared apart: environment and region,
@@ -64,20 +105,21 @@ pub(crate) fn filtered_coverage(
     reader: &SourceReader<'_>,
     reading: &ReadersLock,
 ) -> Result<Coverage> {
-    let needs = FileNeeds::default();
+    let needs = (FileNeeds::default(), &|_: &str| true);
     Ok(filtered(report.head.clone(), (row, profile), filter, needs, (reader, reading))?.coverage())
 }
 
-/// Combines another state with its source, without the files that a filter leaves out.
+/// Combines another state with its source, without the files that a filter leaves out. Only texts of wanted paths are
+/// read.
 fn filtered<'p>(
     head: ReportHead,
     (row, profile): (&Row, &'p Profile),
     filter: &Filter,
-    needs: FileNeeds<'_>,
+    (needs, is_wanted): (FileNeeds<'_>, &(impl Fn(&str) -> bool + Sync)),
     (reader, reading): (&SourceReader<'_>, &ReadersLock),
 ) -> Result<Report<'p>> {
     let at = reader.at(&Revision::Hash(row.key.commit.clone()), reading)?;
-    let sources = reader.sources(profile, (&at, &reader.tree(&at)?), &HashMap::new(), None, needs)?;
+    let sources = reader.sources(profile, (&at, &reader.tree(&at)?), &HashMap::new(), is_wanted, needs)?;
     let mut report = Report::new(head, profile, sources);
     report.retain(filter);
     Ok(report)

@@ -135,7 +135,8 @@ impl FoundSource {
         let paths = self.changes.as_ref().filter(|_| is_only_changed).map(Changes::paths_after);
         let no_texts = HashMap::new();
         let texts = self.changes.as_ref().map_or(&no_texts, |changes| &changes.texts);
-        reader.sources(profile, (&self.at, &self.tree), texts, paths.as_ref(), needs)
+        let is_wanted = |path: &str| paths.as_ref().is_none_or(|paths| paths.contains(path));
+        reader.sources(profile, (&self.at, &self.tree), texts, is_wanted, needs)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The source of each file of a profile, read from a commit.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use anyhow::Result;
 
@@ -14,21 +14,20 @@ use crate::report::diff::ChangedText;
 use crate::report::{FileNeeds, FileSource, NoSource};
 
 impl SourceReader<'_> {
-    /// Returns the source of each file of a profile in the same order. If `only` has paths, only their texts are read.
+    /// Returns the source of each file of a profile in the same order. Texts are read only of the paths that are wanted.
     /// `known` has texts that were read before, by path.
     pub(crate) fn sources(
         &self,
         profile: &Profile,
         (at, tree): (&RepositoryCommit, &SourceTree),
         known: &HashMap<String, ChangedText>,
-        only: Option<&HashSet<&str>>,
+        is_wanted: impl Fn(&str) -> bool + Sync,
         needs: FileNeeds<'_>,
     ) -> Result<Vec<FileSource>> {
         let files: Vec<BuildFile<'_>> = profile.build.files().collect();
         let (paths, lost) = self.resolved(&files, tree);
         let profile_files = ProfileFiles { profile, files: &files, paths: &paths, needs };
 
-        let is_wanted = |path: &str| only.is_none_or(|only| only.contains(path));
         let is_to_read = |path: &str| is_wanted(path) && !known.contains_key(path);
         let read = self.read(&profile_files, (at, tree), is_to_read)?;
         let resolved = paths.iter().enumerate().filter_map(|(index, path)| Some((index, path.as_deref()?)));
