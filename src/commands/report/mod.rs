@@ -2,6 +2,7 @@
 
 mod carrying;
 mod judging;
+mod keeping;
 pub(crate) mod notices;
 mod outputs;
 mod reported;

@@ -16,10 +16,9 @@ use crate::commands::gate::{Judged, tell_verdicts};
 use crate::commands::group::group_state;
 use crate::commands::notices::told;
 use crate::commands::{self, Context, Level};
-use crate::coverage::{ChangedLines, Coverage};
+use crate::coverage::Coverage;
 use crate::exit::ExitCode;
 use crate::filter::Filter;
-use crate::fleet::ids::RowId;
 use crate::fleet::row::{Row, RowFilter};
 use crate::fleet::services::Fleet;
 use crate::gate::{Gate, Verdict};
@@ -30,7 +29,7 @@ use crate::names::in_message;
 use crate::parallel;
 use crate::phrases::count;
 use crate::profile::Profile;
-use crate::report::diff::{Base, Changes, Comparison, DiffReport};
+use crate::report::diff::{Changes, Comparison, DiffReport};
 use crate::report::forms::{Form, FormInput, FormNeed, PAGE};
 use crate::report::{FileReport, FileSource, NoSource, ONLY_CHANGED, Packer, Report, ReportHead};
 use crate::source::{
@@ -154,11 +153,11 @@ pub(super) struct FinishedReport<'a> {
     pub(super) diff: Option<DiffReport>,
     has_source: bool,
     /// All modules of the commit could be read, so that every file of the commit was found.
-    is_resolved: bool,
+    pub(super) is_resolved: bool,
 }
 
 impl FinishedReport<'_> {
-    fn document(&self, form: &Form) -> FormInput<'_, '_> {
+    pub(super) fn document(&self, form: &Form) -> FormInput<'_, '_> {
         let fresh = self.fresh.as_ref().filter(|_| form.is_for_coverage_tools);
         let report = fresh.unwrap_or(&self.report);
         FormInput { report, changes: self.diff.as_ref().zip(self.changes.as_ref()) }
@@ -173,11 +172,11 @@ impl FinishedReport<'_> {
         }
     }
 
-    fn can_write(&self, form: &Form, outputs: &Outputs) -> bool {
+    pub(super) fn can_write(&self, form: &Form, outputs: &Outputs) -> bool {
         self.can_render(form) && (self.diff.is_some() || !outputs.needs_changes(form))
     }
 
-    fn can_render(&self, form: &Form) -> bool {
+    pub(super) fn can_render(&self, form: &Form) -> bool {
         self.has_source || !form.needs(FormNeed::Functions)
     }
 }
@@ -304,91 +303,8 @@ impl ReportRun<'_> {
         compared(report, &other, &self.filter, &self.reader, self.reading)
     }
 
-    /// Writes the forms, and stores the forms that are kept beside the profile and the figure of changed lines.
-    fn keep_and_write(&self, finished: &FinishedReport<'_>, subject: &Subject) -> Result<()> {
-        let rendered = self.render_kept(finished, subject)?;
-        if rendered.iter().any(|(form, _)| !form.has_heading) && self.context.has_spectator() {
-            let head = subject.head(Vec::new(), self.context.now());
-            commands::inform(head.line());
-        }
-        self.tell_files_without_source(&finished.report);
-        let can = |form: &Form| finished.can_write(form, &self.outputs);
-        let written =
-            self.outputs.write(can, |form, layout, out| match rendered.iter().find(|(of, _)| *of == form) {
-                Some((_, text)) => out.write_all(text),
-                None => form.write(finished.document(form), layout, out),
-            });
-        if let Some(diff) = &finished.diff
-            && finished.is_resolved
-            && subject.is_of_a_row()
-            && self.filter.takes_all()
-            && !self.args.carry.is_given()
-        {
-            self.remember(diff);
-        }
-        written
-    }
-
-    /// Renders the forms that are kept beside the profile, and stores them there if they have the whole profile at its
-    /// own commit.
-    fn render_kept(
-        &self,
-        finished: &FinishedReport<'_>,
-        subject: &Subject,
-    ) -> Result<Vec<(&'static Form, Vec<u8>)>> {
-        let is_whole = subject.is_of_a_row()
-            && self.filter.takes_all()
-            && !self.args.only_changed
-            && !self.args.carry.is_given();
-        let mut rendered = Vec::new();
-        for form in self.outputs.forms().filter(|form| finished.can_render(form)) {
-            let Some(suffix) = form.stored_suffix else { continue };
-            let text = form.render(finished.document(form))?;
-            let shows_changes = form.needs(FormNeed::KnownChanges) && finished.diff.is_some();
-            // A page that names people is only for those who asked for it.
-            let names_people = form.is_for_browsers && self.names_people;
-            if is_whole
-                && !shows_changes
-                && !names_people
-                && let Err(error) = self.keep(&text, suffix, &finished.report, &subject.row)
-            {
-                commands::warn(format!("{error:#}; the report was not stored beside its profile"));
-            }
-            rendered.push((form, text));
-        }
-        Ok(rendered)
-    }
-
-    /// Stores a report beside its profile, if this user may write there and the report has all source that can be
-    /// found.
-    fn keep(&self, text: &[u8], suffix: &str, report: &Report<'_>, row: &Row) -> Result<()> {
-        let could_be_found =
-            |why: &Option<NoSource>| matches!(why, Some(NoSource::NotRead | NoSource::NotInRepository));
-        let is_whole = !report.files.iter().any(|file| could_be_found(&file.no_source));
-        match report_path(&row.cov_file_path, suffix).filter(|_| is_whole) {
-            Some(path) => Ok(self.context.workdir.store_report(self.reading, &path, text)?),
-            None => Ok(()),
-        }
-    }
-
-    /// Stores the figure of changed lines for `total` and `history`, if the base is a commit. A failure does not fail
-    /// the report.
-    fn remember(&self, diff: &DiffReport) {
-        let Base { commit: Some(base), how } = &diff.base else { return };
-        let figure = ChangedLines {
-            base: base.clone(),
-            how: how.clone(),
-            lines: diff.coverage(),
-            computed_at: self.context.now(),
-        };
-        let is_default_base = self.args.base.is_none() && self.args.against.is_none();
-        let (database, row) = (self.context.workdir.database(), RowId(diff.head.row));
-        if let Err(error) = Store::remember_diff(&database, row, &figure, is_default_base) {
-            self.context.explain(format!("{error}; history and total do not show these changes"));
-        }
-    }
-
-    fn tell_files_without_source(&self, report: &Report<'_>) {
+    /// Names the files without source.
+    pub(super) fn tell_files_without_source(&self, report: &Report<'_>) {
         let missing: Vec<_> = report
             .files
             .iter()
