@@ -73,7 +73,15 @@ const STYLE: &str = concat!(
 );
 static SCRIPT: LazyLock<String> =
     LazyLock::new(|| script::without_comments(&[script::SHARED, script::OF_REPORT]));
-const MARKUP: &str = include_str!("page.html");
+/// The templates of the page: the page itself, and those that it includes.
+const MARKUP: [&str; 6] = [
+    include_str!("page.html"),
+    include_str!("apps.html"),
+    include_str!("changes.html"),
+    include_str!("owners.html"),
+    include_str!("places.html"),
+    include_str!("../treemap/treemap.html"),
+];
 
 pub(super) fn write(
     report: &Report<'_>,
@@ -274,8 +282,8 @@ pub(super) fn grade(percent: f64) -> &'static str {
 
 /// Returns a digest that changes when the page of the same data changes its look or behaviour.
 pub(super) fn version() -> String {
-    let parts = [env!("CARGO_PKG_VERSION"), STYLE, &SCRIPT, MARKUP];
-    let digest = parts.iter().fold(Sha256::new(), Digest::chain_update);
+    let parts = [env!("CARGO_PKG_VERSION"), STYLE, &SCRIPT].into_iter().chain(MARKUP);
+    let digest = parts.fold(Sha256::new(), Digest::chain_update);
     STANDARD.encode(&digest.finalize()[..12])
 }
 
@@ -383,6 +391,8 @@ pub(in crate::report) fn percent_encoded(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::super::testing::{HOSTILE, PROFILE, SOURCES, render, with_report, written};
     use super::super::{TextLayout, TrendPoint};
     use super::*;
@@ -391,6 +401,16 @@ mod tests {
     fn between<'t>(text: &'t str, from: &str, to: &str) -> &'t str {
         let (_, rest) = text.split_once(from).unwrap_or_else(|| panic!("no {from}"));
         rest.split_once(to).unwrap_or_else(|| panic!("no {to}")).0
+    }
+
+    #[test]
+    fn each_template_of_the_page_is_part_of_its_version() {
+        let included: BTreeSet<&str> = MARKUP
+            .iter()
+            .flat_map(|markup| markup.split("{% include \"").skip(1))
+            .filter_map(|rest| rest.split('"').next())
+            .collect();
+        assert_eq!(included.len(), MARKUP.len() - 1, "{included:?}");
     }
 
     #[test]
