@@ -359,3 +359,57 @@ fn of_real_code_as_many_functions_are_carried_as_gos_own_scanner_keeps() {
         table.lines().count()
     );
 }
+
+#[test]
+fn files_that_a_partial_clone_lacks_are_no_smaller_figure_in_silence() {
+    let Some(go) = Go::installed(UNTESTED) else { return };
+    let shop = shop_with_a_change(go);
+    shop.source.git(&["config", "uploadpack.allowFilter", "true"]);
+    let clone = shop.world.root().join("shop/repo");
+    let from = format!("file://{}", shop.source.folder.path().display());
+    shop.source.git(&["clone", "--quiet", "--bare", "--filter=blob:none", &from, clone.to_str().unwrap()]);
+    let report = |form: &str| shop.world.run(&["report", "shop", "--offline", "--carry", "--format", form]);
+    report("json").assert_code(1).assert_stderr_contains("the clone lacks 1 file of commit");
+    // The source of this commit is fetched, and that of the other one is not.
+    shop.world.run(&["-q", "report", "shop"]).assert_code(0);
+    report("json")
+        .assert_code(0)
+        .assert_stderr_contains("row 1 carries nothing: the clone lacks 1 file of commit");
+    assert_eq!(shop.world.run(&["total", "shop", "--carry"]).assert_code(0).stdout, "96.9\n");
+}
+
+#[test]
+fn a_history_takes_the_data_of_any_environment_and_no_form_compares_what_is_carried_with_what_is_not() {
+    let Some(go) = Go::installed(UNTESTED) else { return };
+    let lib = lib();
+    let mut shop = Shop::new(go, &[("lib.go", &lib)]);
+    shop.run("qa", &["one", "two", "four", "eight", "sixteen", "more"]);
+    shop.commit(&[("lib.go", &lib.replace("func four() {\n\tprintln()", "func four() {\n\tprintln(4)"))]);
+    shop.run("staging", &[]);
+    shop.run("staging", &["one"]);
+    shop.total(&[]);
+    let history = |options: &[&str]| {
+        let output =
+            shop.world.run(&[&["history", "staging_th_shop", "--carry"], options].concat()).assert_code(0);
+        output.stdout
+    };
+    assert!(history(&[]).contains("(+0.0)") && history(&["--carry-from", "any"]).contains("96.9% (+44.6)"));
+    let report = |options: &[&str]| {
+        shop.world.run(&[&["-q", "report", "staging_th_shop"], options].concat()).assert_code(0)
+    };
+    let text = ["--format", "text"];
+    assert!(report(&text).stdout.contains("since row 2"));
+    assert!(!report(&[&text[..], &["--carry"]].concat()).stdout.contains("since row"));
+    let output = shop.world.run(&[
+        "total",
+        "staging_th_shop",
+        "--carry=1h",
+        "--carry-from",
+        "any",
+        "--fail-under",
+        "99",
+    ]);
+    output
+        .assert_code(5)
+        .assert_stderr_contains(" --carry=1h --carry-from any --format text --sort uncovered");
+}

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::{Args, ValueEnum};
+use humantime::format_duration;
 use serde_json::{Value, json};
 
 use crate::carry::{Carried, CarriedCoverage};
@@ -56,6 +57,16 @@ enum CarryFrom {
 impl CarryArgs {
     pub(crate) fn is_given(&self) -> bool {
         self.carry.is_some()
+    }
+
+    /// Returns the options as they are given, each after a space; empty without `--carry`.
+    pub(crate) fn shown(&self) -> String {
+        let Some(age) = self.carry else { return String::new() };
+        let from = match self.carry_from {
+            CarryFrom::Same => "",
+            CarryFrom::Any => " --carry-from any",
+        };
+        format!(" --carry={}{from}", format_duration(age).to_string().replace(' ', ""))
     }
 
     /// Returns the limits of what is carried to a state that is shown at a time; `None` without `--carry`.
@@ -115,11 +126,12 @@ fn tell_lacking(commits: &BTreeSet<String>) {
 const COMMITS_OF_HISTORY: usize = 20;
 
 /// Returns what is carried to the newest row of each of the newest commits of an app, from the rows that were stored before
-/// it. `rows` are all rows of the app, the newest last; `shown` tells which of them are shown.
+/// it. `rows` are those of the app in its environment and region, the newest last, and `all` those of all; `shown` tells which
+/// of `rows` are shown.
 pub(crate) fn carried_in_history(
     args: &CarryArgs,
     app: &str,
-    rows: &[Row],
+    (rows, all): (&[Row], &[Row]),
     shown: impl Fn(&Row) -> bool,
     context: &Context,
 ) -> Result<HashMap<RowId, CarriedCoverage>> {
@@ -157,7 +169,7 @@ pub(crate) fn carried_in_history(
         let profile = told(stored_profile(row, &context.workdir)?);
         let keys = [row.key.clone()];
         let subject = CarrySubject { at: &at, tree: &tree, profile: &profile, keys: &keys };
-        let (carried, without) = carried_and_lacking(&reader, subject, rows, request)?;
+        let (carried, without) = carried_and_lacking(&reader, subject, all, request)?;
         lacking.extend(without);
         found.insert(row.id, carried.coverage(&profile, row.created_at));
     }

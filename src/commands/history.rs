@@ -61,8 +61,8 @@ pub(crate) fn run(args: &HistoryArgs, context: &Context) -> Result<ExitCode> {
     let app = pick_app(&query, &fleet.entries).map_err(|error| among_stored(error, &[]))?;
     context.tell_namesakes(&query, &app, &fleet.entries);
     let commit = args.commit.as_deref().unwrap_or_default().to_ascii_lowercase();
-    let mut rows = store.rows(&RowFilter { with_dropped: true, ..RowFilter::default() })?;
-    rows.retain(|row| is_same_app(&row.key, &app));
+    let all = store.rows(&RowFilter { with_dropped: true, ..RowFilter::default() })?;
+    let rows: Vec<Row> = all.iter().filter(|row| is_same_app(&row.key, &app)).cloned().collect();
     let is_asked_for = |row: &Row| {
         let own = &row.key.commit;
         (own.starts_with(&commit) || is_same_commit(&commit, own))
@@ -72,7 +72,7 @@ pub(crate) fn run(args: &HistoryArgs, context: &Context) -> Result<ExitCode> {
     for line in &mut shown {
         line.diff = store.diff(line.row.id)?;
     }
-    let of_carry = carry::carried_in_history(&args.carry, &app.app, &rows, is_asked_for, context)?;
+    let of_carry = carry::carried_in_history(&args.carry, &app.app, (&rows, &all), is_asked_for, context)?;
     for line in &mut shown {
         line.carried = of_carry.get(&line.row.id);
     }

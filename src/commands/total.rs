@@ -138,7 +138,7 @@ pub(crate) fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
     }
     args.gate.tell_doubts();
     let options = total.group.as_ref().map(|group| args.narrow.shown() + &shown_commit(&group.key.commit));
-    let options = options.unwrap_or_default();
+    let options = options.unwrap_or_default() + &args.carry.shown();
     let judged = Judged { name, is_group: total.group.is_some(), options: &options };
     tell_verdicts(&verdicts, judged, before.as_ref(), context);
     let is_unmet = verdicts.iter().any(Verdict::is_unmet);

@@ -7,6 +7,7 @@ use anyhow::{Result, bail};
 use super::{RepositoryCommit, SourceReader};
 use crate::code::gosrc::{Links, Modules, concerns_modules, is_module_file};
 use crate::io::git::{GitError, ObjectId, OtherTree, Tree};
+use crate::phrases::count;
 
 /// The files of a commit with its links and modules.
 pub(crate) struct SourceTree {
@@ -87,6 +88,14 @@ impl SourceReader<'_> {
                 Ok(repository.files(commit, most)?)
             }
             files => Ok(files?),
+        }
+    }
+
+    /// Fetches the missing blobs of a commit together, and fails if some are still missing.
+    pub(super) fn fetched_all(&self, at: &RepositoryCommit, blobs: &[ObjectId]) -> Result<()> {
+        match self.fetched(at, &at.commit, blobs)?.len() {
+            0 => Ok(()),
+            lacking => bail!("the clone lacks {} of commit {}", count(lacking, "files"), at.commit),
         }
     }
 

@@ -56,6 +56,8 @@ impl FinishedReport<'_> {
         let diff = self.diff.as_mut().map(|diff| &mut diff.head);
         for head in [&mut self.report.head].into_iter().chain(diff) {
             head.carried = Some(coverage.clone());
+            // The row before has no such figure to compare with.
+            head.previous = None;
         }
     }
 }

@@ -139,7 +139,7 @@ pub(super) struct ReportRun<'a> {
     pub(super) reader: SourceReader<'a>,
     pub(super) against: Option<NamedState<'a>>,
     /// A page names authors and owners.
-    names_people: bool,
+    pub(super) names_people: bool,
 }
 
 /// A report with its changes and the facts about its source.

@@ -249,8 +249,12 @@ impl DiffReport {
             partly => format!(" ({partly} partly)"),
         };
         let statements = self.statements();
+        let with_carry = match self.head.carried {
+            Some(_) => ", here or at other commits (--carry)",
+            None => "",
+        };
         format!(
-            "{} of the changed lines were executed: {covered} of {total}{partly}; {} of {} statements",
+            "{} of the changed lines were executed: {covered} of {total}{partly}; {} of {} statements{with_carry}",
             self.coverage(),
             statements.covered,
             statements.total

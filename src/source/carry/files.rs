@@ -152,7 +152,7 @@ impl ComparedTexts {
     ) -> Result<()> {
         let new: Vec<&ChangedFile<'_>> = changed.filter(|changed| self.of(changed).is_none()).collect();
         let blobs: Vec<ObjectId> = new.iter().map(|changed| changed.blob.clone()).collect();
-        reader.fetched(at, &at.commit, &blobs)?;
+        reader.fetched_all(at, &blobs)?;
         let texts: Vec<_> =
             new.iter().map(|changed| [Some(&files[changed.index].blob), Some(changed.blob)]).collect();
         let compared = at.repository.groups(&texts, |number, [here, there]| {

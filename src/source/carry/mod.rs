@@ -160,7 +160,7 @@ impl SourceReader<'_> {
             })
             .collect();
         let blobs: Vec<ObjectId> = found.iter().map(|(.., blob)| blob.clone()).collect();
-        self.fetched(at, &at.commit, &blobs)?;
+        self.fetched_all(at, &blobs)?;
         let read = at.repository.blobs(&blobs, |index, content| {
             let declared = DeclaredFunctions::of(content.text()?).ok()?;
             let functions = carriable(&declared.functions, found[index].0.blocks);

@@ -94,7 +94,7 @@ impl<'t> GoFolders<'t> {
         let paths = self.paths.get(folder).map_or(&[][..], Vec::as_slice);
         let blobs: Vec<ObjectId> =
             paths.iter().filter_map(|path| self.tree.files.blob(path).cloned()).collect();
-        reader.fetched(at, &at.commit, &blobs)?;
+        reader.fetched_all(at, &blobs)?;
         let texts =
             at.repository.blobs(&blobs, |_, content: BlobContent<'_>| content.text().map(<[u8]>::to_vec))?;
         Ok(paths.iter().zip(texts).filter_map(|(path, text)| Some((*path, text?))).collect())
