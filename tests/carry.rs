@@ -253,6 +253,20 @@ fn a_commit_that_the_clone_lacks_is_named_and_without_the_own_one_nothing_is_tol
 }
 
 #[test]
+fn a_file_of_this_commit_that_does_not_parse_is_named() {
+    let Some(go) = Go::installed(UNTESTED) else { return };
+    let mut shop = shop_with_a_change(go);
+    shop.commit(&[("lib.go", "package main\n\nfunc one() {\n")]);
+    let name = format!("staging_th_shop_master_{}", &shop.source.commit[..10]);
+    shop.agents.push(shop.world.start_counted(&name, "example.com/shop/lib.go:3.12,4.2 1 0\n"));
+    shop.world.run(&["-q", "pull", &name]).assert_code(0);
+    let output = shop.total(&["--carry"]).assert_code(0);
+    output.assert_stderr_contains(
+        "nothing is carried to 1 file of this commit that cannot be parsed, such as \"lib.go\"",
+    );
+}
+
+#[test]
 fn a_history_tells_what_was_carried_to_each_commit_then() {
     let Some(go) = Go::installed(UNTESTED) else { return };
     let shop = shop_with_a_change(go);

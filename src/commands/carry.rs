@@ -153,7 +153,10 @@ pub(crate) fn carried_in_history(
         .filter(|row| !row.key.commit.is_empty() && commits.insert(row.key.commit.as_str()))
         .take(COMMITS_OF_HISTORY)
         .collect();
-    let Some(first) = newest.first() else { return Ok(found) };
+    let Some(first) = newest.first() else {
+        warn("no row with a profile has a commit in its name, so nothing can be carried to it");
+        return Ok(found);
+    };
     // The newest commit is fetched if necessary, and the others count as far as the clone has them.
     let at = reader.at(&Revision::Hash(first.key.commit.clone()), &reading)?;
     let mut lacking = BTreeSet::new();

@@ -22,7 +22,9 @@ use crate::code::gosrc::DeclaredFunctions;
 use crate::fleet::records::Key;
 use crate::fleet::row::Row;
 use crate::io::git::{GitError, ObjectId};
+use crate::names::in_message;
 use crate::parallel;
+use crate::phrases::count;
 use crate::profile::{BuildFile, Profile};
 
 /// A stored state to which something is carried.
@@ -166,6 +168,15 @@ impl SourceReader<'_> {
             let functions = carriable(&declared.functions, found[index].0.blocks);
             Some((declared.package.to_owned(), functions))
         })?;
+        let unread = found.iter().zip(&read).filter(|(_, read)| read.is_none());
+        let unread: Vec<&str> = unread.map(|((_, path, _), _)| path.as_str()).collect();
+        if let [first, ..] = unread[..] {
+            self.warn(format!(
+                "nothing is carried to {} of this commit that cannot be parsed, such as \"{}\"",
+                count(unread.len(), "files"),
+                in_message(first)
+            ));
+        }
         let with_functions = found.into_iter().zip(read).filter_map(|((file, path, blob), read)| {
             let (package, functions) = read?;
             Some(CarriedFile { path, blob, file, package, functions })
