@@ -140,6 +140,11 @@ fn counts_colours_and_folds_are_there_after_a_reload_and_in_the_next_file() {
     assert_eq!(background(&mut browser, "#L6 .off"), none);
     assert_ne!(background(&mut browser, "#L8 .off"), none, "of a line that was executed partly");
     assert_eq!(browser.eval("document.querySelector('.ruler .missed').checkVisibility()"), false);
+    browser.press("12");
+    let coloured = "[...document.querySelectorAll('.line :is(.on, .off)')]
+        .filter((e) => getComputedStyle(e).backgroundColor !== 'rgba(0, 0, 0, 0)').length";
+    assert_eq!(browser.eval(coloured), 0, "nothing has a colour while all are off");
+    browser.press("12");
 
     browser.press("[");
     browser.wait_until("document.body.dataset.shown?.endsWith('main.go')");

@@ -129,6 +129,7 @@ fn a_report_is_compared_with_the_commit_before_on_its_branch() {
     let Some(mut browser) = Browser::start() else { return };
     browser.open(&site_folder(world).join(REPORT), "#tab=lost");
     assert_eq!(browser.texts("#lost-lines .places li li").len(), 1);
+    assert!(!page.contains("<code></code>"), "each place quotes its lines");
     browser.press("l");
     browser.wait_until("document.body.dataset.shown === 'example.com/shop/a.go'");
     assert_eq!(browser.text("#lost-place"), "1 of 1");

@@ -196,9 +196,11 @@ impl ReportMaker<'_> {
         if found.is_none() && known.is_some() {
             return Ok(MadeReport { text: None, source: ReportSource::none(), not_fetched });
         }
+        let before = self.stored.commit_before(page, entry).filter(|_| found.is_some());
         let filter = Filter::default();
         let packer = Packer::new(&filter);
-        let needs = FileNeeds { lines: true, packer: Some(&packer), quotes: false };
+        // The places of a comparison quote their lines.
+        let needs = FileNeeds { lines: true, packer: Some(&packer), quotes: before.is_some() };
         let profile = self.profile(&subject.row)?;
         let sources = match &found {
             Some((at, tree)) => reader.sources(&profile, (at, tree), &HashMap::new(), |_| true, needs)?,
@@ -216,7 +218,7 @@ impl ReportMaker<'_> {
         if known == Some(&source) {
             return Ok(MadeReport { text: None, source, not_fetched });
         }
-        let compared = match (&found, self.stored.commit_before(page, entry)) {
+        let compared = match (&found, before) {
             (Some((at, _)), Some(before)) => self.compared_or_told(&report, before, at)?,
             _ => None,
         };

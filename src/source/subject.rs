@@ -145,10 +145,11 @@ fn revision(commit: Option<&str>, row: &Row, entry: &KeyEntry) -> Result<Option<
     }
 }
 
-/// Returns the last row before `row` that still has its profile. `until` are the rows of the app up to it, the newest
-/// last.
+/// Returns the last row of a branch before `row` that still has its profile. `until` are the rows of the app up to it, the
+/// newest last. A row of another branch would look like a loss or a gain.
 pub(crate) fn previous_row<'r>(until: impl Iterator<Item = &'r Row>, row: &Row) -> Option<&'r Row> {
-    until.filter(|other| other.id < row.id && other.deleted_at.is_none()).last()
+    let is_before = |other: &&Row| other.id < row.id && other.deleted_at.is_none();
+    until.filter(|other| is_before(other) && other.branch == row.branch).last()
 }
 
 /// Returns the totals of a branch. Those of other branches would look like losses and gains.
@@ -201,6 +202,7 @@ mod tests {
         let subject = Subject::find(request("shop", Some(3), None), &entries, &rows).unwrap();
         let percents: Vec<f64> = subject.trend.iter().map(|point| point.percent).collect();
         assert_eq!(percents, [1.0, 3.0]);
+        assert_eq!(subject.previous.map(|row| row.id.0), Some(1), "nor is a row of another one before it");
     }
 
     #[test]
