@@ -33,7 +33,8 @@ const OPEN: &str = "(async (name) => {
     const frame = () => new Promise((done) => requestAnimationFrame(done));
     location.hash = '';
     while (document.getElementById('overview').hidden) await frame();
-    await frame();
+    // Chromium drops changes of the address beyond 200 in ten seconds, of which each file needs several.
+    await new Promise((done) => setTimeout(done, 300));
     const since = performance.now();
     location.hash = '#file=' + encodeURIComponent(name);
     while (document.body.dataset.shown !== name) await frame();
