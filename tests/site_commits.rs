@@ -55,6 +55,14 @@ impl TwoCommits {
         first
     }
 
+    /// Pulls a process of the first commit before and after it executed another block.
+    fn pulled_first_twice(&self) -> Agent {
+        let first = self.pulled_first();
+        first.hit(&[1], 1);
+        self.world.pull(0);
+        first
+    }
+
     /// Pulls a process of the first commit, then one of the second.
     fn pulled(&self) -> Agent {
         let first = self.pulled_first();
@@ -141,9 +149,7 @@ fn a_report_is_written_again_when_the_row_of_the_commit_before_changes() {
     let commits = TwoCommits::new();
     let world = &commits.world;
     commits.source.clone_into(world, &["--bare"]);
-    let first = commits.pulled_first();
-    first.hit(&[1], 1);
-    world.pull(0);
+    let first = commits.pulled_first_twice();
     let _fix = world.start_counted("staging_th_app_fix_77aa88bb99", BEFORE);
     world.pull(0);
     let _second = world.start_counted(&commits.names[1], AFTER);
@@ -204,9 +210,7 @@ fn a_report_is_written_without_comparison_where_the_profile_before_is_lost() {
     let commits = TwoCommits::new();
     let world = &commits.world;
     commits.source.clone_into(world, &["--bare"]);
-    let first = commits.pulled_first();
-    first.hit(&[1], 1);
-    world.pull(0);
+    let first = commits.pulled_first_twice();
     world.center.remove(&first.url());
     let _second = world.start_counted(&commits.names[1], AFTER);
     world.pull(0);

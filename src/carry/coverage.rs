@@ -11,9 +11,9 @@ use crate::time::{iso, span};
 /// A coverage in two parts: what was executed here, and what is carried from other commits.
 #[derive(Clone, Debug)]
 pub(crate) struct CarriedCoverage {
-    /// What was executed here, of all statements.
+    /// The coverage without what is carried.
     pub(crate) fresh: Coverage,
-    /// Both parts together.
+    /// The coverage of both parts together.
     pub(crate) all: Coverage,
     /// The rows from which statements are carried, the newest first, each with the number of those that are carried from no
     /// newer row.

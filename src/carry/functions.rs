@@ -77,26 +77,31 @@ fn blocks_of([start, end]: [(u32, u32); 2], blocks: &[Block]) -> Option<Range<us
 
 /// Tells whether blocks are the same so many lines below.
 pub(crate) fn are_moved(blocks: &[Block], theirs: &[Block], lines: i64) -> bool {
-    let moved = |(line, column): (u32, u32)| (i64::from(line) + lines, column);
-    let place = |(line, column): (u32, u32)| (i64::from(line), column);
-    let is_same = |(block, other): (&Block, &Block)| {
-        block.statements == other.statements
-            && moved(block.start) == place(other.start)
-            && moved(block.end) == place(other.end)
+    let is_below = |(line, column): (u32, u32), (other, other_column): (u32, u32)| {
+        i64::from(line) + lines == i64::from(other) && column == other_column
     };
-    blocks.len() == theirs.len() && blocks.iter().zip(theirs).all(is_same)
+    are_same(blocks, theirs, is_below)
 }
 
-/// Tells whether two declarations of the same tokens have the same blocks: as many, each between the same tokens, with as
-/// many statements. Go makes other blocks in other versions.
+/// Tells whether two declarations of the same tokens have the same blocks, each between the same tokens. Go makes other
+/// blocks in other versions.
 pub(crate) fn have_same_blocks(
     (here, blocks): (&FuncTokens, &[Block]),
     (there, theirs): (&FuncTokens, &[Block]),
 ) -> bool {
+    are_same(blocks, theirs, |place, other| here.is_same_place(place, there, other))
+}
+
+/// Tells whether there are as many blocks on both sides, with as many statements each, at places that are the same.
+fn are_same(
+    blocks: &[Block],
+    theirs: &[Block],
+    is_same_place: impl Fn((u32, u32), (u32, u32)) -> bool,
+) -> bool {
     let is_same = |(block, other): (&Block, &Block)| {
         block.statements == other.statements
-            && here.is_same_place(block.start, there, other.start)
-            && here.is_same_place(block.end, there, other.end)
+            && is_same_place(block.start, other.start)
+            && is_same_place(block.end, other.end)
     };
     blocks.len() == theirs.len() && blocks.iter().zip(theirs).all(is_same)
 }

@@ -1,12 +1,10 @@
-//! What was executed at other commits, carried over function by function: `--carry`.
+//! The option `--carry`: blocks that were executed at other commits count, function by function.
 //!
 //! A function is carried as a whole or not at all: its declaration has to have the same tokens at both commits, and the
 //! same blocks. Blocks outside of functions are never carried. Pure: texts and profiles come in, block numbers go out.
 
 mod coverage;
 mod functions;
-
-use std::iter;
 
 use chrono::{DateTime, Utc};
 
@@ -86,7 +84,7 @@ impl Carried {
         now: DateTime<Utc>,
     ) -> CarriedCoverage {
         let mut fresh = Coverage::default();
-        let mut from: Vec<u64> = iter::repeat_n(0, self.origins.len() + 1).collect();
+        let mut from = vec![0; self.origins.len() + 1];
         for file in names.filter_map(|name| profile.build.find(name)) {
             for (block, at) in file.blocks.iter().zip(file.range.0..) {
                 let statements = u64::from(block.statements);

@@ -17,4 +17,5 @@ pub(crate) use extents::{FuncExtent, ScannedFile, SyntaxError, scan};
 pub(crate) use lines::CodeLines;
 pub(crate) use links::{Links, LostLink};
 pub(crate) use modules::{AmbiguousModule, Modules, ResolvedPaths, concerns_modules, is_module_file};
+pub(crate) use paths::parent;
 pub(crate) use tokens::{DeclaredFunctions, FuncTokens};

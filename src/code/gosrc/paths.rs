@@ -26,7 +26,7 @@ pub(super) fn is_work(path: &str) -> bool {
 }
 
 /// Returns the folder of a path; empty for the root.
-pub(super) fn parent(path: &str) -> &str {
+pub(crate) fn parent(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 

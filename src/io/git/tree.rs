@@ -121,7 +121,7 @@ impl Tree {
             path.clear();
             out.read_until(0, &mut head)?;
             if head.is_empty() {
-                // What is left of the limit tells an end from a cut.
+                // A limit that is used up cut the answer off.
                 return Ok((out.limit() > 0).then_some(changed));
             }
             out.read_until(0, &mut path)?;

@@ -1,4 +1,5 @@
-//! The files of a state to which something is carried, and their comparison with the files of the same paths at other commits.
+//! The files of a state to which something is carried, and their comparison with the files of the same paths at other
+//! commits.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -7,7 +8,7 @@ use anyhow::Result;
 
 use super::SameBlocks;
 use crate::carry::{Carried, FunctionBlocks, are_moved, carriable, have_same_blocks};
-use crate::code::gosrc::DeclaredFunctions;
+use crate::code::gosrc::{DeclaredFunctions, parent};
 use crate::io::git::{BlobContent, ObjectId};
 use crate::profile::{Block, BuildFile, Profile};
 use crate::source::{RepositoryCommit, SourceReader};
@@ -46,9 +47,8 @@ pub(super) enum Twin {
 impl CarriedFile<'_> {
     /// Returns the name of a file of its package.
     pub(super) fn neighbour(&self, path: &str) -> String {
-        let package = self.file.name.rsplit_once('/').map_or("", |(package, _)| package);
         let name = path.rsplit_once('/').map_or(path, |(_, name)| name);
-        format!("{package}/{name}")
+        format!("{}/{name}", parent(self.file.name))
     }
 
     /// Returns the indexes of the functions in which something is left to carry.

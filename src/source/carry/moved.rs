@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::{AbsentFunction, CarriedFile, CarrySubject, OtherState, SameBlocks};
 use crate::carry::{FunctionKey, carriable};
-use crate::code::gosrc::DeclaredFunctions;
+use crate::code::gosrc::{DeclaredFunctions, parent};
 use crate::io::git::{BlobContent, ObjectId};
 use crate::source::{RepositoryCommit, SourceReader, SourceTree};
 
@@ -21,7 +21,7 @@ pub(super) fn moved_functions(
 ) -> Result<Vec<SameBlocks>> {
     let mut by_folder: BTreeMap<&str, Vec<&AbsentFunction>> = BTreeMap::new();
     for function in absent {
-        by_folder.entry(folder(&files[function.file].path)).or_default().push(function);
+        by_folder.entry(parent(&files[function.file].path)).or_default().push(function);
     }
     if by_folder.is_empty() {
         return Ok(Vec::new());
@@ -61,7 +61,7 @@ pub(super) fn moved_functions(
 }
 
 /// The name of a function in a folder.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy)]
 struct FunctionName<'n> {
     package: &'n str,
     key: &'n FunctionKey,
@@ -78,7 +78,7 @@ impl<'t> GoFolders<'t> {
         let mut paths: HashMap<&str, Vec<&str>> = HashMap::new();
         for path in tree.files.paths() {
             if path.strip_suffix(".go").is_some_and(|name| !name.ends_with("_test")) {
-                paths.entry(folder(path)).or_default().push(path);
+                paths.entry(parent(path)).or_default().push(path);
             }
         }
         Self { tree, paths }
@@ -130,9 +130,4 @@ impl<'t> FolderFunctions<'t> {
             _ => None,
         }
     }
-}
-
-/// Returns the folder of a path; empty for the root.
-fn folder(path: &str) -> &str {
-    path.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
