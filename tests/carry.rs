@@ -212,10 +212,6 @@ fn a_gate_judges_the_figure_that_is_printed_and_says_so() {
     shop.total(&["--carry", "--fail-under", "96"]).assert_code(0);
     shop.total(&["--fail-under", "96"]).assert_code(5);
     shop.total(&["--carry", "--max-drop", "1"]).assert_code(2);
-    shop.world
-        .run(&["report", "shop", "--carry", "--format", "html"])
-        .assert_code(2)
-        .assert_stderr_contains("--carry is not for pages");
 }
 
 #[test]

@@ -35,6 +35,7 @@ mod gocover;
 mod groups;
 mod hostile_text;
 mod html;
+mod html_carried;
 mod html_changes;
 mod html_file;
 mod html_find;

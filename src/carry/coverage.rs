@@ -15,8 +15,8 @@ pub(crate) struct CarriedCoverage {
     pub(crate) fresh: Coverage,
     /// The coverage of both parts together.
     pub(crate) all: Coverage,
-    /// The rows from which statements are carried, the newest first, each with the number of those that are carried from no
-    /// newer row.
+    /// The rows from which something is carried, the newest first, each with the number of statements that are carried from it
+    /// and from no newer row. It is 0 where all of them are in other files.
     from: Vec<(Origin, u64)>,
     /// Age of the oldest of these rows.
     oldest: Option<TimeDelta>,
@@ -36,7 +36,8 @@ impl CarriedCoverage {
     pub(super) fn new(fresh: Coverage, from: Vec<(Origin, u64)>, now: DateTime<Utc>) -> Self {
         let carried: u64 = from.iter().map(|(_, statements)| statements).sum();
         let all = Coverage { covered: fresh.covered + carried, total: fresh.total };
-        let oldest = from.iter().map(|(origin, _)| now - origin.stored_at).max();
+        let counted = from.iter().filter(|(_, statements)| *statements > 0);
+        let oldest = counted.map(|(origin, _)| now - origin.stored_at).max();
         Self { fresh, all, from, oldest }
     }
 
@@ -51,7 +52,7 @@ impl CarriedCoverage {
         let Some(oldest) = self.oldest else {
             return format!("{fresh} here, nothing carried from other commits");
         };
-        let mut commits: Vec<&str> = self.from.iter().map(|(origin, _)| origin.commit.as_str()).collect();
+        let mut commits: Vec<&str> = self.counted().map(|(origin, _)| origin.commit.as_str()).collect();
         commits.sort_unstable();
         commits.dedup();
         let (points, commits) = (self.shown_points(), count(commits.len(), "commits"));
@@ -73,7 +74,16 @@ impl CarriedCoverage {
             stored_at: iso(*stored_at),
             statements: *statements,
         };
-        self.from.iter().map(json).collect()
+        self.counted().map(json).collect()
+    }
+
+    /// Returns the rows with the number of statements that are carried from each, the newest first. The number may be 0.
+    pub(crate) fn origins(&self) -> &[(Origin, u64)] {
+        &self.from
+    }
+
+    fn counted(&self) -> impl Iterator<Item = &(Origin, u64)> {
+        self.from.iter().filter(|(_, statements)| *statements > 0)
     }
 }
 

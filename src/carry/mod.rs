@@ -64,6 +64,12 @@ impl Carried {
         }
     }
 
+    /// Returns for each block of a range the number of the row from which it is carried, counted from 1 in the order of
+    /// [`CarriedCoverage::origins`]; 0 for a block that is not carried.
+    pub(crate) fn origins_of(&self, (first, end): (usize, usize)) -> &[u32] {
+        &self.blocks[first..end]
+    }
+
     /// Returns the profile with a count of 1 in each carried block.
     pub(crate) fn union(&self, profile: &Profile) -> Profile {
         let counts = profile.counts.iter().zip(&self.blocks);
@@ -94,6 +100,6 @@ impl Carried {
             }
         }
         let from = self.origins.iter().cloned().zip(from.into_iter().skip(1));
-        CarriedCoverage::new(fresh, from.filter(|(_, statements)| *statements > 0).collect(), now)
+        CarriedCoverage::new(fresh, from.collect(), now)
     }
 }

@@ -1,13 +1,14 @@
 //! The tables `[apps.NAME]`.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::Deserialize;
 use toml::Spanned;
 
 use super::fault::Fault;
 use super::git::repo;
-use super::values::{NumberOrText, expected};
+use super::values::{NumberOrText, duration, expected};
 use crate::coverage::{Threshold, ThresholdError};
 use crate::filter::Glob;
 use crate::report::HostLinks;
@@ -25,6 +26,8 @@ pub(crate) struct AppConfig {
     pub(crate) packages: Vec<(Glob, Threshold)>,
     /// Its pages tell the authors of missed changed lines, and the owners of files.
     pub(crate) blame: bool,
+    /// Age of the oldest data of other commits that its pages show as carried; `None`: they show none.
+    pub(crate) carry: Option<Duration>,
     /// Addresses of its commits and files at the host of its repository, where they do not follow from its URL.
     pub(crate) web: Option<HostLinks>,
 }
@@ -39,6 +42,8 @@ pub(super) struct AppTable {
     fail_under: Option<Percentage>,
     packages: BTreeMap<Spanned<String>, Percentage>,
     blame: bool,
+    #[serde(deserialize_with = "duration")]
+    carry: Option<Duration>,
     web: Option<Spanned<String>>,
 }
 
@@ -59,6 +64,7 @@ impl AppTable {
             repo: self.repo,
             base: self.base,
             blame: self.blame,
+            carry: self.carry,
             web: self.web.map(web).transpose()?,
         })
     }

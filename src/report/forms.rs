@@ -145,6 +145,7 @@ impl Form {
             lines: self.needs(FormNeed::Lines),
             packer: self.needs(FormNeed::PackedText).then_some(packer),
             quotes: false,
+            carried: None,
         }
     }
 

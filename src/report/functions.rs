@@ -13,6 +13,8 @@ pub(crate) struct FunctionReport {
     pub coverage: Coverage,
     /// Number of times it was entered: the count of its first block.
     pub hits: u64,
+    /// It was entered at other commits alone, so that its first block is carried from there.
+    pub is_carried: bool,
 }
 
 /// Sums for each function the blocks that overlap it, as Go does (`coverage` in its cmd/cover/func.go).
@@ -21,9 +23,12 @@ pub(crate) struct FunctionReport {
 /// blocks that overlap a function are those that begin before its end, without those that end before its start. So the
 /// difference of two running sums gives the result. Comparing every block with every function would take hours for a
 /// hostile profile.
+///
+/// `carried` has the origin of each carried block, as [`crate::carry::Carried::origins_of`] does, or nothing.
 pub(super) fn covered_functions(
     blocks: &[Block],
     counts: &[u64],
+    carried: &[u32],
     functions: Vec<FuncExtent>,
 ) -> Vec<FunctionReport> {
     let coverage = |index: usize| block_coverage(&blocks[index], counts[index]);
@@ -68,7 +73,8 @@ pub(super) fn covered_functions(
         // The running maximum of the ends first passes the function's start at the first block that ends after it.
         let entry = furthest_ends.partition_point(|end| *end <= extent.start);
         let is_entered = blocks.get(entry).is_some_and(|block| block.start < extent.end);
-        FunctionReport { extent, coverage: sum, hits: if is_entered { counts[entry] } else { 0 } }
+        let is_carried = is_entered && carried.get(entry).is_some_and(|&origin| origin > 0);
+        FunctionReport { extent, coverage: sum, hits: if is_entered { counts[entry] } else { 0 }, is_carried }
     };
     functions.into_iter().map(covered).collect()
 }
@@ -130,7 +136,7 @@ mod tests {
             let functions: Vec<FuncExtent> = (0..10)
                 .map(|_| extent((rng.u32(1..9), rng.u32(0..4)), (rng.u32(1..9), rng.u32(0..4))))
                 .collect();
-            let found = covered_functions(&blocks, &counts, functions.clone());
+            let found = covered_functions(&blocks, &counts, &[], functions.clone());
             for (function, extent) in found.iter().zip(&functions) {
                 let overlaps = |block: &Block| block.start < extent.end && block.end > extent.start;
                 assert_eq!(function.coverage, sum(&blocks, &counts, overlaps), "{blocks:?} {extent:?}");

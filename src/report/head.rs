@@ -82,6 +82,12 @@ impl ReportHead {
         self.group.is_none().then_some(self.row)
     }
 
+    /// Sets what is carried from other commits. The row before has no such figure to compare with.
+    pub(crate) fn set_carried(&mut self, carried: CarriedCoverage) {
+        self.carried = Some(carried);
+        self.previous = None;
+    }
+
     /// Returns the longest known hash of the commit.
     #[must_use]
     pub(crate) fn best_commit(&self) -> &str {

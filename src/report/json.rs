@@ -278,16 +278,18 @@ fn each_file<S: Serializer>(files: &[FileReport<'_>], serializer: S) -> Result<S
 }
 
 fn each_function<S: Serializer>(functions: &[FunctionReport], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(functions.iter().map(|FunctionReport { extent, coverage, hits }| FunctionJson {
-        name: &extent.name,
-        receiver: Some(&*extent.receiver).filter(|receiver| !receiver.is_empty()),
-        line: extent.start.0,
-        end_line: extent.end.0,
-        hits: *hits,
-        covered: coverage.covered,
-        total: coverage.total,
-        percent: coverage.percent(),
-    }))
+    serializer.collect_seq(functions.iter().map(
+        |FunctionReport { extent, coverage, hits, is_carried: _ }| FunctionJson {
+            name: &extent.name,
+            receiver: Some(&*extent.receiver).filter(|receiver| !receiver.is_empty()),
+            line: extent.start.0,
+            end_line: extent.end.0,
+            hits: *hits,
+            covered: coverage.covered,
+            total: coverage.total,
+            percent: coverage.percent(),
+        },
+    ))
 }
 
 fn each_range<S: Serializer>(

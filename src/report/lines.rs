@@ -26,6 +26,8 @@ pub(crate) struct LineReport {
     pub blocks: u32,
     /// Number of executed blocks with code on the line.
     pub hit_blocks: u32,
+    /// Number of executed blocks that are carried from other commits.
+    pub carried_blocks: u32,
     /// The largest count of these blocks.
     pub hits: u64,
 }
@@ -50,6 +52,18 @@ impl LineReport {
             hit if hit < self.blocks => LineState::Partly,
             _ => LineState::Hit,
         }
+    }
+
+    /// Tells whether all code of the line was executed, but some of it at other commits alone.
+    #[must_use]
+    pub(crate) fn is_carried(&self) -> bool {
+        self.carried_blocks > 0 && self.state() == LineState::Hit
+    }
+
+    /// Returns the largest count of its blocks at this commit.
+    #[must_use]
+    pub(crate) fn own_hits(&self) -> u64 {
+        if self.carried_blocks < self.hit_blocks { self.hits } else { 0 }
     }
 }
 
@@ -82,7 +96,7 @@ pub(super) fn from_blocks(blocks: &[Block], counts: &[u64], code: Option<&CodeLi
                 }
                 last => {
                     is_sorted &= last.is_none_or(|last| last.line < line);
-                    found.push(LineReport { line, blocks: 1, hit_blocks, hits });
+                    found.push(LineReport { line, blocks: 1, hit_blocks, carried_blocks: 0, hits });
                 }
             }
         }
@@ -94,6 +108,7 @@ pub(super) fn from_blocks(blocks: &[Block], counts: &[u64], code: Option<&CodeLi
             if is_same {
                 earlier.blocks += later.blocks;
                 earlier.hit_blocks += later.hit_blocks;
+                earlier.carried_blocks += later.carried_blocks;
                 earlier.hits = earlier.hits.max(later.hits);
             }
             is_same
@@ -102,6 +117,21 @@ pub(super) fn from_blocks(blocks: &[Block], counts: &[u64], code: Option<&CodeLi
     // The lines of thousands of files are in memory at the same time.
     found.shrink_to_fit();
     found
+}
+
+/// Sets the number of carried blocks of the lines of a file's blocks. `carried` has the origin of each block, as
+/// [`crate::carry::Carried::origins_of`] tells it.
+pub(super) fn set_carried(
+    lines: &mut [LineReport],
+    blocks: &[Block],
+    carried: &[u32],
+    code: Option<&CodeLines<'_>>,
+) {
+    let carried: Vec<u64> = carried.iter().copied().map(u64::from).collect();
+    // The same blocks have the same lines.
+    for (line, carried) in lines.iter_mut().zip(from_blocks(blocks, &carried, code)) {
+        line.carried_blocks = carried.hit_blocks;
+    }
 }
 
 /// Returns the lines of a file that is compiled twice; each line has the better state of the two.
@@ -113,6 +143,7 @@ pub(super) fn joined(one: &[LineReport], other: &[LineReport]) -> Vec<LineReport
         if is_same {
             earlier.blocks = earlier.blocks.max(later.blocks);
             earlier.hit_blocks = earlier.hit_blocks.max(later.hit_blocks);
+            earlier.carried_blocks = earlier.carried_blocks.max(later.carried_blocks);
             earlier.hits = earlier.hits.max(later.hits);
         }
         is_same
@@ -213,6 +244,7 @@ mod tests {
             line,
             blocks: 1,
             hit_blocks: hits,
+            carried_blocks: 0,
             hits: hits.into(),
         });
         assert_eq!(missed_line_ranges(&lines).collect::<Vec<_>>(), [(4, 9), (11, 11)]);

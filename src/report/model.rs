@@ -39,6 +39,8 @@ pub(crate) struct FileReport<'a> {
     pub counts: &'a [u64],
     /// Covered and all statements, inside and outside of functions.
     pub coverage: Coverage,
+    /// The same of this commit alone; `None` unless what is carried from other commits is shown.
+    pub own: Option<Coverage>,
     /// Functions in source order; empty without source.
     pub functions: Vec<FunctionReport>,
     /// Lines with code; empty if no form needs them.
@@ -110,7 +112,7 @@ impl<'a> Report<'a> {
         let files = profile.build.files().zip(sources);
         let files = files.map(|(file, source)| {
             let counts = &profile.counts[file.range.0..file.range.1];
-            let FileSource { path, read, lines, text, pack_slot } = source;
+            let FileSource { path, read, lines, own, text, pack_slot } = source;
             let (functions, is_generated, no_source) = match read {
                 Ok(Declarations { functions, is_generated }) => (functions, is_generated, None),
                 Err(why) => (Vec::new(), false, Some(why)),
@@ -121,6 +123,7 @@ impl<'a> Report<'a> {
                 blocks: file.blocks,
                 counts,
                 coverage: sum(file.blocks, counts, |_| true),
+                own,
                 functions,
                 line_coverage: lines::coverage(&lines),
                 lines,

@@ -2,10 +2,12 @@
 
 use std::fmt;
 
-use super::functions::{FunctionReport, covered_functions};
+use super::functions::{FunctionReport, block_coverage, covered_functions};
 use super::html::{self, Packer};
 use super::lines::{self, LineReport};
+use crate::carry::Carried;
 use crate::code::gosrc::{CodeLines, LostLink, ScannedFile, SyntaxError};
+use crate::coverage::Coverage;
 use crate::filter::FilteredFile;
 use crate::profile::{BuildFile, Profile};
 
@@ -49,6 +51,8 @@ pub(crate) struct FileSource {
     pub(super) read: Result<Declarations, NoSource>,
     /// Its lines; empty if no form needs them.
     pub(super) lines: Vec<LineReport>,
+    /// Covered and all statements at this commit alone; `None` if nothing carried is shown.
+    pub(super) own: Option<Coverage>,
     /// Its text; `None` if no form quotes it, or if line comments give the blocks positions of another text.
     pub(super) text: Option<Box<[u8]>>,
     /// Position of its text in the packs; `None` if no form shows it.
@@ -64,6 +68,40 @@ pub(crate) struct FileNeeds<'p> {
     pub packer: Option<&'p Packer<'p>>,
     /// A form quotes lines of the text.
     pub quotes: bool,
+    /// What is carried to the profile from other commits, if that is shown apart.
+    pub carried: Option<&'p Carried>,
+}
+
+impl FileNeeds<'_> {
+    /// Returns the origin of each carried block of a file; empty if nothing is carried.
+    fn carried_of(&self, file: &BuildFile<'_>) -> &[u32] {
+        self.carried.map_or(&[], |carried| carried.origins_of(file.range))
+    }
+
+    /// Returns the coverage of a file without what is carried; `None` if nothing carried is shown.
+    fn own_of(&self, file: &BuildFile<'_>, counts: &[u64]) -> Option<Coverage> {
+        let carried = self.carried?.origins_of(file.range);
+        let blocks = file.blocks.iter().zip(counts.iter().zip(carried));
+        let own = |(&count, &origin): (&u64, &u32)| if origin == 0 { count } else { 0 };
+        Some(blocks.map(|(block, counts)| block_coverage(block, own(counts))).sum())
+    }
+
+    /// Returns the lines of a file with what is carried; empty if no form needs them.
+    fn lines_of(
+        &self,
+        file: &BuildFile<'_>,
+        counts: &[u64],
+        code: Option<&CodeLines<'_>>,
+    ) -> Vec<LineReport> {
+        if !self.lines {
+            return Vec::new();
+        }
+        let mut lines = lines::from_blocks(file.blocks, counts, code);
+        if self.carried.is_some() {
+            lines::set_carried(&mut lines, file.blocks, self.carried_of(file), code);
+        }
+        lines
+    }
 }
 
 /// The declarations of a text.
@@ -94,8 +132,10 @@ impl FileSource {
         counts: &[u64],
         needs: FileNeeds<'_>,
     ) -> Self {
-        let lines = if needs.lines { lines::from_blocks(file.blocks, counts, None) } else { Vec::new() };
-        let source = Self { path: path.map(Into::into), read: Err(why), lines, text: None, pack_slot: None };
+        let lines = needs.lines_of(file, counts, None);
+        let own = needs.own_of(file, counts);
+        let source =
+            Self { path: path.map(Into::into), read: Err(why), lines, own, text: None, pack_slot: None };
         source.packed(file, counts, None, needs)
     }
 
@@ -113,16 +153,20 @@ impl FileSource {
         let is_moved = scanned.as_ref().is_ok_and(|scanned| scanned.has_moved_lines);
         let code = scanned.as_ref().ok().filter(|_| needs.lines && !is_moved);
         let code = code.map(|scanned| CodeLines::new(text, scanned));
-        let blocks = file.blocks;
-        let lines = if needs.lines { lines::from_blocks(blocks, counts, code.as_ref()) } else { Vec::new() };
+        let lines = needs.lines_of(file, counts, code.as_ref());
         let declared =
             scanned.map(|ScannedFile { functions, is_generated, has_moved_lines: _, spanning: _ }| {
-                Declarations { functions: covered_functions(blocks, counts, functions), is_generated }
+                let carried = needs.carried_of(file);
+                Declarations {
+                    functions: covered_functions(file.blocks, counts, carried, functions),
+                    is_generated,
+                }
             });
         let read = declared.map_err(NoSource::DoesNotParse);
         let shown = (!is_moved).then_some(text);
         let quoted = shown.filter(|_| needs.quotes).map(Into::into);
-        let source = Self { path: Some(path.into()), read, lines, text: quoted, pack_slot: None };
+        let own = needs.own_of(file, counts);
+        let source = Self { path: Some(path.into()), read, lines, own, text: quoted, pack_slot: None };
         let mut source = source.packed(file, counts, shown, needs);
         if is_moved {
             source.lines = Vec::new();
@@ -147,7 +191,13 @@ impl FileSource {
                 is_generated: declared.is_some_and(|declared| declared.is_generated),
                 is_in_commit: is_in_commit(path, self.read.as_ref().err()),
             };
-            let figures = html::FileFigures { blocks: file.blocks, counts, lines: &self.lines, functions };
+            let figures = html::FileFigures {
+                blocks: file.blocks,
+                counts,
+                carried: needs.carried.map(|_| needs.carried_of(file)),
+                lines: &self.lines,
+                functions,
+            };
             self.pack_slot = packer.put(candidate, &figures, text);
         }
         self

@@ -58,7 +58,7 @@ pub(super) fn with_report<T>(
 ) -> T {
     let filter = Filter::default();
     let packer = Packer::new(&filter);
-    let needs = FileNeeds { lines: true, packer: Some(&packer), quotes: true };
+    let needs = FileNeeds { lines: true, packer: Some(&packer), quotes: true, carried: None };
     let profile = parse(profile.as_bytes(), Limits::default()).unwrap();
     let sources = profile.build.files().zip(sources).map(|(file, source)| {
         let counts = &profile.counts[file.range.0..file.range.1];

@@ -14,11 +14,11 @@ use crate::report::diff::{Changes, DiffReport};
 use crate::source::{OtherState, RepositoryCommit, SourceReader, SourceSettings, compared};
 
 impl ReportMaker<'_> {
-    /// Compares a report with the row of the commit before; tells why there is no comparison if that fails. `at` is the
-    /// commit of the report.
+    /// Compares a report with the row of the commit before; tells why there is no comparison if that fails. `own` is the
+    /// report without what is carried from other commits, and `at` its commit.
     pub(super) fn compared_or_told(
         &self,
-        report: &Report<'_>,
+        (report, own): (&Report<'_>, &Report<'_>),
         before: &Row,
         at: &RepositoryCommit,
     ) -> Result<Option<(DiffReport, Changes)>> {
@@ -31,7 +31,7 @@ impl ReportMaker<'_> {
         };
         let settings = SourceSettings { notify: &notify, ..self.request.source };
         let reader = SourceReader { settings, app: &report.head.app, is_offline: true };
-        match self.compared(report, before, &reader, at) {
+        match self.compared((report, own), before, &reader, at) {
             Ok(compared) => Ok(Some(compared)),
             // A report that was not compared stays until its data changes.
             Err(error) if self.is_interrupted() => Err(error),
@@ -47,7 +47,7 @@ impl ReportMaker<'_> {
 
     fn compared(
         &self,
-        report: &Report<'_>,
+        (report, own): (&Report<'_>, &Report<'_>),
         before: &Row,
         reader: &SourceReader<'_>,
         at: &RepositoryCommit,
@@ -57,7 +57,7 @@ impl ReportMaker<'_> {
         let filter = Filter::default();
         let mut diff = DiffReport::new(report, &changes, &filter);
         let other = OtherState { row: before, rows: &[before.id.0], profile: &profile, changes: &changes };
-        diff.comparison = Some(compared(report, &other, &filter, reader, self.request.reading)?);
+        diff.comparison = Some(compared(own, &other, &filter, reader, self.request.reading)?);
         if reader.names_people() {
             diff.blame = Some(reader.blame(at, &diff.missed_lines()));
         }

@@ -2,12 +2,14 @@
 
 use std::collections::{HashMap, HashSet};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 
 use super::SiteRequest;
 use super::stored::SiteData;
 use super::writer::SiteWriter;
-use crate::collect::mending::{StoredProfile, stored_profile};
+use crate::carry::Carried;
+use crate::collect::mending::{StoredProfile, executed_blocks, stored_profile};
+use crate::exit::EarlyEnd;
 use crate::filter::Filter;
 use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::row::Row;
@@ -18,10 +20,15 @@ use crate::profile::Profile;
 use crate::report::forms::{FormInput, PAGE};
 use crate::report::site::{self, LinkedReport, ReportOrigin, ReportSource, ReportWork, SourceShown};
 use crate::report::{FileNeeds, FileReport, FileSource, NoSource, Packer, Report};
-use crate::source::{NotFetched, RepositoryCommit, SourceReader, SourceTree, Subject};
+use crate::source::{
+    CarryRequest, CarrySubject, NotFetched, RepositoryCommit, SourceReader, SourceTree, Subject,
+};
 
 /// Number of reports after which the manifest is stored. After a killed run later ones are made again.
 const AT_ONCE: usize = 20;
+
+/// A commit in its repository, with its files.
+type FoundSource = (RepositoryCommit, SourceTree);
 
 /// The maker of reports.
 pub(super) struct ReportMaker<'a> {
@@ -128,11 +135,14 @@ impl ReportMaker<'_> {
     }
 
     /// Returns a text that changes when reports of an app change their look, which is that of `of_pages`, their links to a
-    /// host, or whether they name people.
+    /// host, whether they name people, or what is carried to them.
     fn version(&self, of_pages: &str, app: &str) -> String {
         let reader = self.reader(app, true);
         let links = reader.host_links(None).map(|links| links.line(""));
         let people = if reader.names_people() { " with people" } else { "" };
+        let app = self.request.source.config.apps.get(app);
+        let carry = app.and_then(|app| app.carry).map(|age| format!(" carry {}s", age.as_secs()));
+        let people = people.to_owned() + &carry.unwrap_or_default();
         format!("{of_pages}{people} {}", links.unwrap_or_default()).trim_end().to_owned()
     }
 
@@ -200,26 +210,44 @@ impl ReportMaker<'_> {
         let filter = Filter::default();
         let packer = Packer::new(&filter);
         // The places of a comparison quote their lines.
-        let needs = FileNeeds { lines: true, packer: Some(&packer), quotes: before.is_some() };
-        let profile = self.profile(&subject.row)?;
-        let sources = match &found {
-            Some((at, tree)) => reader.sources(&profile, (at, tree), &HashMap::new(), |_| true, needs)?,
-            None => FileSource::not_read(&profile, needs),
+        let needs = FileNeeds { lines: true, packer: Some(&packer), quotes: before.is_some(), carried: None };
+        let own_profile = self.profile(&subject.row)?;
+        let carried = match &found {
+            Some(found) => self.carried(&subject, found, &own_profile, reader)?,
+            None => None,
         };
+        let union = carried.as_ref().map(|carried| carried.union(&own_profile));
+        let profile = union.as_ref().unwrap_or(&own_profile);
+        let needs = FileNeeds { carried: carried.as_ref(), ..needs };
+        let sources = read_sources(found.as_ref(), profile, reader, needs)?;
         subject.links = reader.host_links(found.as_ref().map(|(at, _)| at));
         let named = found.as_ref().filter(|_| reader.names_people());
         let owners = named.and_then(|(at, tree)| reader.code_owners(at, tree));
         let commit = found.as_ref().map(|(at, _)| at.commit.to_string());
         let named = || reader.known(subject.revision.as_ref()?).map(|commit| commit.to_string());
         subject.source_commit = commit.clone().or_else(named);
-        let report = Report::new(subject.head(filter.words(), self.request.now), &profile, sources);
-        let report = Report { owners, ..report };
+        let report = Report::new(subject.head(filter.words(), self.request.now), profile, sources);
+        let mut report = Report { owners, ..report };
         let source = source_shown(&report, commit);
         if known == Some(&source) {
             return Ok(MadeReport { text: None, source, not_fetched });
         }
+        if let Some(carried) = &carried {
+            report.head.set_carried(carried.coverage(&own_profile, self.request.now));
+        }
         let compared = match (&found, before) {
-            (Some((at, _)), Some(before)) => self.compared_or_told(&report, before, at)?,
+            (Some(found), Some(before)) => {
+                // Other states are compared without what is carried.
+                let needs = FileNeeds { lines: true, ..FileNeeds::default() };
+                let own = match &carried {
+                    Some(_) => {
+                        let sources = read_sources(Some(found), &own_profile, reader, needs)?;
+                        Some(Report::new(report.head.clone(), &own_profile, sources))
+                    }
+                    None => None,
+                };
+                self.compared_or_told((&report, own.as_ref().unwrap_or(&report)), before, &found.0)?
+            }
             _ => None,
         };
         let changes = compared.as_ref().map(|(diff, changes)| (diff, changes));
@@ -227,12 +255,45 @@ impl ReportMaker<'_> {
         Ok(MadeReport { text: Some(text), source, not_fetched })
     }
 
-    /// Finds the source of a subject; `None` if its name has no commit.
-    fn find(
+    /// Finds what the configuration has carried to the page of a row from rows that were stored before it; `None` if it has
+    /// nothing carried. A failure is told, and the page has what was executed at its commit.
+    fn carried(
         &self,
         subject: &Subject,
+        (at, tree): &FoundSource,
+        profile: &Profile,
         reader: &SourceReader<'_>,
-    ) -> Result<Option<(RepositoryCommit, SourceTree)>> {
+    ) -> Result<Option<Carried>> {
+        let row = &subject.row;
+        let app = reader.settings.config.apps.get(&row.key.app);
+        let Some(age) = app.and_then(|app| app.carry) else { return Ok(None) };
+        let request = CarryRequest::of_pages(row.created_at, age);
+        let subject_of = CarrySubject { at, tree, profile, keys: std::slice::from_ref(&row.key) };
+        let told = |StoredProfile { profile, warning }| {
+            if let Some(warning) = warning {
+                self.tell(Notice::Warning(warning));
+            }
+            profile
+        };
+        let read = |row: &Row| executed_blocks(row, self.request.source.workdir).map(told);
+        match reader.carried(subject_of, self.stored.rows(), request, read) {
+            Ok((carried, _)) => match self.request.source.signals.received() {
+                Some(signal) => bail!(EarlyEnd::Signal(signal)),
+                None => Ok(Some(carried)),
+            },
+            Err(error) if self.is_interrupted() => Err(error),
+            Err(error) => {
+                self.tell(Notice::Explanation(format!(
+                    "{}: nothing is carried from other commits: {error:#}",
+                    subject.name()
+                )));
+                Ok(None)
+            }
+        }
+    }
+
+    /// Finds the source of a subject; `None` if its name has no commit.
+    fn find(&self, subject: &Subject, reader: &SourceReader<'_>) -> Result<Option<FoundSource>> {
         let Some(revision) = &subject.revision else { return Ok(None) };
         let at = reader.at(revision, self.request.reading)?;
         let tree = reader.tree(&at)?;
@@ -245,6 +306,19 @@ impl ReportMaker<'_> {
             self.tell(Notice::Warning(warning));
         }
         Ok(profile)
+    }
+}
+
+/// Reads the sources of a profile's files, if a commit was found.
+fn read_sources(
+    found: Option<&FoundSource>,
+    profile: &Profile,
+    reader: &SourceReader<'_>,
+    needs: FileNeeds<'_>,
+) -> Result<Vec<FileSource>> {
+    match found {
+        Some((at, tree)) => reader.sources(profile, (at, tree), &HashMap::new(), |_| true, needs),
+        None => Ok(FileSource::not_read(profile, needs)),
     }
 }
 

@@ -72,6 +72,11 @@ impl SiteData {
         Ok(Self { health, fleet, latest, of_app, rows, diffs, dropped: store.dropped_keys()? })
     }
 
+    /// Returns all rows, including deleted ones, the oldest first.
+    pub(super) fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
     /// Tells whether a site may come from this work directory.
     pub(super) fn knows_one_of(&self, site: &Manifest) -> bool {
         let known: HashMap<i64, &Row> = self.rows.iter().map(|row| (row.id.0, row)).collect();

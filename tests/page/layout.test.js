@@ -10,9 +10,10 @@ const block = (line, column, endLine, endColumn, count = 1) => (
 
 test('blocks count their lines from the block before', () => {
   assert.deepStrictEqual(blocksFrom([3, 13, 1, 11, 1, 3, 1, 11, 2, 3, 2, 0]), [
-    { line: 3, column: 13, endLine: 4, endColumn: 11, statements: 1, count: 3 },
-    { line: 4, column: 11, endLine: 6, endColumn: 3, statements: 2, count: 0 },
+    { line: 3, column: 13, endLine: 4, endColumn: 11, statements: 1, count: 3, origin: 0 },
+    { line: 4, column: 11, endLine: 6, endColumn: 3, statements: 2, count: 0, origin: 0 },
   ]);
+  assert.deepStrictEqual(blocksFrom([3, 13, 1, 11, 1, 3, 1, 11, 2, 3, 2, 1], [0, 2]).map(({ origin }) => origin), [0, 2]);
 });
 
 test('runs of lines count from the run before, and runs with uncovered code make one range', () => {
@@ -26,6 +27,8 @@ test('runs of lines count from the run before, and runs with uncovered code make
     ranges: [{ first: 5, last: 8 }, { first: 11, last: 11 }],
     most: 40,
   });
+  // State 4 is carried from another commit, which is no uncovered code.
+  assert.deepStrictEqual(runsFrom([3, 1, 3, 0, 1, 1, 4, 0, 1, 1, 3, 0]).ranges, [{ first: 3, last: 3 }, { first: 5, last: 5 }]);
   assert.deepStrictEqual(runsFrom([]), { runs: [], ranges: [], most: 1 });
 });
 

@@ -9,9 +9,9 @@ const { lineCounts, slotsOf, pixelsOf, pathsOf, lineAtPixel, functionAt } = run(
 const statesOf = (...states) => Uint8Array.from([0, ...states]);
 
 test('lines are counted by their state', () => {
-  const runs = [[1, 3, 1], [5, 5, 3], [7, 8, 2], [9, 12, 3]].map(([first, last, state]) => ({ first, last, state }));
-  assert.deepStrictEqual(lineCounts(runs), { hit: 3, partly: 2, missed: 5 });
-  assert.deepStrictEqual(lineCounts([]), { hit: 0, partly: 0, missed: 0 });
+  const runs = [[1, 3, 1], [5, 5, 3], [7, 8, 2], [9, 12, 3], [14, 15, 4]].map(([first, last, state]) => ({ first, last, state }));
+  assert.deepStrictEqual(lineCounts(runs), { hit: 3, partly: 2, missed: 5, carried: 2 });
+  assert.deepStrictEqual(lineCounts([]), { hit: 0, partly: 0, missed: 0, carried: 0 });
 });
 
 test('a line of a short file is a slot, and a slot of a long file has the shares of its lines', () => {
@@ -20,6 +20,8 @@ test('a line of a short file is a slot, and a slot of a long file has the shares
   assert.deepStrictEqual(slotsOf(statesOf(3, 1, 0, 3, 1, 2, 1, 1), 8, 4), [[0, 2, 0, 2 / 3], [2, 4, 0.25, 0]]);
   assert.deepStrictEqual(slotsOf(statesOf(3), 1, 0), [[0, 0, 0, 1]]);
   assert.deepStrictEqual(slotsOf(statesOf(1, 0), 2, 40), []);
+  // A carried line was executed, so its share is none of the uncovered ones.
+  assert.deepStrictEqual(slotsOf(statesOf(3, 4), 2, 2), [[0, 2, 0, 0.5]]);
 });
 
 test('a range of lines has at least two pixels inside of the strip, and ranges that touch are one', () => {

@@ -85,9 +85,12 @@ test('figures are blocks, runs of lines and functions, as a test in html/packs.r
   const functions = [2, 0, 1, 4, 4, 3, 2, 4, 2, 1, 1, 2, 1, 3, 2];
   assert.deepStrictEqual(figuresOf(bytesOf(blocks, lines, functions, 'mainTStop')), {
     blocks: [3, 13, 1, 11, 1, 3, 1, 11, 2, 3, 1, 0, 5, 20, 2, 2, 1, 2],
+    origins: [],
     lines: [4, 1, 1, 3, 1, 1, 3, 0, 5, 1, 1, 2],
     functions: [['', 'main', 3, 7, 1, 2, 3], ['T', 'Stop', 9, 11, 1, 1, 2]],
   });
+  const { origins, functions: found } = figuresOf(bytesOf(blocks, [3, 0, 2, 1], lines, functions, 'mainTStop'), true);
+  assert.deepStrictEqual([origins, found.length], [[0, 2, 1], 2]);
 });
 
 test('a block may end above its start, and a function may stand above the one before', () => {

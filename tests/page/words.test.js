@@ -9,7 +9,7 @@ const { words, sentences } = run('sentences');
 const WORDS = {
   units: { day: ['1 day', '{n} days'], hour: ['1 hour', '{n} hours'], minute: ['1 minute', '{n} minutes'] },
   block: ['{statements} executed {count}', '1 statement', '{n} statements', 'never', 'once', '{n} times'],
-  oneLine: 'line {first}', moreLines: 'lines {first} to {last}',
+  carriedBlock: '{statements} executed at {commit} ({time})', oneLine: 'line {first}', moreLines: 'lines {first} to {last}',
   changedLines: '{covered} of {total} changed lines', notCounted: 'changed, not counted: {why}', unchanged: 'not changed',
 };
 
@@ -49,6 +49,8 @@ test('a block is told with its statements and its count', () => {
   for (const [statements, count, wanted] of rows) {
     assert.strictEqual(sentences.ofBlock(WORDS, { statements, count }), wanted);
   }
+  const origins = [['aaaa', 'MONDAY'], ['bbbb', 'TUESDAY']];
+  assert.strictEqual(sentences.ofBlock(WORDS, { statements: 2, count: 1, origin: 2 }, origins), '2 statements executed at bbbb (TUESDAY)');
 });
 
 test('a range of one line is a line', () => {

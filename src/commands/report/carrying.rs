@@ -5,12 +5,26 @@ use anyhow::Result;
 use super::reported::Reported;
 use super::run::{FinishedReport, ReportRun};
 use crate::carry::Carried;
-use crate::commands::{Context, carry};
+use crate::commands::{self, Context, carry};
+use crate::exit::EarlyEnd;
 use crate::fleet::row::Row;
 use crate::names::in_message;
 use crate::profile::Profile;
+use crate::report::diff::DiffReport;
 use crate::report::{FileReport, Packer, Report, ReportHead};
-use crate::source::{CarrySubject, FoundSource};
+use crate::source::{CarryRequest, CarrySubject, FoundSource};
+
+/// The report for a page, if the page alone has what is carried from other commits.
+pub(super) struct PageReport<'a> {
+    pub(super) report: Report<'a>,
+    pub(super) diff: Option<DiffReport>,
+}
+
+impl PageReport<'_> {
+    fn heads(&mut self) -> impl Iterator<Item = &mut ReportHead> {
+        [&mut self.report.head].into_iter().chain(self.diff.as_mut().map(|diff| &mut diff.head))
+    }
+}
 
 impl ReportRun<'_> {
     /// Finds what is carried to the profile of the report; `None` unless that is asked for. `rows` are all rows.
@@ -29,6 +43,56 @@ impl ReportRun<'_> {
         carry::carried(&self.reader, subject, rows, request).map(Some)
     }
 
+    /// Finds what the configuration has carried to pages; `None` if it has nothing carried, or an option decides about it. A
+    /// failure is printed, and the page has what was executed at its commit.
+    pub(super) fn carried_to_page(
+        &self,
+        found: Option<&FoundSource>,
+        profile: &Profile,
+        reported: &Reported<'_>,
+        rows: &[Row],
+    ) -> Result<Option<Carried>> {
+        let is_decided = self.args.carry.is_given() || self.against.is_some() || !self.outputs.have_page();
+        let age = reported.age_of_carried(&self.context.config).filter(|_| !is_decided);
+        let Some((age, FoundSource { at, tree, .. })) = age.zip(found) else { return Ok(None) };
+        let keys = reported.keys();
+        let subject = CarrySubject { at, tree, profile, keys: &keys };
+        let request = CarryRequest::of_pages(self.context.now(), age);
+        match carry::carried(&self.reader, subject, rows, request) {
+            Ok(carried) => Ok(Some(carried)),
+            Err(error) if error.is::<EarlyEnd>() => Err(error),
+            Err(error) => {
+                commands::warn(format_args!("{error:#}; the page has what was executed at its commit"));
+                Ok(None)
+            }
+        }
+    }
+
+    /// Finishes the report for a page as the other one was. `report` has the union of both parts, `carried` the part that is
+    /// carried to `profile`.
+    pub(super) fn page<'r>(
+        &self,
+        finished: &FinishedReport<'_>,
+        mut report: Report<'r>,
+        (carried, profile): (&Carried, &Profile),
+    ) -> PageReport<'r> {
+        report.owners.clone_from(&finished.report.owners);
+        let changes = finished.changes.as_ref();
+        let mut diff = changes.map(|changes| DiffReport::new(&report, changes, &self.filter));
+        report.retain(&self.filter);
+        if let Some(changes) = changes.filter(|_| self.args.only_changed) {
+            report.retain_changed(changes);
+        }
+        if let (Some(diff), Some(finished)) = (&mut diff, &finished.diff) {
+            diff.blame.clone_from(&finished.blame);
+        }
+        let names = report.files.iter().map(|file| file.name);
+        let coverage = carried.coverage_of_files(profile, names, self.context.now());
+        let mut page = PageReport { report, diff };
+        page.heads().for_each(|head| head.set_carried(coverage.clone()));
+        page
+    }
+
     /// Returns the report for other tools, without what is carried; `None` if no form needs it.
     pub(super) fn fresh_report<'r>(
         &self,
@@ -40,7 +104,7 @@ impl ReportRun<'_> {
             return Ok(None);
         }
         let packer = Packer::new(&self.filter);
-        let sources = self.sources(found, profile, &packer)?;
+        let sources = self.sources(found, profile, None, &packer)?;
         let mut report = Report::new(head.clone(), profile, sources);
         report.retain(&self.filter);
         Ok(Some(report))
@@ -53,11 +117,12 @@ impl FinishedReport<'_> {
         let names = self.report.files.iter().map(|file: &FileReport<'_>| file.name);
         let coverage = carried.coverage_of_files(profile, names, context.now());
         context.tell(format_args!("{}: {}", in_message(&self.report.head.service), coverage.words()));
-        let diff = self.diff.as_mut().map(|diff| &mut diff.head);
-        for head in [&mut self.report.head].into_iter().chain(diff) {
-            head.carried = Some(coverage.clone());
-            // The row before has no such figure to compare with.
-            head.previous = None;
-        }
+        self.heads().for_each(|head| head.set_carried(coverage.clone()));
+    }
+
+    /// Returns the heads of all its reports.
+    pub(super) fn heads(&mut self) -> impl Iterator<Item = &mut ReportHead> {
+        let page = self.page.iter_mut().flat_map(PageReport::heads);
+        [&mut self.report.head].into_iter().chain(self.diff.as_mut().map(|diff| &mut diff.head)).chain(page)
     }
 }

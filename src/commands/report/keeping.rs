@@ -56,11 +56,13 @@ impl ReportRun<'_> {
             let Some(suffix) = form.stored_suffix else { continue };
             let text = form.render(finished.document(form))?;
             let shows_changes = form.needs(FormNeed::KnownChanges) && finished.diff.is_some();
+            let shows_carried = form.is_for_browsers && finished.page.is_some();
             // A page that names people is only for those who asked for it.
             let names_people = form.is_for_browsers && self.names_people;
             if is_whole
                 && !shows_changes
                 && !names_people
+                && !shows_carried
                 && let Err(error) = self.keep(&text, suffix, &finished.report, &subject.row)
             {
                 commands::warn(format!("{error:#}; the report was not stored beside its profile"));

@@ -122,11 +122,6 @@ impl Outputs {
                 .to_owned());
         }
         args.changes_gate.check(args.gate.gate(), args.against.is_some())?;
-        if args.carry.is_given() && outputs.have_page() {
-            return Err(
-                "--carry is not for pages: they show what the processes of this commit executed".to_owned()
-            );
-        }
         if args.blame && !outputs.have_page() {
             return Err("--blame names authors and owners in a page: give --format html".to_owned());
         }

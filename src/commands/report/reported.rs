@@ -1,5 +1,7 @@
 //! The service or the group that a report is about.
 
+use std::time::Duration;
+
 use std::collections::BTreeSet;
 
 use anyhow::{Result, bail};
@@ -121,6 +123,14 @@ impl<'a> Reported<'a> {
         let of_group = self.group.as_ref().map(|state| &state.group.apps[..]);
         let apps = of_group.unwrap_or(std::slice::from_ref(&self.app));
         apps.iter().map(String::as_str)
+    }
+
+    /// Returns the age of the oldest data that pages of all its apps have as carried, by the configuration; `None` if an app
+    /// has nothing carried.
+    pub(super) fn age_of_carried(&self, config: &Config) -> Option<Duration> {
+        let ages: Option<Vec<Duration>> =
+            self.apps().map(|app| config.apps.get(app).and_then(|app| app.carry)).collect();
+        ages?.into_iter().min()
     }
 
     /// Tells whether the configuration wants pages to name authors and owners; for a group, each of its apps must.

@@ -4,11 +4,13 @@ use std::thread;
 
 use anyhow::{Result, bail};
 
+use super::carrying::PageReport;
 use super::judging::Judgement;
 use super::notices::{print, source_settings};
 use super::outputs::{Outputs, StdoutTerminal};
 use super::reported::Reported;
 use super::{ReportArgs, usage};
+use crate::carry::Carried;
 use crate::collect::fleet::stored_fleet;
 use crate::collect::mending::stored_profile;
 use crate::commands::before::{NamedState, StoredState};
@@ -31,7 +33,7 @@ use crate::phrases::count;
 use crate::profile::Profile;
 use crate::report::diff::{Changes, Comparison, DiffReport};
 use crate::report::forms::{Form, FormInput, FormNeed, PAGE};
-use crate::report::{FileReport, FileSource, NoSource, ONLY_CHANGED, Packer, Report, ReportHead};
+use crate::report::{FileNeeds, FileReport, FileSource, NoSource, ONLY_CHANGED, Packer, Report, ReportHead};
 use crate::source::{
     Compared, FoundSource, LookupOutcome, OtherState, SourceDemand, SourceLack, SourceLookup, SourceReader,
     Subject, compared,
@@ -85,7 +87,7 @@ pub(super) fn report(
     let union = carried.as_ref().map(|carried| carried.union(&stored_profile));
     let profile = union.as_ref().unwrap_or(&stored_profile);
     let packer = Packer::new(&run.filter);
-    let sources = run.sources(found.as_ref(), profile, &packer)?;
+    let sources = run.sources(found.as_ref(), profile, carried.as_ref(), &packer)?;
     reported.subject.source_commit = run.source_commit(found.as_ref(), &reported.subject);
     if run.outputs.have_page() {
         let of_clone = || run.reader.host_links(found.as_ref().map(|found| &found.at));
@@ -97,9 +99,21 @@ pub(super) fn report(
         Some(_) => run.fresh_report(&head, found.as_ref(), &stored_profile)?,
         None => None,
     };
+    let of_page = run.carried_to_page(found.as_ref(), &stored_profile, &reported, &rows)?;
+    let page_profile = of_page.as_ref().map(|carried| carried.union(&stored_profile));
+    let page = match (&of_page, &page_profile) {
+        (Some(carried), Some(profile)) => {
+            let sources = run.sources(found.as_ref(), profile, Some(carried), &packer)?;
+            Some(Report::new(head.clone(), profile, sources))
+        }
+        _ => None,
+    };
     let mut finished = run.finish(Report::new(head, profile, sources), fresh, found)?;
     if let Some(carried) = &carried {
         finished.set_carried(carried, &stored_profile, context);
+    }
+    if let (Some(page), Some(carried)) = (page, &of_page) {
+        finished.page = Some(run.page(&finished, page, (carried, &stored_profile)));
     }
     let judged = run.judge(&finished, &reported, stored)?;
     finished.set_judgement(&judged);
@@ -147,9 +161,11 @@ pub(super) struct FinishedReport<'a> {
     pub(super) report: Report<'a>,
     /// The report for other tools, if it has no more than what was executed at its commit, and the other one has.
     fresh: Option<Report<'a>>,
+    /// The report for a page, if the page alone has what is carried from other commits.
+    pub(super) page: Option<PageReport<'a>>,
     /// The covered and all statements of all files that the filter leaves, changed or not.
     pub(super) whole: Coverage,
-    changes: Option<Changes>,
+    pub(super) changes: Option<Changes>,
     pub(super) diff: Option<DiffReport>,
     has_source: bool,
     /// All modules of the commit could be read, so that every file of the commit was found.
@@ -158,15 +174,19 @@ pub(super) struct FinishedReport<'a> {
 
 impl FinishedReport<'_> {
     pub(super) fn document(&self, form: &Form) -> FormInput<'_, '_> {
-        let fresh = self.fresh.as_ref().filter(|_| form.is_for_coverage_tools);
-        let report = fresh.unwrap_or(&self.report);
-        FormInput { report, changes: self.diff.as_ref().zip(self.changes.as_ref()) }
+        let (report, diff) = match &self.page {
+            Some(page) if form.is_for_browsers => (&page.report, &page.diff),
+            _ => {
+                let fresh = self.fresh.as_ref().filter(|_| form.is_for_coverage_tools);
+                (fresh.unwrap_or(&self.report), &self.diff)
+            }
+        };
+        FormInput { report, changes: diff.as_ref().zip(self.changes.as_ref()) }
     }
 
     /// Puts the verdicts about the report where the forms find them.
     fn set_judgement(&mut self, judged: &Judgement) {
-        let diff = self.diff.as_mut().map(|diff| &mut diff.head);
-        for head in [&mut self.report.head].into_iter().chain(diff) {
+        for head in self.heads() {
             head.verdicts.clone_from(&judged.verdicts);
             head.before.clone_from(&judged.before);
         }
@@ -218,14 +238,15 @@ impl ReportRun<'_> {
         Ok((profile, found, code))
     }
 
-    /// Reads the sources of the files that a form needs.
+    /// Reads the sources of the files that a form needs. `carried` is what the profile has from other commits.
     pub(super) fn sources<'p>(
         &self,
         found: Option<&FoundSource>,
         profile: &Profile,
+        carried: Option<&'p Carried>,
         packer: &'p Packer<'p>,
     ) -> Result<Vec<FileSource>> {
-        let needs = self.outputs.file_needs(packer);
+        let needs = FileNeeds { carried, ..self.outputs.file_needs(packer) };
         let is_only_changed = self.outputs.are_all_of_changes() && self.against.is_none();
         match found {
             Some(found) => found.sources(profile, &self.reader, is_only_changed, needs),
@@ -275,7 +296,7 @@ impl ReportRun<'_> {
         if let (Some(diff), Some(at)) = (&mut diff, at.filter(|_| self.names_people)) {
             diff.blame = Some(self.reader.blame(&at, &diff.missed_lines()));
         }
-        Ok(FinishedReport { report, fresh, whole, changes, diff, has_source, is_resolved })
+        Ok(FinishedReport { report, fresh, page: None, whole, changes, diff, has_source, is_resolved })
     }
 
     /// Removes the files that the filter leaves out.

@@ -253,7 +253,13 @@ mod tests {
     use crate::code::patch::parse;
 
     fn lines(hits: &[(u32, u32)]) -> Vec<LineReport> {
-        let report = |&(line, hit)| LineReport { line, blocks: 1, hit_blocks: hit, hits: hit.into() };
+        let report = |&(line, hit)| LineReport {
+            line,
+            blocks: 1,
+            hit_blocks: hit,
+            carried_blocks: 0,
+            hits: hit.into(),
+        };
         hits.iter().map(report).collect()
     }
 

@@ -45,6 +45,8 @@ pub(super) struct ComparisonView {
     pub(super) sides: [String; 2],
     /// Covered and all statements of the other state.
     pub(super) before: Coverage,
+    /// The total without what is carried from other commits.
+    pub(super) now: Coverage,
     /// The class and the words for the difference of the totals.
     pub(super) difference: (&'static str, String),
     /// Number of unchanged lines that were not executed and are now.
@@ -263,7 +265,7 @@ fn base_in_words(base: &Base) -> (String, String) {
 
 impl ComparisonView {
     fn new(comparison: &Comparison, files: &[&FileReport<'_>], by_path: &HashMap<&str, usize>) -> Self {
-        let now: Coverage = files.iter().map(|file| file.coverage).sum();
+        let now: Coverage = files.iter().map(|file| file.own.unwrap_or(file.coverage)).sum();
         let categories = LineCategory::ALL
             .into_iter()
             .map(|category| (category.name(), comparison.number(category), category.meaning()));
@@ -276,6 +278,7 @@ impl ComparisonView {
         Self {
             with: printable(&comparison.with).into_owned(),
             sides: comparison.sides.each_ref().map(|side| printable(side).into_owned()),
+            now,
             before: comparison.coverage_before,
             difference: difference(now.since(comparison.coverage_before)),
             gained: grouped(comparison.number(LineCategory::Gbc)),

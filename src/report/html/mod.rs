@@ -6,6 +6,7 @@
 //! value that is not marked as safe.
 
 mod apps;
+mod carried;
 mod catalog;
 mod changes;
 mod facts;
@@ -40,6 +41,7 @@ use crate::coverage::Coverage;
 use crate::names::printable;
 
 use apps::AppsTable;
+use carried::{PageCarried, own_shares};
 use catalog::Catalog;
 use changes::{Cell, PageChanges};
 use facts::Facts;
@@ -68,6 +70,7 @@ const STYLE: &str = concat!(
     include_str!("style.css"),
     include_str!("apps.css"),
     include_str!("changes.css"),
+    include_str!("carried.css"),
     include_str!("finder.css"),
     include_str!("../treemap/treemap.css")
 );
@@ -131,6 +134,7 @@ pub(super) fn write(
         packs,
         changes: changes.as_ref(),
         apps: AppsTable::new(report),
+        carried: PageCarried::new(head)?,
         owners,
         links: links.as_ref(),
     };
@@ -183,6 +187,8 @@ struct ReportPage<'p> {
     packs: Vec<Arc<str>>,
     changes: Option<&'p PageChanges<'p>>,
     apps: Option<AppsTable<'p>>,
+    /// What is carried from other commits; `None` if nothing of the kind is shown.
+    carried: Option<PageCarried>,
     owners: Option<OwnersTable>,
     links: Option<&'p PageLinks<'p>>,
 }
@@ -219,17 +225,23 @@ impl CoverageView {
 
     /// Returns the classes of the tens and units of its percentage, by which the style draws the bar of a row.
     fn shares(&self) -> String {
-        match self.0.total {
-            0 => String::new(),
-            total => {
-                let percent = 100 * u128::from(self.0.covered) / u128::from(total);
-                format!("t{} u{}", percent / 10, percent % 10)
-            }
-        }
+        classes_of(self.0, ["t", "u"])
     }
 
     fn grade(&self) -> &'static str {
         if self.0.total == 0 { "none" } else { grade(self.0.percent()) }
+    }
+}
+
+/// Returns the classes of the tens and units of a percentage; empty without statements. The page's policy allows no style
+/// in the markup.
+fn classes_of(Coverage { covered, total }: Coverage, [tens, units]: [&str; 2]) -> String {
+    match total {
+        0 => String::new(),
+        total => {
+            let percent = 100 * u128::from(covered) / u128::from(total);
+            format!("{tens}{} {units}{}", percent / 10, percent % 10)
+        }
     }
 }
 
@@ -290,15 +302,22 @@ pub(super) fn version() -> String {
 struct FileRow<'r> {
     file: &'r FileReport<'r>,
     figure: CoverageView,
+    /// Coverage at this commit alone; `None` unless what is carried is shown.
+    own: Option<Coverage>,
 }
 
 impl<'r> FileRow<'r> {
     fn new(file: &'r FileReport<'r>) -> Self {
-        Self { file, figure: CoverageView(file.coverage) }
+        Self { file, figure: CoverageView(file.coverage), own: file.own }
     }
 
     fn base_name(&self) -> String {
         printable(self.file.base_name()).into_owned()
+    }
+
+    /// Returns the classes of its percentage at this commit alone.
+    fn own_shares(&self) -> String {
+        own_shares(self.own)
     }
 
     fn name(&self) -> String {

@@ -73,6 +73,8 @@ impl Default for PackStream {
 pub(in crate::report) struct FileFigures<'r> {
     pub(in crate::report) blocks: &'r [Block],
     pub(in crate::report) counts: &'r [u64],
+    /// The origin of each carried block; `None` in a page that shows nothing of the kind.
+    pub(in crate::report) carried: Option<&'r [u32]>,
     pub(in crate::report) lines: &'r [LineReport],
     pub(in crate::report) functions: &'r [FunctionReport],
 }
@@ -172,6 +174,10 @@ impl OpenPack {
 impl FileFigures<'_> {
     fn write(&self, out: &mut Vec<u8>) {
         table(out, &blocks(self.blocks, self.counts));
+        if let Some(carried) = self.carried {
+            let counted = self.blocks.iter().zip(carried).filter(|(block, _)| block.statements > 0);
+            table(out, &counted.map(|(_, &origin)| [origin.into()]).collect::<Vec<_>>());
+        }
         table(out, &runs(self.lines));
         let mut line = 0;
         let rows = self.functions.iter().map(|function| {
@@ -185,7 +191,7 @@ impl FileFigures<'_> {
                 end.wrapping_sub(start).into(),
                 coverage.covered,
                 coverage.total,
-                function.hits,
+                own_hits(function),
             ];
             line = end;
             row
@@ -196,6 +202,11 @@ impl FileFigures<'_> {
             out.extend_from_slice(function.extent.name.as_bytes());
         }
     }
+}
+
+/// Returns the number of times that a function was entered at this commit.
+pub(super) fn own_hits(function: &FunctionReport) -> u64 {
+    if function.is_carried { 0 } else { function.hits }
 }
 
 /// Writes a number with 7 bits in each byte, the lowest first.
@@ -236,15 +247,17 @@ fn blocks(blocks: &[Block], counts: &[u64]) -> Vec<[u64; 6]> {
 /// Returns a row for each run of equal lines: lines since the run before, length, state, count.
 fn runs(lines: &[LineReport]) -> Vec<[u64; 4]> {
     let state = |line: &LineReport| match line.state() {
+        LineState::Hit if line.is_carried() => 4,
         LineState::Hit => 1,
         LineState::Partly => 2,
         LineState::Missed => 3,
     };
-    let alike =
-        |a: &LineReport, b: &LineReport| a.line + 1 == b.line && state(a) == state(b) && a.hits == b.hits;
+    let alike = |a: &LineReport, b: &LineReport| {
+        a.line + 1 == b.line && state(a) == state(b) && a.own_hits() == b.own_hits()
+    };
     let mut end = 0;
     let runs = lines.chunk_by(alike).map(|run| {
-        let row = [u64::from(run[0].line - end), run.len() as u64, state(&run[0]), run[0].hits];
+        let row = [u64::from(run[0].line - end), run.len() as u64, state(&run[0]), run[0].own_hits()];
         end = run[run.len() - 1].line;
         row
     });
@@ -434,7 +447,7 @@ mod tests {
         };
         let packer = Packer::new(&filter);
         let put = |name, is_generated| {
-            let figures = FileFigures { blocks: &[], counts: &[], lines: &[], functions: &[] };
+            let figures = FileFigures { blocks: &[], counts: &[], carried: None, lines: &[], functions: &[] };
             let file = FilteredFile { name, path: None, is_generated, is_in_commit: false };
             packer.put(file, &figures, Some(name.as_bytes()))
         };

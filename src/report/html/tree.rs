@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 
+use super::carried::own_shares;
 use super::{CoverageView, FileRow};
 use crate::coverage::Coverage;
 use crate::names::printable;
@@ -30,6 +31,8 @@ pub(super) struct Folder<'r> {
     pub(super) depth: usize,
     /// Coverage of all files below it.
     pub(super) figure: CoverageView,
+    /// The same at this commit alone; `None` unless what is carried is shown.
+    pub(super) own: Option<Coverage>,
     /// Files directly in it.
     pub(super) files: Vec<FileRow<'r>>,
     /// Indexes of all files below it.
@@ -64,15 +67,20 @@ impl<'r> Tree<'r> {
                 path: whole,
                 depth: around.len(),
                 figure: CoverageView(Coverage::default()),
+                own: None,
                 files: own.iter().copied().map(FileRow::new).collect(),
                 below: start..start + own.len(),
             };
             tree.files.extend(own);
             around.push((tree.folders.len(), path));
             let covered: Coverage = folder.files.iter().map(|row| row.file.coverage).sum();
+            let own = folder.files.iter().map(|row| row.own).sum::<Option<Coverage>>();
+            let own = own.filter(|_| report.head.carried.is_some());
             tree.folders.push(folder);
             for (at, _) in &around {
-                tree.folders[*at].figure.0 += covered;
+                let around = &mut tree.folders[*at];
+                around.figure.0 += covered;
+                around.own = own.map(|own| own + around.own.unwrap_or_default());
                 tree.folders[*at].below.end = tree.files.len();
             }
         }
@@ -86,6 +94,11 @@ impl<'r> Tree<'r> {
 }
 
 impl Folder<'_> {
+    /// Returns the classes of its percentage at this commit alone.
+    pub(super) fn own_shares(&self) -> String {
+        own_shares(self.own)
+    }
+
     /// Returns the level to which the style indents it.
     pub(super) fn level(&self) -> usize {
         self.depth.min(DEEPEST)

@@ -1,6 +1,7 @@
 //! The rows from which something may be carried.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -33,6 +34,12 @@ impl CarryRequest {
     pub(crate) fn at(until: DateTime<Utc>, age: TimeDelta, range: CarryRange) -> Self {
         let since = until.checked_sub_signed(age).unwrap_or(DateTime::<Utc>::MIN_UTC);
         Self { since, until, range }
+    }
+
+    /// Returns the limits for the pages of an app whose configuration asks for what is carried.
+    pub(crate) fn of_pages(until: DateTime<Utc>, age: Duration) -> Self {
+        // A duration of the configuration has at most 100 years.
+        Self::at(until, TimeDelta::from_std(age).unwrap_or(TimeDelta::MAX), CarryRange::Same)
     }
 }
 

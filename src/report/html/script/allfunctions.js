@@ -7,7 +7,7 @@ page.allFunctions = (() => {
   const { percent, grade } = page.files;
   const { inflated } = page.streams;
   const { functionsFrom, FIGURES, listFrom, listFragment, isListed, placeOf } = page.catalog;
-  const { FILES, FOLDERS, loaded } = page.state;
+  const { FILES, FOLDERS, CARRIED, loaded } = page.state;
 
   /** Number of rows that are put into the table at once. Thousands of functions have rows only on request. */
   const SOME = 200;
@@ -23,13 +23,18 @@ page.allFunctions = (() => {
     // The list comes after this script in the page.
     await loaded;
     const catalog = element('catalog');
-    return catalog === null ? [] : functionsFrom(await inflated(catalog.textContent), FILES);
+    return catalog === null ? [] : functionsFrom(await inflated(catalog.textContent), FILES, CARRIED !== null);
   };
 
   /** Returns the functions of all files, of which a page without source has none. */
   const load = () => {
     functions ??= read();
     return functions;
+  };
+
+  const enteredCell = ({ count, isCarried }) => {
+    if (isCarried) return made('td', '', WORDS.carriedOnly);
+    return made('td', count === 0 ? 'low' : '', count === 0 ? WORDS.block[3] : grouped(count));
   };
 
   const rowOf = (of) => {
@@ -41,7 +46,7 @@ page.allFunctions = (() => {
     head.append(link);
     const place = made('td', 'place');
     place.append(...placeOf(of, FOLDERS[0].path).flatMap((part) => [part, document.createElement('wbr')]));
-    row.append(head, place, made('td', of.count === 0 ? 'low' : '', of.count === 0 ? WORDS.block[3] : grouped(of.count)),
+    row.append(head, place, enteredCell(of),
       made('td', '', grouped(of.total - of.covered)),
       made('td', `percent ${grade(of.covered, of.total)}`, percent(of.covered, of.total)));
     return row;
@@ -69,7 +74,7 @@ page.allFunctions = (() => {
     table.tBodies[0].replaceChildren();
     drawn = 0;
     drawMore(SOME);
-    const never = found.filter(({ count }) => count === 0).length;
+    const never = found.filter(({ count, isCarried }) => count === 0 && !isCarried).length;
     element('shown-functions').value = filled(WORDS.shownFunctions, { shown: grouped(found.length), never: grouped(never) });
     element('catalog-list').classList.toggle('narrowed', listed.length < all.length);
     markOrder(table, list);

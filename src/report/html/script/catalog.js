@@ -6,8 +6,11 @@ page.catalog = (() => {
   const { toFragment } = page.address;
   const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
 
-  /** Returns the functions of the bytes of a list; `files` are those of the page. */
-  const functionsFrom = (bytes, files) => {
+  /** Tells whether a function was entered at other commits alone. */
+  const isCarried = ({ count, covered }, withCarried) => withCarried && count === 0 && covered > 0;
+
+  /** Returns the functions of the bytes of a list; `files` are those of the page, which may have carried blocks. */
+  const functionsFrom = (bytes, files, withCarried) => {
     const { table, take } = readerOf(bytes);
     const [numbers, flat] = [table(1), table(6)];
     const functions = [];
@@ -20,7 +23,8 @@ page.catalog = (() => {
         const name = printable(qualified(receiver, own));
         line = (line + flat[at + 2]) >>> 0;
         const [covered, total, count] = flat.slice(at + 3, at + 6);
-        functions.push({ name, file, line, covered, total, count, lower: `${name.toLowerCase()} ${file.lower}` });
+        functions.push({
+          name, file, line, covered, total, count, isCarried: isCarried({ count, covered }, withCarried), lower: `${name.toLowerCase()} ${file.lower}` });
         at += 6;
       }
     }
@@ -46,8 +50,8 @@ page.catalog = (() => {
     tab: 'functions', sort: sortText(list, USUAL), filter: list.filter, never: list.never });
 
   /** Tells whether the list shows a function. Functions without statements cannot be entered. */
-  const isListed = ({ lower, total, count }, { never }, words) => (
-    total > 0 && (!never || count === 0) && hasWords(lower, words));
+  const isListed = ({ lower, total, count, isCarried: isElsewhere }, { never }, words) => (
+    total > 0 && (!never || (count === 0 && !isElsewhere)) && hasWords(lower, words));
 
   /** Returns the place of a function in words: its file without the path that all files share, and its line. */
   const placeOf = ({ file, line }, root) => {
@@ -56,5 +60,5 @@ page.catalog = (() => {
     return [...folders, ...base, `:${line}`];
   };
 
-  return { functionsFrom, FIGURES, listFrom, listFragment, isListed, placeOf };
+  return { isCarried, functionsFrom, FIGURES, listFrom, listFragment, isListed, placeOf };
 })();

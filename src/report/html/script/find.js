@@ -66,7 +66,7 @@ page.find = (() => {
     const places = linesWith(text, search, onlyMissed ? Infinity : most);
     if (places.length === 0) return [];
     const stateOf = statesFrom(states());
-    const hits = places.map((place) => [place, stateOf(place.line)]).filter(([, state]) => !onlyMissed || state > 1);
+    const hits = places.map((place) => [place, stateOf(place.line)]).filter(([, state]) => !onlyMissed || state === 2 || state === 3);
     return hits.slice(0, most).map(([place, state]) => shownHit(text, place, state, Math.min(before, BEFORE)));
   };
 

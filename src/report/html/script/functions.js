@@ -5,7 +5,8 @@ page.functions = (() => {
   const { times } = page.sentences;
   const { printable, qualified } = page.names;
   const { percent, grade } = page.files;
-  const { view, lineFragment } = page.state;
+  const { isCarried } = page.catalog;
+  const { CARRIED, view, lineFragment } = page.state;
   const { whenIdle } = page.source;
 
   /** Number of functions that are put into the list at once, which is more than there is room for. */
@@ -27,7 +28,7 @@ page.functions = (() => {
   const itemOf = ([receiver, name, line, , covered, total, count]) => {
     const link = document.createElement('a');
     link.href = lineFragment(line);
-    link.title = filled(WORDS.function, { covered: grouped(covered), total: grouped(total), count: times(WORDS, count) });
+    link.title = filled(WORDS.function, { covered: grouped(covered), total: grouped(total), count: isCarried({ count, covered }, CARRIED !== null) ? WORDS.carriedOnly : times(WORDS, count) });
     link.append(
       made('span', 'what', printable(qualified(receiver, name))),
       made('span', `percent ${grade(covered, total)}`, total === 0 ? '–' : percent(covered, total)), bar(covered, total));

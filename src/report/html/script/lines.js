@@ -7,7 +7,7 @@ page.lines = (() => {
   const { piecesOf } = page.layout;
   const { rangeWith, categoryOf } = page.changes;
   const { STATES } = page.marks;
-  const { CHANGES, view, lineFragment } = page.state;
+  const { CHANGES, CARRIED, view, lineFragment } = page.state;
 
   /** Characters of a line that are drawn before its button for more is clicked. */
   const LONGEST = 2000;
@@ -32,7 +32,8 @@ page.lines = (() => {
   const blockPart = (block, isBegin) => {
     const part = made('span', block.count > 0 ? 'on' : 'off');
     if (isBegin) part.classList.add('from');
-    part.title = ofBlock(WORDS, block);
+    part.title = ofBlock(WORDS, block, CARRIED);
+    if (block.origin > 0) part.classList.add('carried');
     return part;
   };
 
@@ -73,10 +74,11 @@ page.lines = (() => {
     number.tabIndex = -1;
     const mark = made('span', 'mark');
     const name = WORDS.lines[STATES[state]];
-    if (state > 0) named(mark, name, count === 0 ? name : `${name}: ${times(WORDS, count)}`);
+    const withCount = count > 0 && STATES[state] !== 'carried';
+    if (state > 0) named(mark, name, withCount ? `${name}: ${times(WORDS, count)}` : name);
     node.append(number);
     if (CHANGES !== null) node.append(...changeMarks(line, state));
-    node.append(mark, made('span', 'count-of-line', state > 0 ? `${short(count)}\u00d7` : ''));
+    node.append(mark, made('span', 'count-of-line', state > 0 && (count > 0 || STATES[state] !== 'carried') ? `${short(count)}\u00d7` : ''));
     return node;
   };
 

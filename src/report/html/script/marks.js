@@ -1,7 +1,7 @@
 // Marks of the ruler beside the source, and what it says of the lines that are shown, without the DOM.
 page.marks = (() => {
   /** Classes of lines by their state. */
-  const STATES = ['', 'hit', 'partly', 'missed'];
+  const STATES = ['', 'hit', 'partly', 'missed', 'carried'];
   /** Category of code that was executed before and is not now. */
   const LOST = 'LBC';
 
@@ -14,11 +14,11 @@ page.marks = (() => {
     const number = Math.max(Math.min(lineCount, Math.floor(height / SMALLEST)), 1);
     const found = [];
     for (let slot = 0; slot < number; slot += 1) {
-      const lines = [0, 0, 0, 0];
+      const lines = [0, 0, 0, 0, 0];
       const end = Math.floor((slot + 1) * lineCount / number);
       for (let line = Math.floor(slot * lineCount / number) + 1; line <= end; line += 1) lines[states[line]] += 1;
-      const [, hit, partly, missed] = lines;
-      const all = hit + partly + missed;
+      const [, hit, partly, missed, carried] = lines;
+      const all = hit + partly + missed + carried;
       const [top, bottom] = [slot, slot + 1].map((at) => Math.floor(at * height / number));
       if (partly + missed > 0) found.push([top, bottom, partly / all, missed / all]);
     }
@@ -30,7 +30,7 @@ page.marks = (() => {
 
   /** Returns the number of lines of each state. */
   const lineCounts = (runs) => {
-    const counts = { hit: 0, partly: 0, missed: 0 };
+    const counts = { hit: 0, partly: 0, missed: 0, carried: 0 };
     for (const { first, last, state } of runs) if (state > 0) counts[STATES[state]] += last - first + 1;
     return counts;
   };

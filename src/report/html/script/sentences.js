@@ -9,11 +9,13 @@ page.sentences = (() => {
     return count === 1 ? once : filled(often, { n: grouped(count) });
   };
 
-  /** Returns the statements of a block and the number of their executions in words. */
-  const ofBlock = (words, { statements, count }) => {
+  /** Returns the statements of a block with the number of their executions, or with the commit they are carried from. */
+  const ofBlock = (words, { statements, count, origin = 0 }, origins = null) => {
     const [sentence, one, many] = words.block;
-    return filled(sentence, {
-      statements: statements === 1 ? one : filled(many, { n: grouped(statements) }), count: times(words, count) });
+    const number = statements === 1 ? one : filled(many, { n: grouped(statements) });
+    if (origin === 0) return filled(sentence, { statements: number, count: times(words, count) });
+    const [commit, time] = origins[origin - 1];
+    return filled(words.carriedBlock, { statements: number, commit, time });
   };
 
   /** Returns a range of lines in words: `line 3`, `lines 3 to 9`. */

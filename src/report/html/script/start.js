@@ -2,7 +2,7 @@
 (() => {
   const { element, beginAges } = page.elements;
   const { fromFragment } = page.address;
-  const { CHANGES, view } = page.state;
+  const { CHANGES, CARRIED, view } = page.state;
   const { table, tabs, source, functions, viewport, jump, search } = page;
   const { goTo, walkRanges, walkFiles, walkPlaces } = page.position;
   const { isInTable, show, setOnlyChanged, toggleCounts, toggleColour, tellAddress } = page.views;
@@ -29,6 +29,7 @@
     1: () => toggleColour('hit'),
     2: () => toggleColour('partly'),
     3: () => toggleColour('missed'),
+    ...(CARRIED === null ? {} : { 4: () => toggleColour('carried') }),
     f: jump.open,
     s: search.open,
     ']': () => walkFiles(1),
@@ -46,7 +47,7 @@
   const KEYS_OF_COMPARISON = { l: () => walkPlaces('lost', 1), L: () => walkPlaces('lost', -1) };
   const BUTTONS = {
     'open-jump': 'f', 'open-search': 's', next: 'n', previous: 'p', counts: 'c', 'show-hit': '1', 'show-partly': '2',
-    'show-missed': '3', 'only-changed': 'd', 'first-missed': 'm', 'next-missed': 'm', 'previous-missed': 'M',
+    'show-missed': '3', 'show-carried': '4', 'only-changed': 'd', 'first-missed': 'm', 'next-missed': 'm', 'previous-missed': 'M',
     'first-lost': 'l', 'next-lost': 'l', 'previous-lost': 'L' };
 
   const begin = () => {

@@ -11,6 +11,8 @@ page.state = (() => {
   const FOLDERS = foldersFrom(index, FILES);
   /** Changes since a base; `null` in a page that was written without one. */
   const CHANGES = element('changes') === null ? null : parsed('changes');
+  /** Short commit and time of the rows from which blocks are carried; `null` in a page that shows nothing of the kind. */
+  const CARRIED = element('carried') === null ? null : parsed('carried');
   for (const file of FILES) {
     file.change = CHANGES?.files[file.at];
     file.lost = linesOf(file.change?.turned ?? [], 'LBC');
@@ -58,5 +60,5 @@ page.state = (() => {
   const lineFragment = (line) => fileFragment(view.open.file.name, line, {
     changed: view.onlyChanged, unfolded: view.onlyChanged && toRanges(view.unfolded) });
 
-  return { FILES, FOLDERS, CHANGES, USUAL_ORDER, PLACES, view, loaded, fileFragment, walkFragment, lineFragment };
+  return { FILES, FOLDERS, CHANGES, CARRIED, USUAL_ORDER, PLACES, view, loaded, fileFragment, walkFragment, lineFragment };
 })();

@@ -68,10 +68,10 @@ page.streams = (() => {
   /** Unpacks the files of a stream. */
   const unpacked = async (characters) => filesOf(await inflated(characters));
 
-  /** Reads blocks and runs of lines as flat tables, and functions. */
-  const figuresOf = (bytes) => {
+  /** Reads blocks, the origins of carried blocks and runs of lines as flat tables, and functions. */
+  const figuresOf = (bytes, withCarried) => {
     const { table, take } = readerOf(bytes);
-    const [blocks, lines, flat] = [table(6), table(4), table(7)];
+    const [blocks, origins, lines, flat] = [table(6), withCarried ? table(1) : [], table(4), table(7)];
     // A block may end above its start, which is written as 2 ** 32 more.
     for (let at = 2; at < blocks.length; at += 6) blocks[at] |= 0;
     const functions = [];
@@ -82,7 +82,7 @@ page.streams = (() => {
       line = (first + flat[at + 3]) >>> 0;
       functions.push([receiver, name, first, line, ...flat.slice(at + 4, at + 7)]);
     }
-    return { blocks, lines, functions };
+    return { blocks, origins, lines, functions };
   };
 
   /** Returns a function that loads each value once and keeps the newest ones. */

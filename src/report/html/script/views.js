@@ -10,13 +10,15 @@ page.views = (() => {
   const { laidOut } = page.layout;
   const { rangeWith, aroundChanges } = page.changes;
   const { STATES, lineCounts } = page.marks;
-  const { FILES, PLACES, view, lineFragment } = page.state;
+  const { FILES, PLACES, CARRIED, view, lineFragment } = page.state;
   const { partsOf } = page.packs;
   const { table, tabs, source, functions, viewport, search } = page;
   const { tell, tellRanges, tellPlaces, goTo } = page.position;
   const { linkLine } = page.outside;
 
   const title = document.title;
+  /** States of lines whose colours can be switched off. Few pages have lines that are carried. */
+  const SHOWN = STATES.filter((state) => element(`show-${state}`) !== null);
   const byName = new Map(FILES.map((file) => [file.name, file]));
 
   /** Returns a file with its text, blocks, lines, functions and changes. */
@@ -24,7 +26,7 @@ page.views = (() => {
     const { figures, text } = await partsOf(file);
     const missed = PLACES.missed.filter(([at]) => at === file.at).map(([, first, last]) => ({ first, last }));
     return {
-      file, ...laidOut({ ...figuresOf(figures), bytes: text }), missed,
+      file, ...laidOut({ ...figuresOf(figures, CARRIED !== null), bytes: text }), missed,
       added: file.change?.added ?? [], turned: file.change?.turned ?? [], current: 0 };
   };
 
@@ -77,9 +79,8 @@ page.views = (() => {
     if (bytes === null) tellMessage(why === undefined ? WORDS.moved : filled(WORDS.noSource, { why }));
     else if (why !== undefined) tellMessage(filled(WORDS.unparsed, { why }));
     element('states').hidden = false;
-    for (const [state, lines] of Object.entries(lineCounts(view.open.runs))) {
-      element(`lines-${state}`).textContent = grouped(lines);
-    }
+    const counts = lineCounts(view.open.runs);
+    for (const state of SHOWN) element(`lines-${state}`).textContent = grouped(counts[state]);
     source.draw();
     functions.draw();
     viewport.draw();
@@ -189,9 +190,9 @@ page.views = (() => {
 
   /** Sets the states of lines whose colours are off. */
   const setWithoutColour = (states) => {
-    view.withoutColour = STATES.filter((state) => state !== '' && states.includes(state));
+    view.withoutColour = SHOWN.filter((state) => states.includes(state));
     kept.without = view.withoutColour;
-    for (const state of STATES.slice(1)) {
+    for (const state of SHOWN) {
       const isOff = view.withoutColour.includes(state);
       element(`show-${state}`).setAttribute('aria-pressed', String(!isOff));
       element('view').classList.toggle(`no-${state}`, isOff);

@@ -1,0 +1,56 @@
+//! What a page shows of the blocks that are carried from other commits: figures in two parts, and the rows they come from.
+
+use std::io;
+
+use super::{CoverageView, classes_of, json_in_markup, short_commit};
+use crate::carry::Origin;
+use crate::coverage::Coverage;
+use crate::names::printable;
+use crate::report::ReportHead;
+use crate::time::minute;
+
+/// What is carried to a report.
+pub(super) struct PageCarried {
+    /// The coverage at this commit alone.
+    pub(super) own: CoverageView,
+    /// Both parts in words.
+    pub(super) words: String,
+    /// The rows from which statements are carried, the newest first.
+    pub(super) origins: Vec<CarriedOrigin>,
+    /// For the script: short commit and time of each row, in the order of the numbers in the streams.
+    pub(super) json: String,
+}
+
+/// A row from which statements are carried.
+pub(super) struct CarriedOrigin {
+    pub(super) commit: String,
+    pub(super) whole_commit: String,
+    /// Time at which the row was stored.
+    pub(super) stored: String,
+    pub(super) statements: u64,
+}
+
+impl PageCarried {
+    /// Returns what is carried to a report; `None` if nothing can be.
+    pub(super) fn new(head: &ReportHead) -> io::Result<Option<Self>> {
+        let Some(carried) = &head.carried else { return Ok(None) };
+        let short = |origin: &Origin| printable(&short_commit(&origin.commit)).into_owned();
+        let named = carried.origins().iter().map(|(origin, _)| (short(origin), minute(origin.stored_at)));
+        let json = json_in_markup(&named.collect::<Vec<_>>())?;
+        let with_statements = carried.origins().iter().filter(|(_, statements)| *statements > 0);
+        let origins = with_statements.map(|(origin, statements)| CarriedOrigin {
+            commit: short(origin),
+            whole_commit: printable(&origin.commit).into_owned(),
+            stored: minute(origin.stored_at),
+            statements: *statements,
+        });
+        let own = CoverageView(carried.fresh);
+        Ok(Some(Self { own, words: carried.words(), origins: origins.collect(), json }))
+    }
+}
+
+/// Returns the classes of a percentage at this commit alone, by which the style draws the first part of the bar of a row;
+/// empty where nothing carried is shown.
+pub(super) fn own_shares(own: Option<Coverage>) -> String {
+    own.map(|own| format!(" {}", classes_of(own, ["o", "v"]))).unwrap_or_default()
+}
