@@ -269,7 +269,7 @@ _goc_watchdog() {
             return 0
             ;;
         goc_watchdog__subcmd__pull)
-            opts="-f -o -n -q -v -h -V --env --region --branch --commit --force --targets --address --raw --to-inbox --service --strict --output --adopt --dry-run --no-peek --change --jitter --wait --ping --concurrency --timeout --connect-timeout --read-timeout --deadline --max-body --proxy --format --root --trust-root --center --quiet --verbose --color --help --version"
+            opts="-f -o -n -q -v -h -V --env --region --branch --commit --force --targets --address --raw --to-inbox --service --strict --output --adopt --mark --dry-run --no-peek --change --jitter --wait --ping --concurrency --timeout --connect-timeout --read-timeout --deadline --max-body --proxy --format --root --trust-root --center --quiet --verbose --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -316,6 +316,10 @@ _goc_watchdog() {
                     return 0
                     ;;
                 --adopt)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mark)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -50,6 +50,7 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l to-in
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l service -d 'With --to-inbox: the registered name of the process [default: `GOC_SERVICE_NAME`, in this environment or in that of the process; else made of `POD_NAMESPACE`, `POD_APP` and what its agent tells]' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -s o -l output -d 'With --raw: write to this file, which is replaced as a whole' -r -F
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l adopt -d 'Adopt the build with this fingerprint: SERVICE shows its coverage from now on' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l mark -d 'Store a row of now under this name, even if nothing moved, for --since and --id of `report`: mark, test, mark, report. An app has each name once' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l change -d 'Kind of change that stores a new row' -r -f -a "covered\t'A block became covered'
 counts\t'Any counter moved'"
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l jitter -d 'Wait a random time up to this before the run, so that many machines do not pull at the same moment' -r
@@ -129,7 +130,7 @@ diff-github\t'Changed lines as annotations of a GitHub workflow'
 diff-gitlab\t'Changed lines as a Code Quality report of GitLab'
 diff-rdjson\t'Changed lines as diagnostics for reviewdog'"
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -s o -l output -d 'File for the form without FILE, in place of stdout; with --format site, the folder' -r -F
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l id -d 'Report this row of the history instead of the latest' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l id -d 'Report this row of the history instead of the latest: its number, or the name that pull --mark gave it' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l commit -d 'Report the newest row of this commit; for a service whose name has no commit, the revision of its source' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l include -d 'Report only files that match this glob by import path, path in the repository, or a folder above; may be given several times' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l exclude -d 'Leave out files that match this glob, even included ones; may be given several times' -r

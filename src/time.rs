@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, SecondsFormat, TimeDelta, Utc};
 
 /// Returns a time for JSON and the database: UTC, RFC 3339, always of the same width, so that texts sort by time.
 #[must_use]
@@ -20,6 +20,21 @@ pub(crate) fn minute(at: DateTime<Utc>) -> String {
 #[must_use]
 pub(crate) fn day(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%d").to_string()
+}
+
+/// Reads a time: RFC 3339, or in UTC a day (its begin), a minute or a second, as messages have them: `2026-11-25`,
+/// `2026-11-25 14:20 UTC`, `2026-11-25T14:20:31`.
+#[must_use]
+pub(crate) fn parse_moment(text: &str) -> Option<DateTime<Utc>> {
+    if let Ok(at) = DateTime::parse_from_rfc3339(text) {
+        return Some(at.to_utc());
+    }
+    let text = text.strip_suffix(" UTC").unwrap_or(text);
+    if let Ok(day) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
+        return Some(day.and_time(NaiveTime::MIN).and_utc());
+    }
+    let forms = ["%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S"];
+    forms.iter().find_map(|form| Some(NaiveDateTime::parse_from_str(text, form).ok()?.and_utc()))
 }
 
 /// Returns the length of a span, without its sign, in its largest unit: `42s`, `7m`, `3h`, `12d`.
@@ -55,6 +70,25 @@ mod tests {
         let written = [0, 999, 227_000, 999_600_000, 1_988_227_000, 2_499_999_999, 60_000_000_000]
             .map(|nanos| format_duration(rounded(Duration::from_nanos(nanos))).to_string());
         assert_eq!(written, ["0s", "0s", "0s", "999ms", "2s", "2s", "1m"]);
+    }
+
+    #[test]
+    fn times_are_read_in_the_forms_of_messages_and_of_json() {
+        for (text, read) in [
+            ("2026-11-25", Some("2026-11-25T00:00:00.000Z")),
+            ("2026-11-25 14:20", Some("2026-11-25T14:20:00.000Z")),
+            ("2026-11-25 14:20 UTC", Some("2026-11-25T14:20:00.000Z")),
+            ("2026-11-25T14:20", Some("2026-11-25T14:20:00.000Z")),
+            ("2026-11-25 14:20:31", Some("2026-11-25T14:20:31.000Z")),
+            ("2026-11-25T14:20:31.250Z", Some("2026-11-25T14:20:31.250Z")),
+            ("2026-11-25T14:20:31+08:00", Some("2026-11-25T06:20:31.000Z")),
+            ("2026-11", None),
+            ("14:20", None),
+            ("2026-02-30", None),
+            ("regression-2026-11-25", None),
+        ] {
+            assert_eq!(parse_moment(text).map(iso).as_deref(), read, "{text}");
+        }
     }
 
     #[test]

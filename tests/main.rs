@@ -47,6 +47,7 @@ mod layout;
 mod limits;
 mod linediff;
 mod list;
+mod marks;
 mod mending;
 mod mistakes;
 mod modules;

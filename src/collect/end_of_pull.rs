@@ -37,6 +37,8 @@ pub(crate) struct EndOfPull<'s> {
     pub(crate) reason: DueReason,
     /// Index of the key in its group.
     pub(crate) index: usize,
+    /// The mark that the row of the key gets if an address answers, or none is there to be asked.
+    pub(crate) mark: Option<&'s str>,
     pub(crate) others: &'s OtherKeys,
     /// The address whose fraction had changed in a peek of this run.
     pub(crate) peeked: Option<&'s PeekedFraction>,
@@ -72,6 +74,7 @@ impl EndOfPull<'_> {
         let shown_id = self.open.state.current_id();
         let own_answers =
             self.open.state.answered.values().filter(|answer| shown_id == Some(answer.build_group)).count();
+        self.mark = self.mark.filter(|_| own_answers > 0 || self.key.asked.is_empty());
         let shown = self.decide_row_if_can(latest.as_ref(), &addresses, changes)?;
         let is_stored = shown.is_some();
         let shown = shown.unwrap_or_default();
@@ -233,6 +236,7 @@ impl EndOfPull<'_> {
             old: &entry.schedule,
             rule: rules.change,
             row_at_least_every: rules.row_at_least_every,
+            is_marked: self.mark.is_some(),
             now,
         };
         let lives = match question.decide(&self.open.state) {
@@ -325,6 +329,7 @@ impl EndOfPull<'_> {
             number: (folder, number),
             file_bytes,
             stats,
+            mark: self.mark.map(str::to_owned),
         })))
     }
 }

@@ -196,7 +196,9 @@ impl<'a> GroupPull<'a> {
         let others = self.other_keys(store)?;
         for (index, key) in self.group.keys.iter().enumerate() {
             let asked = self.group.asked_for(index);
-            if asked.is_empty() && !key.entry.schedule.unfinished && !key.entry.came_in {
+            let mark = run.mark_of(key.entry.id);
+            let is_touched = key.entry.schedule.unfinished || key.entry.came_in || mark.is_some();
+            if asked.is_empty() && !is_touched {
                 continue;
             }
             let faults = std::mem::take(&mut *lock(&self.slots[index].faults));
@@ -206,7 +208,7 @@ impl<'a> GroupPull<'a> {
                 let mut open = std::mem::take(&mut *lock(open));
                 open.state.faults.extend(faults.iter().cloned());
                 let (others, peeked) = (&others, self.peeked.as_ref());
-                EndOfPull { key: frame, reason: key.reason, index, others, peeked, open, run, store }
+                EndOfPull { key: frame, reason: key.reason, index, mark, others, peeked, open, run, store }
                     .decide(&mut changes)
             });
             pulled.push(match ended {

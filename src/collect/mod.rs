@@ -18,6 +18,7 @@ pub(crate) mod known_meta;
 pub(crate) mod last_pull;
 pub(crate) mod leave_snapshot;
 mod log_folding;
+pub(crate) mod marking;
 pub(crate) mod mending;
 mod moved_lives;
 pub(crate) mod open_key;

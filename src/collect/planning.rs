@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 
 use crate::address::{loopback, normal_form};
 use crate::collect::inbox::InboxOutcome;
+use crate::collect::marking::refuse_used;
 use crate::collect::pull::{PullInputs, PullRequest};
 use crate::fleet::app_group::pick_all;
 use crate::fleet::key_entry::KeyEntry;
@@ -37,6 +38,11 @@ pub(crate) fn plan<'s>(
 ) -> Result<PlannedPull<'s>> {
     let entries = &fleet.entries;
     let selection = select(request, entries)?;
+    if let (Some(mark), Selection::Named(keys)) = (&request.rules.mark, &selection) {
+        let named = entries.iter().filter(|entry| keys.contains(&entry.id));
+        let apps = named.map(|entry| entry.key.app.as_str()).collect();
+        refuse_used(inputs.adapters.store, mark, &apps)?;
+    }
     let plan = match (request.address, &request.services[..]) {
         (Some(address), [service, ..]) => {
             let entry = pick(service, entries)?.entry;

@@ -14,6 +14,7 @@ use crate::collect::agent_files_change;
 use crate::collect::fleet::{FleetSource, GivenSource, ask_known_first, read_sources};
 use crate::collect::inbox::{self, InboxContents, InboxOutcome, InboxReader};
 use crate::collect::log_folding::LogFolding;
+use crate::collect::marking::MarkedRows;
 use crate::collect::mending::MendingOutcome;
 use crate::collect::outcome::KeyResult;
 use crate::collect::planning::PlannedPull;
@@ -221,6 +222,8 @@ pub(crate) struct PullOutcome<'s> {
     /// The empty list of a center was accepted, so its services are offline now.
     pub(crate) accepted_emptied: bool,
     pub(crate) mended: MendingOutcome,
+    /// The rows that got the mark of the request, if it has one.
+    pub(crate) marked: Option<MarkedRows<'s>>,
     /// Stored values that could not be read.
     pub(crate) damages: Vec<Damage>,
 }
@@ -233,9 +236,12 @@ pub(crate) fn pull<'s>(
     planned: PlannedPull<'s>,
 ) -> Result<PullOutcome<'s>> {
     let Adapters { signals, locked, store, deadline, .. } = inputs.adapters;
-    let StartedPull { fleet, inbox, shared, received, mut writer } = started_pull;
+    let StartedPull { fleet, inbox, mut shared, received, mut writer } = started_pull;
     let is_named_offline = planned.named_offline(&inbox).next().is_some();
     let PlannedPull { plan, selection } = planned;
+    if let (Some(_), Selection::Named(keys)) = (&request.rules.mark, &selection) {
+        shared.marked.clone_from(keys);
+    }
     let waiting_addresses = match selection {
         Selection::Due => waiting_addresses(&plan, fleet.entries.iter()),
         Selection::DueAmong(ref keys) => {
@@ -245,6 +251,8 @@ pub(crate) fn pull<'s>(
         Selection::Forced | Selection::Named(_) => Vec::new(),
     };
     let (ids, stopped) = (shared.ids, shared.stopped);
+    let named: Vec<&KeyEntry> =
+        fleet.entries.iter().filter(|entry| shared.marked.contains(&entry.id)).collect();
 
     let progress = &Progress::start(plan.pulls.len(), inputs.shows_progress);
     let queue = TaskQueue::new(
@@ -291,6 +299,12 @@ pub(crate) fn pull<'s>(
         inbox,
         accepted_emptied,
         mended,
+        marked: request
+            .rules
+            .mark
+            .as_deref()
+            .map(|mark| MarkedRows::read(store, mark, &named))
+            .transpose()?,
         damages: store.damages(),
     })
 }

@@ -1,7 +1,7 @@
 //! The state that all threads of a run share: rules, ids, structures, memory, and the queue to the thread that
 //! writes.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
@@ -102,6 +102,8 @@ pub(crate) struct PullRun<'a> {
     pub(crate) ids: &'a IdSource,
     pub(crate) numbers: &'a ProfileNumbers,
     pub(crate) rules: PullRules,
+    /// The keys that get a row with the mark of the rules.
+    pub(crate) marked: BTreeSet<KeyId>,
     pub(crate) now: DateTime<Utc>,
     /// The stored times that cannot be trusted.
     pub(crate) doubt: ClockDoubt,
@@ -171,6 +173,7 @@ impl<'a> PullRun<'a> {
             ids: &numbering.ids,
             numbers: &numbering.profiles,
             rules,
+            marked: BTreeSet::new(),
             now,
             doubt: ClockDoubt::new(now, store.clock_jumps()?),
             last_before_jump: store.last_before_jump()?,
@@ -194,6 +197,11 @@ impl<'a> PullRun<'a> {
 }
 
 impl PullRun<'_> {
+    /// Returns the mark that the row of a key gets in this run.
+    pub(crate) fn mark_of(&self, key: KeyId) -> Option<&str> {
+        self.rules.mark.as_deref().filter(|_| self.marked.contains(&key))
+    }
+
     /// Sends a message to the thread that writes, which takes messages until the sender is gone.
     pub(crate) fn send(&self, message: StoreMessage) {
         self.messages.send(message);

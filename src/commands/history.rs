@@ -142,7 +142,17 @@ impl HistoryLine<'_> {
 
     fn object(&self) -> serde_json::Value {
         let Row {
-            id, created_at, key, branch, cover_total, cov_file_path, is_latest, stats, deleted_at, ..
+            id,
+            created_at,
+            key,
+            branch,
+            cover_total,
+            cov_file_path,
+            is_latest,
+            stats,
+            mark,
+            deleted_at,
+            ..
         } = self.row;
         json!({
             "id": id.0,
@@ -163,6 +173,7 @@ impl HistoryLine<'_> {
                 "known": stats.as_ref().map(|stats| stats.listed),
             },
             "is_latest": is_latest,
+            "mark": mark,
             "cov_file_path": deleted_at.is_none().then_some(cov_file_path),
             "dropped_at": deleted_at.map(show::iso),
             "diff": self.diff,
@@ -193,7 +204,7 @@ impl HistoryLine<'_> {
 }
 
 fn print(lines: &[HistoryLine<'_>], context: &Context) -> Result<()> {
-    const COLUMNS: [Column; 9] = [
+    const COLUMNS: [Column; 10] = [
         Column::new("ID"),
         Column::new("STORED"),
         Column::above("COMMIT"),
@@ -201,6 +212,7 @@ fn print(lines: &[HistoryLine<'_>], context: &Context) -> Result<()> {
         Column::ranked(0, "REPLICAS"),
         Column::new("TOTAL"),
         Column::new("CHANGE"),
+        Column::new("MARK").optional(),
         Column::new("WITH CARRY").optional(),
         Column::new("CHANGED LINES").optional().with_details(),
     ];
@@ -214,6 +226,7 @@ fn print(lines: &[HistoryLine<'_>], context: &Context) -> Result<()> {
             show::cell(&replicas.unwrap_or_default()),
             show::cell(&percent_text(line.row.cover_total)),
             show::cell(&line.change()),
+            show::cell(line.row.mark.as_deref().unwrap_or_default()),
             show::cell(&line.with_carry()),
             show::cell(&line.diff.as_ref().map(show::changed_lines).unwrap_or_default()),
         ]
@@ -289,6 +302,7 @@ mod tests {
             cov_file_path: String::new(),
             cover_total: percent,
             stats: None,
+            mark: None,
             deleted_at: None,
         }
     }

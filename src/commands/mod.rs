@@ -17,6 +17,7 @@ pub(crate) mod notices;
 mod pending;
 mod ping;
 mod read_fleet;
+pub(crate) mod row_name;
 pub(crate) mod show;
 mod table;
 pub(crate) mod targets;

@@ -131,6 +131,7 @@ impl PullConfig {
             steps: self.steps.clone(),
             retry: self.retry.clone(),
             row_at_least_every: self.row_at_least_every,
+            mark: None,
             agent_files: self.agent_files.clone(),
             are_details_read: false,
         }

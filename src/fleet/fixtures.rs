@@ -38,6 +38,7 @@ pub(crate) fn rules() -> PullRules {
         agent_files: crate::agent_files::AgentFiles::default(),
         are_details_read: false,
         row_at_least_every: Duration::from_secs(24 * 3600),
+        mark: None,
     }
 }
 

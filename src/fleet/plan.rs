@@ -248,6 +248,10 @@ fn decide(entry: &KeyEntry, selection: &Selection, rules: &PullRules, now: DateT
         KeyPlan::Offline | KeyPlan::Passed if entry.came_in => {
             KeyPlan::Pull { reason, full: false, addresses: Vec::new() }
         }
+        // Nobody can be asked, so the row of now has what the ended processes left.
+        KeyPlan::Offline if rules.mark.is_some() && selection.asks_for(entry.id) => {
+            KeyPlan::Pull { reason: DueReason::Named, full: true, addresses: Vec::new() }
+        }
         decision => decision,
     }
 }

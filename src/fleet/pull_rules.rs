@@ -39,6 +39,8 @@ pub(crate) struct PullRules {
     pub(crate) steps: PullWaits,
     pub(crate) retry: RetryWaits,
     pub(crate) row_at_least_every: Duration,
+    /// The name that a person gives to the rows of now of named services.
+    pub(crate) mark: Option<String>,
     /// Files that agents of Go's binary data count of themselves.
     pub(crate) agent_files: AgentFiles,
     /// Somebody reads the details of the run (`--verbose`).

@@ -123,7 +123,8 @@ pub(crate) fn spent_rows(
     now: DateTime<Utc>,
 ) -> Vec<Row> {
     let gone: HashSet<RowId> = gone.iter().flat_map(|key| &key.rows).map(|row| row.id).collect();
-    let staying = rows.iter().filter(|row| !gone.contains(&row.id));
+    // A row with a mark stays, and takes the place of no other.
+    let staying = rows.iter().filter(|row| !gone.contains(&row.id) && row.mark.is_none());
     let kept: Vec<KeptRow<&Key, RowId>> = staying
         .map(|row| KeptRow {
             key: &row.key,
@@ -325,6 +326,7 @@ mod tests {
             cov_file_path: String::new(),
             cover_total: 0.0,
             stats: None,
+            mark: None,
             deleted_at: None,
         }
     }

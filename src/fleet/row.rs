@@ -26,6 +26,8 @@ pub(crate) struct Row {
     pub cover_total: f64,
     /// Figures beyond the public columns; `None` for a row that another program stored.
     pub stats: Option<RowStats>,
+    /// The name that a person gave to it (`pull --mark`).
+    pub mark: Option<String>,
     /// Time at which its file was deleted and only its figures were kept.
     pub deleted_at: Option<DateTime<Utc>>,
 }
@@ -71,6 +73,8 @@ pub(crate) struct RowFilter<'a> {
     pub key: Option<&'a Key>,
     /// Only the row that each key shows.
     pub latest_only: bool,
+    /// Only rows with this mark.
+    pub mark: Option<&'a str>,
     /// Also rows whose file was deleted.
     pub with_dropped: bool,
 }
@@ -89,4 +93,6 @@ pub(crate) struct NewRow {
     pub number: (String, u64),
     pub stats: RowStats,
     pub file_bytes: u64,
+    /// The name that a person gives to it.
+    pub mark: Option<String>,
 }

@@ -25,6 +25,8 @@ pub(crate) struct RowQuestion<'a> {
     pub(crate) old: &'a ScheduleRow,
     pub(crate) rule: ChangeRule,
     pub(crate) row_at_least_every: Duration,
+    /// A person gives the row of now a name, so a row is stored even if nothing moved.
+    pub(crate) is_marked: bool,
     pub(crate) now: DateTime<Utc>,
 }
 
@@ -96,6 +98,7 @@ impl RowQuestion<'_> {
         };
         if let Some(stats) = self.stats()
             && !is_change
+            && !self.is_marked
             && !old.unfinished
             && !self.is_overdue(counts_moved_at)
         {
@@ -121,7 +124,7 @@ impl RowQuestion<'_> {
             ChangeRule::Counts => moved,
         };
         let moved_at = moved.then(|| self.old.counts_moved_at.unwrap_or(self.now));
-        let is_stored = is_change || self.is_overdue(moved_at);
+        let is_stored = is_change || self.is_marked || self.is_overdue(moved_at);
         let counts_moved_at = moved_at.filter(|_| !is_stored);
         let shown = KeyFigures { changed: is_change, coverage: Some(figures.coverage), counts_moved_at };
         RowConclusion { shown, is_stored }
@@ -165,6 +168,7 @@ mod tests {
             old,
             rule: ChangeRule::Covered,
             row_at_least_every: Duration::from_secs(3600),
+            is_marked: false,
             now: at(15),
         }
     }
@@ -299,6 +303,17 @@ mod tests {
         assert_eq!(question.conclude(&figures(1, 2)), stored);
         let same = RowConclusion { shown: shown(false, None), is_stored: false };
         assert_eq!(question.conclude(&figures(1, 1)), same);
+    }
+
+    #[test]
+    fn a_mark_stores_a_row_of_counters_that_moved_or_did_not_and_is_no_change() {
+        let row = row(1, 1, 1);
+        for (old, counts) in [(ScheduleRow::default(), 1), (moved_since(0), 1), (moved_since(10), 2)] {
+            let question = RowQuestion { is_marked: true, ..question(Some(&row), &old) };
+            assert_eq!(of_lives(&two_lives(), question), Some(vec![7, 8]));
+            let stored = RowConclusion { shown: shown(false, None), is_stored: true };
+            assert_eq!(question.conclude(&figures(1, counts)), stored);
+        }
     }
 
     #[test]

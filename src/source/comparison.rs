@@ -132,14 +132,18 @@ mod tests {
     use crate::fleet::pick::ServiceQuery;
     use crate::fleet::records::Key;
     use crate::source::testing::{entry, row, superseded};
-    use crate::source::{RowRequest, Subject};
+    use crate::source::{RowName, RowRequest, Subject};
 
     #[test]
     fn the_sides_of_a_comparison_differ() {
         let now = row(7, "shop", "bbbb");
         let head = {
             let rows = std::slice::from_ref(&now);
-            let request = RowRequest { service: ServiceQuery::from_text("shop"), id: Some(7), commit: None };
+            let request = RowRequest {
+                service: ServiceQuery::from_text("shop"),
+                id: Some(&RowName::Number(7)),
+                commit: None,
+            };
             Subject::find(request, &[entry(1, "shop", "bbbb")], rows).unwrap().head(Vec::new(), at(60))
         };
         let other = |change: &dyn Fn(&mut Row)| {

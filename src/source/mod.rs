@@ -30,7 +30,7 @@ pub(crate) use comparison::{OtherState, compared, filtered_coverage};
 pub(crate) use group_state::GroupState;
 pub(crate) use lookup::{FoundSource, LookupOutcome, SourceDemand, SourceLack, SourceLookup};
 pub(crate) use revision::{RepositoryCommit, Revision};
-pub(crate) use row_choice::{Compared, RowRequest, row_to_compare};
+pub(crate) use row_choice::{Compared, RowName, RowRequest, row_to_compare};
 pub(crate) use stored_commits::StoredCommits;
 pub(crate) use subject::{Subject, previous_row, trend};
 pub(crate) use tree::SourceTree;

@@ -10,13 +10,21 @@ use crate::fleet::pick_error::PickError;
 use crate::fleet::row::Row;
 use crate::names::{CommitChoice, in_message};
 
+/// The name of a stored row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum RowName {
+    Number(i64),
+    /// The name that a person gave to the rows of one pull.
+    Mark(String),
+}
+
 /// The request for a row of a service: the latest one, unless a number or a commit is given.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct RowRequest<'a> {
     /// The service, without a commit besides its text.
     pub(crate) service: ServiceQuery<'a>,
-    /// Number of the row, of any commit.
-    pub(crate) id: Option<i64>,
+    /// The row, of any commit.
+    pub(crate) id: Option<&'a RowName>,
     /// The commit whose newest row is meant. For a service whose name has no commit it is the revision of the source.
     pub(crate) commit: Option<&'a str>,
 }
@@ -30,7 +38,8 @@ pub(super) fn row_of<'r>(
 ) -> Result<(&'r Row, Option<CommitChoice>)> {
     let RowRequest { service, id, commit } = request;
     let by_commit = match (id, commit) {
-        (Some(id), _) => return Ok((row_by_id(id, &service, entries, rows)?, None)),
+        (Some(RowName::Number(id)), _) => return Ok((row_by_id(*id, &service, entries, rows)?, None)),
+        (Some(RowName::Mark(mark)), commit) => return row_by_mark(mark, service, commit, entries, rows),
         (None, Some(commit)) => row_by_commit(commit, &service, entries, rows)?,
         (None, None) => None,
     };
@@ -98,6 +107,39 @@ fn row_by_id<'r>(
     Ok(row)
 }
 
+/// Returns the row with a mark. If rows of several commits have it, that of the commit that the service means is chosen.
+fn row_by_mark<'r>(
+    mark: &str,
+    service: ServiceQuery<'_>,
+    commit: Option<&str>,
+    entries: &[KeyEntry],
+    rows: &'r [Row],
+) -> Result<(&'r Row, Option<CommitChoice>)> {
+    let app = pick_app(&service, entries)?;
+    let name = in_message(&app.app);
+    let is_of_commit = |row: &Row| match commit {
+        Some(commit) if !row.key.commit.is_empty() => is_same_commit(commit, &row.key.commit),
+        _ => true,
+    };
+    let has_mark = |row: &&Row| row.mark.as_deref() == Some(mark) && is_same_app(&row.key, &app);
+    let mut marked = rows.iter().filter(|row| has_mark(row) && is_of_commit(row));
+    let mark = in_message(mark);
+    let Some(first) = marked.next() else {
+        bail!("no row of {name} has the mark \"{mark}\" (goc-watchdog history {name})")
+    };
+    let others: Vec<&Row> = marked.collect();
+    if others.is_empty() {
+        return Ok((first, None));
+    }
+    let Picked { entry, choice } = pick(&service, entries)?;
+    let mut all = [first].into_iter().chain(others);
+    let row = all.find(|row| row.key == entry.key);
+    let row = row.ok_or_else(|| {
+        anyhow!("rows of several commits of {name} have the mark \"{mark}\"; give --commit (goc-watchdog history {name})")
+    })?;
+    Ok((row, choice))
+}
+
 /// Returns the newest row of a commit; `None` for services whose names have no commit.
 fn row_by_commit<'r>(
     commit: &str,
@@ -162,7 +204,8 @@ mod tests {
     /// The number of the chosen row, or the first line of the error.
     fn chosen(service: &str, id: Option<i64>, commit: Option<&str>) -> Result<i64, String> {
         let rows = rows();
-        let request = RowRequest { service: ServiceQuery::from_text(service), id, commit };
+        let id = id.map(RowName::Number);
+        let request = RowRequest { service: ServiceQuery::from_text(service), id: id.as_ref(), commit };
         let row = row_of(request, &entries(), &rows);
         row.map(|(row, _)| row.id.0).map_err(|error| error.to_string().lines().next().unwrap().to_owned())
     }
@@ -189,6 +232,34 @@ mod tests {
         assert_eq!(
             chosen("shop", Some(9), None).unwrap_err(),
             "there is no row 9 (goc-watchdog history shop)"
+        );
+    }
+
+    #[test]
+    fn a_mark_names_the_row_of_each_commit_that_was_pulled_with_it() {
+        let marked = |mark: &str, row| Row { mark: Some(mark.to_owned()), ..row };
+        let rows = [
+            marked("A", row(1, "shop", "aaaa1111")),
+            marked("A", row(2, "shop", "aaaa2222")),
+            marked("B", row(3, "shop", "bbbb3333")),
+            marked("A", row(4, "pay", "")),
+        ];
+        let chosen = |service, mark: &str, commit| {
+            let mark = RowName::Mark(mark.to_owned());
+            let request = RowRequest { service: ServiceQuery::from_text(service), id: Some(&mark), commit };
+            let row = row_of(request, &entries(), &rows);
+            row.map(|(row, _)| row.id.0).map_err(|error| error.to_string())
+        };
+        assert_eq!(chosen("pay", "A", None), Ok(4));
+        assert_eq!(chosen("shop", "B", None), Ok(3), "whatever the commit");
+        assert_eq!((chosen("shop", "A", Some("aaaa1")), chosen("shop_aaaa2222", "A", None)), (Ok(1), Ok(2)));
+        assert_eq!(
+            chosen("shop", "A", None).unwrap_err(),
+            "rows of several commits of shop have the mark \"A\"; give --commit (goc-watchdog history shop)"
+        );
+        assert_eq!(
+            chosen("shop", "C", None).unwrap_err(),
+            "no row of shop has the mark \"C\" (goc-watchdog history shop)"
         );
     }
 

@@ -165,9 +165,13 @@ mod tests {
     use crate::fleet::pick::ServiceQuery;
     use crate::fleet::records::Replicas;
     use crate::fleet::row::RowStats;
+    use crate::source::RowName;
     use crate::source::testing::{dropped, entry, row, superseded};
 
-    fn request<'a>(service: &'a str, id: Option<i64>, commit: Option<&'a str>) -> RowRequest<'a> {
+    const FOURTH: RowName = RowName::Number(4);
+    const FIRST: RowName = RowName::Number(1);
+
+    fn request<'a>(service: &'a str, id: Option<&'a RowName>, commit: Option<&'a str>) -> RowRequest<'a> {
         RowRequest { service: ServiceQuery::from_text(service), id, commit }
     }
 
@@ -181,7 +185,7 @@ mod tests {
             row(4, "shop", "aaaa"),
             superseded(row(5, "shop", "eeee")),
         ];
-        let subject = Subject::find(request("shop", Some(4), None), &entries, &rows).unwrap();
+        let subject = Subject::find(request("shop", Some(&FOURTH), None), &entries, &rows).unwrap();
         assert_eq!(
             subject.previous.map(|row| row.id.0),
             Some(1),
@@ -199,7 +203,8 @@ mod tests {
         let of_fix = |row: Row| Row { branch: "fix".to_owned(), ..row };
         let rows =
             [superseded(row(1, "shop", "aaaa")), of_fix(row(2, "shop", "bbbb")), row(3, "shop", "aaaa")];
-        let subject = Subject::find(request("shop", Some(3), None), &entries, &rows).unwrap();
+        let subject =
+            Subject::find(request("shop", Some(&RowName::Number(3)), None), &entries, &rows).unwrap();
         let percents: Vec<f64> = subject.trend.iter().map(|point| point.percent).collect();
         assert_eq!(percents, [1.0, 3.0]);
         assert_eq!(subject.previous.map(|row| row.id.0), Some(1), "nor is a row of another one before it");
@@ -224,7 +229,7 @@ mod tests {
     fn a_commit_beside_the_number_of_a_row_of_another_commit_is_refused() {
         let entries = [entry(1, "shop", "aaaa1111")];
         let rows = [row(1, "shop", "aaaa1111")];
-        let error = Subject::find(request("shop", Some(1), Some("bbbb")), &entries, &rows).unwrap_err();
+        let error = Subject::find(request("shop", Some(&FIRST), Some("bbbb")), &entries, &rows).unwrap_err();
         assert_eq!(
             error.to_string(),
             "shop_aaaa1111 has commit \"aaaa1111\", not \"bbbb\" (goc-watchdog history shop_aaaa1111)"
@@ -248,6 +253,6 @@ mod tests {
         };
         let rows = [Row { stats: Some(stats), ..row(1, "shop", "aaaa") }];
         let replicas = |id| Subject::find(request("shop", id, None), &entries, &rows).unwrap().replicas;
-        assert_eq!((replicas(None), replicas(Some(1))), (Some((3, 4)), Some((1, 2))));
+        assert_eq!((replicas(None), replicas(Some(&FIRST))), (Some((3, 4)), Some((1, 2))));
     }
 }

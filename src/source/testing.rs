@@ -25,6 +25,7 @@ pub(super) fn row(number: i64, app: &str, commit: &str) -> Row {
         #[expect(clippy::cast_precision_loss, reason = "a small number")]
         cover_total: number as f64,
         stats: None,
+        mark: None,
         deleted_at: None,
     }
 }

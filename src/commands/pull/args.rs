@@ -13,6 +13,7 @@ use crate::commands::Context;
 use crate::commands::lock_wait::FOREVER;
 use crate::commands::narrow::NarrowArgs;
 use crate::commands::ping::PingUrlParser;
+use crate::commands::row_name::parse_mark;
 use crate::commands::targets::TargetArgs;
 use crate::config::{parse_duration, parse_size};
 use crate::fleet::pick::ServiceQuery;
@@ -72,7 +73,7 @@ pub struct PullArgs {
     /// which goc wrote a `*_profile_listen_addr`, or that of --address.
     #[arg(long, value_name = "DIR", conflicts_with_all = [
         "services", "force", "raw", "output", "adopt", "dry_run", "no_peek", "change", "jitter", "wait", "ping",
-        "concurrency", "format", "targets", "env", "region", "branch", "commit",
+        "concurrency", "format", "targets", "env", "region", "branch", "commit", "mark",
     ])]
     pub(super) to_inbox: Option<PathBuf>,
 
@@ -92,6 +93,12 @@ pub struct PullArgs {
     /// Adopt the build with this fingerprint: SERVICE shows its coverage from now on.
     #[arg(long, value_name = "FINGERPRINT", requires = "services")]
     pub(super) adopt: Option<String>,
+
+    /// Store a row of now under this name, even if nothing moved, for --since and --id of `report`: mark, test, mark,
+    /// report. An app has each name once.
+    #[arg(long, value_name = "NAME", value_parser = parse_mark, requires = "services")]
+    #[arg(conflicts_with_all = ["raw", "dry_run", "address"])]
+    pub(super) mark: Option<String>,
 
     /// Show the services that would be pulled, with the reasons; nothing is pulled or stored.
     #[arg(short = 'n', long)]
@@ -185,6 +192,7 @@ impl PullArgs {
         PullRules {
             change: self.change.unwrap_or(config.change),
             adopt_by_hand: self.adopt.clone(),
+            mark: self.mark.clone(),
             are_details_read: context.is_verbose,
             ..config.rules()
         }

@@ -5,6 +5,7 @@ use anyhow::{Result, bail};
 use super::inbox_messages::tell_inboxes;
 use super::table::by_name;
 use crate::address::shown_url;
+use crate::collect::marking::MarkedRows;
 use crate::collect::outcome::{KeyOutcome, KeyResult, WhyQuarantined};
 use crate::collect::planning::PlannedPull;
 use crate::collect::pull::{PullOutcome, PullRequest, StartedPull};
@@ -25,7 +26,7 @@ use crate::fleet::waiting_address::WaitingAddress;
 use crate::io::workdir::CONFIGURATION;
 use crate::io::workdir::Workdir;
 use crate::names::{in_message, printable};
-use crate::phrases::moment;
+use crate::phrases::{moment, replicas};
 use crate::profile::Fingerprint;
 
 /// Prints that the run made the root. A person who forgot `--root` learns it here.
@@ -217,6 +218,29 @@ pub(super) fn tell(outcome: &PullOutcome<'_>, context: &Context) {
         tell_troubles(pulled, context);
     }
     tell_waiting_addresses(&outcome.waiting_addresses, context);
+    if let Some(marked) = &outcome.marked {
+        tell_marked(marked, context);
+    }
+}
+
+/// Prints the row of each service that got the mark, and the services that got none.
+fn tell_marked(MarkedRows { mark, services }: &MarkedRows<'_>, context: &Context) {
+    let mark = in_message(mark);
+    for (entry, row) in services {
+        let name = in_message(&entry.newest_name().name);
+        let Some(row) = row else {
+            fail(format_args!("{name}: no row of now could be stored, so nothing has the mark \"{mark}\""));
+            continue;
+        };
+        let (answered, listed) = row.stats.as_ref().map_or((0, 0), |stats| (stats.answered, stats.listed));
+        let of = match listed {
+            0 => "of what ended processes left, because nothing lists an address".to_owned(),
+            _ => format!("of {}", replicas(answered, listed)),
+        };
+        let message = format!("{name}: row {} has the mark \"{mark}\", {of}", row.id.0);
+        // A mark that lacks a replica is not what the person asked for.
+        if answered < listed { warn(message) } else { context.tell(format_args!("{message}")) }
+    }
 }
 
 /// Prints some of the failed addresses that were not asked, because the run ends with 3 while there are any.

@@ -18,6 +18,7 @@ use self::messages::ToldNames;
 use crate::address::base_url;
 use crate::collect;
 use crate::collect::fleet::{GivenSource, stored_fleet};
+use crate::collect::marking::MarkedRows;
 use crate::collect::outcome::KeyResult;
 use crate::collect::planning;
 use crate::collect::pull::{PullInputs, PullOutcome, PullRequest};
@@ -204,6 +205,7 @@ fn exit_code(outcome: &PullOutcome<'_>) -> ExitCode {
         || outcome.inbox.has_trouble()
         || outcome.fleet.is_partial()
         || outcome.is_named_offline
+        || outcome.marked.as_ref().is_some_and(MarkedRows::lacks_any)
         // A run between two tries must not end as if the address answered.
         || !outcome.waiting_addresses.is_empty();
     match outcome.stop {

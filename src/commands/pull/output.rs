@@ -36,7 +36,7 @@ pub(crate) fn print(
             let results = &outcome.inbox.results;
             results.iter().map(snapshot_object).try_for_each(|object| show::print_json(&object))?;
             for pulled in &pulled {
-                objects(pulled, &outcome.damages).iter().try_for_each(show::print_json)?;
+                objects(pulled, outcome).iter().try_for_each(show::print_json)?;
             }
             show::print_json(&json!({ "summary": summary }))
         }
@@ -178,7 +178,7 @@ fn snapshot_object(snapshot: &SnapshotResult) -> serde_json::Value {
 }
 
 /// Returns one object for each name of the key.
-fn objects((entry, pulled): &(&KeyEntry, &KeyResult), damages: &[Damage]) -> Vec<serde_json::Value> {
+fn objects((entry, pulled): &(&KeyEntry, &KeyResult), outcome: &PullOutcome<'_>) -> Vec<serde_json::Value> {
     let result = match pulled.outcome {
         KeyOutcome::Changed => "changed",
         KeyOutcome::Unchanged => "unchanged",
@@ -186,6 +186,7 @@ fn objects((entry, pulled): &(&KeyEntry, &KeyResult), damages: &[Damage]) -> Vec
         KeyOutcome::NotStored | KeyOutcome::Refused => "not_stored",
         KeyOutcome::NotDue => "not_due",
     };
+    let marked = outcome.marked.as_ref().and_then(|marked| marked.row_of(entry));
     let iso = |at: Option<DateTime<Utc>>| at.map(show::iso);
     let object = |ServiceName { name, .. }: &ServiceName| {
         json!({
@@ -223,7 +224,8 @@ fn objects((entry, pulled): &(&KeyEntry, &KeyResult), damages: &[Damage]) -> Vec
             })),
             "pending": pulled.pending.as_deref().map(PendingAdoption::object),
             "next_due": iso(pulled.next_due),
-            "faults": damages.iter().filter(|damage| damage.services.contains(name)).map(|damage| &damage.what)
+            "marked_row": marked.map(|row| row.id.0),
+            "faults": outcome.damages.iter().filter(|damage| damage.services.contains(name)).map(|damage| &damage.what)
                 .chain(&pulled.faults).collect::<Vec<_>>(),
         })
     };

@@ -16,6 +16,7 @@ use outputs::{RequestedOutput, RequestedOutputParser};
 use crate::commands::carry::CarryArgs;
 use crate::commands::gate::{ChangesGateArgs, GateArgs};
 use crate::commands::narrow::NarrowArgs;
+use crate::commands::row_name::parse_row_name;
 use crate::commands::{Context, lock_wait};
 use crate::exit::ExitCode;
 use crate::filter::{Filter, Glob};
@@ -23,7 +24,7 @@ use crate::fleet::pick::ServiceQuery;
 use crate::fleet::row::Row;
 use crate::io::signals::Signals;
 use crate::report::FileOrder;
-use crate::source::{BaseChoice, ChangesFrom, RowRequest};
+use crate::source::{BaseChoice, ChangesFrom, RowName, RowRequest};
 
 /// Report the coverage of a service: function by function, for people, or in a form for other tools.
 ///
@@ -55,9 +56,9 @@ pub struct ReportArgs {
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<std::path::PathBuf>,
 
-    /// Report this row of the history instead of the latest.
-    #[arg(long, value_name = "N")]
-    pub(crate) id: Option<i64>,
+    /// Report this row of the history instead of the latest: its number, or the name that pull --mark gave it.
+    #[arg(long, value_name = "N|MARK", value_parser = parse_row_name)]
+    pub(crate) id: Option<RowName>,
 
     /// Report the newest row of this commit; for a service whose name has no commit, the revision of its source.
     #[arg(long, value_name = "REV")]
@@ -175,7 +176,11 @@ impl ReportArgs {
     }
 
     fn row<'a>(&'a self, service: &'a str) -> RowRequest<'a> {
-        RowRequest { service: self.narrow.query(service, None), id: self.id, commit: self.commit.as_deref() }
+        RowRequest {
+            service: self.narrow.query(service, None),
+            id: self.id.as_ref(),
+            commit: self.commit.as_deref(),
+        }
     }
 
     /// Tells whether an option sets the base of the changes, or requires something of them.

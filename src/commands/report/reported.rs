@@ -52,7 +52,7 @@ impl<'a> Reported<'a> {
         (context, settings): (&Context, SourceSettings<'_>),
         rows: &[Row],
     ) -> Result<(Self, Profile)> {
-        if let Some(id) = args.id {
+        if let Some(id) = &args.id {
             let name = in_message(&group.group.name);
             bail!(EarlyEnd::Refused(format!(
                 "--id {id} is a row of one app, and {name} is a group of several; give --commit, or the name of the app \
@@ -81,7 +81,7 @@ impl<'a> Reported<'a> {
     /// Returns the options with which `report` shows this state, each after a space; the full name of a service is enough
     /// for its latest row.
     pub(super) fn options(&self, args: &ReportArgs) -> String {
-        match (&self.group, args.id, &args.commit) {
+        match (&self.group, &args.id, &args.commit) {
             (Some(group), ..) => args.narrow.shown() + &shown_commit(&group.key.commit),
             (None, Some(id), _) => format!(" --id {id}"),
             (None, None, Some(revision)) if self.subject.row.key.commit.is_empty() => shown_commit(revision),

@@ -260,6 +260,10 @@ impl Writer<'_> {
                    WHERE deleted_at IS NULL AND (env, region, app_name, git_commit) =
                        (SELECT env, region, app_name, git_commit FROM cover_key WHERE id = ?1)";
         connection.prepare_cached(sql)?.execute(params![key, at])?;
+        let sql = "DELETE FROM mark WHERE row_id IN
+                       (SELECT cover.id FROM goc_o_staging_service_cover AS cover
+                        JOIN cover_key USING (env, region, app_name, git_commit) WHERE cover_key.id = ?1)";
+        connection.prepare_cached(sql)?.execute([key])?;
         let build_groups: Vec<BuildGroupId> = connection
             .prepare_cached("SELECT id FROM edition WHERE key_id = ?1")?
             .query_map([key], |row| row.get(0))?

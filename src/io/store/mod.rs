@@ -86,6 +86,7 @@ const MIGRATIONS: &[Migration] = &[
     Sql(include_str!("migrations/0022_shared_addresses.sql")),
     Sql(include_str!("migrations/0023_left_counts.sql")),
     Sql(include_str!("migrations/0024_unsettled.sql")),
+    Sql(include_str!("migrations/0025_marks.sql")),
 ];
 
 /// A connection to the database.

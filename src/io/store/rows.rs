@@ -24,7 +24,11 @@ const PUBLIC_TABLE: &str = "goc_o_staging_service_cover";
 /// The columns of the public table (`cover`) and of its figures, in the order of [`public_row`].
 const COLUMNS: &str = "cover.id, cover.created_at, env, region, app_name, addresses, git_branch, git_commit, is_latest, \
                        cov_file_path, cover_total, edition_id, covered, total, covered_digest, counts_digest, answered, \
-                       listed, deleted_at";
+                       listed, deleted_at, mark.name";
+
+/// The public table with the figures and marks of its rows.
+const TABLES: &str = "goc_o_staging_service_cover AS cover LEFT JOIN cover_fact ON cover_fact.row_id = cover.id \
+                      LEFT JOIN mark ON mark.row_id = cover.id";
 
 impl Store {
     /// Returns the last number of each app's profiles, by folder.
@@ -45,9 +49,10 @@ impl Store {
         let key = filter.key.unwrap_or(&any);
         let sql = format!(
             "SELECT {COLUMNS}
-             FROM goc_o_staging_service_cover AS cover LEFT JOIN cover_fact ON row_id = cover.id
+             FROM {TABLES}
              WHERE (?7 OR deleted_at IS NULL) AND (NOT ?1 OR is_latest = 'y')
                AND (NOT ?2 OR (env = ?3 AND region = ?4 AND app_name = ?5 AND git_commit = ?6))
+               AND (?8 IS NULL OR mark.name = ?8)
              ORDER BY cover.id"
         );
         let bound = params![
@@ -58,6 +63,7 @@ impl Store {
             key.app,
             key.commit,
             filter.with_dropped,
+            filter.mark,
         ];
         self.query_readable(PUBLIC_TABLE, &sql, bound, row_owner, public_row)
     }
@@ -66,7 +72,7 @@ impl Store {
     pub(crate) fn latest(&self, key: &Key) -> Result<Option<Row>, StoreError> {
         let sql = format!(
             "SELECT {COLUMNS}
-             FROM goc_o_staging_service_cover AS cover LEFT JOIN cover_fact ON row_id = cover.id
+             FROM {TABLES}
              WHERE env = ?1 AND region = ?2 AND app_name = ?3 AND git_commit = ?4
                AND is_latest = 'y' AND deleted_at IS NULL"
         );
@@ -79,10 +85,10 @@ impl Store {
         let sql = format!(
             "SELECT {COLUMNS}, cover_key.id
              FROM cover_key JOIN goc_o_staging_service_cover AS cover USING (env, region, app_name, git_commit)
-             LEFT JOIN cover_fact ON row_id = cover.id
+             LEFT JOIN cover_fact ON cover_fact.row_id = cover.id LEFT JOIN mark ON mark.row_id = cover.id
              WHERE cover_key.id IN (SELECT value FROM json_each(?1)) AND is_latest = 'y' AND deleted_at IS NULL"
         );
-        let read = |row: &SqlRow<'_>| Ok((row.get(19)?, public_row(row)?));
+        let read = |row: &SqlRow<'_>| Ok((row.get(20)?, public_row(row)?));
         let rows = self.query_readable(PUBLIC_TABLE, &sql, key_list(keys), row_owner, read)?;
         Ok(rows.into_iter().collect())
     }
@@ -139,6 +145,7 @@ impl Writer<'_> {
         // SQLite may reuse the id of a deleted row, whose changed lines may still be stored.
         self.run("DELETE FROM cover_diff WHERE row_id = ?1", params![id])?;
         self.insert_row_stats(id, row)?;
+        self.set_mark(id, row.mark.as_deref())?;
         self.set_profile_number(row)
     }
 
@@ -193,6 +200,16 @@ impl Writer<'_> {
         )
     }
 
+    /// Gives a row this name, or none: SQLite may reuse the id of a deleted row that had one.
+    fn set_mark(&self, row: i64, mark: Option<&str>) -> rusqlite::Result<()> {
+        match mark {
+            Some(name) => {
+                self.run("INSERT OR REPLACE INTO mark (row_id, name) VALUES (?1, ?2)", params![row, name])
+            }
+            None => self.run("DELETE FROM mark WHERE row_id = ?1", params![row]),
+        }
+    }
+
     /// Sets the last number of the app's profiles to that of the row, unless the stored one is readable and higher.
     fn set_profile_number(&self, row: &NewRow) -> rusqlite::Result<()> {
         let (folder, number) = &row.number;
@@ -222,7 +239,8 @@ impl Writer<'_> {
             "UPDATE goc_o_staging_service_cover SET deleted_at = ?2, updated_at = ?2
                  WHERE id = ?1 AND deleted_at IS NULL",
             params![id, iso(at)],
-        )
+        )?;
+        self.run("DELETE FROM mark WHERE row_id = ?1", params![id])
     }
 }
 
@@ -249,6 +267,7 @@ fn public_row(row: &SqlRow<'_>) -> rusqlite::Result<Row> {
         cov_file_path: row.get(9)?,
         cover_total: row.get(10)?,
         stats,
+        mark: row.get(19)?,
         deleted_at: maybe_time(row, 18)?,
     })
 }

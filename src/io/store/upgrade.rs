@@ -26,6 +26,7 @@ const CHANGES: &[(usize, &str)] = &[
     (22, "addresses that answer for several processes are remembered"),
     (23, "the pulled processes that may have left a file are remembered"),
     (24, "answers that a cut run stored beside the files of their processes are remembered"),
+    (25, "names that people give to rows are remembered"),
 ];
 
 /// The database of an earlier release.
