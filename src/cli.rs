@@ -13,6 +13,7 @@ use crate::commands::prune::PruneArgs;
 use crate::commands::pull::PullArgs;
 use crate::commands::report::ReportArgs;
 use crate::commands::total::TotalArgs;
+use crate::config::parse_duration;
 use crate::version;
 
 /// Collects, keeps and reports the coverage of running Go services, built with go build -cover or with goc.
@@ -103,8 +104,26 @@ pub(crate) fn with_help_option(arguments: impl Iterator<Item = OsString>) -> Vec
     arguments
 }
 
+/// Adds to an error about an unknown argument, which follows an option that takes its age after `=`, how that is written.
+fn with_age(mut error: clap::Error, arguments: &[OsString]) -> clap::Error {
+    let is_age = |value: &OsString| value.to_str().is_some_and(|value| parse_duration(value).is_ok());
+    let mut pairs = arguments.windows(2);
+    let apart = pairs.find(|pair| pair[0] == "--carry" && is_age(&pair[1]));
+    if let (ErrorKind::UnknownArgument, Some([option, age])) = (error.kind(), apart) {
+        let [option, age] = [option, age].map(|argument| argument.to_string_lossy());
+        let tip = format!("an age follows this option after \"=\": {option}={age}");
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+    }
+    error
+}
+
+/// Adds to an error about the arguments how they could be written.
+pub(crate) fn with_tip(error: clap::Error, arguments: &[OsString]) -> clap::Error {
+    with_age(with_commands(error), arguments)
+}
+
 /// Adds the names of the commands to an error about an unknown one, unless the error already names a similar one.
-pub(crate) fn with_commands(mut error: clap::Error) -> clap::Error {
+fn with_commands(mut error: clap::Error) -> clap::Error {
     let is_told = error.get(ContextKind::SuggestedSubcommand).is_some();
     if error.kind() == ErrorKind::InvalidSubcommand && !is_told {
         let cli = Cli::command();

@@ -62,7 +62,8 @@ use exit::ExitCode;
 #[must_use]
 pub fn main() -> ExitCode {
     commands::speak_to_journal(stderr_is(env::var_os("JOURNAL_STREAM").as_deref()));
-    let parsed = Cli::try_parse_from(cli::with_help_option(env::args_os())).map_err(cli::with_commands);
+    let arguments = cli::with_help_option(env::args_os());
+    let parsed = Cli::try_parse_from(&arguments).map_err(|error| cli::with_tip(error, &arguments));
     let mut cli = match parsed {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() && commands::speaks_to_journal() => {

@@ -13,6 +13,7 @@ mod addresses;
 mod bad_targets;
 mod binary_agents;
 mod carry;
+mod carry_histories;
 mod causes;
 mod completions;
 mod confined;

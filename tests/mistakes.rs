@@ -268,7 +268,10 @@ fn of_the_command_line() {
                    history\n\nUsage: goc-watchdog [OPTIONS] <COMMAND>\n\nFor more information, try '--help'.\n";
     let similar = "error: unrecognized subcommand 'pul'\n\n  tip: a similar subcommand exists: 'pull'\n\n\
                    Usage: goc-watchdog [OPTIONS] <COMMAND>\n\nFor more information, try '--help'.\n";
+    let age = "error: unexpected argument '30d' found\n\n  tip: an age follows this option after \"=\": --carry=30d\n\nUsage: \
+               goc-watchdog total [OPTIONS] <SERVICE>\n\nFor more information, try '--help'.\n";
     stage.assert_table(&[
+        ("goc-watchdog total echoserver --carry 30d", 2, age),
         ("goc-watchdog prune --keep-days 30d", 2, days),
         ("goc-watchdog nosuch", 2, unknown),
         ("goc-watchdog help nosuch", 2, unknown),
