@@ -131,6 +131,18 @@ pub(crate) enum Requirement {
     MaxDrop,
 }
 
+impl Requirement {
+    /// Tells whether it is about what was executed in a state, without a comparison with another one.
+    pub(crate) fn is_of_coverage(self) -> bool {
+        match self {
+            Self::FailUnder | Self::FailUnderPackage | Self::FailUnderChanged | Self::FailMissed => true,
+            Self::FailOnLost | Self::FailOnUnmeasured | Self::MaxAge | Self::MinReplicas | Self::MaxDrop => {
+                false
+            }
+        }
+    }
+}
+
 /// The result of a requirement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

@@ -27,6 +27,7 @@ mod prometheus;
 mod report;
 mod repository_url;
 mod time;
+mod together;
 mod version;
 
 // Threads, and the memory that they share.

@@ -48,10 +48,19 @@ pub(crate) fn rows(numbers: &[i64]) -> String {
     let named = if numbers.len() > MOST { &numbers[..NAMED] } else { numbers };
     let more = (numbers.len() > named.len()).then(|| format!("{} more", numbers.len() - named.len()));
     let words: Vec<String> = named.iter().map(i64::to_string).chain(more).collect();
-    match &words[..] {
-        [] => "no row".to_owned(),
-        [one] => format!("row {one}"),
-        [first @ .., last] => format!("rows {} and {last}", first.join(", ")),
+    match words.len() {
+        0 => "no row".to_owned(),
+        1 => format!("row {}", words[0]),
+        _ => format!("rows {}", listed(&words)),
+    }
+}
+
+/// Returns words as a list: `a`, `a and b`, `a, b and c`.
+pub(crate) fn listed(words: &[String]) -> String {
+    match words {
+        [] => String::new(),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
     }
 }
 

@@ -17,13 +17,13 @@ const FLOORS: [&[&str]; 9] = [
     &["io"],
     &["config"],
     &["fleet", "report"],
-    &["carry"],
+    &["carry", "together"],
     &["profile"],
     &["code"],
 ];
 
 /// Folders without threads and locks.
-const PURE: [&str; 4] = ["fleet", "carry", "profile", "code"];
+const PURE: [&str; 5] = ["fleet", "carry", "together", "profile", "code"];
 
 /// Threads, locks, channels and numbers that threads share.
 const THREADS: [&str; 8] = [

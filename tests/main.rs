@@ -84,3 +84,4 @@ mod timer;
 mod tls;
 mod upgrades;
 mod users;
+mod with;

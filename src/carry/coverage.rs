@@ -48,15 +48,17 @@ impl CarriedCoverage {
 
     /// Returns both parts in words: `69.4 here, 11.8 carried from 3 commits, the oldest 12d`.
     pub(crate) fn words(&self) -> String {
-        let fresh = shown_percent(self.fresh.percent());
-        let Some(oldest) = self.oldest else {
-            return format!("{fresh} here, nothing carried from other commits");
-        };
+        format!("{} here, {}", shown_percent(self.fresh.percent()), self.words_of_carried())
+    }
+
+    /// Returns what is carried in words: `11.8 carried from 3 commits, the oldest 12d`.
+    pub(crate) fn words_of_carried(&self) -> String {
+        let Some(oldest) = self.oldest else { return "nothing carried from other commits".to_owned() };
         let mut commits: Vec<&str> = self.counted().map(|(origin, _)| origin.commit.as_str()).collect();
         commits.sort_unstable();
         commits.dedup();
         let (points, commits) = (self.shown_points(), count(commits.len(), "commits"));
-        format!("{fresh} here, {points} carried from {commits}, the oldest {}", span(oldest))
+        format!("{points} carried from {commits}, the oldest {}", span(oldest))
     }
 
     /// Returns the points that are carried as the difference of the printed percentages, so that the sum is right.

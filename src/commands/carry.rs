@@ -18,7 +18,7 @@ use crate::config::parse_duration;
 use crate::exit::EarlyEnd;
 use crate::fleet::ids::RowId;
 use crate::fleet::row::Row;
-use crate::gate::{Requirement, Verdict};
+use crate::gate::Verdict;
 use crate::io::signals::Signals;
 use crate::names::in_message;
 use crate::profile::Profile;
@@ -183,16 +183,8 @@ pub(crate) fn carried_in_history(
 /// Says in each verdict about coverage that what is carried counts.
 pub(crate) fn name_carry(verdicts: &mut [Verdict]) {
     for Verdict { gate, message, .. } in verdicts {
-        match gate {
-            Requirement::FailUnder
-            | Requirement::FailUnderPackage
-            | Requirement::FailUnderChanged
-            | Requirement::FailMissed => message.push_str(", with --carry"),
-            Requirement::FailOnLost
-            | Requirement::FailOnUnmeasured
-            | Requirement::MaxAge
-            | Requirement::MinReplicas
-            | Requirement::MaxDrop => {}
+        if gate.is_of_coverage() {
+            message.push_str(", with --carry");
         }
     }
 }

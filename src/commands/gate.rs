@@ -29,7 +29,7 @@ pub(crate) struct GateArgs {
 
     /// Fail if the percentage of all statements is more than POINTS percentage points below that of the commit before on
     /// the branch, or below that of the row or service of --against.
-    #[arg(long, value_name = "POINTS", value_parser = parse_points, allow_hyphen_values = true, conflicts_with = "carry")]
+    #[arg(long, value_name = "POINTS", value_parser = parse_points, allow_hyphen_values = true, conflicts_with_all = ["carry", "with"])]
     max_drop: Option<Threshold>,
 }
 

@@ -9,6 +9,7 @@ pub(crate) mod total;
 
 mod before;
 mod carry;
+mod counted;
 mod gate;
 mod group;
 pub(crate) mod lock_wait;
@@ -21,6 +22,7 @@ pub(crate) mod row_name;
 pub(crate) mod show;
 mod table;
 pub(crate) mod targets;
+mod with;
 
 use std::fmt;
 use std::io::{self, Write as _};

@@ -6,18 +6,19 @@ use anyhow::{Result, anyhow, bail};
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::carry::CarriedCoverage;
 use crate::cli::Format;
 use crate::collect::fleet::stored_fleet;
 use crate::collect::mending::stored_profile;
 use crate::commands::before::{NamedState, StoredState, state_before};
 use crate::commands::carry::CarryArgs;
+use crate::commands::counted::Counted;
 use crate::commands::gate::{GateArgs, Judged, tell_verdicts};
 use crate::commands::group::{combined, group_state};
 use crate::commands::narrow::{NarrowArgs, among_stored, shown_commit};
 use crate::commands::notices::told;
 use crate::commands::report::notices;
-use crate::commands::{Context, carry, lock_wait, show};
+use crate::commands::with::WithArgs;
+use crate::commands::{Context, carry, lock_wait, show, with};
 use crate::coverage::{ChangedLines, shown_percent};
 use crate::exit::{EarlyEnd, ExitCode};
 use crate::fleet::app_group::AppGroup;
@@ -33,8 +34,9 @@ use crate::names::{CommitChoice, in_message};
 use crate::profile::Profile;
 use crate::report::GroupJson;
 use crate::source::{
-    CarryRequest, CarrySubject, Compared, GroupState, Revision, SourceReader, SourceSettings,
+    CarrySubject, Compared, GroupState, RepositoryCommit, Revision, SourceReader, SourceSettings, SourceTree,
 };
+use crate::together::Together;
 
 /// Print the coverage of a service as one number.
 ///
@@ -58,6 +60,9 @@ pub struct TotalArgs {
     carry: CarryArgs,
 
     #[command(flatten)]
+    with: WithArgs,
+
+    #[command(flatten)]
     gate: GateArgs,
 
     /// With --max-drop: compare with this row, or with the latest row of this service, of the same app. A group is
@@ -73,15 +78,15 @@ pub struct TotalArgs {
 /// Runs the command.
 pub(crate) fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
     let signals = Signals::catch()?;
-    let carry = args.carry.request(context.now());
+    let counts_more = args.carry.is_given() || args.with.is_given();
     // Sweeps are prevented before the rows are chosen, so that their files still exist when they are opened.
-    let reading = carry.map(|_| lock_wait::hold_off_sweeping(&signals, context)).transpose()?;
+    let reading = counts_more.then(|| lock_wait::hold_off_sweeping(&signals, context)).transpose()?;
     let store = Store::open_read_only(&context.workdir.database())?;
     let fleet = stored_fleet(&store, &context.config.naming, context.now())?;
     let query = args.narrow.query(&args.service, args.commit.as_deref());
     let gate = args.gate.gate();
     let group = AppGroup::named(query.text, &context.config.groups, &fleet.entries);
-    let rows = match gate.max_drop.is_some() || group.is_some() || carry.is_some() {
+    let rows = match gate.max_drop.is_some() || group.is_some() || counts_more {
         true => store.rows(&RowFilter { with_dropped: true, ..RowFilter::default() })?,
         false => Vec::new(),
     };
@@ -93,19 +98,13 @@ pub(crate) fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
         }
         None => Total::from_service(&query, &store, &fleet, context)?,
     };
-    let carried = match (carry, &reading) {
-        (Some(request), Some(reading)) => {
-            Some(total.carried(request, &rows, reading, (context, &signals))?)
-        }
-        _ => None,
+    let counted = match &reading {
+        Some(reading) => total.counted(args, &rows, reading, (context, &signals))?,
+        None => Counted::default(),
     };
-    if let Some(carried) = &carried {
-        total.count_carried(carried);
-    }
+    total.count(&counted);
     let mut verdicts = gate.judge(&total.data, context.now());
-    if carried.is_some() {
-        carry::name_carry(&mut verdicts);
-    }
+    counted.name_in(&mut verdicts);
     let before = match gate.max_drop {
         Some(_) => {
             let before = total.state_before(args.against.as_deref(), stored, (context, &signals))?;
@@ -118,8 +117,8 @@ pub(crate) fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
     match args.format {
         Format::Text => {
             writeln!(io::stdout(), "{}", shown_percent(total.data.percent))?;
-            if let Some(carried) = &carried {
-                context.tell(format_args!("{name}: {}", carried.words()));
+            if let Some(words) = counted.words() {
+                context.tell(format_args!("{name}: {words}"));
             }
             if let Some(diff) = &total.diff
                 && context.has_spectator()
@@ -132,13 +131,13 @@ pub(crate) fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
             object["gates"] = json!(verdicts);
             object["before"] = json!(before);
             object["delta"] = json!(delta(&verdicts));
-            carry::add_carried(&mut object, carried.as_ref());
+            counted.add_to(&mut object);
             show::print_json(&object)?;
         }
     }
     args.gate.tell_doubts();
     let options = total.group.as_ref().map(|group| args.narrow.shown() + &shown_commit(&group.key.commit));
-    let options = options.unwrap_or_default() + &args.carry.shown();
+    let options = options.unwrap_or_default() + &args.carry.shown() + &args.with.shown();
     let judged = Judged { name, is_group: total.group.is_some(), options: &options };
     tell_verdicts(&verdicts, judged, before.as_ref(), context);
     let is_unmet = verdicts.iter().any(Verdict::is_unmet);
@@ -219,34 +218,25 @@ impl<'a> Total<'a> {
         }
     }
 
-    /// Counts what is carried from other commits, too.
-    fn count_carried(&mut self, carried: &CarriedCoverage) {
-        let coverage = carried.all;
+    /// Takes the coverage of all parts together, if there are several.
+    fn count(&mut self, counted: &Counted) {
+        let Some(coverage) = counted.coverage() else { return };
         (self.data.coverage, self.data.percent) = (Some(coverage), coverage.percent());
-        (self.object["percent"], self.object["covered"]) =
-            (json!(coverage.percent()), json!(coverage.covered));
+        self.object["percent"] = json!(coverage.percent());
+        (self.object["covered"], self.object["total"]) = (json!(coverage.covered), json!(coverage.total));
     }
 
-    /// Finds what is carried from other commits; fetches the source if necessary.
-    fn carried(
+    /// Finds what other runs and other commits executed; fetches the source if it is necessary.
+    fn counted(
         &self,
-        request: CarryRequest,
+        args: &TotalArgs,
         rows: &[Row],
         reading: &ReadersLock,
         (context, signals): (&Context, &Signals),
-    ) -> Result<CarriedCoverage> {
+    ) -> Result<Counted> {
         let notify = |notice| notices::print(notice, context);
         let settings = notices::source_settings(context, signals, &notify);
         let reader = SourceReader { settings, app: self.app(settings), is_offline: false };
-        if self.row.key.commit.is_empty() {
-            bail!(
-                "{} has no commit in its name, so it is unknown which functions are the same; without --carry its total is \
-                 printed",
-                self.name
-            );
-        }
-        let at = reader.at(&Revision::Hash(self.row.key.commit.clone()), reading)?;
-        let tree = reader.tree(&at)?;
         let read;
         let profile = match &self.profile {
             Some(profile) => profile,
@@ -255,16 +245,54 @@ impl<'a> Total<'a> {
                 &read
             }
         };
+        let with = args.with.read(profile, context)?;
+        let request = args.carry.request(context.now());
+        let needs_source = request.is_some() || with.iter().any(|with| with.needs_source(profile));
+        let found = if needs_source { Some(self.source(&reader, reading)?) } else { None };
+        let here = found.as_ref().map(|(at, tree)| (at, tree));
+        let together = match with.is_empty() {
+            true => None,
+            false => {
+                let commit = (self.row.key.commit.as_str(), here);
+                let together = reader.together(profile, with, commit, request.is_some(), reading);
+                Some(together.map_err(with::refusal)?)
+            }
+        };
+        let profile = together.as_ref().map_or(profile, Together::profile);
         let keys = match &self.group {
             None => vec![self.row.key.clone()],
             Some(group) => group.keys(),
         };
-        let subject = CarrySubject { at: &at, tree: &tree, profile, keys: &keys };
-        let carried = carry::carried(&reader, subject, rows, request)?;
+        let carried = match (request, here) {
+            (Some(request), Some((at, tree))) => {
+                let subject = CarrySubject { at, tree, profile, keys: &keys };
+                let carried = carry::carried(&reader, subject, rows, request)?;
+                Some(carried.coverage(profile, context.now()))
+            }
+            _ => None,
+        };
         if let Some(signal) = signals.received() {
             bail!(EarlyEnd::Signal(signal));
         }
-        Ok(carried.coverage(profile, context.now()))
+        Ok(Counted { together: together.as_ref().map(Together::coverage), carried })
+    }
+
+    /// Finds the commit with its files.
+    fn source(
+        &self,
+        reader: &SourceReader<'_>,
+        reading: &ReadersLock,
+    ) -> Result<(RepositoryCommit, SourceTree)> {
+        if self.row.key.commit.is_empty() {
+            bail!(
+                "{} has no commit in its name, so it is unknown which source it has; without --carry and --with its total is \
+                 printed",
+                self.name
+            );
+        }
+        let at = reader.at(&Revision::Hash(self.row.key.commit.clone()), reading)?;
+        let tree = reader.tree(&at)?;
+        Ok((at, tree))
     }
 
     /// Returns the app whose repository has the source.

@@ -19,6 +19,7 @@ mod places;
 mod reader;
 mod template;
 mod template_parse;
+mod unite;
 mod varint;
 mod write;
 
@@ -32,9 +33,10 @@ pub use limits::{Limits, ParseError, ReadError};
 pub use merge::{BuildConflict, ProfileSum};
 pub(crate) use merge::{StoredSumError, add_all, mix};
 pub(crate) use part::{PartOfBuild, counts_as_of};
-pub(crate) use reader::{AnswerReader, ParsedAnswer, PreviousAnswer};
+pub(crate) use reader::{AnswerReader, ParsedAnswer, PreviousAnswer, read_file};
 pub use reader::{parse, read};
 pub use template::Template;
+pub(crate) use unite::{BlockConflict, executed_of, unite};
 pub use write::write;
 pub(crate) use write::{push_file, write_known};
 
@@ -312,6 +314,11 @@ pub struct Profile {
 }
 
 impl Profile {
+    /// Returns the profile without files.
+    pub(crate) fn empty() -> Self {
+        Self { mode: Mode::Atomic, build: Arc::new(Build::empty()), counts: Vec::new() }
+    }
+
     /// Returns the executed statements and all statements. Each block counts once.
     #[must_use]
     pub fn coverage(&self) -> Coverage {

@@ -30,6 +30,13 @@ pub fn read(
     reader.parse_rest(parser).map(|ParsedAnswer { profile, template, .. }| (profile, template))
 }
 
+/// Reads a profile from a file of a user, whose last line may lack its newline.
+pub(crate) fn read_file(source: impl Read, limits: Limits) -> Result<Profile, ReadError> {
+    let mut reader = AnswerReader::new(source, limits, Vec::new());
+    reader.trust_end();
+    reader.parse_rest(ProfileParser::new(limits, &[], None)).map(|answer| answer.profile)
+}
+
 /// Reads a profile from a text in memory.
 pub fn parse(text: &[u8], limits: Limits) -> Result<Profile, ParseError> {
     match read(text, limits, &[]) {

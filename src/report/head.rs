@@ -12,6 +12,7 @@ use crate::carry::CarriedCoverage;
 use crate::coverage::Coverage;
 use crate::gate::{Before, Verdict};
 use crate::names::CommitChoice;
+use crate::together::TogetherCoverage;
 
 /// The filter, in words, of a report that has changed files only.
 pub(crate) const ONLY_CHANGED: &str = "only files that changed";
@@ -53,6 +54,8 @@ pub(crate) struct ReportHead {
     pub filters: Vec<String>,
     /// The verdicts about the requirements of a gate, if there are any.
     pub verdicts: Vec<Verdict>,
+    /// The coverage together with other runs, if these count.
+    pub together: Option<TogetherCoverage>,
     /// The coverage with what is carried from other commits, if that counts.
     pub carried: Option<CarriedCoverage>,
     /// The state before, if the total was compared with one.
@@ -80,6 +83,12 @@ impl ReportHead {
     #[must_use]
     pub(crate) fn own_row(&self) -> Option<i64> {
         self.group.is_none().then_some(self.row)
+    }
+
+    /// Sets the parts of other runs. The row before has no such figure to compare with.
+    pub(crate) fn set_together(&mut self, together: TogetherCoverage) {
+        self.together = Some(together);
+        self.previous = None;
     }
 
     /// Sets what is carried from other commits. The row before has no such figure to compare with.

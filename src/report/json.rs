@@ -6,13 +6,16 @@ use super::forms::{Form, FormNeed, Renderer};
 use serde::{Serialize, Serializer};
 
 use super::group::{GroupJson, ShareJson};
-use super::{FileReport, FunctionReport, LineState, MissedRange, PreviousRow, Report, ReportHead};
+use super::{
+    FileReport, FunctionReport, LineState, MissedRange, PreviousRow, Report, ReportHead, fresh_percent,
+};
 use crate::carry::{CarriedCoverage, CarriedFromJson};
 use crate::coverage::Coverage;
 use crate::gate::{self, Before, Verdict};
 use crate::json;
 use crate::names::CommitChoice;
 use crate::time::iso;
+use crate::together::{TogetherCoverage, WithJson};
 
 pub(super) const FORM: Form = Form {
     needs: &[FormNeed::Source, FormNeed::Lines],
@@ -56,6 +59,7 @@ struct Document<'r> {
     fresh: Option<f64>,
     carried: Option<f64>,
     carried_from: Option<Vec<CarriedFromJson>>,
+    with: Option<Vec<WithJson>>,
     previous: Option<PreviousJson<'r>>,
     gates: &'r [Verdict],
     before: Option<&'r Before>,
@@ -193,6 +197,7 @@ impl<'r> Document<'r> {
             links: _,
             filters,
             verdicts,
+            together,
             carried,
             before,
         } = head;
@@ -225,9 +230,10 @@ impl<'r> Document<'r> {
             replicas: (*replicas).into(),
             filters,
             coverage: report.coverage().into(),
-            fresh: carried.as_ref().map(|carried| carried.fresh.percent()),
+            fresh: fresh_percent(together.as_ref(), carried.as_ref()),
             carried: carried.as_ref().map(CarriedCoverage::points),
             carried_from: carried.as_ref().map(CarriedCoverage::origins_json),
+            with: together.as_ref().map(TogetherCoverage::json),
             previous: previous.as_ref().map(PreviousJson::new),
             gates: verdicts,
             before: before.as_ref(),

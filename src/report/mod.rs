@@ -6,6 +6,7 @@
 mod badge;
 mod cobertura;
 mod codecov;
+mod counted;
 pub(crate) mod diff;
 pub(crate) mod forms;
 mod func;
@@ -34,6 +35,7 @@ mod treemap;
 pub(crate) mod trend;
 mod xml;
 
+pub(crate) use counted::{counted_words, fresh_percent};
 pub(crate) use functions::FunctionReport;
 pub(crate) use group::{ConflictingFile, GroupApp, GroupFacts, GroupJson, LackingApp};
 pub(crate) use head::{ONLY_CHANGED, PreviousRow, ReportHead};

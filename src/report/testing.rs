@@ -44,6 +44,7 @@ pub(super) fn head() -> ReportHead {
         links: None,
         filters: Vec::new(),
         verdicts: Vec::new(),
+        together: None,
         carried: None,
         before: None,
     }

@@ -8,8 +8,7 @@ use anstyle::{AnsiColor, Style};
 use unicode_width::UnicodeWidthStr;
 
 use super::model::shown_package;
-use super::{FileReport, PackageReport, Report, ReportHead, missed_line_ranges, shares};
-use crate::carry::CarriedCoverage;
+use super::{FileReport, PackageReport, Report, ReportHead, counted_words, missed_line_ranges, shares};
 use crate::coverage::Coverage;
 use crate::names::printable;
 use crate::phrases::{replicas, rows};
@@ -102,7 +101,7 @@ pub(super) fn facts(head: &ReportHead) -> String {
     if let Some((answered, known)) = head.replicas {
         facts.push(replicas(answered, known));
     }
-    facts.extend(head.carried.as_ref().map(CarriedCoverage::words));
+    facts.extend(counted_words(head.together.as_ref(), head.carried.as_ref()));
     let missing = head.group.iter().flat_map(|group| &group.missing);
     facts.extend(missing.map(|missing| format!("without {}", printable(&missing.app))));
     facts.join(", ")

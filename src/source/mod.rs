@@ -20,6 +20,7 @@ mod subject;
 mod testing;
 mod texts;
 mod tree;
+mod with;
 
 pub(crate) use base::BaseChoice;
 pub(crate) use carry::{CarryRange, CarryRequest, CarrySubject};
@@ -34,6 +35,7 @@ pub(crate) use row_choice::{Compared, RowName, RowRequest, row_to_compare};
 pub(crate) use stored_commits::StoredCommits;
 pub(crate) use subject::{Subject, previous_row, trend};
 pub(crate) use tree::SourceTree;
+pub(crate) use with::{ProfileRefused, WithProfile};
 
 use crate::access::Caller;
 use crate::config::Config;

@@ -118,6 +118,7 @@ impl Subject {
             trend: self.trend.clone(),
             filters,
             verdicts: Vec::new(),
+            together: None,
             carried: None,
             before: None,
             above: self.above.clone(),

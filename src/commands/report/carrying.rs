@@ -1,11 +1,12 @@
-//! The part of a report that is carried from other commits.
+//! The parts of a report that other runs executed, and those that are carried from other commits.
 
 use anyhow::Result;
 
 use super::reported::Reported;
 use super::run::{FinishedReport, ReportRun};
 use crate::carry::Carried;
-use crate::commands::{self, Context, carry};
+use crate::commands::counted::Counted;
+use crate::commands::{self, Context, carry, with};
 use crate::exit::EarlyEnd;
 use crate::fleet::row::Row;
 use crate::names::in_message;
@@ -13,6 +14,7 @@ use crate::profile::Profile;
 use crate::report::diff::DiffReport;
 use crate::report::{FileReport, Packer, Report, ReportHead};
 use crate::source::{CarryRequest, CarrySubject, FoundSource};
+use crate::together::Together;
 
 /// The report for a page, if the page alone has what is carried from other commits.
 pub(super) struct PageReport<'a> {
@@ -93,6 +95,24 @@ impl ReportRun<'_> {
         page
     }
 
+    /// Counts the profile of the report together with those of other runs; `None` unless that is asked for.
+    pub(super) fn together(
+        &self,
+        found: Option<&FoundSource>,
+        profile: &Profile,
+    ) -> Result<Option<Together>> {
+        if !self.args.with.is_given() {
+            return Ok(None);
+        }
+        let with = self.args.with.read(profile, self.context)?;
+        // The report fails without source if other runs count.
+        let Some(FoundSource { at, tree, .. }) = found else { return Ok(None) };
+        let commit = at.commit.to_string();
+        let here = (commit.as_str(), Some((at, tree)));
+        let together = self.reader.together(profile, with, here, self.args.carry.is_given(), self.reading);
+        together.map(Some).map_err(with::refusal)
+    }
+
     /// Returns the report for other tools, without what is carried; `None` if no form needs it.
     pub(super) fn fresh_report<'r>(
         &self,
@@ -112,12 +132,31 @@ impl ReportRun<'_> {
 }
 
 impl FinishedReport<'_> {
-    /// Prints what is carried, and puts it where the forms find it. `profile` is the profile without it.
-    pub(super) fn set_carried(&mut self, carried: &Carried, profile: &Profile, context: &Context) {
-        let names = self.report.files.iter().map(|file: &FileReport<'_>| file.name);
-        let coverage = carried.coverage_of_files(profile, names, context.now());
-        context.tell(format_args!("{}: {}", in_message(&self.report.head.service), coverage.words()));
-        self.heads().for_each(|head| head.set_carried(coverage.clone()));
+    /// Prints the parts of the coverage if it has several, and puts them where the forms find them. `of_commit` is the
+    /// profile without what is carried.
+    pub(super) fn set_counted(
+        &mut self,
+        together: Option<&Together>,
+        carried: Option<&Carried>,
+        of_commit: &Profile,
+        context: &Context,
+    ) {
+        let names = || self.report.files.iter().map(|file: &FileReport<'_>| file.name);
+        let counted = Counted {
+            together: together.map(|together| together.coverage_of_files(names())),
+            carried: carried.map(|carried| carried.coverage_of_files(of_commit, names(), context.now())),
+        };
+        let Some(words) = counted.words() else { return };
+        context.tell(format_args!("{}: {words}", in_message(&self.report.head.service)));
+        let Counted { together, carried } = counted;
+        for head in self.heads() {
+            if let Some(together) = &together {
+                head.set_together(together.clone());
+            }
+            if let Some(carried) = &carried {
+                head.set_carried(carried.clone());
+            }
+        }
     }
 
     /// Returns the heads of all its reports.

@@ -4,8 +4,9 @@ use anyhow::Result;
 
 use super::reported::Reported;
 use super::run::{FinishedReport, ReportRun};
+use crate::commands;
 use crate::commands::before::state_before;
-use crate::commands::{self, carry};
+use crate::commands::counted::Counted;
 use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::row::Row;
 use crate::gate::{Before, GateData, Verdict};
@@ -44,9 +45,8 @@ impl ReportRun<'_> {
         }
         let (last_pull, now) = (subject.last_pull(), self.context.now());
         let mut verdicts = requirements.judge(report, diff.as_ref(), last_pull, now);
-        if self.args.carry.is_given() {
-            carry::name_carry(&mut verdicts);
-        }
+        let (together, carried) = (report.head.together.clone(), report.head.carried.clone());
+        Counted { together, carried }.name_in(&mut verdicts);
         if gate.max_drop.is_none() {
             return Ok(Judgement { verdicts, before: None });
         }

@@ -33,7 +33,7 @@ impl ReportRun<'_> {
             && finished.is_resolved
             && subject.is_of_a_row()
             && self.filter.takes_all()
-            && !self.args.carry.is_given()
+            && !self.args.counts_more()
         {
             self.remember(diff);
         }
@@ -50,7 +50,7 @@ impl ReportRun<'_> {
         let is_whole = subject.is_of_a_row()
             && self.filter.takes_all()
             && !self.args.only_changed
-            && !self.args.carry.is_given();
+            && !self.args.counts_more();
         let mut rendered = Vec::new();
         for form in self.outputs.forms().filter(|form| finished.can_render(form)) {
             let Some(suffix) = form.stored_suffix else { continue };

@@ -17,6 +17,7 @@ use crate::commands::carry::CarryArgs;
 use crate::commands::gate::{ChangesGateArgs, GateArgs};
 use crate::commands::narrow::NarrowArgs;
 use crate::commands::row_name::parse_row_name;
+use crate::commands::with::WithArgs;
 use crate::commands::{Context, lock_wait};
 use crate::exit::ExitCode;
 use crate::filter::{Filter, Glob};
@@ -103,11 +104,14 @@ pub struct ReportArgs {
     /// With the forms of changes and html: compare each line with another stored state of the app, in the categories of
     /// lcov's differential coverage. The state is the row with this number, or the latest row of this service. With
     /// --max-drop: compare the total with that state, in every form.
-    #[arg(long, value_name = "ROW|SERVICE", conflicts_with_all = ["base", "diff_file", "carry"])]
+    #[arg(long, value_name = "ROW|SERVICE", conflicts_with_all = ["base", "diff_file", "carry", "with"])]
     pub(crate) against: Option<String>,
 
     #[command(flatten)]
     pub(crate) carry: CarryArgs,
+
+    #[command(flatten)]
+    pub(crate) with: WithArgs,
 
     /// With --carry: the forms for other tools (lcov, cobertura, codecov, profile) have what is carried, too, with a count
     /// of 1.
@@ -181,6 +185,11 @@ impl ReportArgs {
             id: self.id.as_ref(),
             commit: self.commit.as_deref(),
         }
+    }
+
+    /// Tells whether more counts than what the processes of the commit executed.
+    fn counts_more(&self) -> bool {
+        self.carry.is_given() || self.with.is_given()
     }
 
     /// Tells whether an option sets the base of the changes, or requires something of them.

@@ -81,12 +81,13 @@ impl<'a> Reported<'a> {
     /// Returns the options with which `report` shows this state, each after a space; the full name of a service is enough
     /// for its latest row.
     pub(super) fn options(&self, args: &ReportArgs) -> String {
-        match (&self.group, &args.id, &args.commit) {
+        let state = match (&self.group, &args.id, &args.commit) {
             (Some(group), ..) => args.narrow.shown() + &shown_commit(&group.key.commit),
             (None, Some(id), _) => format!(" --id {id}"),
             (None, None, Some(revision)) if self.subject.row.key.commit.is_empty() => shown_commit(revision),
             (None, None, _) => String::new(),
-        }
+        };
+        state + &args.carry.shown() + &args.with.shown()
     }
 
     /// Returns the state that `--against` names.

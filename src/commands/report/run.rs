@@ -38,6 +38,7 @@ use crate::source::{
     Compared, FoundSource, LookupOutcome, OtherState, SourceDemand, SourceLack, SourceLookup, SourceReader,
     Subject, compared,
 };
+use crate::together::Together;
 
 /// Number of files without source that are listed without `--verbose`.
 const NAMED_FILES: usize = 5;
@@ -83,9 +84,11 @@ pub(super) fn report(
         ReportRun { args, context, reading, filter: args.filter(), outputs, reader, against, names_people };
 
     let (stored_profile, found, code) = run.load(&reported, of_group)?;
-    let carried = run.carried(found.as_ref(), &stored_profile, &reported, &rows)?;
-    let union = carried.as_ref().map(|carried| carried.union(&stored_profile));
-    let profile = union.as_ref().unwrap_or(&stored_profile);
+    let together = run.together(found.as_ref(), &stored_profile)?;
+    let of_commit = together.as_ref().map_or(&stored_profile, Together::profile);
+    let carried = run.carried(found.as_ref(), of_commit, &reported, &rows)?;
+    let union = carried.as_ref().map(|carried| carried.union(of_commit));
+    let profile = union.as_ref().unwrap_or(of_commit);
     let packer = Packer::new(&run.filter);
     let sources = run.sources(found.as_ref(), profile, carried.as_ref(), &packer)?;
     reported.subject.source_commit = run.source_commit(found.as_ref(), &reported.subject);
@@ -96,11 +99,11 @@ pub(super) fn report(
     }
     let head = run.head(&reported.subject);
     let fresh = match &carried {
-        Some(_) => run.fresh_report(&head, found.as_ref(), &stored_profile)?,
+        Some(_) => run.fresh_report(&head, found.as_ref(), of_commit)?,
         None => None,
     };
-    let of_page = run.carried_to_page(found.as_ref(), &stored_profile, &reported, &rows)?;
-    let page_profile = of_page.as_ref().map(|carried| carried.union(&stored_profile));
+    let of_page = run.carried_to_page(found.as_ref(), of_commit, &reported, &rows)?;
+    let page_profile = of_page.as_ref().map(|carried| carried.union(of_commit));
     let page = match (&of_page, &page_profile) {
         (Some(carried), Some(profile)) => {
             let sources = run.sources(found.as_ref(), profile, Some(carried), &packer)?;
@@ -109,12 +112,10 @@ pub(super) fn report(
         _ => None,
     };
     let mut finished = run.finish(Report::new(head, profile, sources), fresh, found)?;
-    if let Some(carried) = &carried {
-        finished.set_carried(carried, &stored_profile, context);
-    }
     if let (Some(page), Some(carried)) = (page, &of_page) {
-        finished.page = Some(run.page(&finished, page, (carried, &stored_profile)));
+        finished.page = Some(run.page(&finished, page, (carried, of_commit)));
     }
+    finished.set_counted(together.as_ref(), carried.as_ref(), of_commit, context);
     let judged = run.judge(&finished, &reported, stored)?;
     finished.set_judgement(&judged);
     run.keep_and_write(&finished, &reported.subject)?;
@@ -216,7 +217,7 @@ impl ReportRun<'_> {
             reader: &self.reader,
             subject,
             filter: &self.filter,
-            demand: match self.args.carry.is_given() {
+            demand: match self.args.counts_more() {
                 true => SourceDemand { is_useful: true, is_needed: true, is_needed_by_all: true },
                 false => self.outputs.demand(),
             },

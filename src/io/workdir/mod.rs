@@ -43,7 +43,10 @@ use folder::{Folder, FolderRules, LinkPolicy};
 pub(crate) use error::{FillError, WorkdirError};
 pub(crate) use inspection::{FileSystemSpace, LockState};
 pub(crate) use lock::{LockedWorkdir, ReadersLock};
-pub(crate) use outside::{absolute_path, is_same_place, read_outside, write_whole};
+pub(crate) use outside::{
+    absolute_path, exists_outside, is_same_place, names_outside, open_outside, read_outside,
+    read_small_outside, write_whole,
+};
 pub(crate) use profiles::{ASIDE, CovPath, report_path};
 pub(crate) use sweep::{Freed, Swept};
 

@@ -19,6 +19,40 @@ pub(crate) fn read_outside(path: &Path) -> Result<Vec<u8>, WorkdirError> {
     read.map(|_| text).map_err(io_error("cannot read", path))
 }
 
+/// Tells whether there is a file or folder of this path.
+pub(crate) fn exists_outside(path: &Path) -> bool {
+    path.exists()
+}
+
+/// Opens a file outside of the work directory.
+pub(crate) fn open_outside(path: &Path) -> Result<File, WorkdirError> {
+    #[expect(clippy::disallowed_methods, reason = "this adapter opens files")]
+    File::open(path).map_err(io_error("cannot open", path))
+}
+
+/// Reads a file outside of the work directory if it has at most so many bytes; `None` for a larger one.
+pub(crate) fn read_small_outside(path: &Path, max_bytes: u64) -> Result<Option<Vec<u8>>, WorkdirError> {
+    let mut bytes = Vec::new();
+    let read = open_outside(path)?.take(max_bytes.saturating_add(1)).read_to_end(&mut bytes);
+    read.map_err(io_error("cannot read", path))?;
+    Ok((bytes.len() as u64 <= max_bytes).then_some(bytes))
+}
+
+/// Returns the sorted names of a folder outside of the work directory, without those that are not UTF-8; `None` if the path
+/// is no folder.
+pub(crate) fn names_outside(path: &Path) -> Result<Option<Vec<String>>, WorkdirError> {
+    if !path.is_dir() {
+        return Ok(None);
+    }
+    let names = fs::read_dir(path).and_then(|entries| {
+        let names = entries.map(|entry| entry.map(|entry| entry.file_name().into_string().ok()));
+        names.filter_map(io::Result::transpose).collect::<io::Result<Vec<String>>>()
+    });
+    let mut names = names.map_err(io_error("cannot list", path))?;
+    names.sort_unstable();
+    Ok(Some(names))
+}
+
 /// Returns the absolute path of a file. Links stay, except before a step to a parent folder.
 #[must_use]
 pub(crate) fn absolute_path(path: &Path) -> PathBuf {

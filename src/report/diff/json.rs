@@ -14,6 +14,7 @@ use crate::gate::{self, Before, Verdict};
 use crate::json;
 use crate::names::CommitChoice;
 use crate::time::iso;
+use crate::together::{TogetherCoverage, WithJson};
 
 pub(in crate::report) const FORM: Form = Form {
     needs: &[FormNeed::Source, FormNeed::Lines, FormNeed::Changes],
@@ -51,6 +52,7 @@ struct Document<'r> {
     partly: usize,
     statements: CoverageJson,
     carried_from: Option<Vec<CarriedFromJson>>,
+    with: Option<Vec<WithJson>>,
     files: Vec<ChangedFileJson<'r>>,
     left_out: Vec<LeftOutJson<'r>>,
     unmeasured: Vec<UnmeasuredJson<'r>>,
@@ -147,6 +149,7 @@ pub(super) fn write(diff: &DiffReport, out: &mut dyn Write) -> io::Result<()> {
         partly: files.iter().map(|file| file.partly.len()).sum(),
         statements: diff.statements().into(),
         carried_from: head.carried.as_ref().map(CarriedCoverage::origins_json),
+        with: head.together.as_ref().map(TogetherCoverage::json),
         files,
         left_out: diff
             .left_out

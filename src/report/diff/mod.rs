@@ -253,8 +253,10 @@ impl DiffReport {
             Some(_) => ", here or at other commits (--carry)",
             None => "",
         };
+        let together = self.head.together.as_ref();
+        let together = together.map_or_else(String::new, |it| format!(", together with {}", it.labels()));
         format!(
-            "{} of the changed lines were executed: {covered} of {total}{partly}; {} of {} statements{with_carry}",
+            "{} of the changed lines were executed: {covered} of {total}{partly}; {} of {} statements{together}{with_carry}",
             self.coverage(),
             statements.covered,
             statements.total

@@ -45,7 +45,12 @@ impl PageCarried {
             statements: *statements,
         });
         let own = CoverageView(carried.fresh);
-        Ok(Some(Self { own, words: carried.words(), origins: origins.collect(), json }))
+        // The parts of other runs stand elsewhere.
+        let words = match head.together {
+            Some(_) => carried.words_of_carried(),
+            None => carried.words(),
+        };
+        Ok(Some(Self { own, words, origins: origins.collect(), json }))
     }
 }
 

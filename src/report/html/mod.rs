@@ -118,8 +118,10 @@ pub(super) fn write(
         version: env!("CARGO_PKG_VERSION"),
         total: CoverageView(report.coverage()),
         statements_of: statements_of(&head.filters),
-        change: facts::change(report),
-        chart: is_whole.then(|| TrendChart::from_trend(&head.trend, head.confirmed_at)).flatten(),
+        change: facts::parts(head).or_else(|| facts::change(report)),
+        chart: (is_whole && head.together.is_none())
+            .then(|| TrendChart::from_trend(&head.trend, head.confirmed_at))
+            .flatten(),
         facts: Facts::new(head),
         filters: &printable(&filters),
         missing_statements: missing.iter().map(|file| file.coverage.total).sum(),

@@ -37,11 +37,11 @@ pub(crate) struct CarrySubject<'a> {
     pub(crate) keys: &'a [Key],
 }
 
-/// A stored state from which something is carried.
-struct OtherState {
-    at: RepositoryCommit,
-    tree: SourceTree,
-    profile: Profile,
+/// A state of another commit from which something is carried.
+pub(super) struct OtherState {
+    pub(super) at: RepositoryCommit,
+    pub(super) tree: SourceTree,
+    pub(super) profile: Profile,
     /// The names of its files by their paths in the repository; `None` if each name means the same path as in the state to
     /// which something is carried.
     names: Option<HashMap<String, String>>,
@@ -132,15 +132,42 @@ impl SourceReader<'_> {
         };
         let at_other =
             RepositoryCommit { repository: at.repository.clone(), network: at.network.clone(), commit };
-        let profile = read(row)?;
-        let (other_tree, has_same_names) = self.other_tree((at, tree), &at_other)?;
+        self.state_at((at, tree), at_other, read(row)?).map(Some)
+    }
+
+    /// Returns the state of another commit with this profile.
+    pub(super) fn state_at(
+        &self,
+        here: (&RepositoryCommit, &SourceTree),
+        at: RepositoryCommit,
+        profile: Profile,
+    ) -> Result<OtherState> {
+        let (tree, has_same_names) = self.other_tree(here, &at)?;
         let names = (!has_same_names).then(|| {
             let files: Vec<BuildFile<'_>> = profile.build.files().collect();
-            let (paths, _) = self.resolved(&files, &other_tree);
+            let (paths, _) = self.resolved(&files, &tree);
             let files = paths.into_iter().zip(files);
             files.filter_map(|(path, file)| Some((path?, file.name.to_owned()))).collect()
         });
-        Ok(Some(OtherState { at: at_other, tree: other_tree, profile, names }))
+        Ok(OtherState { at, tree, profile, names })
+    }
+
+    /// Returns the blocks of a profile whose functions are the same at another commit and that were executed there, whether
+    /// they were executed here or not.
+    pub(super) fn executed_at(
+        &self,
+        (at, tree): (&RepositoryCommit, &SourceTree),
+        profile: &Profile,
+        other: &OtherState,
+    ) -> Result<Vec<usize>> {
+        let open = Profile { counts: vec![0; profile.counts.len()], ..profile.clone() };
+        let carried = Carried::nothing(&open);
+        let subject = CarrySubject { at, tree, profile: &open, keys: &[] };
+        let files = self.carried_files(subject, &carried)?;
+        let same = self.same_functions(subject, &files, other, &carried, &mut ComparedTexts::default())?;
+        let blocks = same.into_iter().flat_map(|(here, there)| here.zip(there));
+        let executed = blocks.filter(|(_, there)| other.profile.counts[*there] > 0);
+        Ok(executed.map(|(here, _)| here).collect())
     }
 
     /// Reads the functions of those files in which something is left to carry.
