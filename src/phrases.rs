@@ -8,6 +8,12 @@ use crate::time::{minute, span};
 /// The sign for an empty cell of a table.
 pub(crate) const NOTHING: &str = "-";
 
+/// Returns the first digits of a commit, as many as people need to tell commits apart.
+pub(crate) fn short_commit(commit: &str) -> String {
+    const DIGITS: usize = 10;
+    commit.chars().take(DIGITS).collect()
+}
+
 /// Returns the coverage of a row's changed lines with the beginning of the base's hash: `75.0% of 8, since 1a2b3c4d`.
 pub(crate) fn changed_lines(diff: &ChangedLines) -> String {
     const SHORT: usize = 8;

@@ -245,7 +245,8 @@ fn all_gates_judge_a_group() {
     assert!(missed.stderr.contains("shop: 1 of 1 changed line missed, more than 0"), "{}", missed.stderr);
     shop.run(&[&diff[..], &["--fail-on", "unmeasured"]].concat(), 0);
     let lost = shop.run(&["report", "shop", "--against", "2", "--format", "diff", "--fail-on", "lost"], 5);
-    assert!(lost.stdout.contains(&format!("against rows 1 and 2 (staging th {first}")), "{}", lost.stdout);
+    assert!(lost.stdout.contains(&format!("against staging th {first}, 20")), "{}", lost.stdout);
+    assert!(lost.stdout.contains(" UTC (rows 1 and 2):"), "{}", lost.stdout);
     assert!(lost.stderr.contains("lost coverage of code that did not change: 1 line"), "{}", lost.stderr);
 }
 

@@ -229,7 +229,7 @@ fn a_line_shows_its_executed_columns_and_their_counts() {
     browser.open_file(&page, &format!("{CART_FILE}&line=16"));
     assert_eq!(browser.current_line(), "16");
     assert_eq!(browser.texts("#L16 .on, #L16 .off"), ["if item.Price < 0", "{ item.Price = 0 }"]);
-    assert_eq!(browser.eval("document.querySelector('#L16 .off').title"), "1 statement executed never");
+    assert_eq!(browser.eval("document.querySelector('#L16 .off').title"), "1 statement never executed");
     let marks =
         "[16, 17, 23, 24].map((n) => document.querySelector(`#L${n} .mark`).getAttribute('aria-label'))";
     let wanted = serde_json::json!(["partly covered", "covered", "uncovered", null]);

@@ -89,6 +89,13 @@ fn a_page_shows_what_other_commits_executed_in_a_colour_of_its_own() {
         assert_eq!(browser.eval(widths), json!(["60.0", "20.0"]), "both parts of the bar");
         let bar = "getComputedStyle(document.querySelector('#files .file td'), '::after').backgroundSize";
         assert_eq!(browser.eval(bar), json!("20% auto, 60% auto"), "both parts of the bar of a row");
+        let of_folder = "document.querySelector('#files .package td').className";
+        assert_eq!(browser.eval(of_folder), "t6 u0 o2 v0");
+        browser.press("/zzzz");
+        browser.eval("document.querySelector('#filter').value = 'sho'");
+        browser.press("p");
+        assert_eq!(browser.eval(of_folder), "t6 u0 o2 v0", "both parts are those of the files that are left");
+        browser.open(&page, "");
         assert_eq!(browser.accessibility_violations().unwrap_or_default(), [] as [&str; 0]);
 
         browser.open_file(&page, FILE);

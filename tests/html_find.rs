@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::harness::browser::Browser;
+use crate::harness::screens::on_each_screen;
 use crate::harness::service::Service;
 use crate::harness::source::Source;
 use crate::html::{CART_FILE, cart_service};
@@ -138,26 +139,18 @@ fn dialogs_that_find_stay_on_the_screen_and_axe_finds_no_violation() {
     let Some(mut browser) = Browser::start() else { return };
     let service = cart_service();
     let page = service.page(&[]);
-    for (width, height, scheme) in [
-        (1400, 900, "light"),
-        (2560, 1200, "dark"),
-        (768, 900, "dark"),
-        (360, 640, "light"),
-        (320, 500, "dark"),
-    ] {
-        browser.resize(width, height);
-        browser.prefer_color_scheme(scheme);
+    on_each_screen(&mut browser, 640, |browser, screen| {
         for dialog in ["jump", "search"] {
             browser.open(&page, "");
             if dialog == "jump" {
-                jump(&mut browser, "a");
+                jump(browser, "a");
             } else {
                 browser.press("s");
                 browser.press("re");
-                searched(&mut browser);
+                searched(browser);
             }
-            browser.take_screenshot(&format!("{dialog}-{width}"));
-            let view = format!("{dialog}, {width} wide");
+            browser.take_screenshot(&format!("{dialog}-{screen}"));
+            let view = format!("{dialog}, {screen}");
             let place = browser.eval(&format!(
                 "(({{ left, top, right, bottom }}) => [left, top, innerWidth - right, innerHeight - bottom])(document.querySelector('#{dialog}').getBoundingClientRect())"
             ));
@@ -171,7 +164,7 @@ fn dialogs_that_find_stay_on_the_screen_and_axe_finds_no_violation() {
             let Some(faults) = browser.accessibility_violations() else { return };
             assert!(faults.is_empty(), "{view}: {}", faults.join("\n"));
         }
-    }
+    });
     browser.assert_quiet();
 }
 
@@ -199,22 +192,21 @@ fn names_and_lines_that_are_found_are_text() {
 }
 
 #[test]
-fn a_hit_at_the_end_of_a_long_line_is_seen_on_a_phone() {
+fn a_hit_at_the_end_of_a_long_line_is_seen() {
     let Some(mut browser) = Browser::start() else { return };
     let source =
         "package p\n\nfunc f() {\n\tctxNotify, cancelNotify := context.WithCancel(context.Background())\n}\n";
     let files: [(&str, &[u8]); 2] = [("a.go", source.as_bytes()), ("go.mod", b"module example.com/app\n")];
     let service = Service::from_source(Source::from_files(&files), "example.com/app/a.go:3.10,5.2 1 1\n");
     let page = service.page(&[]);
-    for width in [320, 360, 1400] {
-        browser.resize(width, 700);
+    on_each_screen(&mut browser, 700, |browser, screen| {
         browser.open(&page, "");
         browser.press("s");
         browser.press("background");
-        assert_eq!(searched(&mut browser), "1 line in 1 file");
+        assert_eq!(searched(browser), "1 line in 1 file");
         let beyond = "['#search-list code mark', '#search-list code']
             .map((name) => document.querySelector(name).getBoundingClientRect().right)
             .reduce((mark, code) => mark - code)";
-        assert!(browser.eval(beyond).as_f64().unwrap() <= 0.0, "{width} pixels");
-    }
+        assert!(browser.eval(beyond).as_f64().unwrap() <= 0.0, "{screen}");
+    });
 }

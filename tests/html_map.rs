@@ -3,10 +3,11 @@
 use serde_json::{Value, json};
 
 use crate::harness::browser::Browser;
+use crate::harness::screens::on_each_screen;
 use crate::harness::service::Service;
 use crate::harness::source::Source;
 use crate::html_changes::changed_service;
-use crate::html_overview::{OVERFLOW, WIDTHS, large_service, off_the_screen};
+use crate::html_overview::{OVERFLOW, large_service, off_the_screen};
 
 /// Script that returns the statements of each area that is seen, and its size in square pixels.
 const SIZES: &str =
@@ -54,18 +55,17 @@ fn a_map_has_areas_in_proportion_without_script_and_takes_no_room_until_it_is_op
     let service = large_service();
     let page = service.page(&[]);
     browser.call("Emulation.setScriptExecutionDisabled", &json!({"value": true}));
-    for width in WIDTHS {
-        browser.resize(width, 900);
+    on_each_screen(&mut browser, 900, |browser, screen| {
         browser.open(&page, "");
         assert_eq!(browser.texts("#map path"), [] as [&str; 0]);
         let height = browser.eval("document.querySelector('#map').offsetHeight").as_f64().unwrap();
-        assert!(height <= 26.0, "{width} pixels: one line, not {height} pixels");
+        assert!(height <= 26.0, "{screen}: one line, not {height} pixels");
         browser.click("#map summary");
-        assert_eq!(assert_in_proportion(&mut browser, &format!("{width} pixels")), 400);
+        assert_eq!(assert_in_proportion(browser, &format!("{screen}")), 400);
         assert_eq!(browser.eval("document.querySelectorAll('#map [href]').length"), 0, "no link to nowhere");
-        assert_eq!(browser.eval(OVERFLOW), 0, "{width} pixels");
+        assert_eq!(browser.eval(OVERFLOW), 0, "{screen}");
         browser.assert_quiet();
-    }
+    });
 }
 
 #[test]
@@ -86,17 +86,15 @@ fn labels_of_a_map_stay_in_their_areas_and_apart() {
         return [texts.length, outside.map((text) => text.textContent), near.map((text) => text.textContent)];
     })()";
     let mut numbers = Vec::new();
-    for (width, scheme) in WIDTHS.into_iter().flat_map(|width| [(width, "light"), (width, "dark")]) {
-        browser.resize(width, 900);
-        browser.prefer_color_scheme(scheme);
-        open_map(&mut browser, &page, "#map=1");
+    on_each_screen(&mut browser, 900, |browser, screen| {
+        open_map(browser, &page, "#map=1");
         let found = browser.eval(astray);
-        assert_eq!((&found[1], &found[2]), (&json!([]), &json!([])), "{width} pixels");
+        assert_eq!((&found[1], &found[2]), (&json!([]), &json!([])), "{screen}");
         numbers.push(found[0].as_u64().unwrap());
         browser.eval("document.querySelector('#map').scrollIntoView()");
-        browser.take_screenshot(&format!("map-{width}-{scheme}"));
+        browser.take_screenshot(&format!("map-{screen}"));
         browser.assert_quiet();
-    }
+    });
     assert!(numbers[0] >= 4 && numbers.is_sorted(), "a wider map has room for more: {numbers:?}");
     assert_eq!(browser.texts("#map a text")[0], "api 65.6%");
 }
@@ -106,22 +104,17 @@ fn a_click_on_an_area_filters_the_table_and_a_second_one_shows_all() {
     let Some(mut browser) = Browser::start() else { return };
     let service = large_service();
     let page = service.page(&[]);
-    for width in WIDTHS {
-        browser.resize(width, 800);
-        open_map(&mut browser, &page, "#map=1");
-        click_area(&mut browser, "file017.go");
-        assert_eq!(browser.texts("#files .file a"), ["file017.go"], "{width} pixels");
+    on_each_screen(&mut browser, 800, |browser, screen| {
+        open_map(browser, &page, "#map=1");
+        click_area(browser, "file017.go");
+        assert_eq!(browser.texts("#files .file a"), ["file017.go"], "{screen}");
         assert_eq!(browser.eval("document.querySelector('#filter').value"), "cmd/part4/deep/file017.go");
         assert_eq!(browser.eval("location.hash"), "#filter=cmd/part4/deep/file017.go&map=1");
-        assert_eq!(
-            browser.eval(&off_the_screen("#filter, #shown, #files .file a")),
-            json!([]),
-            "{width} pixels"
-        );
+        assert_eq!(browser.eval(&off_the_screen("#filter, #shown, #files .file a")), json!([]), "{screen}");
         let dimmed = "document.querySelectorAll('#map a.out').length";
         assert_eq!(browser.eval(dimmed), 399);
-        browser.take_screenshot(&format!("map-filtered-{width}"));
-        click_area(&mut browser, "file017.go");
+        browser.take_screenshot(&format!("map-filtered-{screen}"));
+        click_area(browser, "file017.go");
         assert_eq!((browser.eval(dimmed), browser.eval("location.hash")), (json!(0), json!("#map=1")));
         browser.click("#map a[data-key] text");
         assert_eq!(
@@ -132,7 +125,7 @@ fn a_click_on_an_area_filters_the_table_and_a_second_one_shows_all() {
         assert_eq!(browser.text("#shown"), "100 of 400 files, 137 uncovered statements");
         assert_eq!(browser.eval(dimmed), 300);
         browser.assert_quiet();
-    }
+    });
 }
 
 #[test]

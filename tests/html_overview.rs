@@ -3,11 +3,10 @@
 use serde_json::json;
 
 use crate::harness::browser::Browser;
+use crate::harness::screens::on_each_screen;
 use crate::harness::service::Service;
 use crate::harness::source::Source;
 use crate::html_changes::{changed_service, changed_service_and_base};
-
-pub(crate) const WIDTHS: [u32; 4] = [360, 768, 1400, 2560];
 
 /// Script that lists the elements of a selector, by text, that are not wholly on the screen.
 pub(crate) fn off_the_screen(selector: &str) -> String {
@@ -31,20 +30,19 @@ fn results_of_a_search_are_on_the_screen_though_changes_stand_above_the_table() 
     let service = changed_service();
     let page = service.page(&["--base", "master"]);
     let results = off_the_screen("#filter, #shown, #files thead th, #files .file a");
-    for width in WIDTHS {
-        browser.resize(width, 560);
+    on_each_screen(&mut browser, 560, |browser, screen| {
         browser.open(&page, "");
         browser.press("/");
         browser.wait_until("document.activeElement.id === 'filter'");
         browser.press("main");
         assert_eq!(browser.texts("#files .file a"), ["main.go"]);
-        assert_eq!(browser.eval(&results), json!([]), "{width} pixels, after typing");
-        browser.take_screenshot(&format!("overview-search-{width}"));
+        assert_eq!(browser.eval(&results), json!([]), "{screen}, after typing");
+        browser.take_screenshot(&format!("overview-search-{screen}"));
         browser.open(&page, "#filter=stock");
         assert_eq!(browser.texts("#files .file a"), ["stock.go"]);
-        assert_eq!(browser.eval(&results), json!([]), "{width} pixels, by a link");
+        assert_eq!(browser.eval(&results), json!([]), "{screen}, by a link");
         browser.assert_quiet();
-    }
+    });
 }
 
 /// A service of 400 files in 40 packages.
@@ -63,24 +61,23 @@ fn the_bar_of_filters_and_the_head_of_the_table_stay_above_the_rows() {
     let Some(mut browser) = Browser::start() else { return };
     let service = large_service();
     let page = service.page(&[]);
-    for width in WIDTHS {
-        browser.resize(width, 700);
+    on_each_screen(&mut browser, 700, |browser, screen| {
         browser.open(&page, "#flat=1");
         browser.eval("scrollTo(0, 4000)");
         browser.wait_until("scrollY > 3000");
-        assert_eq!(browser.eval(&off_the_screen("#filter, #files thead th")), json!([]), "{width} pixels");
+        assert_eq!(browser.eval(&off_the_screen("#filter, #files thead th")), json!([]), "{screen}");
         let edges = browser.eval(
             "[document.querySelector('#tools').getBoundingClientRect().bottom,
               document.querySelector('#files thead').getBoundingClientRect().top]",
         );
         let gap = edges[0].as_f64().unwrap() - edges[1].as_f64().unwrap();
-        assert!(gap.abs() <= 1.0, "{width} pixels: the head is right below the bar: {edges}");
+        assert!(gap.abs() <= 1.0, "{screen}: the head is right below the bar: {edges}");
         browser.press("/");
         browser.wait_until("document.activeElement.id === 'filter'");
         browser.press("file017");
         assert_eq!(browser.texts("#files .file a").len(), 1);
-        assert_eq!(browser.eval(&off_the_screen("#filter, #files .file a")), json!([]), "{width} pixels");
-    }
+        assert_eq!(browser.eval(&off_the_screen("#filter, #files .file a")), json!([]), "{screen}");
+    });
 }
 
 #[test]
@@ -90,20 +87,18 @@ fn the_overview_fits_every_screen_and_uses_a_wide_one() {
     service.agent.hit(&[1], 4);
     service.world.pull(0);
     let page = service.page(&["--against", "sg_app"]);
-    for (width, scheme) in WIDTHS.into_iter().flat_map(|width| [(width, "light"), (width, "dark")]) {
-        browser.resize(width, 900);
-        browser.prefer_color_scheme(scheme);
+    on_each_screen(&mut browser, 900, |browser, screen| {
         browser.open(&page, "");
-        browser.take_screenshot(&format!("overview-{width}-{scheme}"));
-        assert_eq!(browser.eval(OVERFLOW), 0, "{width} pixels");
+        browser.take_screenshot(&format!("overview-{screen}"));
+        assert_eq!(browser.eval(OVERFLOW), 0, "{screen}");
         let used =
             browser.eval("document.querySelector('#files').getBoundingClientRect().width").as_f64().unwrap();
-        assert!(used >= f64::from(width.min(1848)) - 48.0, "{width} pixels: {used}");
+        assert!(used >= f64::from(screen.width.min(1848)) - 48.0, "{screen}: {used}");
         let small = "[...document.querySelectorAll('#overview :is(a[href], button, input, summary)')]
             .filter((e) => e.checkVisibility()).map((e) => [e, (e.closest('label') ?? e).getBoundingClientRect()])
             .filter(([, { width, height }]) => width < 24 || height < 24).map(([e]) => e.outerHTML)";
-        assert_eq!(browser.eval(small), json!([]), "{width} pixels");
-    }
+        assert_eq!(browser.eval(small), json!([]), "{screen}");
+    });
 }
 
 #[test]
@@ -119,7 +114,7 @@ fn one_line_of_facts_stands_above_the_figures() {
     assert!(height <= 24.0, "one line, not {height} pixels");
     let top = browser.eval("document.querySelector('#files').getBoundingClientRect().top").as_f64().unwrap();
     assert!(top < 450.0, "the table begins on the first screen, at {top}");
-    assert!(browser.text("footer").starts_with(&format!("Row 1 of commit {commit}, stored 20")));
+    assert!(browser.text("footer").starts_with(&format!("Commit {}, stored 20", &commit[..10])));
     let icon = browser.text("title");
     assert!(icon.starts_with("66."), "{icon}");
 }
@@ -134,18 +129,25 @@ fn a_comparison_at_one_commit_leads_with_both_totals() {
     let _other = service.world.start_counted(&name, other);
     service.world.pull(0);
     let page = service.page(&["--against", "sg_app"]);
-    browser.open(&page, "");
-    assert_eq!(
-        browser.texts(".total .number"),
-        ["72.0%"],
-        "no figure of changed lines, because none changed"
-    );
-    assert_eq!(
-        browser.text(".verdict"),
-        "72.0% staging th against 100.0% staging sg: -28.0 points; 1 line lost, 0 gained"
-    );
-    assert_eq!(browser.texts(".tabs a"), ["Files 4", "Functions 7", "Lost 1 line"]);
-    browser.take_screenshot("overview-same-commit");
+    on_each_screen(&mut browser, 900, |browser, screen| {
+        browser.open(&page, "");
+        assert_eq!(
+            browser.texts(".total .number"),
+            ["72.0%"],
+            "{screen}: none changed, so changes have no figure"
+        );
+        assert_eq!(
+            browser.text(".verdict"),
+            "72.0% staging th against 100.0% staging sg: -28.0 points; 1 line lost, 0 gained"
+        );
+        assert_eq!(
+            browser.eval(&off_the_screen(".verdict, .verdict b, .total .number, .tabs a")),
+            json!([]),
+            "{screen}"
+        );
+        assert_eq!(browser.texts(".tabs a"), ["Files 4", "Functions 7", "Lost 1 line"]);
+        browser.take_screenshot(&format!("overview-same-commit-{screen}"));
+    });
     browser.open_file(&page, "#file=example.com/app/cart/cart.go&changed=1");
     assert_eq!(browser.texts("#only-changed, #file-changed, .of-ruler"), [] as [&str; 0], "nothing changed");
     browser.press("d");
@@ -178,16 +180,32 @@ fn the_total_of_changed_files_alone_is_named_so() {
 }
 
 #[test]
-fn names_of_files_look_like_text_where_script_is_forbidden() {
+fn without_script_nothing_looks_like_a_link_that_leads_nowhere() {
     let Some(mut browser) = Browser::start() else { return };
     let service = changed_service();
-    let page = service.page(&[]);
-    browser.open(&page, "");
-    let color = |selector: &str| format!("getComputedStyle(document.querySelector('{selector}')).color");
-    assert_ne!(browser.eval(&color("#files .file a")), browser.eval(&color("body")));
-    browser.call("Emulation.setScriptExecutionDisabled", &json!({"value": true}));
-    browser.open(&page, "");
-    assert_eq!(browser.eval(&color("#files .file a")), browser.eval(&color("body")));
+    let page = service.page(&["--base", "master"]);
+    let names = "#files .file a, .places a";
+    let looks = |browser: &mut Browser, selector: &str| {
+        let look = "[...document.querySelectorAll(SELECTOR)].filter((e) => e.checkVisibility())
+            .map((e) => [getComputedStyle(e), getComputedStyle(e.parentElement)])
+            .map(([own, around]) => own.color !== around.color || own.textDecorationLine !== 'none')";
+        browser.eval(&look.replace("SELECTOR", &json!(selector).to_string()))
+    };
+    on_each_screen(&mut browser, 900, |browser, screen| {
+        browser.open(&page, "");
+        assert_eq!(looks(browser, "#files .file a"), json!([true, true, true, true]), "{screen}");
+        browser.call("Emulation.setScriptExecutionDisabled", &json!({"value": true}));
+        browser.open(&page, "");
+        assert_eq!(
+            looks(browser, names),
+            json!([false, false, false, false, false, false, false]),
+            "{screen}"
+        );
+        let dead = "[...document.querySelectorAll('a[href^=\"#\"]')].filter((e) => e.checkVisibility() && e.id !== 'home')
+            .map((e) => e.outerHTML)";
+        assert_eq!(browser.eval(dead), json!([]), "{screen}");
+        browser.call("Emulation.setScriptExecutionDisabled", &json!({"value": false}));
+    });
 }
 
 const ROWS: &str = "#files :is(.package bdi, .file a)";
@@ -239,19 +257,31 @@ fn a_filter_opens_what_it_hits_though_all_was_folded() {
     let Some(mut browser) = Browser::start() else { return };
     let service = large_service();
     let page = service.page(&[]);
-    browser.resize(768, 700);
-    browser.open(&page, "#folds=-");
-    browser.press("/");
-    browser.wait_until("document.activeElement.id === 'filter'");
-    browser.press("file017");
     let found = ["example.com/app", "cmd", "part4/deep", "file017.go"];
-    assert_eq!(browser.texts(ROWS), found);
-    assert_eq!(browser.eval(&off_the_screen("#filter, #files .file a")), json!([]));
-    assert_eq!(browser.eval("location.hash"), "#filter=file017");
-    browser.press_named("Escape", 27);
-    assert_eq!(browser.texts(ROWS), ["example.com/app", "api", "cmd", "pkg", "plugin"], "as it was before");
-    assert_eq!(browser.eval("location.hash"), "#folds=-");
-    browser.assert_quiet();
+    on_each_screen(&mut browser, 700, |browser, screen| {
+        browser.open(&page, "#folds=-");
+        browser.press("/");
+        browser.wait_until("document.activeElement.id === 'filter'");
+        browser.press("file017");
+        assert_eq!(browser.texts(ROWS), found, "{screen}");
+        assert_eq!(browser.eval(&off_the_screen("#filter, #files .file a")), json!([]), "{screen}");
+        assert_eq!(browser.eval("location.hash"), "#filter=file017");
+        browser.press_named("Escape", 27);
+        let closed = ["example.com/app", "api", "cmd", "pkg", "plugin"];
+        assert_eq!(browser.texts(ROWS), closed, "as it was before");
+        assert_eq!(browser.eval("location.hash"), "#folds=-");
+        // A box finds more files than are open by themselves.
+        browser.click("#uncovered");
+        assert_eq!(browser.text("#shown"), "134 of 400 files, 533 uncovered statements");
+        assert_eq!(browser.texts("#files .file a").len(), 134, "{screen}");
+        browser.assert_quiet();
+        browser.open(&page, "#filter=file017&folds=-");
+        assert_eq!(browser.texts(ROWS), found, "{screen}, by a link whose folds hide all");
+        assert_eq!(browser.eval(&off_the_screen("#filter, #files .file a")), json!([]), "{screen}");
+        browser.open(&page, "#filter=file017&folds=-,cmd");
+        assert_eq!(browser.texts(ROWS), found, "{screen}");
+        browser.assert_quiet();
+    });
 }
 
 #[test]
@@ -259,21 +289,23 @@ fn keys_step_over_folders_and_the_way_back_opens_the_folder_of_the_file() {
     let Some(mut browser) = Browser::start() else { return };
     let service = large_service();
     let page = service.page(&[]);
-    browser.open(&page, "");
-    browser.press("jj");
-    assert_eq!(browser.accessible_text_of_focus(), "button \"Files of example.com/app/api\"");
-    let enter = json!({"type": "keyDown", "key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13, "text": "\r"});
-    browser.call("Input.dispatchKeyEvent", &enter);
-    browser.press("j");
-    assert_eq!(browser.accessible_text_of_focus(), "button \"Files of example.com/app/api/part0/deep\"");
-    browser.press("kk");
-    assert_eq!(browser.accessible_text_of_focus(), "button \"Files of example.com/app\"");
-    browser.open_file(&page, "#file=example.com/app/pkg/part3/deep/file014.go");
-    browser.press_named("Escape", 27);
-    browser.wait_until("!document.getElementById('overview').hidden");
-    assert_eq!(browser.accessible_text_of_focus(), "link \"file014.go\"");
-    assert_eq!(browser.eval(&off_the_screen(":focus")), json!([]));
-    browser.assert_quiet();
+    on_each_screen(&mut browser, 900, |browser, screen| {
+        browser.open(&page, "");
+        browser.press("jj");
+        assert_eq!(browser.accessible_text_of_focus(), "button \"Files of example.com/app/api\"");
+        let enter = json!({"type": "keyDown", "key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13, "text": "\r"});
+        browser.call("Input.dispatchKeyEvent", &enter);
+        browser.press("j");
+        assert_eq!(browser.accessible_text_of_focus(), "button \"Files of example.com/app/api/part0/deep\"");
+        browser.press("kk");
+        assert_eq!(browser.accessible_text_of_focus(), "button \"Files of example.com/app\"");
+        browser.open_file(&page, "#file=example.com/app/pkg/part3/deep/file014.go");
+        browser.press_named("Escape", 27);
+        browser.wait_until("!document.getElementById('overview').hidden");
+        assert_eq!(browser.accessible_text_of_focus(), "link \"file014.go\"");
+        assert_eq!(browser.eval(&off_the_screen(":focus")), json!([]), "{screen}");
+        browser.assert_quiet();
+    });
 }
 
 #[test]
@@ -281,19 +313,18 @@ fn a_name_is_alone_in_its_folder_and_whole_without_folders_at_any_width() {
     let Some(mut browser) = Browser::start() else { return };
     let service = large_service();
     let page = service.page(&[]);
-    for width in [320, 360, 1400] {
-        browser.resize(width, 800);
+    on_each_screen(&mut browser, 800, |browser, screen| {
         browser.open(&page, "#folds=*");
         browser.click("#flat");
         assert_eq!(browser.texts("#files .file a")[0], "api/part0/deep/file000.go");
         let lines = "Math.max(...[...document.querySelectorAll('#files .file a')].slice(0, 20).map((e) => e.offsetHeight / 24))";
-        assert!(browser.eval(lines).as_f64().unwrap() <= 3.0, "{width} pixels: {}", browser.eval(lines));
-        browser.take_screenshot(&format!("overview-flat-{width}"));
+        assert!(browser.eval(lines).as_f64().unwrap() <= 3.0, "{screen}: {}", browser.eval(lines));
+        browser.take_screenshot(&format!("overview-flat-{screen}"));
         browser.click("#flat");
-        assert_eq!(browser.texts("#files .file a")[0], "file000.go", "{width} pixels");
-        assert!(browser.eval(lines).as_f64().unwrap() <= 1.0, "{width} pixels: a name fits into a line");
+        assert_eq!(browser.texts("#files .file a")[0], "file000.go", "{screen}");
+        assert!(browser.eval(lines).as_f64().unwrap() <= 1.0, "{screen}: a name fits into a line");
         browser.assert_quiet();
-    }
+    });
 }
 
 #[test]
@@ -304,18 +335,19 @@ fn beside_changes_a_name_of_usual_length_fits_into_a_line_of_a_phone() {
     for (page, options) in pages.iter().zip([["--base", "master"], ["--against", "sg_app"]]) {
         std::fs::rename(service.page(&options), page).unwrap();
     }
-    for page in &pages {
-        browser.resize(360, 800);
-        browser.open(page, "");
-        let heads = "[...document.querySelectorAll('#files thead th')].filter((e) => e.checkVisibility())
+    on_each_screen(&mut browser, 800, |browser, screen| {
+        for page in &pages {
+            browser.open(page, "");
+            let heads = "[...document.querySelectorAll('#files thead th')].filter((e) => e.checkVisibility())
             .filter((e) => e.firstChild.getBoundingClientRect().right > e.getBoundingClientRect().right + 1)
             .map((e) => e.textContent)";
-        assert_eq!(browser.eval(heads), json!([]), "a heading stays in its column");
-        browser.eval("document.querySelectorAll('#files .file a')[1].textContent = 'head_append.go'");
-        let lines = "document.querySelectorAll('#files .file a')[1].offsetHeight / 24";
-        assert_eq!(browser.eval(lines), 1, "{}", page.display());
-        assert_eq!(browser.eval(OVERFLOW), 0);
-    }
+            assert_eq!(browser.eval(heads), json!([]), "{screen}: a heading stays in its column");
+            browser.eval("document.querySelectorAll('#files .file a')[1].textContent = 'head_append.go'");
+            let lines = "document.querySelectorAll('#files .file a')[1].offsetHeight / 24";
+            assert_eq!(browser.eval(lines), 1, "{screen}, {}", page.display());
+            assert_eq!(browser.eval(OVERFLOW), 0, "{screen}");
+        }
+    });
 }
 
 #[test]
@@ -385,12 +417,10 @@ fn functions_of_all_files_are_listed_by_what_they_lack() {
     browser.press_named("Escape", 27);
     assert_eq!(listed(&mut browser, 7).len(), 7);
     browser.assert_quiet();
-    for (width, scheme) in WIDTHS.into_iter().flat_map(|width| [(width, "light"), (width, "dark")]) {
-        browser.resize(width, 900);
-        browser.prefer_color_scheme(scheme);
-        browser.take_screenshot(&format!("overview-functions-{width}-{scheme}"));
-        assert_eq!(browser.eval(OVERFLOW), 0, "{width} pixels");
-    }
+    on_each_screen(&mut browser, 900, |browser, screen| {
+        browser.take_screenshot(&format!("overview-functions-{screen}"));
+        assert_eq!(browser.eval(OVERFLOW), 0, "{screen}");
+    });
 }
 
 #[test]
@@ -399,7 +429,7 @@ fn each_tab_has_its_list_on_the_first_screen() {
     let (service, _base) = changed_service_and_base();
     let page = service.page(&["--against", "sg_app"]);
     browser.resize(1400, 900);
-    let tabs = ["Files 4", "Functions 7", "Changed 4 uncovered", "Lost 2 lines"];
+    let tabs = ["Files 4", "Functions 7", "Changed 4 uncovered lines", "Lost 2 lines"];
     let lists =
         ["#files thead", "#all-functions thead", "#changed-lines .places h3", "#lost-lines .places h3"];
     for (tab, (name, list)) in ["files", "functions", "changed", "lost"].iter().zip(tabs.iter().zip(lists)) {

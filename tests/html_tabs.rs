@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::harness::browser::Browser;
+use crate::harness::screens::on_each_screen;
 use crate::html_changes::{changed_service, changed_service_and_base, owned_service};
 use crate::html_overview::off_the_screen;
 
@@ -124,7 +125,7 @@ fn a_reload_keeps_what_a_file_is_shown_with_and_the_way_back() {
     browser.reload();
     browser.wait_until("document.body.dataset.shown");
     assert_eq!((hash(&mut browser), browser.eval(counts)), before);
-    assert_eq!(browser.text("#missed-place"), "1", "of the author");
+    assert_eq!(browser.text("#missed-place"), "1 place", "of the author");
     browser.press("]");
     browser.wait_until("document.body.dataset.shown?.endsWith('cart.go')");
     browser.press("]");
@@ -147,26 +148,28 @@ fn a_reload_keeps_folds_and_a_search() {
     let Some(mut browser) = Browser::start() else { return };
     let service = changed_service();
     let page = service.page(&["--base", "master"]);
-    browser.open(&page, "");
-    browser.click("#fold");
-    let rows = "#files :is(.package bdi, .file a)";
-    let folded = browser.texts(rows);
-    assert_eq!(folded, ["example.com/app", "main.go", "cart", "made", "stock"]);
-    browser.press("s");
-    browser.press("return ");
-    browser.click("#search-missed");
-    let lines = "document.querySelectorAll('#search-list .at').length";
-    browser.wait_until(&format!("{lines} === 3"));
-    browser.reload();
-    browser.wait_until(&format!("{lines} === 3"));
-    assert_eq!(hash(&mut browser), "#search=return%20&missed=1");
-    assert_eq!(browser.eval("document.getElementById('search-missed').checked"), true);
-    browser.press_named("Escape", 27);
-    browser.wait_until("location.hash === '#folds=-'");
-    assert_eq!(browser.texts(rows), folded, "below the search the table is as it was");
-    browser.reload();
-    assert_eq!(browser.texts(rows), folded);
-    browser.assert_quiet();
+    on_each_screen(&mut browser, 700, |browser, screen| {
+        browser.open(&page, "");
+        browser.click("#fold");
+        let rows = "#files :is(.package bdi, .file a)";
+        let folded = browser.texts(rows);
+        assert_eq!(folded, ["example.com/app", "main.go", "cart", "made", "stock"], "{screen}");
+        browser.press("s");
+        browser.press("return ");
+        browser.click("#search-missed");
+        let lines = "document.querySelectorAll('#search-list .at').length";
+        browser.wait_until(&format!("{lines} === 3"));
+        browser.reload();
+        browser.wait_until(&format!("{lines} === 3"));
+        assert_eq!(hash(browser), "#search=return%20&missed=1");
+        assert_eq!(browser.eval("document.getElementById('search-missed').checked"), true);
+        browser.press_named("Escape", 27);
+        browser.wait_until("location.hash === '#folds=-'");
+        assert_eq!(browser.texts(rows), folded, "below the search the table is as it was");
+        browser.reload();
+        assert_eq!(browser.texts(rows), folded);
+        browser.assert_quiet();
+    });
 }
 
 #[test]
@@ -185,7 +188,7 @@ fn the_filter_by_author_says_what_it_shows_beside_the_whole_and_starts_the_walk_
     browser.wait_until("document.querySelector('.current')?.id === 'L6'");
     browser.press("m");
     browser.wait_until("document.querySelector('.current')?.id === 'L35'");
-    assert_eq!(browser.text(".walk > span"), "Uncovered by Ann & Lee 2 of 2");
+    assert_eq!(browser.text(".walk > span"), "Uncovered by Ann & Lee 2 of 2 places");
     // The walk was at the second place; that of the other author begins at the first, from a file without places.
     browser.press_named("Escape", 27);
     wait_for_table(&mut browser);
@@ -194,7 +197,7 @@ fn the_filter_by_author_says_what_it_shows_beside_the_whole_and_starts_the_walk_
     browser.wait_until("document.body.dataset.shown?.endsWith('stock.go')");
     browser.press("m");
     browser.wait_until("document.body.dataset.shown?.endsWith('main.go')");
-    assert_eq!(browser.text("#missed-place"), "1 of 1");
+    assert_eq!(browser.text("#missed-place"), "1 of 1 place");
     browser.press_named("Escape", 27);
     wait_for_table(&mut browser);
     assert_eq!(browser.texts(PLACES), ["5"]);
@@ -206,23 +209,23 @@ fn the_filter_by_author_says_what_it_shows_beside_the_whole_and_starts_the_walk_
 }
 
 #[test]
-fn places_and_their_authors_fit_a_phone_however_long_the_names() {
+fn places_and_their_authors_fit_each_screen_however_long_the_names() {
     let Some(mut browser) = Browser::start() else { return };
     let service = changed_service();
     let page = service.page(&["--base", "master", "--blame"]);
-    for width in [320, 360, 768] {
-        browser.resize(width, 700);
+    on_each_screen(&mut browser, 700, |browser, screen| {
         browser.open(&page, "#tab=changed");
         browser.eval("document.querySelector('#author option').textContent = 'Bob de la Vega '.repeat(9)");
         browser.eval("document.querySelector('.by bdi').textContent = 'Bob de la Vega '.repeat(9)");
         let beyond = "[...document.querySelectorAll('#author, .places :is(p, a, .by, code)')]
             .filter((e) => e.getBoundingClientRect().right > innerWidth - 12).map((e) => e.outerHTML)";
-        assert_eq!(browser.eval(beyond), json!([]), "{width} pixels");
+        assert_eq!(browser.eval(beyond), json!([]), "{screen}");
         // The code keeps a part of its line, and on a phone, where the author has a line below it, at least a half.
         let code = "document.querySelector('.places code').offsetWidth / document.querySelector('.places a').offsetWidth";
-        let (share, least) = (browser.eval(code).as_f64().unwrap(), if width < 640 { 0.5 } else { 0.25 });
-        assert!(share > least, "{width} pixels: {share}");
-    }
+        let (share, least) =
+            (browser.eval(code).as_f64().unwrap(), if screen.width < 640 { 0.5 } else { 0.25 });
+        assert!(share > least, "{screen}: {share}");
+    });
 }
 
 #[test]
@@ -278,65 +281,69 @@ fn a_click_on_an_owner_shows_their_files_and_another_shows_all() {
         browser.click(&format!(".owners tbody tr:nth-child({number}) a"));
         wait_for_tab(browser, "files");
     };
-    for width in [360, 1400] {
-        browser.resize(width, 700);
+    on_each_screen(&mut browser, 700, |browser, screen| {
         browser.open(&page, "#tab=owners");
         assert_eq!(browser.texts("#owner"), [] as [&str; 0]);
         assert_eq!(browser.texts(owners), ["@ann", "@org/<b>cart", "@all", "nobody"]);
         browser.click(".owners tbody tr:nth-child(2) a");
-        wait_for_tab(&mut browser, "files");
-        assert_eq!(hash(&mut browser), "#owner=%40org/%3Cb%3Ecart");
+        wait_for_tab(browser, "files");
+        assert_eq!(hash(browser), "#owner=%40org/%3Cb%3Ecart");
         assert_eq!(browser.texts(FILES), ["cart.go"]);
         assert_eq!(browser.text("#owner"), "@org/<b>cart ×");
-        assert_eq!(browser.eval(&off_the_screen("#owner, #files .file a")), json!([]), "{width} pixels");
-        browser.take_screenshot(&format!("owner-{width}"));
+        assert_eq!(browser.eval(&off_the_screen("#owner, #files .file a")), json!([]), "{screen}");
+        browser.take_screenshot(&format!("owner-{screen}"));
         browser.reload();
         assert_eq!(browser.texts(FILES), ["cart.go"]);
-        to_owner(&mut browser, 3);
+        to_owner(browser, 3);
         assert_eq!(browser.texts(FILES), ["main.go", "made.go"]);
         browser.eval("history.go(-2)");
         browser.wait_until("location.hash.includes('cart')");
-        wait_for_tab(&mut browser, "files");
+        wait_for_tab(browser, "files");
         browser.wait_until("document.querySelector('#owner').textContent.includes('cart')");
         assert_eq!(browser.texts(FILES), ["cart.go"]);
         browser.click("#owner");
-        assert_eq!((browser.texts(FILES).len(), hash(&mut browser)), (4, String::new()));
-        to_owner(&mut browser, 4);
+        assert_eq!((browser.texts(FILES).len(), hash(browser)), (4, String::new()));
+        to_owner(browser, 4);
         assert_eq!(browser.texts(FILES), ["stock.go"]);
         browser.click("#tab-owners");
-        wait_for_tab(&mut browser, "owners");
+        wait_for_tab(browser, "owners");
         assert_eq!(browser.texts(".owners [aria-current]"), ["nobody"]);
         browser.press("jj");
         assert_eq!(browser.eval("document.activeElement.textContent"), "@org/<b>cart");
         browser.click(".owners [aria-current]");
-        wait_for_tab(&mut browser, "files");
+        wait_for_tab(browser, "files");
         assert_eq!(browser.texts(FILES).len(), 4, "the present owner leads back to all");
         browser.assert_quiet();
-    }
+    });
 }
 
 #[test]
-fn a_link_to_a_tab_shows_its_list_on_the_first_screen_of_a_phone() {
+fn a_link_to_a_tab_shows_its_list_on_the_first_screen() {
     let Some(mut browser) = Browser::start() else { return };
     let (service, _base) = changed_service_and_base();
     service.agent.hit(&[1], 4);
     service.world.pull(0);
     let page = service.page(&["--against", "sg_app", "--blame"]);
-    browser.resize(360, 700);
-    let heads = [
-        ("functions", "#all-functions thead, #all-functions tbody tr:first-child a"),
-        ("changed", "#changes-title"),
-        ("lost", "#comparison-title"),
-    ];
-    for (tab, head) in heads {
-        browser.open(&page, &format!("#tab={tab}"));
-        if tab == "functions" {
-            wait_for_functions(&mut browser, 7);
-            assert_eq!(browser.texts(FUNCTIONS).len(), 7, "the list comes after the script in the page");
+    on_each_screen(&mut browser, 700, |browser, screen| {
+        let heads = [
+            ("functions", "#all-functions thead, #all-functions tbody tr:first-child a"),
+            ("changed", "#changes-title"),
+            ("lost", "#comparison-title"),
+        ];
+        for (tab, head) in heads {
+            browser.open(&page, &format!("#tab={tab}"));
+            if tab == "functions" {
+                wait_for_functions(browser, 7);
+                assert_eq!(browser.texts(FUNCTIONS).len(), 7, "the list comes after the script in the page");
+            }
+            assert_eq!(
+                browser.eval(&off_the_screen(&format!(".tabs a, {head}"))),
+                json!([]),
+                "{screen}, {tab}"
+            );
         }
-        assert_eq!(browser.eval(&off_the_screen(&format!(".tabs a, {head}"))), json!([]), "{tab}");
-    }
-    browser.assert_quiet();
+        browser.assert_quiet();
+    });
 }
 
 #[test]

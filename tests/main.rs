@@ -42,6 +42,7 @@ mod html_file;
 mod html_find;
 mod html_map;
 mod html_overview;
+mod html_screens;
 mod html_tabs;
 mod inbox;
 mod layout;

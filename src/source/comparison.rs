@@ -49,8 +49,9 @@ pub(crate) fn compared(
     }
     let Row { key, created_at, .. } = row;
     let sides = sides(&report.head, row, rows);
-    let rows = phrases::rows(rows);
-    let with = format!("{rows} ({} {} {}, {})", key.env, key.region, key.commit, minute(*created_at));
+    let commit = phrases::short_commit(&key.commit);
+    let with =
+        format!("{} {} {commit}, {} ({})", key.env, key.region, minute(*created_at), phrases::rows(rows));
     Ok(Comparison::new((with, sides), report, &before, &changes.patches))
 }
 
@@ -90,7 +91,7 @@ fn sides(head: &ReportHead, row: &Row, rows: &[i64]) -> [String; 2] {
     let key = &row.key;
     let places = [(&head.env, &head.region), (&key.env, &key.region)];
     let places = places.map(|(env, region)| format!("{env} {region}").trim().to_owned());
-    let commits = [head.commit.clone(), key.commit.clone()];
+    let commits = [&head.commit, &key.commit].map(|commit| phrases::short_commit(commit));
     let times = [head.stored_at, row.created_at].map(minute);
     let tell_apart = |[now, before]: &[String; 2]| now != before && !now.is_empty() && !before.is_empty();
     let found = [places, commits, times].into_iter().find(tell_apart);

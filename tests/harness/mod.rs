@@ -4,6 +4,7 @@ pub(crate) mod browser;
 pub(crate) mod git_server;
 pub(crate) mod go;
 pub(crate) mod inbox;
+pub(crate) mod screens;
 pub(crate) mod service;
 pub(crate) mod source;
 mod time;

@@ -3,7 +3,7 @@ const assert = require('node:assert');
 const test = require('node:test');
 const { run } = require('./script.js');
 
-const { files: { percent, grade, filesFrom, figureOf, listFrom, listFragment, isListed }, rows: { ordered } } =
+const { files: { percent, grade, shares, filesFrom, figureOf, listFrom, listFragment, isListed }, rows: { ordered } } =
   run('address', 'rows', 'names', 'files');
 
 /** Two folders as html/mod.rs writes them: depth, path, then of each file name, covered, statements, stream, slot, reason. */
@@ -109,4 +109,10 @@ test('a file is listed when its name, its coverage and its changes fit', () => {
     const listed = [made, main, x].filter((file) => isListed(file, { ...USUAL, ...list }, words));
     assert.strictEqual(listed.map((file) => file.base).join(' '), wanted);
   }
+});
+
+test('the classes of a bar are the tens and units of a percentage', () => {
+  const rows = [[0, 0, ''], [0, 3, 't0 u0'], [2, 3, 't6 u6'], [999, 1000, 't9 u9'], [5, 5, 't10 u0']];
+  for (const [covered, total, wanted] of rows) assert.strictEqual(shares(covered, total), wanted);
+  assert.strictEqual(shares(1, 4, 'ov'), 'o2 v5');
 });

@@ -7,7 +7,7 @@ const { rows: { searchWords }, fuzzy: { candidateOf, fitting, best } } = run('ro
 
 const FILES = ['m/api/server.go', 'm/api/http_server_test.go', 'm/kubelet/kubelet.go', 'm/kubelet/status/status_manager.go',
   'm/cmd/app/kubelet/server/kubelet.go', 'm/größe.go'];
-const FUNCTIONS = ['Server.Serve', 'NewKubeletServer', 'newKey', 'HTTPServer.ServeHTTP', 'backlog'];
+const FUNCTIONS = ['Server.Serve', 'NewKubeletServer', 'newKey', 'HTTPServer.ServeHTTP', 'backlog', 'NewQueue', 'queueHeap.pop'];
 const CANDIDATES = [
   ...FILES.map((name) => candidateOf(name, name.lastIndexOf('/') + 1, name)),
   ...FUNCTIONS.map((name) => candidateOf(name, name.indexOf('.') + 1, name))];
@@ -27,6 +27,8 @@ test('the best name for a few letters is first', () => {
     ['begins of parts', 'nks', 'NewKubeletServer'],
     ['begins of parts after other signs', 'hst', 'm/api/http_server_test.go'],
     ['letters of folders, too', 'm/stat', 'm/kubelet/status/status_manager.go'],
+    ['the begin of a name, before other words of one', 'queu', 'queueHeap.pop'],
+    ['the begin of a last part without its signs', 'httpser', 'm/api/http_server_test.go'],
     ['several words in any order', 'go server cmd', 'm/cmd/app/kubelet/server/kubelet.go'],
     ['letters beyond ASCII', 'größe', 'm/größe.go'],
   ];

@@ -3,7 +3,7 @@ const assert = require('node:assert');
 const test = require('node:test');
 const { run } = require('./script.js');
 
-const { printable, signed, baseName, pathParts } = run('names').names;
+const { printable, signed, baseName, pathParts, functionParts } = run('names').names;
 
 test('a name shows invisible characters as Rust escapes them', () => {
   const rows = [
@@ -39,4 +39,14 @@ test('a path may break after slashes, underlines and hyphens', () => {
     ['m/app/', ['m/'], ['app/']],
   ];
   for (const [name, folders, base] of rows) assert.deepStrictEqual(pathParts(name), { folders, base });
+});
+
+test('the name of a function may break between its words', () => {
+  const rows = [
+    ['Cart.CheckOut', ['Cart.', 'Check', 'Out']],
+    ['head_appender.ServeHTTP', ['head_', 'appender.', 'Serve', 'HTTP']],
+    ['größeÜber2Max', ['größe', 'Über2', 'Max']],
+    ['main', ['main']],
+  ];
+  for (const [name, wanted] of rows) assert.deepStrictEqual(functionParts(name), wanted);
 });

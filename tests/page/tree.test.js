@@ -3,7 +3,7 @@ const assert = require('node:assert');
 const test = require('node:test');
 const { run } = require('./script.js');
 
-const { files: { filesFrom }, rows: { ordered }, tree: { foldersFrom, addFigures, inOrder, toggled, unfold, foldsAfter } } =
+const { files: { filesFrom }, rows: { ordered }, tree: { foldersFrom, addFigures, inOrder, toggled, unfold, foldsAfter, hidesAll } } =
   run('address', 'rows', 'names', 'files', 'tree');
 
 const file = (name, covered, total) => [name, covered, total, 0, 0, null];
@@ -24,6 +24,7 @@ const sample = () => {
 
 /** Returns the names of folders that are seen, those that are open with `+`. */
 const seen = (folders, folds, isSearch) => {
+  addFigures(folders);
   unfold(folders, folds, isSearch);
   return folders.filter((folder) => folder.isSeen).map(({ name, isOpen }) => name + (isOpen ? '+' : '')).join(' ');
 };
@@ -79,6 +80,28 @@ test('more than 100 files are closed below the first level, unless a search asks
   files[0].isShown = false;
   files[101].isShown = false;
   assert.strictEqual(seen(folders, '', false), 'm+ a+', 'a folder without shown files is not seen');
+});
+
+test('a folder has the figures of the files that are shown', () => {
+  const { files, folders } = sample();
+  const figures = () => folders.map(({ shown, covered, total }) => [shown, covered, total]);
+  files[2].isShown = false;
+  files[4].isShown = false;
+  addFigures(folders);
+  assert.deepStrictEqual(figures(), [[3, 5, 8], [2, 4, 7], [1, 1, 4], [1, 3, 3], [0, 0, 0]]);
+  for (const each of files) each.isShown = true;
+  addFigures(folders);
+  assert.deepStrictEqual(figures(), [[5, 5, 18], [3, 4, 9], [2, 1, 6], [1, 3, 3], [1, 0, 8]]);
+});
+
+test('folds that hide every file that is shown are told from those that hide some', () => {
+  const { files, folders } = sample();
+  for (const each of files) each.isShown = each.base === 'z.go' || each.base === 'q.go';
+  const rows = [['-', true], ['-,a', true], ['-,a,a/d', false], ['', false], ['-,e/f', false], [',.', true], ['a,e/f', true]];
+  for (const [folds, wanted] of rows) {
+    seen(folders, folds, true);
+    assert.strictEqual(hidesAll(folders), wanted, folds);
+  }
 });
 
 test('a fold that is toggled twice is as before', () => {

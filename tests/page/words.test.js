@@ -8,7 +8,7 @@ const { words, sentences } = run('sentences');
 /** Words as page.html has them. */
 const WORDS = {
   units: { day: ['1 day', '{n} days'], hour: ['1 hour', '{n} hours'], minute: ['1 minute', '{n} minutes'] },
-  block: ['{statements} executed {count}', '1 statement', '{n} statements', 'never', 'once', '{n} times'],
+  block: ['{statements} executed {count}', '1 statement', '{n} statements', 'never', 'once', '{n} times'], never: '{statements} never executed',
   carriedBlock: '{statements} executed at {commit} ({time})', oneLine: 'line {first}', moreLines: 'lines {first} to {last}',
   changedLines: '{covered} of {total} changed lines', notCounted: 'changed, not counted: {why}', unchanged: 'not changed',
 };
@@ -28,6 +28,11 @@ test('a number stands in groups of three', () => {
   for (const [number, wanted] of rows) assert.strictEqual(words.grouped(number), wanted);
 });
 
+test('a thing is one, or a number of many', () => {
+  const rows = [[0, '0 lines'], [1, '1 line'], [2500, '2,500 lines']];
+  for (const [number, wanted] of rows) assert.strictEqual(words.counted(['1 line', '{n} lines'], number), wanted);
+});
+
 test('an age is told in the largest unit that it fills, hours up to two days', () => {
   const [second, minute, hour] = [1000, 60000, 3600000];
   const rows = [
@@ -44,7 +49,7 @@ test('a count is told as never, once, or a number of times', () => {
 });
 
 test('a block is told with its statements and its count', () => {
-  const rows = [[1, 0, '1 statement executed never'], [2, 1, '2 statements executed once'],
+  const rows = [[1, 0, '1 statement never executed'], [2, 1, '2 statements executed once'],
     [0, 3, '0 statements executed 3 times']];
   for (const [statements, count, wanted] of rows) {
     assert.strictEqual(sentences.ofBlock(WORDS, { statements, count }), wanted);

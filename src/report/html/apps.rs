@@ -79,7 +79,7 @@ mod tests {
             ] {
                 assert!(section.contains(expected), "{expected}\n{section}");
             }
-            assert!(page.contains("<bdi>Rows cart 7, pay 8</bdi>"));
+            assert!(page.contains("<bdi>rows cart 7, pay 8</bdi>"));
         });
     }
 }

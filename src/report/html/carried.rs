@@ -2,11 +2,14 @@
 
 use std::io;
 
-use super::{CoverageView, classes_of, json_in_markup, short_commit};
+use serde::Serialize;
+
+use super::{CoverageView, classes_of, json_in_markup};
 use crate::carry::Origin;
 use crate::coverage::Coverage;
 use crate::names::printable;
-use crate::report::ReportHead;
+use crate::phrases::short_commit;
+use crate::report::{FileReport, ReportHead};
 use crate::time::minute;
 
 /// What is carried to a report.
@@ -17,8 +20,16 @@ pub(super) struct PageCarried {
     pub(super) words: String,
     /// The rows from which statements are carried, the newest first.
     pub(super) origins: Vec<CarriedOrigin>,
-    /// For the script: short commit and time of each row, in the order of the numbers in the streams.
+    /// A [`Document`] for the script.
     pub(super) json: String,
+}
+
+#[derive(Serialize)]
+struct Document {
+    /// Short commit and time of each row, in the order of the numbers in the streams.
+    origins: Vec<(String, String)>,
+    /// Statements of each file of the page that were executed at this commit.
+    own: Vec<u64>,
 }
 
 /// A row from which statements are carried.
@@ -31,12 +42,13 @@ pub(super) struct CarriedOrigin {
 }
 
 impl PageCarried {
-    /// Returns what is carried to a report; `None` if nothing can be.
-    pub(super) fn new(head: &ReportHead) -> io::Result<Option<Self>> {
+    /// Returns what is carried to a report with these files, in the order of the page; `None` if nothing can be.
+    pub(super) fn new(head: &ReportHead, files: &[&FileReport<'_>]) -> io::Result<Option<Self>> {
         let Some(carried) = &head.carried else { return Ok(None) };
         let short = |origin: &Origin| printable(&short_commit(&origin.commit)).into_owned();
         let named = carried.origins().iter().map(|(origin, _)| (short(origin), minute(origin.stored_at)));
-        let json = json_in_markup(&named.collect::<Vec<_>>())?;
+        let own = files.iter().map(|file| file.own.unwrap_or(file.coverage).covered);
+        let json = json_in_markup(&Document { origins: named.collect(), own: own.collect() })?;
         let with_statements = carried.origins().iter().filter(|(_, statements)| *statements > 0);
         let origins = with_statements.map(|(origin, statements)| CarriedOrigin {
             commit: short(origin),

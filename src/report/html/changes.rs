@@ -6,10 +6,11 @@ use std::io;
 use serde::Serialize;
 
 use super::places::{AuthorView, Places};
-use super::{CoverageView, counted, grouped, json_in_markup, short_commit};
+use super::{CoverageView, counted, grouped, json_in_markup};
 use crate::code::patch::FilePatch;
 use crate::coverage::{Coverage, Delta};
 use crate::names::printable;
+use crate::phrases::short_commit;
 use crate::report::diff::{
     Base, ChangedFile, Changes, ComparedFile, Comparison, DiffReport, LeftOut, LineCategory,
 };
@@ -258,7 +259,7 @@ fn turned_lines(file: &ComparedFile) -> (&str, (u64, u64)) {
 fn base_in_words(base: &Base) -> (String, String) {
     let how = printable(&base.how);
     match &base.commit {
-        Some(commit) => (short_commit(commit), format!("{commit}, {how}")),
+        Some(commit) => (short_commit(commit), format!("{}, {how}", short_commit(commit))),
         None => (how.to_string(), how.into_owned()),
     }
 }
@@ -273,7 +274,7 @@ impl ComparisonView {
             let at = *by_path.get(&*file.path)?;
             let lines = file.lost.chunk_by(|a, b| a + 1 == *b);
             let lines = lines.map(|run| (run[0], run[run.len() - 1])).collect();
-            Some((at, files[at], String::new(), lines))
+            Some((at, files[at], format!("{} lost", counted(file.lost.len() as u64, "line")), lines))
         });
         Self {
             with: printable(&comparison.with).into_owned(),
@@ -347,18 +348,15 @@ mod tests {
             });
             assert_eq!(found, wanted);
             assert_eq!((changes.figure.0, changes.without_code), (Coverage { covered: 1, total: 2 }, 1));
-            assert_eq!(
-                (&*changes.since, &*changes.base),
-                ("0123456789", "0123456789abcdef, which is <main>")
-            );
+            assert_eq!((&*changes.since, &*changes.base), ("0123456789", "0123456789, which is <main>"));
             let [file] = &changes.missed.files[..] else { panic!("one file") };
             let [place] = &file.places[..] else { panic!("one place") };
             assert_eq!((&*file.path, &*file.note), ("app/main.go", "1 of 2 changed lines uncovered"));
-            assert_eq!(
-                [&place.fragment, &place.lines, &place.code, &place.function],
-                ["#file=m/app/main.go&line=5", "5", "panic(1)", "main"]
+            assert_eq!([&place.lines, &place.code, &place.function], ["5", "panic(1)", "main"]);
+            assert!(
+                page.contains("<dd title=\"0123456789abcdef\"><bdi>0123456789, which is &#60;main&#62;"),
+                "{page}"
             );
-            assert!(page.contains("0123456789abcdef, which is &#60;main&#62;"), "{page}");
             assert!(page.contains("<td class=\"changed\"><span>1 of 2</span>"), "{page}");
             assert!(page.contains("<span class=\"why\">no code changed</span>"), "{page}");
         });

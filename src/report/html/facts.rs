@@ -1,8 +1,7 @@
 //! The facts about the data of a page: one line above its figures, and the row in its footer.
 
-use super::short_commit;
 use crate::names::printable;
-use crate::phrases::replicas;
+use crate::phrases::{replicas, short_commit};
 use crate::report::{PreviousRow, Report, ReportHead};
 use crate::time::{iso, minute};
 
@@ -20,7 +19,7 @@ pub(super) struct Facts {
     pub(super) since: String,
     /// Time of the data for people.
     pub(super) minute: String,
-    /// The stored rows: `Row 7`, or `Rows cart 3, pay 5`.
+    /// The stored rows: `row 7`, or `rows cart 3, pay 5`.
     pub(super) rows: String,
     pub(super) stored: String,
 }
@@ -29,10 +28,10 @@ impl Facts {
     pub(super) fn new(head: &ReportHead) -> Self {
         let at = head.confirmed_at.unwrap_or(head.stored_at);
         let rows = match &head.group {
-            None => format!("Row {}", head.row),
+            None => format!("row {}", head.row),
             Some(group) => {
                 let rows = group.apps.iter().map(|app| format!("{} {}", app.app, app.row));
-                format!("Rows {}", rows.collect::<Vec<_>>().join(", "))
+                format!("rows {}", rows.collect::<Vec<_>>().join(", "))
             }
         };
         let shown = |text: &str| printable(text).into_owned();
@@ -99,11 +98,11 @@ mod tests {
             let facts = Facts::new(&report.head);
             assert_eq!(
                 [&*facts.commit, &facts.place, &facts.minute, &facts.rows],
-                ["845820727e", "staging th", "2026-11-24 14:50 UTC", "Row 7"]
+                ["845820727e", "staging th", "2026-11-24 14:50 UTC", "row 7"]
             );
             report.head.group = Some(group_of(&report, &["cart", "pay"]));
             let rows = Facts::new(&report.head).rows;
-            assert!(rows.starts_with("Rows cart ") && rows.contains(", pay "), "{rows}");
+            assert!(rows.starts_with("rows cart ") && rows.contains(", pay "), "{rows}");
         });
     }
 }

@@ -136,7 +136,7 @@ pub(super) fn write(
         packs,
         changes: changes.as_ref(),
         apps: AppsTable::new(report),
-        carried: PageCarried::new(head)?,
+        carried: PageCarried::new(head, files)?,
         owners,
         links: links.as_ref(),
     };
@@ -247,13 +247,6 @@ fn classes_of(Coverage { covered, total }: Coverage, [tens, units]: [&str; 2]) -
     }
 }
 
-/// Number of digits of a short commit.
-const SHORT: usize = 10;
-
-fn short_commit(commit: &str) -> String {
-    commit.chars().take(SHORT).collect()
-}
-
 /// Returns an icon in the colour of a coverage as an address of the kind `data:`. It is a ring of which the covered
 /// share is filled. The browser draws it outside of the page, so it knows none of the style's colours.
 pub(super) fn icon(coverage: Coverage) -> String {
@@ -324,11 +317,6 @@ impl<'r> FileRow<'r> {
 
     fn name(&self) -> String {
         printable(self.file.name).into_owned()
-    }
-
-    /// Returns the fragment of the page's address that opens the file.
-    fn fragment(&self) -> String {
-        format!("#file={}", percent_encoded(self.file.name))
     }
 
     fn why(&self) -> String {
@@ -510,7 +498,6 @@ mod tests {
         let plain = page.replace(&**SCRIPT, "").replace(STYLE, "");
         assert!(!plain.contains("<c>") && !plain.contains('\u{1b}'), "{plain}");
         assert!(plain.contains("b&#60;c&#62;&#38;&#39;d|`e`,=cmd\\u{1b}[31m"), "{plain}");
-        assert!(plain.contains("href=\"#file=example.com/a%22b%3Cc%3E%26%27d%7C%60e%60%2C%3Dcmd%1B%5B31m%0B--/%5D%5D%3Ex_y%2A.go\""), "{plain}");
         assert_eq!(json_in_markup(&"</script><!--").unwrap(), "\"\\u003c/script>\\u003c!--\"");
     }
 

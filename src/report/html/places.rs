@@ -3,7 +3,6 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 
-use super::percent_encoded;
 use crate::code::blame::{Authorship, Blame};
 use crate::names::printable;
 use crate::report::FileReport;
@@ -34,7 +33,6 @@ pub(super) struct PlacesOfFile {
 }
 
 pub(super) struct ReviewPlace {
-    pub(super) fragment: String,
     pub(super) lines: String,
     pub(super) function: String,
     pub(super) code: String,
@@ -78,7 +76,6 @@ impl Places {
                 .unwrap_or_default();
             let listed = listed.iter().map(|&(first, last)| ReviewPlace {
                 by: None,
-                fragment: format!("#file={}&line={first}", percent_encoded(file.name)),
                 lines: range(first, last),
                 function: function_at(file, first),
                 code: (first as usize)

@@ -19,6 +19,8 @@ pub(super) const OF_REPORT: &str = concat!(
     joined!("changes", "walks", "marks", "fuzzy", "find", "host"),
     joined!(
         "state",
+        "figures",
+        "placelinks",
         "packs",
         "filemap",
         "table",

@@ -3,9 +3,9 @@
 
 use chrono::{DateTime, Utc};
 
-use super::short_commit;
 use crate::coverage::percent_text;
 use crate::names::printable;
+use crate::phrases::short_commit;
 use crate::report::TrendPoint;
 use crate::report::trend::{Period, Scale, Trace, begins};
 use crate::time::minute;

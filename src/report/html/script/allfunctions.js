@@ -1,8 +1,9 @@
 // The table of the functions of all files, which is made when it is first shown.
 page.allFunctions = (() => {
-  const { element, WORDS, made, replaceAddress, moveFocus, markOrder, onColumnClick } = page.elements;
+  const { element, WORDS, made, breakable, replaceAddress, moveFocus, markOrder, onColumnClick } = page.elements;
   const { filled, grouped } = page.words;
   const { toFragment } = page.address;
+  const { functionParts } = page.names;
   const { searchWords, ordered, sortAfterClick } = page.rows;
   const { percent, grade } = page.files;
   const { inflated } = page.streams;
@@ -41,11 +42,14 @@ page.allFunctions = (() => {
     const row = document.createElement('tr');
     const head = made('th');
     head.scope = 'row';
-    const link = made('a', '', of.name);
+    const link = made('a');
+    link.append(...breakable(functionParts(of.name)));
+    // Screen readers would speak a space at each possible line break.
+    link.setAttribute('aria-label', of.name);
     link.href = toFragment({ file: of.file.name, line: of.line });
     head.append(link);
     const place = made('td', 'place');
-    place.append(...placeOf(of, FOLDERS[0].path).flatMap((part) => [part, document.createElement('wbr')]));
+    place.append(...breakable(placeOf(of, FOLDERS[0].path)));
     row.append(head, place, enteredCell(of),
       made('td', '', grouped(of.total - of.covered)),
       made('td', `percent ${grade(of.covered, of.total)}`, percent(of.covered, of.total)));

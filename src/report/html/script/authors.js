@@ -1,7 +1,7 @@
 // The tab of changed lines: the filter of uncovered places by author, which the walk through them follows.
 page.authors = (() => {
   const { element, WORDS, replaceAddress } = page.elements;
-  const { filled, grouped } = page.words;
+  const { filled, grouped, counted } = page.words;
   const { toFragment } = page.address;
   const { placesBy } = page.walks;
   const { CHANGES, PLACES, view } = page.state;
@@ -32,11 +32,11 @@ page.authors = (() => {
 
   /** Shows the number of places of the author beside that of all. */
   const drawCounts = () => {
-    const all = grouped(CHANGES.missed.length);
+    const places = counted(WORDS.places, CHANGES.missed.length);
     for (const node of document.querySelectorAll('[data-places]')) {
       node.dataset.whole ??= node.textContent;
       node.textContent = shown < 0 ? node.dataset.whole
-        : filled(WORDS.somePlaces, { n: grouped(PLACES.missed.length), all });
+        : filled(WORDS.somePlaces, { n: grouped(PLACES.missed.length), places });
     }
     element('missed-by').textContent = shown < 0 ? '' : filled(WORDS.by, { author: nameOf(shown) });
   };

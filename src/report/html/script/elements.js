@@ -15,6 +15,9 @@ page.elements = (() => {
     return node;
   };
 
+  /** Returns the parts of a name with places between them where a line may break. */
+  const breakable = (parts) => parts.flatMap((part) => [part, document.createElement('wbr')]);
+
   /** Shows how long ago each moment of the page was. The tooltip of a moment has its time. */
   const tellAges = () => {
     for (const node of document.querySelectorAll('time')) {
@@ -65,5 +68,5 @@ page.elements = (() => {
     for (const button of headButtons(table)) button.addEventListener('click', () => then(button.dataset.sort));
   };
 
-  return { element, parsed, WORDS, made, beginAges, kept, replaceAddress, moveFocus, markOrder, onColumnClick };
+  return { element, parsed, WORDS, made, breakable, beginAges, kept, replaceAddress, moveFocus, markOrder, onColumnClick };
 })();

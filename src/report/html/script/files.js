@@ -18,6 +18,12 @@ page.files = (() => {
     return share >= 80 ? 'high' : share >= 60 ? 'fair' : 'low';
   };
 
+  /** Returns the classes by which the style draws the bar of a row; Rust's `html::classes_of` returns the same. */
+  const shares = (covered, total, [tens, units] = 'tu') => {
+    const whole = Math.floor(100 * covered / total);
+    return total === 0 ? '' : `${tens}${Math.floor(whole / 10)} ${units}${whole % 10}`;
+  };
+
   /** Returns the files of an index, which html/mod.rs writes with the depth, path and files of each folder. */
   const filesFrom = (index) => index.flatMap(([, folder, files]) => files.map(([part, covered, total, pack, slot, why]) => {
     const name = folder === '' ? part : `${folder}/${part}`;
@@ -58,5 +64,5 @@ page.files = (() => {
     && (list.owner === '' || file.owners.includes(list.owner))
     && (!list.uncovered || file.covered < file.total) && (!list.changed || Boolean(file.change?.changed));
 
-  return { percent, grade, filesFrom, figureOf, listFrom, listFragment, isListed };
+  return { percent, grade, shares, filesFrom, figureOf, listFrom, listFragment, isListed };
 })();

@@ -1,10 +1,11 @@
 // The list of the functions of the open file.
 page.functions = (() => {
-  const { element, WORDS, made } = page.elements;
+  const { element, WORDS, made, breakable } = page.elements;
   const { filled, grouped } = page.words;
   const { times } = page.sentences;
-  const { printable, qualified } = page.names;
+  const { printable, qualified, functionParts } = page.names;
   const { percent, grade } = page.files;
+  const { bar } = page.figures;
   const { isCarried } = page.catalog;
   const { CARRIED, view, lineFragment } = page.state;
   const { whenIdle } = page.source;
@@ -12,26 +13,20 @@ page.functions = (() => {
   /** Number of functions that are put into the list at once, which is more than there is room for. */
   const SOME = 50;
 
-  const bar = (covered, total) => {
-    const SVG = 'http://www.w3.org/2000/svg';
-    const node = document.createElementNS(SVG, 'svg');
-    const part = document.createElementNS(SVG, 'rect');
-    const attributes = [['class', `bar ${grade(covered, total)}`], ['viewBox', '0 0 100 8'],
-      ['preserveAspectRatio', 'none'], ['aria-hidden', 'true']];
-    for (const [name, value] of attributes) node.setAttribute(name, value);
-    part.setAttribute('width', (100 * covered / Math.max(total, 1)).toFixed(1));
-    part.setAttribute('height', '8');
-    node.append(part);
-    return node;
-  };
-
   const itemOf = ([receiver, name, line, , covered, total, count]) => {
     const link = document.createElement('a');
     link.href = lineFragment(line);
-    link.title = filled(WORDS.function, { covered: grouped(covered), total: grouped(total), count: isCarried({ count, covered }, CARRIED !== null) ? WORDS.carriedOnly : times(WORDS, count) });
+    const isElsewhere = isCarried({ count, covered }, CARRIED !== null);
+    link.title = filled(WORDS.function[count === 0 && !isElsewhere ? 1 : 0], {
+      covered: grouped(covered), total: grouped(total), count: isElsewhere ? WORDS.carriedOnly : times(WORDS, count) });
+    const what = made('span', 'what');
+    what.append(...breakable(functionParts(printable(qualified(receiver, name)))));
+    const share = total === 0 ? '–' : percent(covered, total);
+    // Screen readers would speak a space at each possible line break.
+    link.setAttribute('aria-label', `${what.textContent} ${share}`);
     link.append(
-      made('span', 'what', printable(qualified(receiver, name))),
-      made('span', `percent ${grade(covered, total)}`, total === 0 ? '–' : percent(covered, total)), bar(covered, total));
+      what, ' ',
+      made('span', `percent ${grade(covered, total)}`, share), bar(covered, total));
     const item = document.createElement('li');
     item.append(link);
     return item;

@@ -21,7 +21,11 @@ page.fuzzy = (() => {
     const same = lower.length === text.length ? lower : text;
     // Nobody types the ending that all files have.
     const end = text.endsWith('.go') ? text.length - 3 : text.length;
-    return { text, lower: same, start, end, letters: lettersOf(same), value };
+    const last = same.slice(start, end);
+    return {
+      text, lower: same, start, end, letters: lettersOf(same), value,
+      // A name such as `head_append` is also typed without its signs.
+      bare: /[_-]/.test(last) ? last.replaceAll(/[_-]/g, '') : '' };
   };
 
   /** Tells whether a part of a name begins at a place, as in `path/Part_ofName`. */
@@ -78,19 +82,26 @@ page.fuzzy = (() => {
 
   /** Scores by where a word stands: side by side in the last part of a name, in the name, or scattered over these. */
   const [IN_LAST, IN_NAME, OVER_LAST, OVER_NAME] = [1000, 700, 400, 100];
-  /** Largest addition to a score of the first two and of the last two. */
+  /** Largest addition to a score of the first two, and to one of the last two for each letter. */
   const [MORE, MORE_OF_LETTER] = [160, 10];
   const sideBySide = (at, length) => Array.from({ length }, (_, step) => at + step);
 
-  /** Returns score and places of the best fit of scattered letters. */
-  const scatteredFit = (candidate, word) => {
+  /** Returns score and places of the best fit of scattered letters whose score is above `least`. */
+  const scatteredFit = (candidate, word, least = -Infinity) => {
     const { text, start } = candidate;
-    const fits = [[start, OVER_LAST], [0, OVER_NAME]].flatMap(([from, base]) => [true, false].map((prefersBegins) => {
-      const places = scattered(candidate, word, from, prefersBegins);
-      if (places === null) return { score: -Infinity, places: [] };
-      return { score: base + worthOf(text, places) - (text.length - start) / 4, places };
-    }));
-    return fits.reduce((most, fit) => (fit.score > most.score ? fit : most));
+    const length = (text.length - start) / 4;
+    let most = { score: least, places: [] };
+    for (const [from, base] of [[start, OVER_LAST], [0, OVER_NAME]]) {
+      // Nothing is won from the whole name where its last part already has more.
+      if (base + MORE_OF_LETTER * word.length - length <= most.score) continue;
+      const nearest = scattered(candidate, word, from, false);
+      if (nearest === null) continue;
+      for (const places of [scattered(candidate, word, from, true), nearest]) {
+        const score = places === null ? -Infinity : base + worthOf(text, places) - length;
+        if (score > most.score) most = { score, places };
+      }
+    }
+    return most.places.length > 0 ? most : { score: -Infinity, places: [] };
   };
 
   /** Returns where a word stands side by side in the last part of a name, best at the begin of a part; -1 for nowhere. */
@@ -101,20 +112,41 @@ page.fuzzy = (() => {
     return begin < 0 ? at : begin;
   };
 
-  /** Returns the score of a word in a name. One that cannot be above `least` is not looked for. */
-  const scoreOf = (candidate, word, least) => {
-    const { text, lower, start, end } = candidate;
+  /** Additions for a word at the begin of the last part, of that without its signs, of the name of a function, of a word. */
+  const [BEGINS_LAST, BEGINS_BARE, BEGINS_NAME, BEGINS_WORD] = [60, 56, 50, 40];
+  /** Addition for a word that is the whole last part. */
+  const WHOLE = 100;
+
+  /** Returns the worth of a word in the last part of a name; `undefined` if the word is not there. */
+  // The letters that were not typed lower it.
+  const worthInLast = (candidate, word) => {
+    const { text, lower, bare, start, end } = candidate;
+    const left = Math.max(end - start - word.length, 0);
     const at = placeInLast(candidate, word);
-    if (at >= 0) {
-      const left = Math.max(end - start - word.length, 0);
-      const place = at === start ? 60 : isBegin(text, at) ? 40 : 0;
-      // Of names alike, the shorter path is first.
-      return IN_LAST + (left === 0 ? 100 : 0) + place - left / 4 - text.length / 500;
-    }
+    if (at === start) return (left === 0 ? WHOLE : 0) + BEGINS_LAST - left / 4;
+    if (bare.startsWith(word)) return BEGINS_BARE - (bare.length - word.length) / 4;
+    // A path has slashes, and nobody looks for all files of a module.
+    if (lower.startsWith(word) && !lower.includes('/')) return BEGINS_NAME - (end - word.length) / 4;
+    return at < 0 ? undefined : (isBegin(text, at) ? BEGINS_WORD : 0) - left / 4;
+  };
+
+  /** Returns the score of a word whose letters stand side by side; `undefined` if they do not. */
+  const scoreSideBySide = (candidate, word, least) => {
+    const { text, lower, start, end } = candidate;
+    // Of names alike, the shorter path is first.
+    const inLast = IN_LAST - text.length / 500;
+    const left = end - start - word.length;
+    if (least > inLast + (left > 0 ? BEGINS_LAST - left / 5 : WHOLE + BEGINS_LAST)) return -Infinity;
+    const worth = worthInLast(candidate, word);
+    if (worth !== undefined) return inLast + worth;
     if (least > IN_NAME + MORE) return -Infinity;
     const inName = lower.indexOf(word);
-    if (inName >= 0) return IN_NAME + (isBegin(text, inName) ? 40 : 0) - text.length / 8;
-    return least > OVER_LAST + MORE_OF_LETTER * word.length ? -Infinity : scatteredFit(candidate, word).score;
+    return inName < 0 ? undefined : IN_NAME + (isBegin(text, inName) ? 40 : 0) - text.length / 8;
+  };
+
+  /** Returns the score of a word in a name. One that cannot be above `least` is not looked for. */
+  const scoreOf = (candidate, word, least) => {
+    return scoreSideBySide(candidate, word, least) ?? scatteredFit(candidate, word, least).score;
   };
 
   /** Returns the places of the letters of a word in a name, as its score counts them. */
@@ -145,15 +177,22 @@ page.fuzzy = (() => {
   const best = (candidates, words, most) => {
     const found = [];
     let least = -Infinity;
-    for (const candidate of candidates) {
-      const score = scoreOfAll(candidate, words, least);
-      if (score === -Infinity || (found.length === most && score <= least)) continue;
+    const put = (candidate, score) => {
+      if (score === -Infinity || (found.length === most && score <= least)) return;
       let at = found.length;
       while (at > 0 && found[at - 1].score < score) at -= 1;
       found.splice(at, 0, { candidate, score });
       if (found.length > most) found.pop();
       if (found.length === most) least = found[most - 1].score;
+    };
+    // Scattered letters are slow to score. Where a word is all, most names with these are worse than those without.
+    const later = [];
+    for (const candidate of candidates) {
+      const score = words.length > 1 ? undefined : scoreSideBySide(candidate, words[0], least);
+      if (score === undefined) later.push(candidate);
+      else put(candidate, score);
     }
+    for (const candidate of later) put(candidate, scoreOfAll(candidate, words, least));
     return found.map(({ candidate, score }) => (
       { candidate, score, places: words.flatMap((word) => placesOf(candidate, word)) }));
   };

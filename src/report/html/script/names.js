@@ -32,5 +32,8 @@ page.names = (() => {
     return { folders: breakable(parts.join('')), base: breakable(last) };
   };
 
-  return { printable, signed, qualified, baseName, pathParts };
+  /** Splits the name of a function between its words, such as `Cart.`, `Check` and `Out`. */
+  const functionParts = (name) => name.split(/(?<=[\p{Ll}\d])(?=\p{Lu})|(?<=[._])/u);
+
+  return { printable, signed, qualified, baseName, pathParts, functionParts };
 })();

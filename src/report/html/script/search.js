@@ -1,7 +1,7 @@
 // Search in the source of all files, stream by stream. The address has what is searched.
 page.search = (() => {
   const { element, WORDS, made, kept, replaceAddress } = page.elements;
-  const { filled, grouped } = page.words;
+  const { filled, grouped, counted } = page.words;
   const { toFragment } = page.address;
   const { printable, signed } = page.names;
   const { readerOf } = page.streams;
@@ -72,8 +72,6 @@ page.search = (() => {
     return Math.max(line - input.value.trim().length, LEAST);
   };
 
-  const numberOf = ([one, many], n) => (n === 1 ? one : filled(many, { n: grouped(n) }));
-
   const tell = (words, values) => {
     element('search-state').value = filled(words, values);
   };
@@ -89,7 +87,7 @@ page.search = (() => {
     }
     let [lines, files] = [0, 0];
     const before = roomBefore();
-    const values = () => ({ lines: numberOf(WORDS.folded, lines), files: numberOf(WORDS.search.files, files) });
+    const values = () => ({ lines: counted(WORDS.folded, lines), files: counted(WORDS.search.files, files) });
     tell(WORDS.search.running, { ...values(), share: 0 });
     const look = (found, share) => {
       if (turn !== mine) return false;

@@ -13,7 +13,9 @@ page.sentences = (() => {
   const ofBlock = (words, { statements, count, origin = 0 }, origins = null) => {
     const [sentence, one, many] = words.block;
     const number = statements === 1 ? one : filled(many, { n: grouped(statements) });
-    if (origin === 0) return filled(sentence, { statements: number, count: times(words, count) });
+    if (origin === 0) {
+      return filled(count === 0 ? words.never : sentence, { statements: number, count: times(words, count) });
+    }
     const [commit, time] = origins[origin - 1];
     return filled(words.carriedBlock, { statements: number, commit, time });
   };

@@ -1,7 +1,7 @@
 // The source of the open file: chunks, which are drawn when they come near the screen, and folds between them.
 page.source = (() => {
   const { element, WORDS, made } = page.elements;
-  const { filled, grouped } = page.words;
+  const { filled, counted } = page.words;
   const { printable, qualified } = page.names;
   const { rangeWith, aroundChanges, joinedRanges, foldsBetween, functionAcross, runsByChange } = page.changes;
   const { view } = page.state;
@@ -65,8 +65,7 @@ page.source = (() => {
   /** Returns a button in place of lines that are not shown. */
   const foldOf = (first, last) => {
     const fold = spanning('folded', first, last);
-    const number = last - first + 1;
-    const lines = number === 1 ? WORDS.folded[0] : filled(WORDS.folded[1], { n: grouped(number) });
+    const lines = counted(WORDS.folded, last - first + 1);
     const [receiver, name] = functionAcross(view.open.functions, last) ?? ['', ''];
     const inside = printable(qualified(receiver, name));
     const button = made('button', '', inside === '' ? lines : filled(WORDS.foldedIn, { lines, function: inside }));

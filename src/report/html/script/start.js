@@ -38,7 +38,11 @@
     k: () => isInTable() && tabs.walk(-1),
     u: () => isInTable() && tabs.isOpen('files') && table.toggle('uncovered'),
     '/': () => {
-      if (!isInTable()) goBack();
+      if (!isInTable()) {
+        goBack();
+        // The browser tells the change later, and the letters that are typed until then belong to the filter.
+        showAddress();
+      }
       tabs.search();
     },
     Escape: () => (isInTable() ? tabs.clearFilter() : goBack()),
@@ -56,6 +60,7 @@
     if (element('only-changed') !== null) KEYS.d = toggleChanged;
     if (CHANGES !== null && CHANGES.categories !== null) Object.assign(KEYS, KEYS_OF_COMPARISON);
     table.adopt();
+    page.placeLinks.adopt();
     page.switches.begin(KEYS);
     beginAges();
     tabs.begin();

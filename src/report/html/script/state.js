@@ -12,11 +12,13 @@ page.state = (() => {
   /** Changes since a base; `null` in a page that was written without one. */
   const CHANGES = element('changes') === null ? null : parsed('changes');
   /** Short commit and time of the rows from which blocks are carried; `null` in a page that shows nothing of the kind. */
-  const CARRIED = element('carried') === null ? null : parsed('carried');
+  const { origins: CARRIED, own } = element('carried') === null ? { origins: null, own: [] } : parsed('carried');
   for (const file of FILES) {
     file.change = CHANGES?.files[file.at];
     file.lost = linesOf(file.change?.turned ?? [], 'LBC');
     file.gained = linesOf(file.change?.turned ?? [], 'GBC');
+    // The statements that were executed at this commit, if what is carried from others is shown.
+    file.own = own[file.at];
   }
   addFigures(FOLDERS);
   for (const [owner, ranges] of element('owners') === null ? [] : parsed('owners')) {

@@ -1,12 +1,13 @@
 // The table of folders and files: folds, order, filter, and the row that has the focus.
 page.table = (() => {
-  const { element, WORDS, made, replaceAddress, moveFocus, markOrder, onColumnClick } = page.elements;
+  const { element, WORDS, made, breakable, replaceAddress, moveFocus, markOrder, onColumnClick } = page.elements;
   const { filled, grouped } = page.words;
   const { toFragment } = page.address;
   const { searchWords, ordered, sortAfterClick } = page.rows;
   const { printable, pathParts } = page.names;
   const { figureOf, listFrom, listFragment, isListed } = page.files;
-  const { isNarrow, foldsAfter, inOrder, toggled, unfold } = page.tree;
+  const { isNarrow, hasSameFilters, foldsAfter, hidesAll, addFigures, inOrder, toggled, unfold } = page.tree;
+  const { textOf, drawFolder } = page.figures;
   const { FILES, FOLDERS, CHANGES, USUAL_ORDER } = page.state;
   const { map, fileMap } = page;
 
@@ -40,13 +41,15 @@ page.table = (() => {
     const bodies = [...table.tBodies];
     for (const [at, folder] of FOLDERS.entries()) {
       const [row, ...rows] = bodies[at].rows;
-      Object.assign(folder, { body: bodies[at], fold: foldButton(folder) });
+      Object.assign(folder, { body: bodies[at], fold: foldButton(folder), drawn: textOf(folder) });
       row.cells[0].prepend(folder.fold);
       row.addEventListener('click', () => !list.flat && changeAndTell({ folds: toggled(list.folds, folder) }));
       for (const [number, file] of folder.files.entries()) {
         Object.assign(file, { row: rows[number], inFolder: folder });
         // Links are set here, because they lead nowhere without the script.
         link(file).href = toFragment({ file: file.name });
+        // Screen readers would speak a space at each possible line break.
+        if (link(file).childElementCount > 0) link(file).setAttribute('aria-label', printable(file.base));
       }
     }
   };
@@ -57,8 +60,9 @@ page.table = (() => {
     const root = FOLDERS[0].path;
     const { folders: parts } = pathParts(printable(root === '' ? file.name : file.name.slice(root.length + 1)));
     file.folderName = made('span', 'folder');
-    file.folderName.append(...parts.flatMap((part) => [part, document.createElement('wbr')]));
+    file.folderName.append(...breakable(parts));
     link(file).prepend(file.folderName);
+    link(file).setAttribute('aria-label', link(file).textContent);
   };
 
   const orderFlat = (figure) => {
@@ -80,14 +84,27 @@ page.table = (() => {
     return folders.map(({ body }) => body);
   };
 
-  /** Orders the rows, which is slow for thousands of them. */
-  const order = () => {
+  const putBodies = (ordered) => {
     const bodies = document.createDocumentFragment();
-    bodies.append(...(list.flat ? orderFlat : orderTree)(figureOf(list)));
+    bodies.append(...ordered);
     for (const body of [...table.tBodies]) body.remove();
     table.append(bodies);
+  };
+
+  /** Orders the rows, which is slow for thousands of them. */
+  const order = () => {
+    putBodies((list.flat ? orderFlat : orderTree)(figureOf(list)));
     table.classList.toggle('flat', list.flat);
     markOrder(table, list);
+  };
+
+  /** Orders the folders by figures that a filter has changed. Those of files are as before. */
+  const orderFolders = () => {
+    const before = folders;
+    folders = inOrder(FOLDERS, (rows) => ordered(rows, figureOf(list), list.down));
+    if (folders.every((folder, at) => folder === before[at])) return;
+    files = folders.flatMap((folder) => folder.files);
+    putBodies(folders.map(({ body }) => body));
   };
 
   const shownOf = (rows) => rows.filter((file) => file.isShown);
@@ -98,11 +115,13 @@ page.table = (() => {
     body.style.setProperty('--rows', shownOf(rows).length + heads);
   };
 
-  const drawTree = (isSearch) => {
-    unfold(FOLDERS, list.folds, isSearch);
-    for (const { body, fold, files: rows, isSeen, isOpen } of FOLDERS) {
+  const drawTree = () => {
+    unfold(FOLDERS, list.folds, isNarrow(list));
+    for (const folder of FOLDERS) {
+      const { body, fold, files: rows, isSeen, isOpen } = folder;
       body.hidden = !isSeen;
       if (!isSeen) continue;
+      drawFolder(folder);
       body.classList.toggle('closed', !isOpen);
       fold.setAttribute('aria-expanded', String(isOpen));
       drawBody(body, isOpen ? rows : [], 1);
@@ -127,13 +146,18 @@ page.table = (() => {
     }
   };
 
-  /** Shows and hides rows. */
-  const draw = () => {
+  /** Tells each file whether the filters leave it, and each folder the figures of those that are left. */
+  const applyFilters = () => {
     const words = searchWords(list.filter);
     for (const file of FILES) file.isShown = isListed(file, list, words);
+    addFigures(FOLDERS);
+  };
+
+  /** Shows and hides rows. */
+  const draw = () => {
     const shown = shownOf(FILES);
     if (list.flat) for (const { body, files: rows } of flatBodies) drawBody(body, rows, 0);
-    else drawTree(words.length > 0);
+    else drawTree();
     const uncovered = shown.reduce((sum, file) => sum + file.total - file.covered, 0);
     element('shown').value = filled(WORDS.shown, {
       shown: grouped(shown.length), all: grouped(FILES.length), uncovered: grouped(uncovered) });
@@ -165,7 +189,10 @@ page.table = (() => {
     element('filter').value = list.filter;
     for (const name of ['uncovered', 'changed', 'flat']) if (element(name) !== null) element(name).checked = list[name];
     if (before.changed !== list.changed && CHANGES !== null) setLinks();
+    const isFiltered = !hasSameFilters(before, list);
+    if (isFiltered) applyFilters();
     if (['sort', 'down', 'flat'].some((name) => before[name] !== list[name])) order();
+    else if (isFiltered && !list.flat) orderFolders();
     draw();
   };
 
@@ -183,7 +210,10 @@ page.table = (() => {
   /** Changes the table to the values of an address. */
   const show = (values) => {
     change(listOf(values));
-    if (isNarrow(list)) bringIntoView();
+    if (!isNarrow(list)) return;
+    // With such folds the address of a filter would lead to no file that it finds.
+    if (!list.flat && hidesAll(FOLDERS)) change({ folds: '' });
+    bringIntoView();
   };
 
   const fragment = () => listFragment(list, USUAL_ORDER);
@@ -230,7 +260,11 @@ page.table = (() => {
       bringIntoView();
     });
     // The bar has more lines on a narrow screen, and the head of the table stays below it.
-    const tellHeight = () => document.documentElement.style.setProperty('--tools', `${element('tools').offsetHeight}px`);
+    const tellHeight = () => {
+      const { offsetHeight } = element('tools');
+      // The bar of a hidden table has no height, and each change of the value computes all styles of the page anew.
+      if (offsetHeight > 0) document.documentElement.style.setProperty('--tools', `${offsetHeight}px`);
+    };
     new ResizeObserver(tellHeight).observe(element('tools'));
     for (const name of ['uncovered', 'changed', 'flat']) {
       element(name)?.addEventListener('change', (event) => changeAndTell({ [name]: event.target.checked }));

@@ -53,8 +53,11 @@ page.tabs = (() => {
 
   /** Gives the search of the open tab the focus; tabs without one lead to the files. */
   const search = () => {
-    if (!isOpen('files') && !isOpen('functions')) location.hash = left.files;
-    setTimeout(() => element(isOpen('functions') ? 'function-filter' : 'filter').select(), 0);
+    if (!isOpen('files') && !isOpen('functions')) {
+      location.hash = left.files;
+      show(fromFragment(left.files));
+    }
+    element(isOpen('functions') ? 'function-filter' : 'filter').select();
   };
 
   /** Takes over what the tabs showed before the page was loaded anew. */

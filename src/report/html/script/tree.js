@@ -15,7 +15,7 @@ page.tree = (() => {
         name: parent === undefined ? path : path.slice(parent.path === '' ? 0 : parent.path.length + 1),
         // Its name in an address.
         key: parent === undefined ? '.' : path.slice(folders[0].path === '' ? 0 : folders[0].path.length + 1),
-        covered: 0, total: 0, change: { covered: 0, total: 0 }, lost: 0, gained: 0 };
+      };
       from += own.length;
       around[depth] = folder;
       parent?.folders.push(folder);
@@ -24,11 +24,15 @@ page.tree = (() => {
     return folders;
   };
 
-  /** Adds the figures of files to the folders around them. */
+  /** Counts the files that are shown in each folder, and sums their figures. */
   const addFigures = (folders) => {
     for (const folder of [...folders].reverse()) {
-      for (const inner of [...folder.files, ...folder.folders]) {
+      const shown = folder.files.filter((file) => file.isShown);
+      Object.assign(folder, { covered: 0, own: 0, total: 0, change: { covered: 0, total: 0 }, lost: 0, gained: 0 });
+      folder.shown = folder.folders.reduce((sum, inner) => sum + inner.shown, shown.length);
+      for (const inner of [...shown, ...folder.folders]) {
         folder.covered += inner.covered;
+        folder.own += inner.own ?? 0;
         folder.total += inner.total;
         folder.lost += inner.lost ?? 0;
         folder.gained += inner.gained ?? 0;
@@ -77,14 +81,10 @@ page.tree = (() => {
     return foldsText(folds);
   };
 
-  /** Counts the files shown in each folder, and tells which folders are open and which are seen. */
-  // Folders are open if few files are shown, or if a search asks for them.
-  const unfold = (folders, folds, isSearch) => {
-    for (const folder of [...folders].reverse()) {
-      folder.shown = folder.files.filter((file) => file.isShown).length
-        + folder.folders.reduce((sum, inner) => sum + inner.shown, 0);
-    }
-    const isShort = isSearch || (folders[0]?.shown ?? 0) <= OPEN_FILES;
+  /** Tells which folders are open and which are seen, of folders with the number of their files that are shown. */
+  // Folders are open if few files are shown, or if a filter asks for them.
+  const unfold = (folders, folds, isFiltered) => {
+    const isShort = isFiltered || (folders[0]?.shown ?? 0) <= OPEN_FILES;
     const parsed = foldsFrom(folds);
     for (const folder of folders) {
       folder.isOpen = isOpen(parsed, folder, isShort);
@@ -94,12 +94,18 @@ page.tree = (() => {
 
   const isNarrow = ({ filter, owner, uncovered, changed }) => filter.trim() !== '' || owner !== '' || uncovered || changed;
 
+  const hasSameFilters = (before, after) => (
+    ['filter', 'owner', 'uncovered', 'changed'].every((name) => before[name] === after[name]));
+
   /** Returns the folds after a change of the filters: new filters begin anew, and without them those of before are back. */
   const foldsAfter = (before, after, folds) => {
-    const isSame = ['filter', 'owner', 'uncovered', 'changed'].every((name) => before[name] === after[name]);
-    if (isSame) return after.folds;
+    if (hasSameFilters(before, after)) return after.folds;
     return isNarrow(after) ? '' : folds;
   };
 
-  return { isNarrow, foldsAfter, foldersFrom, addFigures, inOrder, toggled, unfold };
+  /** Tells whether folds hide all files that are shown. */
+  const hidesAll = (folders) => (
+    folders.every(({ files, isSeen, isOpen }) => !(isSeen && isOpen && files.some((file) => file.isShown))));
+
+  return { isNarrow, hasSameFilters, foldsAfter, hidesAll, foldersFrom, addFigures, inOrder, toggled, unfold };
 })();

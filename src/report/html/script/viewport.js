@@ -12,6 +12,8 @@ page.viewport = (() => {
   const ruler = element('ruler');
   const strip = ruler.querySelector('svg');
   let isWaiting = false;
+  /** The file whose marks are drawn, and the height of the strip. */
+  let drawn = { open: null, height: 0 };
 
   const bar = () => element('view').querySelector('.bar-of-file');
   const hasText = () => view.open !== null && view.open.bytes !== null && view.open.lineCount > 0;
@@ -58,18 +60,26 @@ page.viewport = (() => {
     requestAnimationFrame(follow);
   };
 
-  /** Draws the marks of the open file. */
-  const draw = () => {
-    ruler.hidden = !hasText();
-    element('inside').hidden = true;
+  /** Draws the marks of the open file, unless they are drawn at the present height. */
+  const drawMarks = () => {
     if (!hasText()) return;
     const { lineCount } = view.open;
     const row = Number.parseFloat(getComputedStyle(element('code')).lineHeight);
     const height = Math.floor(Math.min(ruler.clientHeight, lineCount * row));
+    if (drawn.open === view.open && drawn.height === height) return;
+    drawn = { open: view.open, height };
     strip.setAttribute('height', height);
     for (const [kind, path] of Object.entries(pathsOf(view.open, height))) {
       strip.querySelector(`.${kind}`).setAttribute('d', path);
     }
+    followSoon();
+  };
+
+  /** Shows the ruler of the open file. Its marks need the height of the code, for which this waits: layout is slow. */
+  const draw = () => {
+    ruler.hidden = !hasText();
+    element('inside').hidden = true;
+    requestAnimationFrame(drawMarks);
     followSoon();
   };
 
@@ -80,11 +90,18 @@ page.viewport = (() => {
   };
 
   const begin = () => {
+    const actions = bar().querySelector('.actions');
     const resized = new ResizeObserver(() => {
-      element('view').style.setProperty('--under', `${bar().offsetHeight}px`);
-      if (view.open !== null) draw();
+      // Elsewhere than at the lower edge of a narrow screen, the buttons have no box of their own.
+      const [under, below] = [bar().offsetHeight, actions.offsetHeight];
+      // In the table the bar has no height. A change of these values lays out all lines anew.
+      if (under === 0) return;
+      element('view').style.setProperty('--under', `${under}px`);
+      element('view').style.setProperty('--below', `${below}px`);
+      drawMarks();
     });
     resized.observe(bar());
+    resized.observe(actions);
     resized.observe(ruler);
     new ResizeObserver(followSoon).observe(element('code'));
     window.addEventListener('scroll', followSoon, { passive: true });

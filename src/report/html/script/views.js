@@ -1,6 +1,6 @@
 // The two views of the page: the table of files, and the source of one file.
 page.views = (() => {
-  const { element, WORDS, made, kept, replaceAddress } = page.elements;
+  const { element, WORDS, made, breakable, kept, replaceAddress } = page.elements;
   const { filled, grouped } = page.words;
   const { fromFragment, fromRanges } = page.address;
   const { ofChange } = page.sentences;
@@ -40,7 +40,6 @@ page.views = (() => {
   /** Puts a path that may break between its words, with paler folders than its name. */
   const putPath = (into, name) => {
     const { folders, base } = pathParts(name);
-    const breakable = (parts) => parts.flatMap((part) => [part, document.createElement('wbr')]);
     const quiet = made('span', 'folder');
     quiet.append(...breakable(folders));
     // Screen readers would speak a space at each possible line break.
@@ -58,9 +57,10 @@ page.views = (() => {
     element('file-figures').textContent = file === undefined ? ''
       : filled(WORDS.statements, { covered: grouped(covered), total: grouped(total) });
     if (element('file-changed') !== null) element('file-changed').textContent = ofChange(WORDS, change);
-    // A narrow screen has no room for these in the line that sticks.
-    const folders = printable(name.slice(0, name.length - baseName(name).length));
-    element('where').textContent = [folders, element('file-figures').textContent].filter(Boolean).join(' ');
+    // A narrow screen has no room for all of this in the line that sticks.
+    const { folders, base } = pathParts(printable(name));
+    element('where').replaceChildren(
+      ...breakable([...folders, ...base]), ' ', made('span', 'of-file', element('file-figures').textContent));
   };
 
   /** Clears the view of the previous file. */

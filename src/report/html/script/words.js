@@ -12,6 +12,9 @@ page.words = (() => {
   /** Returns a number with thousands separators: `1,234,567`. */
   const grouped = (number) => grouping.format(number);
 
+  /** Returns a number of things in words, which are those for one and those for many: `1 line`, `2,500 lines`. */
+  const counted = ([one, many], n) => (n === 1 ? one : filled(many, { n: grouped(n) }));
+
   /** Returns the time between two moments in milliseconds, such as `3 hours`; `null` below a minute. */
   const age = (since, now, units) => {
     const minutes = Math.floor((now - since) / 60000);
@@ -21,5 +24,5 @@ page.words = (() => {
     return minutes < 2880 ? inUnit('hour', Math.floor(minutes / 60)) : inUnit('day', Math.floor(minutes / 1440));
   };
 
-  return { filled, grouped, age };
+  return { filled, grouped, counted, age };
 })();

@@ -1,0 +1,48 @@
+// Figures in the page: bars, and the row of a folder, whose figures are those of the files that the table shows.
+page.figures = (() => {
+  const { made, WORDS } = page.elements;
+  const { filled, grouped } = page.words;
+  const { percent, grade, shares } = page.files;
+  const { CARRIED } = page.state;
+
+  /** Returns a bar of a share. */
+  const bar = (covered, total) => {
+    const SVG = 'http://www.w3.org/2000/svg';
+    const node = document.createElementNS(SVG, 'svg');
+    const part = document.createElementNS(SVG, 'rect');
+    const attributes = [['class', `bar ${grade(covered, total)}`], ['viewBox', '0 0 100 8'],
+      ['preserveAspectRatio', 'none'], ['aria-hidden', 'true']];
+    for (const [name, value] of attributes) node.setAttribute(name, value);
+    part.setAttribute('width', (100 * covered / Math.max(total, 1)).toFixed(1));
+    part.setAttribute('height', '8');
+    node.append(part);
+    return node;
+  };
+
+  const changedLines = ({ covered, total }) => (total === 0 ? [] : [
+    made('span', '', filled(WORDS.ofLines, { covered: grouped(covered), total: grouped(total) })), bar(covered, total)]);
+
+  const textOf = ({ covered, own, total, lost, gained, change }) => (
+    [covered, own, total, lost, gained, change.covered, change.total].join(' '));
+
+  /** Writes the figures of a folder into its row, unless they stand there. */
+  const drawFolder = (folder) => {
+    const { body, covered, own, total, lost, gained, change, drawn } = folder;
+    folder.drawn = textOf(folder);
+    if (folder.drawn === drawn) return;
+    const [row] = body.rows;
+    const texts = [percent(covered, total), grouped(covered), grouped(total - covered), grouped(total)];
+    texts.forEach((text, at) => {
+      row.cells[at + 1].textContent = text;
+    });
+    row.cells[1].className = shares(covered, total);
+    // The bar has a second part for what is carried from other commits.
+    if (CARRIED !== null) row.cells[1].className += ` ${shares(own, total, 'ov')}`;
+    row.querySelector('.changed')?.replaceChildren(...changedLines(change));
+    for (const [name, lines] of Object.entries({ lost, gained })) {
+      row.querySelector(`.${name}`)?.replaceChildren(lines > 0 ? grouped(lines) : '');
+    }
+  };
+
+  return { bar, textOf, drawFolder };
+})();
