@@ -272,10 +272,15 @@ fn what_cannot_count_is_told() {
             fs::remove_file(path).unwrap();
         }
     }
+    let pipe = shop.path("pipe");
+    fs::create_dir(&pipe).unwrap();
+    let made = Command::new("mkfifo").arg(Path::new(&pipe).join("covmeta.0123")).status().unwrap();
+    assert!(made.success());
     let other = "mode: set\nexample.com/other/a.go:1.1,2.2 1 1\n";
     for (options, code, part) in [
         (&["--with", "none.out"][..], 1, "there is no such file or folder"),
         (&["--with", &empty], 1, "the folder has no covmeta and covcounters files"),
+        (&["--with", &pipe], 1, "it is not a regular file"),
         (&["--with", &only_counters], 1, "the folder has no covmeta file"),
         (&["--with", &file("nothing", "")], 1, "expected \"mode: set|count|atomic\""),
         (&["--with", &file("cut", "mode: set\na.go:1.1,2.2 1")], 1, "line 2"),

@@ -30,8 +30,14 @@ pub(crate) fn open_outside(path: &Path) -> Result<File, WorkdirError> {
     File::open(path).map_err(io_error("cannot open", path))
 }
 
-/// Reads a file outside of the work directory if it has at most so many bytes; `None` for a larger one.
+/// Reads a regular file outside of the work directory if it has at most so many bytes; `None` for a larger one. A pipe, for
+/// whose writer a reader would wait, is an error.
 pub(crate) fn read_small_outside(path: &Path, max_bytes: u64) -> Result<Option<Vec<u8>>, WorkdirError> {
+    let is_file = path.metadata().map_err(io_error("cannot read", path))?.is_file();
+    if !is_file {
+        let error = io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file");
+        return Err(io_error("cannot read", path)(error));
+    }
     let mut bytes = Vec::new();
     let read = open_outside(path)?.take(max_bytes.saturating_add(1)).read_to_end(&mut bytes);
     read.map_err(io_error("cannot read", path))?;
