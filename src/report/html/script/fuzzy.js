@@ -21,11 +21,11 @@ page.fuzzy = (() => {
     const same = lower.length === text.length ? lower : text;
     // Nobody types the ending that all files have.
     const end = text.endsWith('.go') ? text.length - 3 : text.length;
-    const last = same.slice(start, end);
+    const hasSigns = same.indexOf('_', start) >= 0 || same.indexOf('-', start) >= 0;
     return {
       text, lower: same, start, end, letters: lettersOf(same), value,
       // A name such as `head_append` is also typed without its signs.
-      bare: /[_-]/.test(last) ? last.replaceAll(/[_-]/g, '') : '' };
+      bare: hasSigns ? same.slice(start, end).replaceAll(/[_-]/g, '') : '' };
   };
 
   /** Tells whether a part of a name begins at a place, as in `path/Part_ofName`. */

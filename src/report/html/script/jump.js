@@ -7,9 +7,12 @@ page.jump = (() => {
   const { candidateOf, fitting, best } = page.fuzzy;
   const { FILES, fileFragment } = page.state;
   const { load } = page.allFunctions;
+  const { whenIdle } = page.source;
 
   /** Largest number of names in the list. */
   const MOST = 30;
+  /** Texts for each way in which a name is scored: side by side, scattered, and several words. */
+  const WARMING = ['e', 'er', 'rne', 'e r', 'rtnes'];
   const dialog = element('jump');
   const input = element('jump-to');
   const list = element('jump-list');
@@ -84,6 +87,15 @@ page.jump = (() => {
     if (dialog.open && active === 0 && input.value !== '') draw();
   };
 
+  /** Runs the search with some texts while nothing else is to be done. */
+  // Otherwise the browser compiles it at the first letters, which takes longer than the search.
+  const warmUp = (texts) => {
+    if (texts.length === 0) return;
+    const words = searchWords(texts[0]);
+    best(fitting(candidates, words), words, MOST);
+    whenIdle(() => warmUp(texts.slice(1)));
+  };
+
   const readAll = () => {
     candidates = FILES.map(ofFile);
     element('jump-state').value = WORDS.readingFunctions;
@@ -91,6 +103,7 @@ page.jump = (() => {
       for (const each of functions) candidates.push(ofFunction(each));
       element('jump-state').value = '';
       drawFurther();
+      whenIdle(() => warmUp(WARMING));
     }).catch((error) => {
       element('jump-state').value = String(error);
     });
