@@ -71,6 +71,7 @@ mod retention;
 mod service_names;
 mod setup_check;
 mod simulation;
+mod since;
 mod site;
 mod site_commits;
 mod site_view;

@@ -69,7 +69,7 @@ const COVERPORT: &str =
     "github.com/konflux-ci/coverport/instrumentation/go v0.0.0-20260716142834-0e0cf75be216";
 
 /// Options of builds that count in mode atomic: without and with a package of Go.
-const ATOMIC: [&[&str]; 2] =
+pub(crate) const ATOMIC: [&[&str]; 2] =
     [&["-covermode=atomic"], &["-covermode=atomic", "-coverpkg=container/ring,./..."]];
 
 /// Blocks of the program that the order "max" executes, and "c".
@@ -77,14 +77,14 @@ const MAX: &str = "example.com/counted/calc-x/x.go:3.36,4.11 1";
 const C: &str = "example.com/counted/twice.go:10.2,10.31 1";
 
 /// Builds the program of the harness.
-struct Builder<'a> {
+pub(crate) struct Builder<'a> {
     go: &'a Go,
     folder: TempDir,
 }
 
 impl<'a> Builder<'a> {
     /// Its programs use the agent above.
-    fn new(go: &'a Go) -> Self {
+    pub(crate) fn new(go: &'a Go) -> Self {
         let folder = TempDir::new().unwrap();
         write_counted(&folder.path().join("counted"));
         write(folder.path(), "agent/agent.go", AGENT);
@@ -104,12 +104,12 @@ impl<'a> Builder<'a> {
     }
 
     #[track_caller]
-    fn build(&self, options: &[&str]) -> PathBuf {
+    pub(crate) fn build(&self, options: &[&str]) -> PathBuf {
         self.try_build(options).unwrap_or_else(|printed| panic!("{options:?}: {printed}"))
     }
 
     /// Makes an empty folder for the data that processes leave.
-    fn data(&self) -> PathBuf {
+    pub(crate) fn data(&self) -> PathBuf {
         let data = self.folder.path().join("data");
         drop(fs::remove_dir_all(&data));
         fs::create_dir(&data).unwrap();
@@ -118,9 +118,9 @@ impl<'a> Builder<'a> {
 }
 
 /// A process that serves its coverage.
-struct Service {
+pub(crate) struct Service {
     child: Child,
-    url: String,
+    pub(crate) url: String,
 }
 
 impl Drop for Service {
@@ -132,7 +132,7 @@ impl Drop for Service {
 
 impl Service {
     /// Starts a process that leaves its data in a folder at its end.
-    fn start(program: &Path, data: &Path) -> Self {
+    pub(crate) fn start(program: &Path, data: &Path) -> Self {
         let free = ReservedPort::local().address().port();
         let mut child = Command::new(program)
             .env("GOCOVERDIR", data)
@@ -150,7 +150,7 @@ impl Service {
     }
 
     /// Has the process execute these orders.
-    fn work(&mut self, orders: &[&str]) {
+    pub(crate) fn work(&mut self, orders: &[&str]) {
         let input = self.child.stdin.as_mut().unwrap();
         let output = self.child.stdout.as_mut().unwrap();
         let mut done = BufReader::new(output).lines();

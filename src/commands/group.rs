@@ -107,10 +107,21 @@ pub(crate) fn combined(
     let workdir = &context.workdir;
     let read = parallel::on_all_cores(&state.members, |member| stored_profile(&member.row, workdir));
     let profiles = read.into_iter().map(|read| read.map(told)).collect::<Result<Vec<Profile>>>()?;
-    let combined = combine(&profiles);
+    Ok(as_one(&profiles, state, of, context))
+}
+
+/// Combines the profiles of a group's apps. Prints the files that they have with different blocks; `of` begins these
+/// messages.
+pub(crate) fn as_one(
+    profiles: &[Profile],
+    state: &GroupState<'_>,
+    of: &str,
+    context: &Context,
+) -> (Profile, Arc<GroupFacts>) {
+    let combined = combine(profiles);
     let facts = Arc::new(state.facts(&combined));
     tell_conflicts(&facts, of, context);
-    Ok((combined.profile, facts))
+    (combined.profile, facts)
 }
 
 /// Prints the files that apps have with different blocks.

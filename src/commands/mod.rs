@@ -20,6 +20,7 @@ mod ping;
 mod read_fleet;
 pub(crate) mod row_name;
 pub(crate) mod show;
+pub(crate) mod since;
 mod table;
 pub(crate) mod targets;
 mod with;

@@ -17,8 +17,9 @@ use crate::commands::group::{combined, group_state};
 use crate::commands::narrow::{NarrowArgs, among_stored, shown_commit};
 use crate::commands::notices::told;
 use crate::commands::report::notices;
+use crate::commands::since::{Since, SinceArgs, combined_since};
 use crate::commands::with::WithArgs;
-use crate::commands::{Context, carry, lock_wait, show, with};
+use crate::commands::{Context, carry, lock_wait, show, since, with};
 use crate::coverage::{ChangedLines, shown_percent};
 use crate::exit::{EarlyEnd, ExitCode};
 use crate::fleet::app_group::AppGroup;
@@ -32,9 +33,10 @@ use crate::io::store::Store;
 use crate::io::workdir::ReadersLock;
 use crate::names::{CommitChoice, in_message};
 use crate::profile::Profile;
-use crate::report::GroupJson;
+use crate::report::{GroupJson, SinceFacts};
 use crate::source::{
-    CarrySubject, Compared, GroupState, RepositoryCommit, Revision, SourceReader, SourceSettings, SourceTree,
+    CarrySubject, Compared, GroupState, RepositoryCommit, Revision, SinceChoice, SourceReader,
+    SourceSettings, SourceTree,
 };
 use crate::together::Together;
 
@@ -63,6 +65,9 @@ pub struct TotalArgs {
     with: WithArgs,
 
     #[command(flatten)]
+    since: SinceArgs,
+
+    #[command(flatten)]
     gate: GateArgs,
 
     /// With --max-drop: compare with this row, or with the latest row of this service, of the same app. A group is
@@ -80,13 +85,14 @@ pub(crate) fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
     let signals = Signals::catch()?;
     let counts_more = args.carry.is_given() || args.with.is_given();
     // Sweeps are prevented before the rows are chosen, so that their files still exist when they are opened.
-    let reading = counts_more.then(|| lock_wait::hold_off_sweeping(&signals, context)).transpose()?;
+    let opens_files = counts_more || args.since.is_given();
+    let reading = opens_files.then(|| lock_wait::hold_off_sweeping(&signals, context)).transpose()?;
     let store = Store::open_read_only(&context.workdir.database())?;
     let fleet = stored_fleet(&store, &context.config.naming, context.now())?;
     let query = args.narrow.query(&args.service, args.commit.as_deref());
     let gate = args.gate.gate();
     let group = AppGroup::named(query.text, &context.config.groups, &fleet.entries);
-    let rows = match gate.max_drop.is_some() || group.is_some() || counts_more {
+    let rows = match gate.max_drop.is_some() || group.is_some() || opens_files {
         true => store.rows(&RowFilter { with_dropped: true, ..RowFilter::default() })?,
         false => Vec::new(),
     };
@@ -94,9 +100,15 @@ pub(crate) fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
     let mut total = match group_state(&query, context, stored, gate != Gate::default())? {
         Some(group) => {
             super::tell_damages(&store);
-            Total::from_group(group, context)?
+            Total::from_group(group, args.since.choice(), &rows, context)?
         }
-        None => Total::from_service(&query, &store, &fleet, context)?,
+        None => {
+            let mut total = Total::from_service(&query, &store, &fleet, context)?;
+            if let Some(choice) = args.since.choice() {
+                total.count_since(choice, &rows, context)?;
+            }
+            total
+        }
     };
     let counted = match &reading {
         Some(reading) => total.counted(args, &rows, reading, (context, &signals))?,
@@ -105,6 +117,9 @@ pub(crate) fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
     total.count(&counted);
     let mut verdicts = gate.judge(&total.data, context.now());
     counted.name_in(&mut verdicts);
+    if total.since.is_some() {
+        since::name_since(&mut verdicts);
+    }
     let before = match gate.max_drop {
         Some(_) => {
             let before = total.state_before(args.against.as_deref(), stored, (context, &signals))?;
@@ -120,6 +135,9 @@ pub(crate) fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
             if let Some(words) = counted.words() {
                 context.tell(format_args!("{name}: {words}"));
             }
+            if let Some(since) = &total.since {
+                since::tell(name, since, (&fleet.entries[..], &total.rows()[..]), context);
+            }
             if let Some(diff) = &total.diff
                 && context.has_spectator()
             {
@@ -132,12 +150,14 @@ pub(crate) fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
             object["before"] = json!(before);
             object["delta"] = json!(delta(&verdicts));
             counted.add_to(&mut object);
+            object["since"] = json!(total.since.as_ref().map(SinceFacts::to_json));
             show::print_json(&object)?;
         }
     }
     args.gate.tell_doubts();
     let options = total.group.as_ref().map(|group| args.narrow.shown() + &shown_commit(&group.key.commit));
     let options = options.unwrap_or_default() + &args.carry.shown() + &args.with.shown();
+    let options = options + &args.since.shown();
     let judged = Judged { name, is_group: total.group.is_some(), options: &options };
     tell_verdicts(&verdicts, judged, before.as_ref(), context);
     let is_unmet = verdicts.iter().any(Verdict::is_unmet);
@@ -152,8 +172,10 @@ struct Total<'a> {
     /// The latest row; for a group, the newest of its rows under the name of the group.
     row: Row,
     group: Option<GroupState<'a>>,
-    /// The profiles of a group as one; `None` for a service.
+    /// The profiles of a group as one, or what was executed since a row; else `None` for a service.
     profile: Option<Profile>,
+    /// The two states, if only what was executed between them counts.
+    since: Option<SinceFacts>,
     /// The coverage of changed lines, if a report computed it.
     diff: Option<ChangedLines>,
     /// The form for scripts, without verdicts.
@@ -194,12 +216,26 @@ impl<'a> Total<'a> {
         object["id"] = json!(row.id.0);
         object["cov_file_path"] = json!(row.cov_file_path);
         object["diff"] = json!(diff);
-        Ok(Self { name, data, row, group: None, profile: None, diff, object })
+        Ok(Self { name, data, row, group: None, profile: None, since: None, diff, object })
     }
 
     /// Adds up the profiles of a group.
-    fn from_group(group: GroupState<'a>, context: &Context) -> Result<Self> {
-        let (profile, facts) = combined(&group, "", context)?;
+    fn from_group(
+        group: GroupState<'a>,
+        choice: Option<&SinceChoice>,
+        rows: &[Row],
+        context: &Context,
+    ) -> Result<Self> {
+        let (profile, facts, since) = match choice {
+            None => {
+                let (profile, facts) = combined(&group, "", context)?;
+                (profile, facts, None)
+            }
+            Some(choice) => {
+                let (since, facts) = combined_since(choice, &group, rows, context)?;
+                (since.profile, facts, Some(since.facts))
+            }
+        };
         let coverage = profile.coverage();
         let (last_pull, replicas) = (group.last_pull(), group.replicas());
         let data = GateData { coverage: Some(coverage), percent: coverage.percent(), last_pull, replicas };
@@ -208,7 +244,31 @@ impl<'a> Total<'a> {
         object["service"] = json!(group.group.name);
         object["group"] = json!(GroupJson::new(&facts, profile.build.files().map(|file| file.name)));
         let name = in_message(&group.group.name).into_owned();
-        Ok(Self { name, data, row, group: Some(group), profile: Some(profile), diff: None, object })
+        let (group, profile) = (Some(group), Some(profile));
+        Ok(Self { name, data, row, group, profile, since, diff: None, object })
+    }
+
+    /// Counts only what was executed since a row.
+    fn count_since(&mut self, choice: &SinceChoice, rows: &[Row], context: &Context) -> Result<()> {
+        let profile = told(stored_profile(&self.row, &context.workdir)?);
+        let Since { profile, facts } = since::since(choice, (&self.row, &profile), rows, context)?;
+        let coverage = profile.coverage();
+        (self.data.coverage, self.data.percent) = (Some(coverage), coverage.percent());
+        self.object["percent"] = json!(coverage.percent());
+        (self.object["covered"], self.object["total"]) = (json!(coverage.covered), json!(coverage.total));
+        // The changed lines are those that were executed at any time.
+        self.diff = None;
+        self.object["diff"] = Value::Null;
+        (self.profile, self.since) = (Some(profile), Some(facts));
+        Ok(())
+    }
+
+    /// Returns its rows; of a group, that of each app.
+    fn rows(&self) -> Vec<&Row> {
+        match &self.group {
+            None => vec![&self.row],
+            Some(group) => group.members.iter().map(|member| &member.row).collect(),
+        }
     }
 
     fn state(&self) -> StoredState<'_> {

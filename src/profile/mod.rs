@@ -9,6 +9,7 @@ mod codec;
 mod combine;
 mod generic_parse;
 pub mod gocover;
+mod grown;
 mod hit_counts;
 mod limits;
 mod lines;
@@ -28,6 +29,7 @@ pub(crate) use codec::{
     CodecError, decode_build, decode_counts, each_stored_count, encode_build, encode_counts, encode_hits,
 };
 pub(crate) use combine::{CombinedPrograms, combine};
+pub(crate) use grown::grown;
 pub(crate) use hit_counts::{Hit, HitCounts};
 pub use limits::{Limits, ParseError, ReadError};
 pub use merge::{BuildConflict, ProfileSum};

@@ -40,6 +40,10 @@ pub(crate) static FORMS: &[&Form] = &[
 pub(crate) const DEFAULT: &Form = &func::FORM;
 /// The form of a report when a base is named and no form.
 pub(crate) const DEFAULT_OF_CHANGES: &Form = &diff::text::FORM;
+/// The form of functions by marks when no form is named.
+pub(crate) const DEFAULT_BY_MARK: &Form = &text::FORM;
+/// The forms of functions by marks.
+pub(crate) const FORMS_BY_MARK: [&Form; 2] = [&text::FORM, &json::FORM];
 /// The page for browsers.
 pub(crate) const PAGE: &Form = &html::FORM;
 

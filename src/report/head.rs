@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::group::GroupFacts;
 use super::host_links::HostLinks;
+use super::since::SinceFacts;
 use super::text;
 use super::trend::TrendPoint;
 use crate::carry::CarriedCoverage;
@@ -58,6 +59,8 @@ pub(crate) struct ReportHead {
     pub together: Option<TogetherCoverage>,
     /// The coverage with what is carried from other commits, if that counts.
     pub carried: Option<CarriedCoverage>,
+    /// The two rows, if only what was executed between them counts.
+    pub since: Option<SinceFacts>,
     /// The state before, if the total was compared with one.
     pub before: Option<Before>,
     /// Address of the page of the service's app, if the report is part of a site.

@@ -6,6 +6,7 @@ use super::forms::{Form, FormNeed, Renderer};
 use serde::{Serialize, Serializer};
 
 use super::group::{GroupJson, ShareJson};
+use super::since::{SinceFacts, SinceJson};
 use super::{
     FileReport, FunctionReport, LineState, MissedRange, PreviousRow, Report, ReportHead, fresh_percent,
 };
@@ -60,6 +61,7 @@ struct Document<'r> {
     carried: Option<f64>,
     carried_from: Option<Vec<CarriedFromJson>>,
     with: Option<Vec<WithJson>>,
+    since: Option<SinceJson>,
     previous: Option<PreviousJson<'r>>,
     gates: &'r [Verdict],
     before: Option<&'r Before>,
@@ -199,6 +201,7 @@ impl<'r> Document<'r> {
             verdicts,
             together,
             carried,
+            since,
             before,
         } = head;
         let packages = report.packages().into_iter().map(|package| PackageJson {
@@ -234,6 +237,7 @@ impl<'r> Document<'r> {
             carried: carried.as_ref().map(CarriedCoverage::points),
             carried_from: carried.as_ref().map(CarriedCoverage::origins_json),
             with: together.as_ref().map(TogetherCoverage::json),
+            since: since.as_ref().map(SinceFacts::to_json),
             previous: previous.as_ref().map(PreviousJson::new),
             gates: verdicts,
             before: before.as_ref(),

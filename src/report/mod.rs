@@ -4,6 +4,7 @@
 //! Coverage counts statements. Lines are for forms that count only lines.
 
 mod badge;
+mod by_mark;
 mod cobertura;
 mod codecov;
 mod counted;
@@ -26,6 +27,7 @@ mod readers;
 #[cfg(test)]
 mod schema;
 mod shares;
+mod since;
 pub(crate) mod site;
 mod source;
 #[cfg(test)]
@@ -35,6 +37,7 @@ mod treemap;
 pub(crate) mod trend;
 mod xml;
 
+pub(crate) use by_mark::{ByMark, ExecutedFunctions, TestRun};
 pub(crate) use counted::{counted_words, fresh_percent};
 pub(crate) use functions::FunctionReport;
 pub(crate) use group::{ConflictingFile, GroupApp, GroupFacts, GroupJson, LackingApp};
@@ -43,6 +46,7 @@ pub(crate) use host_links::HostLinks;
 pub(crate) use html::Packer;
 pub(crate) use lines::{LineReport, LineState, MissedRange, missed_line_ranges};
 pub(crate) use model::{FileReport, PackageReport, Report};
+pub(crate) use since::{SinceFacts, StoredMoment};
 pub(crate) use source::{FileNeeds, FileSource, NoSource};
 pub(crate) use text::{FileOrder, TextLayout};
 pub(crate) use trend::TrendPoint;

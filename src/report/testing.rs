@@ -46,6 +46,7 @@ pub(super) fn head() -> ReportHead {
         verdicts: Vec::new(),
         together: None,
         carried: None,
+        since: None,
         before: None,
     }
 }

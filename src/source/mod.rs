@@ -14,6 +14,7 @@ mod group_state;
 mod lookup;
 mod revision;
 mod row_choice;
+mod since;
 mod stored_commits;
 mod subject;
 #[cfg(test)]
@@ -32,6 +33,7 @@ pub(crate) use group_state::GroupState;
 pub(crate) use lookup::{FoundSource, LookupOutcome, SourceDemand, SourceLack, SourceLookup};
 pub(crate) use revision::{RepositoryCommit, Revision};
 pub(crate) use row_choice::{Compared, RowName, RowRequest, row_to_compare};
+pub(crate) use since::SinceChoice;
 pub(crate) use stored_commits::StoredCommits;
 pub(crate) use subject::{Subject, previous_row, trend};
 pub(crate) use tree::SourceTree;

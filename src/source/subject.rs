@@ -120,6 +120,7 @@ impl Subject {
             verdicts: Vec::new(),
             together: None,
             carried: None,
+            since: None,
             before: None,
             above: self.above.clone(),
             links: self.links.clone(),

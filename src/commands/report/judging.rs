@@ -7,6 +7,7 @@ use super::run::{FinishedReport, ReportRun};
 use crate::commands;
 use crate::commands::before::state_before;
 use crate::commands::counted::Counted;
+use crate::commands::since;
 use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::row::Row;
 use crate::gate::{Before, GateData, Verdict};
@@ -30,7 +31,8 @@ impl ReportRun<'_> {
         stored: (&[KeyEntry], &[Row]),
     ) -> Result<Judgement> {
         let subject = &reported.subject;
-        let app = self.context.config.apps.get(&subject.row.key.app);
+        // The thresholds of the configuration are for all that was ever executed.
+        let app = self.context.config.apps.get(&subject.row.key.app).filter(|_| reported.since.is_none());
         let gate = self.args.gate.gate();
         let requirements = Requirements {
             gate,
@@ -47,6 +49,9 @@ impl ReportRun<'_> {
         let mut verdicts = requirements.judge(report, diff.as_ref(), last_pull, now);
         let (together, carried) = (report.head.together.clone(), report.head.carried.clone());
         Counted { together, carried }.name_in(&mut verdicts);
+        if reported.since.is_some() {
+            since::name_since(&mut verdicts);
+        }
         if gate.max_drop.is_none() {
             return Ok(Judgement { verdicts, before: None });
         }

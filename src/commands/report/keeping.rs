@@ -34,6 +34,7 @@ impl ReportRun<'_> {
             && subject.is_of_a_row()
             && self.filter.takes_all()
             && !self.args.counts_more()
+            && !self.args.since.is_given()
         {
             self.remember(diff);
         }
@@ -50,7 +51,8 @@ impl ReportRun<'_> {
         let is_whole = subject.is_of_a_row()
             && self.filter.takes_all()
             && !self.args.only_changed
-            && !self.args.counts_more();
+            && !self.args.counts_more()
+            && !self.args.since.is_given();
         let mut rendered = Vec::new();
         for form in self.outputs.forms().filter(|form| finished.can_render(form)) {
             let Some(suffix) = form.stored_suffix else { continue };

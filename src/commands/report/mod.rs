@@ -1,5 +1,6 @@
 //! `report`: a stored profile combined with its source, in the requested forms.
 
+mod by_mark;
 mod carrying;
 mod judging;
 mod keeping;
@@ -17,6 +18,7 @@ use crate::commands::carry::CarryArgs;
 use crate::commands::gate::{ChangesGateArgs, GateArgs};
 use crate::commands::narrow::NarrowArgs;
 use crate::commands::row_name::parse_row_name;
+use crate::commands::since::SinceArgs;
 use crate::commands::with::WithArgs;
 use crate::commands::{Context, lock_wait};
 use crate::exit::ExitCode;
@@ -117,6 +119,17 @@ pub struct ReportArgs {
     /// of 1.
     #[arg(long, requires = "carry")]
     pub(crate) carry_in_forms: bool,
+
+    #[command(flatten)]
+    pub(crate) since: SinceArgs,
+
+    /// List the functions with the marks of pull --mark between which they were executed, as text or JSON. With --base or
+    /// --diff-file: only functions that changed, also by test runs at other commits, and which of these to repeat.
+    #[arg(long, conflicts_with_all = [
+        "since", "against", "carry", "with", "all", "blame", "only_changed", "sort", "limit", "fail_under", "max_age",
+        "min_replicas", "max_drop", "fail_missed", "min_changed", "fail_on",
+    ])]
+    pub(crate) by_mark: bool,
 
     /// Report only files that changed, in every form. A page of them is small enough for a pull request.
     #[arg(long, conflicts_with = "against")]
@@ -223,7 +236,10 @@ pub(crate) fn run(args: &ReportArgs, context: &Context) -> Result<ExitCode> {
         // Sweeps are prevented before the row is chosen, so that its file still exists when it is opened.
         (Ok(None), Some(service)) => {
             let reading = lock_wait::hold_off_sweeping(&signals, context)?;
-            run::report(service, args, context, &signals, &reading)
+            match args.by_mark {
+                true => by_mark::report(service, args, context, &signals, &reading),
+                false => run::report(service, args, context, &signals, &reading),
+            }
         }
         (Ok(None), None) => Ok(usage("--all without SERVICE is for --format site -o DIR")),
     };

@@ -11,6 +11,7 @@ use super::run::page_name;
 use crate::commands::before::{NamedState, StoredState};
 use crate::commands::group::combined;
 use crate::commands::narrow::{among_stored, shown_commit};
+use crate::commands::since::{self, combined_since};
 use crate::commands::{self, Context};
 use crate::config::Config;
 use crate::exit::EarlyEnd;
@@ -20,7 +21,8 @@ use crate::fleet::row::Row;
 use crate::names::{escape, in_message};
 use crate::profile::Profile;
 use crate::report::HostLinks;
-use crate::source::{Compared, GroupState, RowRequest, SourceSettings, Subject};
+use crate::report::SinceFacts;
+use crate::source::{Compared, GroupState, RowRequest, SinceChoice, SourceSettings, Subject};
 
 /// The service or the group of a report.
 pub(super) struct Reported<'a> {
@@ -29,6 +31,8 @@ pub(super) struct Reported<'a> {
     pub(super) app: String,
     /// `None` for a service.
     group: Option<GroupState<'a>>,
+    /// The two states, if only what was executed between them counts and that is known.
+    pub(super) since: Option<SinceFacts>,
 }
 
 impl<'a> Reported<'a> {
@@ -42,7 +46,7 @@ impl<'a> Reported<'a> {
             .map_err(|error| among_stored(error, &context.config.groups))?;
         context.tell_choice(subject.choice, &subject.row.key.commit);
         context.tell_namesakes(&request.service, &subject.row.key, entries);
-        Ok(Self { app: subject.row.key.app.clone(), subject, group: None })
+        Ok(Self { app: subject.row.key.app.clone(), subject, group: None, since: None })
     }
 
     /// Reads the profiles of a group, and returns them as one.
@@ -60,14 +64,45 @@ impl<'a> Reported<'a> {
             )));
         }
         let app = group.source_app(settings).to_owned();
-        let (profile, facts) = combined(&group, "", context)?;
+        let (profile, facts, since) = match args.since.choice() {
+            None => {
+                let (profile, facts) = combined(&group, "", context)?;
+                (profile, facts, None)
+            }
+            Some(choice) => {
+                let (since, facts) = combined_since(choice, &group, rows, context)?;
+                (since.profile, facts, Some(since.facts))
+            }
+        };
         let subject = group.subject(rows, facts);
-        Ok((Self { subject, app, group: Some(group) }, profile))
+        Ok((Self { subject, app, group: Some(group), since }, profile))
     }
 
     /// Returns the keys of its rows.
     pub(super) fn keys(&self) -> Vec<Key> {
         self.group.as_ref().map_or_else(|| vec![self.subject.row.key.clone()], GroupState::keys)
+    }
+
+    /// Leaves of the profile of a service what was executed since a row; that of a group has nothing else.
+    pub(super) fn since(
+        &mut self,
+        choice: Option<&SinceChoice>,
+        profile: Profile,
+        rows: &[Row],
+        context: &Context,
+    ) -> Result<Profile> {
+        let Some(choice) = choice.filter(|_| self.group.is_none()) else { return Ok(profile) };
+        let found = since::since(choice, (&self.subject.row, &profile), rows, context)?;
+        self.since = Some(found.facts);
+        Ok(found.profile)
+    }
+
+    /// Returns its rows; of a group, that of each app.
+    pub(super) fn rows(&self) -> Vec<&Row> {
+        match &self.group {
+            None => vec![&self.subject.row],
+            Some(group) => group.members.iter().map(|member| &member.row).collect(),
+        }
     }
 
     /// Returns the stored state that is reported.

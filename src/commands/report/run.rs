@@ -17,7 +17,7 @@ use crate::commands::before::{NamedState, StoredState};
 use crate::commands::gate::{Judged, tell_verdicts};
 use crate::commands::group::group_state;
 use crate::commands::notices::told;
-use crate::commands::{self, Context, Level};
+use crate::commands::{self, Context, Level, since};
 use crate::coverage::Coverage;
 use crate::exit::ExitCode;
 use crate::filter::Filter;
@@ -33,7 +33,9 @@ use crate::phrases::count;
 use crate::profile::Profile;
 use crate::report::diff::{Changes, Comparison, DiffReport};
 use crate::report::forms::{Form, FormInput, FormNeed, PAGE};
-use crate::report::{FileNeeds, FileReport, FileSource, NoSource, ONLY_CHANGED, Packer, Report, ReportHead};
+use crate::report::{
+    FileNeeds, FileReport, FileSource, NoSource, ONLY_CHANGED, Packer, Report, ReportHead, SinceFacts,
+};
 use crate::source::{
     Compared, FoundSource, LookupOutcome, OtherState, SourceDemand, SourceLack, SourceLookup, SourceReader,
     Subject, compared,
@@ -83,7 +85,15 @@ pub(super) fn report(
     let run =
         ReportRun { args, context, reading, filter: args.filter(), outputs, reader, against, names_people };
 
+    if let (Some(choice), None) = (args.since.choice(), &of_group) {
+        // A wrong choice fails before the source is looked for.
+        choice.row_before(&reported.subject.row, &rows, context.now())?;
+    }
     let (stored_profile, found, code) = run.load(&reported, of_group)?;
+    let stored_profile = reported.since(args.since.choice(), stored_profile, &rows, context)?;
+    if let Some(since) = &reported.since {
+        since::tell(&reported.subject.name(), since, (&fleet.entries[..], &reported.rows()[..]), context);
+    }
     let together = run.together(found.as_ref(), &stored_profile)?;
     let of_commit = together.as_ref().map_or(&stored_profile, Together::profile);
     let carried = run.carried(found.as_ref(), of_commit, &reported, &rows)?;
@@ -97,7 +107,7 @@ pub(super) fn report(
         let links = reported.configured_links(&context.config).cloned();
         reported.subject.links = links.or_else(of_clone);
     }
-    let head = run.head(&reported.subject);
+    let head = run.head(&reported);
     let fresh = match &carried {
         Some(_) => run.fresh_report(&head, found.as_ref(), of_commit)?,
         None => None,
@@ -119,7 +129,7 @@ pub(super) fn report(
     let judged = run.judge(&finished, &reported, stored)?;
     finished.set_judgement(&judged);
     run.keep_and_write(&finished, &reported.subject)?;
-    let (name, options) = (reported.subject.name(), reported.options(args));
+    let (name, options) = (reported.subject.name(), reported.options(args) + &args.since.shown());
     let about = Judged { name: &name, is_group: reported.subject.group.is_some(), options: &options };
     tell_verdicts(&judged.verdicts, about, judged.before.as_ref(), context);
     let is_unmet = judged.verdicts.iter().any(Verdict::is_unmet);
@@ -127,7 +137,7 @@ pub(super) fn report(
 }
 
 /// Reads the services and all rows of the database, and prints those that could not be read.
-fn stored(context: &Context) -> Result<(Fleet, Vec<Row>)> {
+pub(super) fn stored(context: &Context) -> Result<(Fleet, Vec<Row>)> {
     // The database is closed again at once. The last connection removes the log, which a read-only connection cannot
     // do.
     let store = Store::open_read_only(&context.workdir.database())?;
@@ -260,12 +270,20 @@ impl ReportRun<'_> {
         found.map(|found| found.at.commit.clone()).or_else(known).map(|commit| commit.to_string())
     }
 
-    fn head(&self, subject: &Subject) -> ReportHead {
-        let mut filters = self.filter.words();
+    fn head(&self, Reported { subject, since, .. }: &Reported<'_>) -> ReportHead {
+        let mut filters: Vec<String> = since.iter().map(SinceFacts::words).collect();
+        filters.extend(self.filter.words());
         if self.args.only_changed {
             filters.push(ONLY_CHANGED.to_owned());
         }
-        subject.head(filters, self.context.now())
+        let head = subject.head(filters, self.context.now());
+        match since {
+            None => head,
+            // Other rows have no such figure to compare with.
+            Some(since) => {
+                ReportHead { since: Some(since.clone()), previous: None, trend: Vec::new(), ..head }
+            }
+        }
     }
 
     /// Removes the files that are not wanted, and finds the coverage of changes and the comparison.

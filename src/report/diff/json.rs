@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::super::group::GroupJson;
 use super::super::json::CoverageJson;
+use super::super::since::{SinceFacts, SinceJson};
 use super::{ChangedFile, DiffReport, LineCategory, LineState, WhyLeftOut};
 use crate::carry::{CarriedCoverage, CarriedFromJson};
 use crate::gate::{self, Before, Verdict};
@@ -53,6 +54,7 @@ struct Document<'r> {
     statements: CoverageJson,
     carried_from: Option<Vec<CarriedFromJson>>,
     with: Option<Vec<WithJson>>,
+    since: Option<SinceJson>,
     files: Vec<ChangedFileJson<'r>>,
     left_out: Vec<LeftOutJson<'r>>,
     unmeasured: Vec<UnmeasuredJson<'r>>,
@@ -150,6 +152,7 @@ pub(super) fn write(diff: &DiffReport, out: &mut dyn Write) -> io::Result<()> {
         statements: diff.statements().into(),
         carried_from: head.carried.as_ref().map(CarriedCoverage::origins_json),
         with: head.together.as_ref().map(TogetherCoverage::json),
+        since: head.since.as_ref().map(SinceFacts::to_json),
         files,
         left_out: diff
             .left_out

@@ -35,7 +35,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::diff::{Changes, DiffReport};
-use super::head::ONLY_CHANGED;
+use super::head::{ONLY_CHANGED, ReportHead};
 use super::{FileReport, NoSource, Report};
 use crate::coverage::Coverage;
 use crate::names::printable;
@@ -117,7 +117,7 @@ pub(super) fn write(
         app: printable(&head.app).into_owned(),
         version: env!("CARGO_PKG_VERSION"),
         total: CoverageView(report.coverage()),
-        statements_of: statements_of(&head.filters),
+        statements_of: statements_of(head),
         change: facts::parts(head).or_else(|| facts::change(report)),
         chart: (is_whole && head.together.is_none())
             .then(|| TrendChart::from_trend(&head.trend, head.confirmed_at))
@@ -270,8 +270,9 @@ pub(super) fn icon(coverage: Coverage) -> String {
 }
 
 /// Returns the heading of the total of the files that filters left.
-fn statements_of(filters: &[String]) -> &'static str {
-    match filters {
+fn statements_of(head: &ReportHead) -> &'static str {
+    match &head.filters[..] {
+        _ if head.since.is_some() => "Statements executed in between",
         [] => "All statements",
         [filter] if filter == ONLY_CHANGED => "Statements of changed files",
         _ => "Statements of these files",

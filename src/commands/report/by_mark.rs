@@ -1,0 +1,173 @@
+//! `report --by-mark`: the functions of a service by the marks between which they were executed.
+
+use std::collections::{BTreeMap, HashMap};
+
+use anyhow::{Result, bail};
+
+use super::notices::{print, source_settings};
+use super::outputs::{Outputs, StdoutTerminal};
+use super::run::stored;
+use super::{ReportArgs, usage};
+use crate::collect::mending::stored_profile;
+use crate::commands::group::refuse_group;
+use crate::commands::narrow::among_stored;
+use crate::commands::notices::told;
+use crate::commands::since::moment;
+use crate::commands::{Context, warn};
+use crate::exit::ExitCode;
+use crate::fleet::pick::is_same_app;
+use crate::fleet::row::Row;
+use crate::io::signals::Signals;
+use crate::io::workdir::ReadersLock;
+use crate::names::in_message;
+use crate::profile::{Profile, grown};
+use crate::report::diff::DiffReport;
+use crate::report::{ByMark, ExecutedFunctions, FileNeeds, Report, ReportHead, TestRun};
+use crate::source::{
+    FoundSource, LookupOutcome, RepositoryCommit, SourceDemand, SourceLookup, SourceReader, Subject,
+};
+
+/// Number of other commits whose runs are told, the newest ones.
+const MOST_COMMITS: usize = 20;
+
+/// Reports by marks.
+pub(super) fn report(
+    service: &str,
+    args: &ReportArgs,
+    context: &Context,
+    signals: &Signals,
+    reading: &ReadersLock,
+) -> Result<ExitCode> {
+    let screen = StdoutTerminal { is_terminal: false, width: None, has_color: false };
+    let outputs = match Outputs::new(args, screen) {
+        Ok(outputs) => outputs,
+        Err(message) => return Ok(usage(&message)),
+    };
+    let (fleet, rows) = stored(context)?;
+    refuse_group(service, "report --by-mark", context, &fleet.entries)?;
+    let mut subject = Subject::find(args.row(service), &fleet.entries, &rows)
+        .map_err(|error| among_stored(error, &context.config.groups))?;
+    context.tell_choice(subject.choice, &subject.row.key.commit);
+    let notify = |notice| print(notice, context);
+    let app = subject.row.key.app.clone();
+    let settings = source_settings(context, signals, &notify);
+    let reader = SourceReader { settings, app: &app, is_offline: args.offline };
+    let filter = args.filter();
+    let configured = context.config.apps.get(&app).and_then(|app| app.base.as_deref());
+    let lookup = SourceLookup {
+        reader: &reader,
+        subject: &subject,
+        filter: &filter,
+        demand: SourceDemand { is_useful: true, is_needed: true, is_needed_by_all: true },
+        changes: args.asks_about_changes().then(|| args.changes_from(None, configured)),
+    };
+    let found = match lookup.run(reading)? {
+        LookupOutcome::Found(found) => *found,
+        LookupOutcome::Lacking(error, _) => return Err(error),
+        LookupOutcome::NotNeeded => bail!("the source of {} is unknown", subject.name()),
+    };
+    subject.source_commit = Some(found.at.commit.to_string());
+    let profile = told(stored_profile(&subject.row, &context.workdir)?);
+    let head = subject.head(filter.words(), context.now());
+    let sources =
+        found.sources(&profile, &reader, false, FileNeeds { lines: true, ..FileNeeds::default() })?;
+    let mut own = Report::new(head.clone(), &profile, sources);
+    let changes = found.changes.as_ref().map(|changes| DiffReport::new(&own, changes, &filter));
+    own.retain(&filter);
+    let mut by_mark = ByMark::new(&own, changes.as_ref());
+    let runs = Runs { context, reader: &reader, head: &head };
+    if changes.is_some() {
+        for rows in marked_elsewhere(&subject.row, &rows) {
+            runs.add_of_commit(&mut by_mark, &rows, &found)?;
+        }
+    }
+    let marked = rows.iter().filter(|row| row.key == subject.row.key && row.deleted_at.is_none());
+    let marked = marked.filter(|row| row.id <= subject.row.id && row.mark.is_some());
+    let mut of_service: Vec<&Row> = marked.collect();
+    if of_service.last().is_none_or(|last| last.id != subject.row.id) {
+        of_service.push(&subject.row);
+    }
+    for (run, between) in runs.between(&of_service)? {
+        by_mark.add(run, &ExecutedFunctions::find(&own, &between, false));
+    }
+    outputs.write(
+        |_| true,
+        |form, _, out| match form.name {
+            "json" => by_mark.write_json(out),
+            _ => by_mark.write_text(out),
+        },
+    )?;
+    Ok(ExitCode::Done)
+}
+
+/// Returns the marked rows of other commits of the app in its environment and region, by commit, the newest commit last.
+fn marked_elsewhere<'r>(row: &Row, rows: &'r [Row]) -> Vec<Vec<&'r Row>> {
+    let mut by_commit: BTreeMap<&str, Vec<&Row>> = BTreeMap::new();
+    let is_kept =
+        |other: &&Row| other.deleted_at.is_none() && other.mark.is_some() && !other.key.commit.is_empty();
+    for other in rows.iter().filter(|other| is_same_app(&other.key, &row.key) && other.key != row.key) {
+        if is_kept(&other) {
+            by_commit.entry(&other.key.commit).or_default().push(other);
+        }
+    }
+    let mut commits: Vec<Vec<&Row>> = by_commit.into_values().collect();
+    commits.sort_by_key(|rows| rows.last().map(|row| row.id));
+    commits.split_off(commits.len().saturating_sub(MOST_COMMITS))
+}
+
+/// The access to the runs between marks.
+struct Runs<'a> {
+    context: &'a Context,
+    reader: &'a SourceReader<'a>,
+    head: &'a ReportHead,
+}
+
+impl Runs<'_> {
+    /// Adds the runs between the marks of another commit. A commit that the clone lacks is named, and adds none.
+    fn add_of_commit(&self, by_mark: &mut ByMark<'_>, rows: &[&Row], found: &FoundSource) -> Result<()> {
+        let Some(last) = rows.last() else { return Ok(()) };
+        let name = in_message(&last.key.commit);
+        let Ok(commit) = found.at.repository.commit(&last.key.commit) else {
+            warn(format_args!(
+                "the clone lacks {name}, so the runs between its marks are unknown; git fetch gets what the remote still has"
+            ));
+            return Ok(());
+        };
+        let (repository, network) = (found.at.repository.clone(), found.at.network.clone());
+        let at = RepositoryCommit { repository, network, commit };
+        let tree = self.reader.tree(&at)?;
+        let between = self.between(rows)?;
+        let Some((_, newest)) = between.last() else { return Ok(()) };
+        let sources =
+            self.reader.sources(newest, (&at, &tree), &HashMap::new(), |_| true, FileNeeds::default())?;
+        let report = Report::new(self.head.clone(), newest, sources);
+        let executed: Vec<ExecutedFunctions> =
+            between.iter().map(|(_, profile)| ExecutedFunctions::find(&report, profile, true)).collect();
+        for ((run, _), executed) in between.iter().zip(&executed) {
+            by_mark.add(run.clone(), executed);
+        }
+        Ok(())
+    }
+
+    /// Returns the runs that end with these rows of one service, which are in order, with what they executed. The first
+    /// one begins with the service.
+    fn between(&self, rows: &[&Row]) -> Result<Vec<(TestRun, Profile)>> {
+        let mut runs = Vec::new();
+        let mut before: Option<(&Row, Profile)> = None;
+        for &row in rows {
+            let profile = told(stored_profile(row, &self.context.workdir)?);
+            let commit = row.key.commit.clone();
+            // Another build of the commit began anew.
+            let since =
+                before.as_ref().and_then(|(from, earlier)| Some((from, grown(earlier, &profile).ok()?)));
+            runs.push(match since {
+                Some((from, grown)) => {
+                    (TestRun { from: Some(moment(from)), until: moment(row), commit }, grown.profile)
+                }
+                None => (TestRun { from: None, until: moment(row), commit }, profile.clone()),
+            });
+            before = Some((row, profile));
+        }
+        Ok(runs)
+    }
+}

@@ -1,0 +1,170 @@
+//! The two rows between which a report tells what was executed.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use crate::names::in_message;
+use crate::phrases::{count, rows};
+use crate::time::{iso, minute};
+
+/// A stored state at an end of the time in between.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct StoredMoment {
+    /// The row; several of a group, ascending.
+    pub rows: Vec<i64>,
+    /// Time at which the row was stored; of several, that of the oldest one.
+    pub stored_at: DateTime<Utc>,
+    /// The name that a person gave to it.
+    pub mark: Option<String>,
+}
+
+/// The two states, and what is to be known of their difference.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SinceFacts {
+    pub from: StoredMoment,
+    pub until: StoredMoment,
+    /// The mode is `set`, which knows the first execution alone.
+    pub is_set: bool,
+    /// Number of blocks whose counts fell, which count as not executed.
+    pub fallen: usize,
+}
+
+/// The difference in the form for scripts.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct SinceJson {
+    id: Option<i64>,
+    rows: Vec<i64>,
+    stored_at: String,
+    mark: Option<String>,
+    until: MomentJson,
+    newly_covered: bool,
+    fallen_blocks: usize,
+}
+
+/// A stored state in the form for scripts.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct MomentJson {
+    id: Option<i64>,
+    rows: Vec<i64>,
+    stored_at: String,
+    mark: Option<String>,
+}
+
+impl StoredMoment {
+    /// Returns the moment in words: `row 2 "before" (2026-11-25 14:20 UTC)`.
+    fn words(&self) -> String {
+        let mark = self.mark.as_deref().map(|mark| format!(" \"{}\"", in_message(mark))).unwrap_or_default();
+        format!("{}{mark} ({})", rows(&self.rows), minute(self.stored_at))
+    }
+
+    /// Returns the moment of several apps, at the earlier or the later time.
+    fn with(self, other: Self, choose: fn(DateTime<Utc>, DateTime<Utc>) -> DateTime<Utc>) -> Self {
+        let mut rows = [self.rows, other.rows].concat();
+        rows.sort_unstable();
+        let stored_at = choose(self.stored_at, other.stored_at);
+        Self { rows, stored_at, mark: self.mark.filter(|mark| other.mark.as_ref() == Some(mark)) }
+    }
+
+    /// Returns the moment in the form for scripts.
+    pub(super) fn to_json(&self) -> MomentJson {
+        MomentJson {
+            id: self.id(),
+            rows: self.rows.clone(),
+            stored_at: iso(self.stored_at),
+            mark: self.mark.clone(),
+        }
+    }
+
+    /// Returns the number of the row; `None` for several.
+    fn id(&self) -> Option<i64> {
+        if let [row] = self.rows[..] { Some(row) } else { None }
+    }
+}
+
+impl SinceFacts {
+    /// Returns the two states of several apps.
+    pub(crate) fn with(self, other: Self) -> Self {
+        Self {
+            from: self.from.with(other.from, Ord::min),
+            until: self.until.with(other.until, Ord::max),
+            is_set: self.is_set || other.is_set,
+            fallen: self.fallen + other.fallen,
+        }
+    }
+
+    /// Returns both states in words, which begin with a verb.
+    pub(crate) fn words(&self) -> String {
+        let executed = if self.is_set { "newly covered" } else { "executed" };
+        format!("{executed} between {} and {}", self.from.words(), self.until.words())
+    }
+
+    /// Returns warnings about what the difference cannot know.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let set = self.is_set.then(|| {
+            "mode set knows only the first execution of a block, so what was executed before, too, is not counted".to_owned()
+        });
+        let fallen = (self.fallen > 0).then(|| {
+            format!(
+                "the counts of {} fell between the rows, so it is unknown what was executed there; they count as not \
+                 executed",
+                count(self.fallen, "blocks")
+            )
+        });
+        set.into_iter().chain(fallen).collect()
+    }
+
+    pub(crate) fn to_json(&self) -> SinceJson {
+        let Self { from, until, is_set, fallen } = self;
+        SinceJson {
+            id: from.id(),
+            rows: from.rows.clone(),
+            stored_at: iso(from.stored_at),
+            mark: from.mark.clone(),
+            until: until.to_json(),
+            newly_covered: *is_set,
+            fallen_blocks: *fallen,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fleet::fixtures::at;
+
+    fn moment(rows: &[i64], mark: Option<&str>) -> StoredMoment {
+        let mark = mark.map(str::to_owned);
+        StoredMoment { rows: rows.to_vec(), stored_at: at(rows[0]), mark }
+    }
+
+    #[test]
+    fn both_states_are_told_with_their_times_and_marks() {
+        let facts = SinceFacts {
+            from: moment(&[2], Some("before")),
+            until: moment(&[3], None),
+            is_set: false,
+            fallen: 0,
+        };
+        let times = [minute(at(2)), minute(at(3))];
+        assert_eq!(
+            facts.words(),
+            format!("executed between row 2 \"before\" ({}) and row 3 ({})", times[0], times[1])
+        );
+        assert_eq!(facts.warnings(), [""; 0]);
+        let of_two = facts.clone().with(SinceFacts { from: moment(&[1], Some("before")), ..facts.clone() });
+        assert_eq!(of_two.from, StoredMoment { rows: vec![1, 2], ..moment(&[1], Some("before")) });
+        let set = SinceFacts { until: moment(&[3, 5], None), is_set: true, fallen: 1, ..facts };
+        assert!(
+            set.words().starts_with("newly covered between row 2")
+                && set.words().contains("and rows 3 and 5 (")
+        );
+        assert_eq!(set.warnings().len(), 2);
+        let json = serde_json::to_value(set.to_json()).unwrap();
+        assert_eq!(
+            (&json["id"], &json["mark"], &json["until"]["id"]),
+            (&2.into(), &"before".into(), &().into())
+        );
+    }
+}
