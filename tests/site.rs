@@ -988,10 +988,10 @@ fn an_app_shows_its_environments_branches_commits_and_their_history() {
     assert_eq!(
         cells[1..],
         [
-            "90.0% of shop prod · sg master 845820727e – unreachable",
+            "90.0% of shop prod · sg master 845820727e unreachable",
             "–",
-            "60.0% of shop staging · th master 0a1b2c3d4e – ok",
-            "60.0% of shop staging · th fix 77aa88bb99 – ok"
+            "60.0% of shop staging · th master 0a1b2c3d4e ok",
+            "60.0% of shop staging · th fix 77aa88bb99 ok"
         ]
     );
     assert_eq!(browser.texts(".place h2"), ["prod · sg", "staging · th"]);

@@ -1,9 +1,11 @@
 //! What a person sees of a site: by position and size on the screen, and by what a click does.
 
+use std::fmt::Display;
+
 use serde_json::{Value, json};
 
 use crate::harness::World;
-use crate::harness::browser::Browser;
+use crate::harness::browser::{Browser, View};
 use crate::html_map::assert_in_proportion;
 use crate::sim::Agent;
 use crate::site::{profile, read_json, read_page, site_folder, write_site};
@@ -23,6 +25,35 @@ const APPS: [&str; 12] = [
     "tax",
 ];
 
+/// A service whose coverage rises by a tenth of a point.
+const MAIL: &str = "staging_th_mail_main_845820727e";
+const THOUSAND: &str = "example.com/mail/a.go:1.1,1.9 500 1
+example.com/mail/a.go:2.1,2.9 499 0
+example.com/mail/a.go:3.1,3.9 1 0";
+
+/// Commits that were deployed one after the other, with the days after each. Their names have all 40 digits.
+const DEPLOYED: [(u32, &str); 6] = [
+    (3, "1111111111aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
+    (0, "2222222222aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
+    (0, "3333333333aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
+    (5, "4444444444aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
+    (4, "5555555555aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
+    (0, "6666666666aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
+];
+
+/// Writes the site of an app whose commits were deployed one after the other, three of them on one day.
+fn deployed() -> World {
+    let world = World::new();
+    for (covered, (days, commit)) in (3..).zip(DEPLOYED) {
+        let agent = world.start_counted(&format!("staging_th_cart_main_{commit}"), &profile(covered));
+        world.pull(0);
+        world.let_days_pass(days);
+        world.center.remove(&agent.url());
+    }
+    write_site(&world).assert_code(0);
+    world
+}
+
 /// Many services of two environments and several branches, with a history of weeks: 17 fail, one partly, and one of
 /// `tax` lost 60 points by its last commit.
 struct Fleet {
@@ -33,11 +64,16 @@ struct Fleet {
 impl Fleet {
     fn new() -> Self {
         let world = World::new();
-        let mut agents = Vec::new();
+        let mut agents: Vec<Agent> = Vec::new();
+        let mut mail = 0;
         for (at, app) in APPS.into_iter().enumerate() {
             for (place, commit) in [("staging_th", "845820727e"), ("prod_sg", "0a1b2c3d4e")] {
                 let name = format!("{place}_{app}_main_{commit}");
-                agents.push(world.start_counted(&name, &profile(4 + at as u64 % 4)));
+                let text = if name == MAIL { THOUSAND.to_owned() } else { profile(4 + at as u64 % 4) };
+                agents.push(world.start_counted(&name, &text));
+                if name == MAIL {
+                    mail = agents.len() - 1;
+                }
             }
             let name = format!("staging_th_{app}_fix-{app}_77aa88bb9{}", at % 10);
             agents.push(world.start_counted(&name, &profile(3 + at as u64 % 6)));
@@ -46,6 +82,7 @@ impl Fleet {
         world.run(&["pull", "--force", "-q"]).assert_code(0);
         world.let_days_pass(5);
         agents[0].hit(&[8, 9], 1);
+        agents[mail].hit(&[2], 1);
         agents[7].hit(&[9], 1);
         world.run(&["pull", "--force", "-q"]).assert_code(0);
         world.let_days_pass(9);
@@ -63,146 +100,148 @@ impl Fleet {
         browser.open(&site_folder(&self.world).join(page), fragment);
     }
 
-    /// Opens a page in light and in dark colours, and takes a picture of each under a name.
-    fn open_in_both_schemes(&self, browser: &mut Browser, page: &str, name: &str) {
-        for scheme in ["light", "dark"] {
-            browser.prefer_color_scheme(scheme);
-            self.open(browser, page, "");
-            browser.take_screenshot(&format!("{name}-{scheme}"));
-        }
+    /// Opens a page in a view and takes a picture of it under a name.
+    fn picture(&self, browser: &mut Browser, page: &str, name: &str, view: View) {
+        self.open(browser, page, "");
+        browser.take_screenshot(&format!("view-{name}-{view}"));
     }
 }
 
 /// The first row of the table that is shown.
 const FIRST: &str = "[...document.querySelectorAll('#services .row')].find((row) => !row.hidden)";
 
+/// The place of the bar of the search.
+const BAR: &str = "document.querySelector('#tools').getBoundingClientRect()";
+
+/// Fails if a page is wider than the window.
+#[track_caller]
+fn assert_nothing_sticks_out(browser: &mut Browser, view: impl Display) {
+    let [page, window] = browser.numbers("[document.documentElement.scrollWidth, innerWidth]");
+    assert_eq!(page, window, "{view}");
+}
+
 /// Fails unless the first row of the table is whole on the screen, below the bar of the search.
 #[track_caller]
-fn assert_result_on_screen(browser: &mut Browser, view: &str) {
-    let places = browser.eval(&format!(
-        "(() => {{
-            const row = {FIRST}.getBoundingClientRect();
-            const bar = document.querySelector('#tools').getBoundingClientRect();
-            return [bar.top, bar.bottom, row.top, row.bottom, innerHeight].map(Math.round);
-        }})()"
+fn assert_result_on_screen(browser: &mut Browser, view: impl Display) {
+    let [bar_top, bar_bottom, top, bottom, height] = browser.numbers(&format!(
+        "[{BAR}.top, {BAR}.bottom, {FIRST}.getBoundingClientRect().top, {FIRST}.getBoundingClientRect().bottom,
+            innerHeight]"
     ));
-    let [bar_top, bar_bottom, top, bottom, height] =
-        serde_json::from_value::<[i64; 5]>(places).expect("five places");
     assert!(0 <= bar_top, "{view}: the bar is on the screen, not at {bar_top}");
     assert!(bar_bottom <= top && bottom <= height, "{view}: from {top} to {bottom} of {height}");
 }
-
-const SIZES: [(u32, u32); 4] = [(360, 740), (768, 1024), (1400, 900), (2560, 1300)];
 
 #[test]
 fn results_of_a_search_come_onto_the_screen_however_much_fails() {
     let Some(mut browser) = Browser::start() else { return };
     let fleet = Fleet::new();
-    for (width, height) in SIZES {
-        browser.resize(width, height);
-        fleet.open_in_both_schemes(&mut browser, "index.html", &format!("view-index-{width}"));
+    browser.in_each_view(|browser, view| {
+        fleet.picture(browser, "index.html", "index", view);
+        assert_nothing_sticks_out(browser, view);
         browser.press("/");
         browser.wait_until("document.activeElement.id === 'filter'");
         browser.press("tax");
-        let view = format!("typed at {width}");
         assert_eq!(browser.text("#shown"), "4 of 37 services", "{view}");
-        assert_result_on_screen(&mut browser, &view);
-        browser.take_screenshot(&format!("view-typed-{width}"));
-        for fragment in ["#filter=tax", "#filter=tax%20prod", "#state=unreachable", "#env=prod&sort=week"] {
-            fleet.open(&mut browser, "index.html", fragment);
-            assert_result_on_screen(&mut browser, &format!("{fragment} at {width}"));
+        assert_result_on_screen(browser, format!("typed at {view}"));
+        browser.take_screenshot(&format!("view-typed-{view}"));
+        for fragment in ["#filter=tax%20prod", "#state=unreachable", "#env=prod&sort=week", "#filter=tax"] {
+            fleet.open(browser, "index.html", fragment);
+            assert_result_on_screen(browser, format!("{fragment} at {view}"));
         }
-        let only_of_tax =
-            "[...document.querySelectorAll('#attention li')].every((li) => li.textContent.includes('tax'))";
-        fleet.open(&mut browser, "index.html", "#filter=tax");
-        assert_eq!(browser.eval(only_of_tax), true, "what needs attention is narrowed, too");
+        let [all, others] = browser.numbers(
+            "(items => [items.length, items.filter((li) => !li.textContent.includes('tax')).length])
+                ([...document.querySelectorAll('#attention li')])",
+        );
+        assert_eq!((all, others), (1, 0), "what needs attention is narrowed, too");
         browser.assert_quiet();
-    }
+    });
 }
 
 #[test]
 fn what_needs_attention_is_folded_to_a_few_rows() {
     let Some(mut browser) = Browser::start() else { return };
     let fleet = Fleet::new();
-    for (width, height) in [(1400, 900), (2560, 1300)] {
-        browser.resize(width, height);
-        fleet.open(&mut browser, "index.html", "");
-        assert_result_on_screen(&mut browser, &format!("at first at {width}"));
-    }
-    assert_eq!(browser.text("#attention-number"), "18");
-    assert_eq!(browser.texts("#attention li").len(), 3);
-    assert_eq!(browser.text("#attention summary"), "15 more");
-    browser.click("#attention summary");
-    assert_eq!(browser.texts("#attention li").len(), 18);
-
+    let items = "#attention li";
+    browser.in_each_view(|browser, view| {
+        fleet.open(browser, "index.html", "");
+        assert_eq!(browser.text("#attention-number"), "18");
+        assert_eq!(browser.texts(items).len(), 3);
+        let [height, screen] =
+            browser.numbers("[document.querySelector('#attention').offsetHeight, innerHeight]");
+        assert!(height * 2 <= screen, "{height} of {screen} pixels at {view}");
+        if view.width >= 1400 {
+            assert_result_on_screen(browser, format!("at first at {view}"));
+        }
+        assert_eq!(browser.text("#attention summary"), "15 more");
+        browser.click("#attention summary");
+        assert_eq!(browser.texts(items).len(), 18);
+    });
     browser.call("Emulation.setScriptExecutionDisabled", &json!({"value": true}));
     fleet.open(&mut browser, "index.html", "");
-    assert_eq!(browser.texts("#attention li").len(), 3, "without script, too");
+    assert_eq!(browser.texts(items).len(), 3, "without script, too");
     browser.click("#attention summary");
-    assert_eq!(browser.texts("#attention li").len(), 18);
+    assert_eq!(browser.texts(items).len(), 18);
 }
 
 #[test]
 fn the_bar_of_the_search_and_the_head_of_the_table_stay_on_the_screen() {
     let Some(mut browser) = Browser::start() else { return };
     let fleet = Fleet::new();
-    for (width, height) in [(768, 700), (1400, 600)] {
-        browser.resize(width, height);
-        fleet.open(&mut browser, "index.html", "");
+    let head = "document.querySelector('#services thead').getBoundingClientRect()";
+    browser.in_each_view(|browser, view| {
+        fleet.open(browser, "index.html", "");
+        // The whole of the table must be below the window's first screen.
+        browser.resize(view.width, 600);
         browser.eval("scrollTo(0, document.body.scrollHeight)");
-        let places = browser.eval(
-            "['#tools', '#services thead'].map((name) => document.querySelector(name).getBoundingClientRect())
-                .flatMap(({ top, bottom }) => [top, bottom].map(Math.round))",
-        );
-        let [top, bottom, head_top, head_bottom] = serde_json::from_value::<[i64; 4]>(places).unwrap();
-        assert_eq!((top, bottom), (0, head_top), "at {width}");
-        assert!(head_bottom > head_top);
-    }
-    // A row that takes the focus must not stand behind them.
-    browser.press("kkkkkkkkkkkkkkkkkkkkkkkk");
-    let places = browser.eval(
-        "[document.activeElement, document.querySelector('#services thead')]
-            .map((node) => node.getBoundingClientRect()).map(({ top, bottom }) => [top, bottom])",
-    );
-    assert!(places[0][0].as_f64() >= places[1][1].as_f64(), "{places}");
+        let [top, bottom, head_top, head_bottom] =
+            browser.numbers(&format!("[{BAR}.top, {BAR}.bottom, {head}.top, {head}.bottom]"));
+        assert_eq!(top, 0, "{view}");
+        assert!(bottom <= 100, "{view}: a bar of {bottom} pixels");
+        if view.width > 640 {
+            assert_eq!(bottom, head_top, "{view}");
+            assert!(head_bottom > head_top, "{view}");
+        }
+        // A row that takes the focus must not stand behind them.
+        browser.press("kkkkkkkkkkkkkkkkkkkkkkkk");
+        let [focus, bars] = browser.numbers(&format!(
+            "[document.activeElement.getBoundingClientRect().top, Math.max({BAR}.bottom, {head}.bottom)]"
+        ));
+        assert!(focus >= bars, "{view}: {focus} is behind {bars}");
+    });
 }
 
 #[test]
 fn tiles_and_chips_filter_and_the_address_has_what_is_pressed() {
     let Some(mut browser) = Browser::start() else { return };
     let fleet = Fleet::new();
-    browser.resize(1400, 900);
-    fleet.open(&mut browser, "index.html", "");
     let pressed = "[data-filter][aria-pressed=true]";
-    assert_eq!(browser.texts(pressed), [] as [&str; 0]);
     let rows = |browser: &mut Browser| browser.texts("#services .row:not([hidden])").len();
-    let all = rows(&mut browser);
-    browser.click("[data-value=partial]");
-    assert_eq!((rows(&mut browser), browser.eval("location.hash")), (1, json!("#state=partial")));
-    browser.click("[data-value=unreachable]");
-    assert_eq!(
-        (rows(&mut browser), browser.eval("location.hash")),
-        (18, json!("#state=partial,unreachable")),
-        "one or the other"
-    );
-    assert_eq!(browser.texts(pressed).len(), 2);
-    browser.click("[data-filter=env][data-value=prod]");
-    browser.click("[data-filter=branch][data-value=main]");
-    let of_prod = rows(&mut browser);
-    assert!(0 < of_prod && of_prod < 18, "{of_prod}: and in this environment");
-    let address = browser.eval("location.hash");
-    assert_eq!(address, "#state=partial,unreachable&env=prod&branch=main");
+    browser.in_each_view(|browser, view| {
+        fleet.open(browser, "index.html", "");
+        assert_eq!(browser.texts(pressed), [] as [&str; 0]);
+        let all = rows(browser);
+        browser.click("[data-value=partial]");
+        assert_eq!((rows(browser), browser.eval("location.hash")), (1, json!("#state=partial")), "{view}");
+        browser.click("[data-value=unreachable]");
+        let address = json!("#state=partial,unreachable");
+        assert_eq!((rows(browser), browser.eval("location.hash")), (18, address), "{view}: one or the other");
+        assert_eq!(browser.texts(pressed).len(), 2);
+        browser.click("[data-filter=env][data-value=prod]");
+        browser.click("[data-filter=branch][data-value=main]");
+        let of_prod = rows(browser);
+        assert!(0 < of_prod && of_prod < 18, "{view}, {of_prod}: and in this environment");
+        let address = browser.eval("location.hash");
+        assert_eq!(address, "#state=partial,unreachable&env=prod&branch=main");
+        assert_result_on_screen(browser, view);
 
-    fleet.open(&mut browser, "index.html", address.as_str().unwrap());
-    assert_eq!(
-        (rows(&mut browser), browser.texts(pressed).len()),
-        (of_prod, 4),
-        "who gets the address sees it"
-    );
-    browser.click("#all");
-    assert_eq!((rows(&mut browser), browser.eval("location.hash")), (all, json!("")));
-    assert_eq!(browser.texts("#all"), [] as [&str; 0]);
-    browser.assert_quiet();
+        fleet.open(browser, "index.html", address.as_str().unwrap());
+        let seen = (rows(browser), browser.texts(pressed).len());
+        assert_eq!(seen, (of_prod, 4), "{view}: who gets the address sees it");
+        browser.click("#all");
+        assert_eq!((rows(browser), browser.eval("location.hash")), (all, json!("")));
+        assert_eq!(browser.texts("#all"), [] as [&str; 0]);
+        browser.assert_quiet();
+    });
 }
 
 #[test]
@@ -219,42 +258,90 @@ fn what_got_worse_in_seven_days_is_one_click_away() {
     assert_eq!(change("staging_th_billing_main_845820727e"), json!(30.0));
     assert_eq!(change("staging_th_tax_main_845820727e"), Value::Null, "an earlier commit of the branch");
 
-    browser.resize(1400, 900);
-    fleet.open(&mut browser, "index.html", "");
-    browser.click("[data-sort=week]");
-    let weeks = browser.texts("#services .week");
-    assert_eq!((weeks[0].as_str(), weeks.last().unwrap().as_str()), ("-60.0", "–"));
-    browser.click("[data-sort=week]");
-    assert_eq!(browser.texts("#services .week")[0], "+30.0");
-    assert_eq!(browser.eval("location.hash"), "#sort=-week");
-    browser.take_screenshot("view-week");
+    let with_unit = "((cell) => ['::before', '::after'].map((part) => getComputedStyle(cell, part).content)
+        .filter((text) => text.startsWith('\"')).join('').replaceAll('\"', '|'))
+        (document.querySelector('#services .row:not([hidden]) .week'))";
+    browser.in_each_view(|browser, view| {
+        fleet.open(browser, "index.html", "");
+        browser.click("[data-sort=week]");
+        let weeks = browser.texts("#services .week");
+        assert_eq!(weeks[0], "-60.0", "{view}");
+        assert_eq!(browser.text("[data-sort=week]"), "7 days, points", "{view}");
+        if view.width <= 640 {
+            assert_eq!(browser.eval(with_unit), "|7 days || points|", "{view}: no head is above it");
+        }
+        browser.take_screenshot(&format!("view-week-{view}"));
+        browser.click("[data-sort=week]");
+        assert_eq!(browser.texts("#services .week")[0], "+30.0", "{view}");
+        assert_eq!(browser.eval("location.hash"), "#sort=-week");
+    });
+}
+
+#[test]
+fn trends_have_an_honest_scale_go_on_to_the_last_pull_and_mark_where_a_commit_began() {
+    let Some(mut browser) = Browser::start() else { return };
+    let fleet = Fleet::new();
+    let part = |service: &str, part: &str| {
+        format!("document.querySelector('[data-service={service}] .spark {part}').getBoundingClientRect()")
+    };
+    let [account, tax, stock] = [
+        "staging_th_account_main_845820727e",
+        "staging_th_tax_main_fedcba9876",
+        "staging_th_stock_main_845820727e",
+    ];
+    browser.in_each_view(|browser, view| {
+        fleet.open(browser, "index.html", "");
+        if view.width <= 1080 {
+            assert_eq!(browser.texts("#services .spark"), [] as [&str; 0], "{view} has no room for trends");
+            return;
+        }
+        let line = part(MAIL, "path:not(.rest, .mark)");
+        let [height, width] = browser.numbers(&format!("[10 * {line}.height, {line}.width]"));
+        assert!((1..=10).contains(&height), "{view}: a tenth of a point is {height} tenths of a pixel high");
+        assert!(width > 20, "{view}");
+        let [end, edge] = browser.numbers(&format!(
+            "[{}.right, document.querySelector('[data-service={account}] .spark').getBoundingClientRect().right]",
+            part(account, ".rest")
+        ));
+        assert!((end - edge).abs() <= 4, "{view}: the line ends at {end}, today is at {edge}");
+        let [mark, dot] = browser.numbers(&format!(
+            "[{}.x, ((dot) => dot.x + dot.width / 2)({})]",
+            part(tax, ".mark"),
+            part(tax, "circle")
+        ));
+        assert!((mark - dot).abs() <= 1, "{view}: {mark}, {dot}");
+        let falls = format!("document.querySelector('[data-service={tax}] path:not(.rest, .mark)').getAttribute('d')");
+        let path = browser.eval(&falls);
+        assert!(!path.as_str().unwrap().contains('L'), "{view}: no line falls to the first data of a commit");
+        let [of_one] = browser.numbers(&format!("[{}.width]", part(stock, "circle")));
+        assert!(of_one >= 4, "{view}: one total is a dot");
+    });
 }
 
 #[test]
 fn buttons_and_links_are_large_enough_to_be_hit() {
     let Some(mut browser) = Browser::start() else { return };
     let fleet = Fleet::new();
-    for (width, height) in [(360, 740), (1400, 900)] {
-        browser.resize(width, height);
-        for page in ["index.html", "tax/index.html"] {
-            fleet.open(&mut browser, page, "");
+    browser.in_each_view(|browser, view| {
+        for page in ["index.html", "tax/index.html", "cart/index.html"] {
+            fleet.open(browser, page, "");
             let small = browser.eval(
-                "[...document.querySelectorAll('button, summary, input, select, .table a, .attention a')]
+                "[...document.querySelectorAll(
+                    'button, summary, input, select, .table a, .matrix a, .attention a, .facts a, .open a')]
                     .filter((node) => node.checkVisibility() && node.getBoundingClientRect().height < 24)
                     .map((node) => `${node.outerHTML.slice(0, 90)}: ${node.getBoundingClientRect().height}`)",
             );
-            assert_eq!(small, json!([]), "{page} at {width}");
+            assert_eq!(small, json!([]), "{page} at {view}");
         }
-    }
+    });
 }
 
 #[test]
 fn the_search_is_seen_in_light_and_dark() {
     let Some(mut browser) = Browser::start() else { return };
     let fleet = Fleet::new();
-    for scheme in ["light", "dark"] {
-        browser.prefer_color_scheme(scheme);
-        fleet.open(&mut browser, "index.html", "");
+    browser.in_each_view(|browser, view| {
+        fleet.open(browser, "index.html", "");
         let contrasts = browser.eval(
             "(() => {
                 const luminance = (colour) => {
@@ -275,32 +362,64 @@ fn the_search_is_seen_in_light_and_dark() {
             })()",
         );
         let [words, border] = serde_json::from_value::<[f64; 2]>(contrasts).unwrap();
-        assert!(words >= 4.5 && border >= 3.0, "{scheme}: {words}, {border}");
-    }
+        assert!(words >= 4.5 && border >= 3.0, "{view}: {words}, {border}");
+    });
 }
 
 #[test]
 fn an_app_says_why_its_services_fail_in_the_words_of_the_index() {
     let Some(mut browser) = Browser::start() else { return };
     let fleet = Fleet::new();
-    browser.resize(1400, 900);
     let of_tax = "#attention li";
-    fleet.open(&mut browser, "index.html", "#filter=tax");
-    browser.eval("document.querySelector('#attention details').open = true");
-    let in_index = browser.texts(of_tax);
-    assert!(
-        in_index[0].starts_with("unreachable tax") && in_index[0].contains("http://127."),
-        "{in_index:?}"
-    );
-    fleet.open(&mut browser, "tax/index.html", "");
-    assert_eq!(browser.texts(of_tax), in_index);
     let colour = "((name) => getComputedStyle(document.querySelector(name)).color)";
-    fleet.open(&mut browser, "index.html", "");
-    assert_ne!(
-        browser.eval(&format!("{colour}('#services .state.partial')")),
-        browser.eval(&format!("{colour}('#services .state.failing')")),
-        "a part is not all"
-    );
+    browser.in_each_view(|browser, view| {
+        fleet.open(browser, "index.html", "#filter=tax");
+        browser.eval("document.querySelector('#attention details').open = true");
+        let in_index = browser.texts(of_tax);
+        assert!(
+            in_index[0].starts_with("unreachable tax") && in_index[0].contains("http://127."),
+            "{in_index:?}"
+        );
+        let colours = browser.eval(&format!(
+            "[{colour}('#services .state.partial'), {colour}('#services .state.failing'), \
+              {colour}('#services .state.fine')]"
+        ));
+        assert_ne!(colours[0], colours[1], "{view}: a part is not all");
+        assert_ne!(colours[0], colours[2], "{view}");
+        fleet.open(browser, "tax/index.html", "");
+        assert_eq!(browser.texts(of_tax), in_index);
+        let [bottom, height] = browser
+            .numbers("[document.querySelector('#attention li').getBoundingClientRect().bottom, innerHeight]");
+        assert!(bottom <= height / 2, "{view}: at {bottom}");
+        let facts = browser.texts(".facts .warning dd");
+        assert!(facts.iter().any(|fact| fact.contains("http://127.")), "{view}: {facts:?}");
+    });
+}
+
+#[test]
+fn changes_have_their_unit_and_commits_one_short_form() {
+    let Some(mut browser) = Browser::start() else { return };
+    let (fleet, deployed) = (Fleet::new(), deployed());
+    browser.in_each_view(|browser, view| {
+        fleet.open(browser, "tax/index.html", "");
+        let changes = ["unchanged in 7 days", "-60.0 points in 7 days", "unchanged in 7 days"];
+        assert_eq!(browser.texts(".matrix .change"), changes, "{view}");
+        let heads = browser.eval(
+            "[...document.querySelectorAll('.branches')].at(-1).querySelectorAll('thead .figure').values()
+                .map((head) => head.textContent).toArray()",
+        );
+        assert_eq!(heads, json!(["Change, points", "Against main, points", "Statements"]));
+        browser.open(&site_folder(&deployed).join("cart/index.html"), "");
+        let commits = browser.eval(
+            "[...document.querySelectorAll('code, .labels text')].map((node) => node.textContent)
+                .filter((text) => text !== '' && !/^[0-9a-f]{10}$/.test(text))",
+        );
+        assert_eq!(commits, json!([]), "{view}");
+        let whole = browser.eval("document.querySelector('.branches .newest:has(code[title]) code').title");
+        assert_eq!(whole, DEPLOYED[5].1, "{view}");
+        let stored = browser.texts(".facts dd").into_iter().find(|fact| fact.contains("of the history"));
+        assert!(stored.is_some_and(|stored| stored.contains(", row ")), "{view}");
+    });
 }
 
 #[test]
@@ -314,46 +433,112 @@ fn a_page_has_an_icon_in_the_colour_of_its_grade() {
 }
 
 #[test]
+fn a_matrix_is_whole_on_every_screen() {
+    let Some(mut browser) = Browser::start() else { return };
+    let fleet = Fleet::new();
+    browser.in_each_view(|browser, view| {
+        fleet.picture(browser, "tax/index.html", "app", view);
+        assert_nothing_sticks_out(browser, view);
+        let [figures, hidden] = browser.numbers(
+            "((nodes) => [nodes.length, nodes.filter((node) => {
+                const { left, right, height } = node.getBoundingClientRect();
+                return left < 0 || right > innerWidth || height === 0;
+            }).length])([...document.querySelectorAll('.matrix :is(td a, .state, .change)')])",
+        );
+        assert_eq!((figures, hidden), (9, 0), "{view}");
+        if view.width <= 640 {
+            let names = browser.eval(
+                "[...document.querySelectorAll('.matrix td:has(a)')].map((cell) => getComputedStyle(cell, '::before').content)",
+            );
+            assert_eq!(names, json!(["\"main\"", "\"main\"", "\"fix-tax\""]), "each cell has its branch");
+        }
+    });
+}
+
+#[test]
 fn the_chart_of_an_app_has_all_environments_commits_and_the_values_under_the_pointer() {
     let Some(mut browser) = Browser::start() else { return };
     let fleet = Fleet::new();
-    for (width, height) in SIZES {
-        browser.resize(width, height);
-        fleet.open_in_both_schemes(&mut browser, "tax/index.html", &format!("view-app-{width}"));
-        let widths = browser.eval("[document.documentElement.scrollWidth, innerWidth]");
-        assert_eq!(widths[0], widths[1], "at {width}");
-    }
-    browser.resize(1400, 900);
-    fleet.open(&mut browser, "tax/index.html", "");
-    let places = browser.eval(
-        "(({ top, bottom }) => [top, bottom])(document.querySelector('#chart').getBoundingClientRect())",
-    );
-    assert!(places[1].as_f64() < Some(900.0), "{places}: the chart is on the first screen");
-    let lines = ["staging · th main", "prod · sg main", "staging · th fix-tax"];
-    assert_eq!(browser.texts(".key bdi"), lines);
     let values = |browser: &mut Browser| browser.texts(".key output b");
-    assert_eq!(values(&mut browser), ["10.0%", "70.0%", "80.0%"]);
-    let labels = browser.texts(".labels text");
-    assert_eq!((labels.len(), labels[0].as_str()), (2, "fedcba9"), "one label for all that began at first");
-    let rest = "[...document.querySelectorAll('.plot .rest')].map((path) => path.getAttribute('d'))";
-    assert_eq!(browser.eval(rest)[2], "M0.0 0.0H1000.0", "what did not change goes on to the last pull");
+    browser.in_each_view(|browser, view| {
+        fleet.open(browser, "tax/index.html", "");
+        if view.width >= 1400 {
+            let [bottom] = browser.numbers("[document.querySelector('#chart').getBoundingClientRect().bottom]");
+            assert!(bottom < 900, "{view}: the chart ends at {bottom}, after the first screen");
+        }
+        let lines = ["staging · th main", "prod · sg main", "staging · th fix-tax"];
+        assert_eq!(browser.texts(".key bdi"), lines);
+        assert_eq!(values(browser), ["10.0%", "70.0%", "80.0%"]);
+        let rest = "[...document.querySelectorAll('.plot .rest')].map((path) => path.getAttribute('d'))";
+        assert_eq!(browser.eval(rest)[2], "M0.0 0.0H1000.0", "what did not change goes on to the last pull");
+        let styles = browser.eval(
+            "['trace', 'rest'].map((name) => getComputedStyle(document.querySelector(`.plot .line-1 .${name}`)))
+                .map(({ strokeDasharray, strokeWidth }) => [strokeDasharray, strokeWidth])",
+        );
+        assert_eq!(styles, json!([["8px, 4px", "2px"], ["none", "1px"]]), "{view}: dashes mean a line alone");
 
-    let middle = browser.eval(
-        "(({ left, top, width, height }) => ({ x: left + width / 2, y: top + height / 2 }))
-            (document.querySelector('#drawing').getBoundingClientRect())",
-    );
-    let to = json!({"type": "mouseMoved", "x": middle["x"], "y": middle["y"]});
-    browser.call("Input.dispatchMouseEvent", &to);
-    browser.wait_until("document.querySelector('#cross').getAttribute('d') !== ''");
-    assert_eq!(values(&mut browser), ["70.0%", "70.0%", "80.0%"], "before the last commit");
-    assert_eq!(browser.texts(".key output code")[0], "845820727e");
-    browser.take_screenshot("view-app-cross");
-    browser.eval("document.querySelector('#drawing').focus()");
-    browser.press_named("ArrowRight", 39);
-    assert_eq!(values(&mut browser)[0], "10.0%");
-    browser.assert_quiet();
-    browser.follow(".plot .line-0 a:last-of-type");
-    assert_eq!(browser.text(".total .number"), "10.0%");
+        let middle = browser.eval(
+            "document.querySelector('#drawing').scrollIntoView({ block: 'center' });
+            (({ left, top, width, height }) => ({ x: left + width / 2, y: top + height / 2 }))
+                (document.querySelector('#drawing').getBoundingClientRect())",
+        );
+        let to = json!({"type": "mouseMoved", "x": middle["x"], "y": middle["y"]});
+        browser.call("Input.dispatchMouseEvent", &to);
+        browser.wait_until("document.querySelector('#cross').getAttribute('d') !== ''");
+        assert_eq!(values(browser), ["70.0%", "70.0%", "80.0%"], "before the last commit");
+        assert_eq!(browser.texts(".key output code")[0], "845820727e");
+        browser.eval("document.querySelector('#drawing').focus()");
+        browser.press_named("ArrowRight", 39);
+        assert_eq!(values(browser)[0], "10.0%");
+        browser.assert_quiet();
+        browser.follow(".plot .line-0 a:last-of-type");
+        assert_eq!(browser.text(".total .number"), "10.0%");
+    });
+}
+
+#[test]
+fn each_line_of_a_commit_has_its_hash_and_the_arrow_keys_tell_the_others() {
+    let Some(mut browser) = Browser::start() else { return };
+    let world = deployed();
+    let lines = "document.querySelectorAll('.plot .begin').values().filter((path) => path.checkVisibility())
+        .flatMap((path) => path.getAttribute('d').split('M').filter((part) => part.endsWith('V200'))
+            .map((part) => Number(part.split(' ')[0]) / 10)).toArray()";
+    browser.in_each_view(|browser, view| {
+        browser.open(&site_folder(&world).join("cart/index.html"), "");
+        browser.take_screenshot(&format!("view-commits-{view}"));
+        assert_nothing_sticks_out(browser, view);
+        let without = browser.eval(&format!(
+            "((labels) => {lines}.filter((x) => !labels.some((label) => Math.abs(label - x) < 0.5)))
+                ([...document.querySelectorAll('.labels line')].filter((line) => line.checkVisibility())
+                    .map((line) => parseFloat(line.getAttribute('x1'))))"
+        ));
+        assert_eq!(without, json!([]), "{view}: lines without a label");
+        let astray = browser.eval(
+            "((labels) => labels.filter((one, at) => one.left < 0 || one.right > innerWidth
+                || labels.slice(at + 1).some((other) => one.left < other.right && other.left < one.right
+                    && one.top < other.bottom && other.top < one.bottom)).length)
+                ([...document.querySelectorAll('.labels text')].filter((text) => text.checkVisibility())
+                    .map((text) => text.getBoundingClientRect()))",
+        );
+        assert_eq!(astray, 0, "{view}: labels that touch each other or the edge");
+        let [labels] = browser.numbers(
+            "[[...document.querySelectorAll('.labels text')].filter((text) => text.checkVisibility()).length]",
+        );
+        assert!(labels >= 3, "{view}: {labels} labels");
+        browser.eval("document.querySelector('#drawing').focus()");
+        let mut told: Vec<String> = Vec::new();
+        for _ in 0..20 {
+            browser.press_named("ArrowLeft", 37);
+            told.extend(browser.texts(".key output code"));
+        }
+        let listed = browser.texts(".branches code");
+        for (days, commit) in DEPLOYED {
+            let short = commit[..10].to_owned();
+            // Those of one moment are at one place.
+            assert!(days == 0 || told.contains(&short), "{view}: {commit}");
+            assert!(listed.contains(&short), "{view}: {commit}");
+        }
+    });
 }
 
 #[test]
@@ -379,15 +564,13 @@ fn a_map_of_services_leads_to_their_reports_without_script() {
     let Some(mut browser) = Browser::start() else { return };
     let fleet = Fleet::new();
     browser.call("Emulation.setScriptExecutionDisabled", &json!({"value": true}));
-    for (width, height) in SIZES {
-        browser.resize(width, height);
-        fleet.open(&mut browser, "index.html", "");
+    browser.in_each_view(|browser, view| {
+        fleet.open(browser, "index.html", "");
         assert_eq!(browser.texts("#map path"), [] as [&str; 0], "it takes no room until it is opened");
         browser.click("#map summary");
-        assert_eq!(assert_in_proportion(&mut browser, &format!("{width} pixels")), 37);
-        let widths = browser.eval("[document.documentElement.scrollWidth, innerWidth]");
-        assert_eq!(widths[0], widths[1], "at {width}");
-    }
+        assert_eq!(assert_in_proportion(browser, &view.to_string()), 37);
+        assert_nothing_sticks_out(browser, view);
+    });
     browser.follow("#map a[data-key^=staging_th_tax_main_fedcba9876] path");
     assert_eq!(browser.text(".total .number"), "10.0%");
     assert!(browser.text("title").contains("staging_th_tax_main_fedcba9876"));
@@ -397,35 +580,30 @@ fn a_map_of_services_leads_to_their_reports_without_script() {
 fn a_click_on_the_map_filters_the_services() {
     let Some(mut browser) = Browser::start() else { return };
     let fleet = Fleet::new();
-    for (width, height) in SIZES {
-        browser.resize(width, height);
-        fleet.open(&mut browser, "index.html", "#map=1");
-        browser.wait_until("document.querySelector('#map a[tabindex]') !== null");
-        fleet.open_in_both_schemes(&mut browser, "index.html", &format!("view-closed-map-{width}"));
-        fleet.open(&mut browser, "index.html", "#map=1&env=staging");
-        browser.wait_until("document.querySelector('#map a[tabindex]') !== null");
+    let map_is_open = "document.querySelector('#map a[tabindex]') !== null";
+    let dimmed = "document.querySelectorAll('#map a.out').length";
+    browser.in_each_view(|browser, view| {
+        fleet.open(browser, "index.html", "#map=1&env=staging");
+        browser.wait_until(map_is_open);
         browser.eval("document.querySelector('#map').scrollIntoView()");
-        browser.take_screenshot(&format!("view-map-{width}"));
-        let dimmed = "document.querySelectorAll('#map a.out').length";
+        browser.take_screenshot(&format!("view-map-{view}"));
         assert_eq!(browser.eval(dimmed), 12, "those of prod");
         browser.click("#map a[data-key=staging_th_tax_main_fedcba9876] path");
-        let view = format!("an area at {width}");
         assert_eq!(browser.text("#shown"), "1 of 37 services", "{view}");
         assert_eq!(
             browser.eval("location.hash"),
             "#map=1&filter=staging_th_tax_main_fedcba9876&env=staging",
             "{view}"
         );
-        assert_result_on_screen(&mut browser, &view);
+        assert_result_on_screen(browser, view);
         assert_eq!(browser.eval(dimmed), 36);
-        browser.take_screenshot(&format!("view-map-filtered-{width}"));
         browser.click("#map a[data-key=staging_th_tax_main_fedcba9876] path");
         assert_eq!(browser.text("#shown"), "25 of 37 services", "{view}, for the second time");
         browser.click("#map a[data-key=tax] text");
         assert_eq!(browser.text("#shown"), "3 of 37 services", "the name of an app");
-        assert_result_on_screen(&mut browser, &view);
+        assert_result_on_screen(browser, view);
         browser.assert_quiet();
-    }
+    });
 }
 
 #[test]

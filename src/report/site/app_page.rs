@@ -12,7 +12,7 @@ use super::frame::{Attention, PageFrame, ReportLink, ServiceRow, coverage_of};
 use super::manifest::SourceShown;
 use super::matrix::Matrix;
 use super::model::{App, Branch, EnvRegion, HistoryRow, Service, ShownState, Total};
-use super::moment::{base_of, counted, shown_lines};
+use super::moment::{ShownCommit, base_of, counted, shown_lines};
 use crate::names::printable;
 use crate::report::html::{grouped, json_in_markup};
 
@@ -53,7 +53,7 @@ pub(super) struct BranchView<'s> {
 
 /// An earlier commit of a branch.
 pub(super) struct EarlierCommit<'s> {
-    pub(super) commit: String,
+    pub(super) commit: ShownCommit<'s>,
     pub(super) total: Option<&'s Total>,
     pub(super) since_previous: Option<Change>,
     pub(super) state: Option<&'s ShownState>,
@@ -146,7 +146,7 @@ impl<'s> BranchView<'s> {
         for service in &branch.services[1..] {
             let past = last.remove(service.commit.as_str());
             earlier.push(EarlierCommit {
-                commit: printable(&service.commit).into_owned(),
+                commit: ShownCommit(&service.commit),
                 total: service.total.as_ref().or(past.map(|past| &past.total)),
                 since_previous: None,
                 state: Some(&service.state),
@@ -156,7 +156,7 @@ impl<'s> BranchView<'s> {
         }
         last.remove(newest.commit.as_str());
         earlier.extend(last.into_values().map(|past| EarlierCommit {
-            commit: printable(&past.commit).into_owned(),
+            commit: ShownCommit(&past.commit),
             total: Some(&past.total),
             since_previous: None,
             state: None,

@@ -28,6 +28,14 @@ impl Change {
         }
     }
 
+    /// Returns the change with its unit, such as `+1.2 points`.
+    pub(super) fn in_words(self) -> String {
+        match self.to_string() {
+            same if same == "=" => "unchanged".to_owned(),
+            points => format!("{points} points"),
+        }
+    }
+
     /// Returns the class of its colour.
     pub(super) fn class(self) -> &'static str {
         match self.points() {
@@ -116,14 +124,15 @@ mod tests {
     }
 
     #[test]
-    fn a_small_change_shows_its_size_and_has_its_colour() {
+    fn a_small_change_shows_its_size_with_its_unit_and_has_its_colour() {
         let exact = Coverage { covered: 10_001, total: 20_000 }.since(Coverage { covered: 1, total: 2 });
-        for (change, text, class) in [
-            (Change::Exact(exact), "+0.005", "rose"),
-            (Change::Points(-3.44), "-3.4", "fell"),
-            (Change::Points(0.0), "=", "same"),
+        for (change, text, words, class) in [
+            (Change::Exact(exact), "+0.005", "+0.005 points", "rose"),
+            (Change::Points(-3.44), "-3.4", "-3.4 points", "fell"),
+            (Change::Points(0.0), "=", "unchanged", "same"),
         ] {
-            assert_eq!((change.to_string().as_str(), change.class()), (text, class));
+            let shown = (change.to_string(), change.in_words(), change.class());
+            assert_eq!((&*shown.0, &*shown.1, shown.2), (text, words, class));
         }
     }
 }

@@ -8,8 +8,10 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use super::labels::{CommitBegin, CommitLabels};
 use crate::coverage::percent_text;
 use crate::names::printable;
+use crate::phrases::short_commit;
 use crate::report::trend::{Period, Scale, Trace, TrendPoint, begins};
 use crate::time::{iso, minute};
 
@@ -21,12 +23,10 @@ const DOTS: usize = 90;
 const LINES: usize = 6;
 /// Largest number of commits of a line that have a mark; the newest ones.
 const MARKS: usize = 12;
-/// Number of characters of a commit in a label.
-const SHORT: usize = 7;
-/// Least distance of two labels on a wide screen, and on a phone.
-const DISTANCES: (f64, f64) = (75.0, 220.0);
-/// Length of a label on a wide screen, and on a phone.
-const LENGTHS: (f64, f64) = (60.0, 165.0);
+/// Largest difference of two places that look like one.
+const NEAR: f64 = 4.0;
+/// Height of the mark of a commit without a label.
+const TICK: f64 = 8.0;
 
 /// The totals of a branch in an environment and region.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ pub(super) struct HistoryChart {
     pub(super) left_out: usize,
     /// Position and label of each tick, from the top.
     pub(super) ticks: [(f64, String); 3],
-    pub(super) labels: Vec<CommitLabel>,
+    pub(super) labels: CommitLabels,
     pub(super) from: String,
     pub(super) to: String,
     /// The figures for the script.
@@ -61,8 +61,12 @@ pub(super) struct HistoryChart {
 pub(super) struct ChartLine {
     pub(super) name: String,
     pub(super) trace: Trace,
-    /// Path of a mark where each of the newest commits began.
+    /// Path of a line where each commit with a label began.
     pub(super) marks: String,
+    /// Path of a line where each commit began whose label a phone has no room for.
+    pub(super) wide_marks: String,
+    /// Path of a tick where each of the newest commits began.
+    pub(super) ticks: String,
     pub(super) dots: Vec<ChartDot>,
     pub(super) first: String,
     pub(super) last: String,
@@ -76,20 +80,6 @@ pub(super) struct ChartDot {
     pub(super) title: String,
     /// Path of the report of its commit; only the last dot of a commit has one.
     pub(super) report: Option<String>,
-}
-
-/// The label of a commit above the place where it began.
-#[derive(Debug, PartialEq)]
-pub(super) struct CommitLabel {
-    /// Place in percent of the width.
-    pub(super) x: String,
-    pub(super) commit: String,
-    /// The number of its line.
-    pub(super) line: usize,
-    /// A phone has no room for it.
-    pub(super) is_wide: bool,
-    /// The label ends at its place, because it would not fit behind it.
-    pub(super) is_end: bool,
 }
 
 /// The figures of a chart for the script.
@@ -122,13 +112,16 @@ impl HistoryChart {
         let times = || points().map(|point| point.stored_at);
         let (begin, end) = (times().min()?, drawn.iter().filter_map(|line| line.end()).max()?);
         let (period, scale) = (Period { begin, end }, Scale::over(points()));
-        let lines: Vec<ChartLine> = drawn.iter().map(|line| ChartLine::new(line, period, scale)).collect();
+        let labels = CommitLabels::new(begins_of(&drawn, period));
+        let line =
+            |(number, line): (usize, &&History)| ChartLine::new((number, line), period, scale, &labels);
+        let lines: Vec<ChartLine> = drawn.iter().enumerate().map(line).collect();
         let Scale { low, high } = scale;
         let tick = |percent: f64| (SIZE.1 * scale.depth(percent), format!("{percent:.0}%"));
         Some(Self {
             width: SIZE.0,
             height: SIZE.1,
-            labels: labels(&drawn, period),
+            labels,
             values: ChartValues {
                 begin: iso(begin),
                 end: iso(end),
@@ -149,13 +142,13 @@ impl History {
         self.last_pull.max(self.points.last().map(|point| point.stored_at))
     }
 
-    /// Returns the last total of each stretch of time, so that years of them fit.
+    /// Returns the last total of each stretch of time, so that years of them fit, and that of each commit.
     fn thinned(&self, period: Period) -> Vec<&TrendPoint> {
         #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "a small number")]
         let stretch = |point: &TrendPoint| (period.share(point.stored_at) * DOTS as f64) as i64;
         let next = self.points.iter().skip(1).map(Some).chain([None]);
         let is_last = |(point, next): &(&TrendPoint, Option<&TrendPoint>)| {
-            next.is_none_or(|next| stretch(next) != stretch(point))
+            next.is_none_or(|next| stretch(next) != stretch(point) || next.commit != point.commit)
         };
         self.points.iter().zip(next).filter(is_last).map(|(point, _)| point).collect()
     }
@@ -168,7 +161,7 @@ impl History {
 }
 
 impl ChartLine {
-    fn new(line: &History, period: Period, scale: Scale) -> Self {
+    fn new((number, line): (usize, &History), period: Period, scale: Scale, labels: &CommitLabels) -> Self {
         let History { name, points, reports, .. } = line;
         let x = |at| SIZE.0 * period.share(at);
         let y = |percent| SIZE.1 * scale.depth(percent);
@@ -182,17 +175,24 @@ impl ChartLine {
                 "{} {} {}, {}",
                 shown(point.percent),
                 printable(name),
-                printable(&point.commit),
+                printable(&short_commit(&point.commit)),
                 minute(point.stored_at)
             ),
             report: reports.get(&point.commit).filter(|_| is_last_of_commit(at)).cloned(),
         };
         let end = line.end().unwrap_or(period.end);
-        let mark = |begin: &TrendPoint| format!("M{:.1} 0V{}", x(begin.stored_at), SIZE.1);
+        let begins = begins_of_line(number, line, period);
+        let path = |to: f64, is_wanted: &dyn Fn(&CommitBegin) -> bool| -> String {
+            let wanted = begins.iter().filter(|begin| is_wanted(begin));
+            wanted.map(|begin| format!("M{:.1} 0V{to}", begin.x)).collect()
+        };
+        let is_wide = |begin: &CommitBegin| labels.of(begin, NEAR).map(|label| label.is_wide);
         Self {
             name: printable(name).into_owned(),
             trace: Trace::new(&thinned, end, x, y),
-            marks: line.newest_begins().into_iter().map(mark).collect(),
+            marks: path(SIZE.1, &|begin| is_wide(begin) == Some(false)),
+            wide_marks: path(SIZE.1, &|begin| is_wide(begin) == Some(true)),
+            ticks: path(TICK, &|_| true),
             dots: thinned.iter().enumerate().map(dot).collect(),
             first: shown(points[0].percent),
             last: shown(points[points.len() - 1].percent),
@@ -208,37 +208,28 @@ impl LineValues {
             name: printable(&line.name).into_owned(),
             x: thinned.iter().map(|point| tenths(point.stored_at)).collect(),
             percent: thinned.iter().map(|point| shown(point.percent)).collect(),
-            commit: thinned.iter().map(|point| printable(&point.commit).into_owned()).collect(),
+            commit: thinned
+                .iter()
+                .map(|point| printable(&short_commit(&point.commit)).into_owned())
+                .collect(),
         }
     }
 }
 
-/// Returns a label for each commit that has room for one, the newest first.
-fn labels(lines: &[&History], period: Period) -> Vec<CommitLabel> {
-    let of_line = |(number, line): (usize, &&History)| -> Vec<(f64, usize, String)> {
-        let begins = line.newest_begins().into_iter().filter(|begin| !begin.commit.is_empty());
-        let label = |begin: &TrendPoint| {
-            let commit = printable(&begin.commit).chars().take(SHORT).collect();
-            (SIZE.0 * period.share(begin.stored_at), number, commit)
-        };
-        begins.map(label).collect()
+fn begins_of(lines: &[&History], period: Period) -> Vec<CommitBegin> {
+    let of_line = |(number, line): (usize, &&History)| begins_of_line(number, line, period);
+    lines.iter().enumerate().flat_map(of_line).collect()
+}
+
+/// Returns where the newest commits of a line began.
+fn begins_of_line(number: usize, line: &History, period: Period) -> Vec<CommitBegin> {
+    let begins = line.newest_begins().into_iter().filter(|begin| !begin.commit.is_empty());
+    let begin = |begin: &TrendPoint| CommitBegin {
+        x: SIZE.0 * period.share(begin.stored_at),
+        commit: printable(&short_commit(&begin.commit)).into_owned(),
+        line: number,
     };
-    let mut begins: Vec<_> = lines.iter().enumerate().flat_map(of_line).collect();
-    begins.sort_by(|(a, ..), (b, ..)| b.total_cmp(a));
-    let (mut labels, mut last, mut last_on_phone) = (Vec::new(), f64::INFINITY, f64::INFINITY);
-    for (x, line, commit) in begins {
-        if last - x < DISTANCES.0 {
-            continue;
-        }
-        let is_wide = last_on_phone - x < DISTANCES.1;
-        let is_end = x > SIZE.0 - LENGTHS.1;
-        last = if is_end { x - LENGTHS.0 } else { x };
-        if !is_wide {
-            last_on_phone = if is_end { x - LENGTHS.1 } else { x };
-        }
-        labels.push(CommitLabel { x: format!("{:.1}", x / SIZE.0 * 100.0), commit, line, is_wide, is_end });
-    }
-    labels
+    begins.map(begin).collect()
 }
 
 pub(super) fn shown(percent: f64) -> String {
@@ -286,26 +277,21 @@ mod tests {
         assert_eq!(line.trace.line, "M0.0 0.0H500.0M500.0 200.0L750.0 0.0");
         assert_eq!(line.trace.rest, "M750.0 0.0H1000.0");
         assert_eq!(line.marks, "M0.0 0V200M500.0 0V200");
+        assert_eq!((&*line.wide_marks, &*line.ticks), ("", "M0.0 0V8M500.0 0V8"));
         let reports: Vec<Option<&str>> = line.dots.iter().map(|dot| dot.report.as_deref()).collect();
         assert_eq!(reports, [None, None, Some("shop/report.html")], "the last dot of a commit leads there");
-        let label = |x: &str, commit: &str| CommitLabel {
-            x: x.into(),
-            commit: commit.into(),
-            line: 0,
-            is_wide: false,
-            is_end: false,
-        };
-        assert_eq!(chart.labels, [label("50.0", "bbbbbbb"), label("0.0", "aaaaaaa")]);
         assert_eq!(chart.values.lines[0].x, [0.0, 500.0, 750.0]);
     }
 
     #[test]
-    fn labels_do_not_touch_each_other_and_a_phone_has_fewer() {
-        let points = (0..20).map(|at_hour| at(at_hour, 50.0, &format!("{at_hour:010}"))).collect();
+    fn a_commit_without_room_for_its_label_has_a_tick_and_no_line() {
+        let points = (0..12).map(|at_hour| at(at_hour, 50.0, &format!("{at_hour:010}"))).collect();
         let chart = HistoryChart::new(&[history("main", points)]).unwrap();
-        let labels: Vec<(&str, bool)> = chart.labels.iter().map(|label| (&*label.x, label.is_wide)).collect();
-        let wanted = [("100.0", false), ("84.2", true), ("68.4", true), ("57.9", false), ("47.4", true)];
-        assert_eq!(labels, wanted, "of the newest {MARKS} commits");
+        let line = &chart.lines[0];
+        let marks = |path: &str| path.matches('M').count();
+        let lines = marks(&line.marks) + marks(&line.wide_marks);
+        assert_eq!((lines, marks(&line.ticks)), (chart.labels.all.len(), 12));
+        assert!(lines < 12, "{line:?}");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use super::change::Change;
 use super::manifest::SourceShown;
 use super::model::{App, Branch, EnvRegion, Service};
-use super::moment::Moment;
+use super::moment::{Moment, ShownCommit};
 use super::spark::Sparkline;
 use crate::coverage::Coverage;
 use crate::names::printable;
@@ -146,14 +146,14 @@ impl<'s> ServiceRow<'s> {
         }
     }
 
-    pub(super) fn commit(&self) -> String {
-        printable(&self.service.commit).into_owned()
+    pub(super) fn commit(&self) -> ShownCommit<'_> {
+        ShownCommit(&self.service.commit)
     }
 
     /// Returns the words that distinguish the service from all others.
     pub(super) fn title(&self) -> String {
         let Self { app, place, branch, .. } = self;
-        let commit = self.commit();
+        let commit = self.commit().short();
         let parts = [app, place, branch, &commit].into_iter().filter(|part| !part.is_empty());
         parts.map(String::as_str).collect::<Vec<_>>().join(" ")
     }

@@ -53,6 +53,14 @@ impl<'s> Matrix<'s> {
             left_out,
         })
     }
+
+    /// Returns the cells of a row with their branches.
+    pub(super) fn cells<'m>(
+        &'m self,
+        row: &'m MatrixRow<'s>,
+    ) -> impl Iterator<Item = (&'m String, &'m Option<ServiceRow<'s>>)> {
+        self.branches.iter().zip(&row.cells)
+    }
 }
 
 /// Returns the names of all branches: main branches first, then those in most places, then the newest.

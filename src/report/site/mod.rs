@@ -23,6 +23,7 @@ mod chart;
 mod frame;
 mod index_page;
 mod json;
+mod labels;
 mod manifest;
 mod matrix;
 mod model;

@@ -10,7 +10,6 @@ use super::chart::shown;
 use super::moment::Moment;
 use crate::coverage::{ChangedLines, Coverage};
 use crate::names::printable;
-use crate::phrases;
 use crate::report::TrendPoint;
 use crate::report::html::grade;
 
@@ -202,10 +201,14 @@ impl Service {
         self.replicas.1 > 0
     }
 
-    /// Returns the number of replicas that are up, of those listed, in words.
-    pub(super) fn up(&self) -> String {
-        let number = |replicas| u32::try_from(replicas).unwrap_or(u32::MAX);
-        format!("{} up", phrases::replicas(number(self.replicas.0), number(self.replicas.1)))
+    /// Returns how many of its replicas are up, in words; `None` where its state tells that.
+    pub(super) fn up(&self) -> Option<String> {
+        match self.replicas {
+            (_, 0 | 1) => None,
+            (0, listed) => Some(format!("all {listed} replicas are down")),
+            (up, listed) if up == listed => Some(format!("all {listed} replicas are up")),
+            (up, listed) => Some(format!("{up} of {listed} replicas are up")),
+        }
     }
 
     /// Returns a sort key: listed services first, then those of a main branch, then those that were stored last. So the
@@ -229,6 +232,18 @@ impl Total {
 
     pub(super) fn stored(&self) -> Moment {
         Moment(self.stored_at)
+    }
+
+    /// Returns how many replicas answered when it was stored, in words; `None` if that is unknown.
+    pub(super) fn answered(&self) -> Option<String> {
+        self.replicas.map(|replicas| match replicas {
+            (1, 1) => "1".to_owned(),
+            (answered, listed) => format!("{answered} of {listed} answered"),
+        })
+    }
+
+    pub(super) fn lacks_replicas(&self) -> bool {
+        self.replicas.is_some_and(|(answered, listed)| answered < listed)
     }
 
     /// Returns the length of its bar, of 100 units.

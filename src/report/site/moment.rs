@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use crate::coverage::ChangedLines;
 use crate::names::printable;
+use crate::phrases::short_commit;
 use crate::report::html::grouped;
 use crate::time::{iso, minute};
 
@@ -19,6 +20,20 @@ impl Moment {
 
     pub(super) fn minute(&self) -> String {
         minute(self.0)
+    }
+}
+
+/// A commit in one form for people: its first digits.
+pub(super) struct ShownCommit<'s>(pub(super) &'s str);
+
+impl ShownCommit<'_> {
+    pub(super) fn short(&self) -> String {
+        printable(&short_commit(self.0)).into_owned()
+    }
+
+    /// Returns the whole hash for a tooltip; `None` if the short form has all of it.
+    pub(super) fn whole(&self) -> Option<String> {
+        (short_commit(self.0) != self.0).then(|| printable(self.0).into_owned())
     }
 }
 

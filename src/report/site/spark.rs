@@ -27,10 +27,10 @@ pub(super) struct Sparkline {
 }
 
 impl Sparkline {
-    /// Draws the newest totals up to the last pull; `None` for fewer than two totals.
+    /// Draws the newest totals up to the last pull; `None` without a total.
     pub(super) fn new(points: &[TrendPoint], last_pull: Option<DateTime<Utc>>) -> Option<Self> {
         let points = &points[points.len().saturating_sub(POINTS)..];
-        let [first, .., last] = points else { return None };
+        let (first, last) = (points.first()?, points.last()?);
         let scale = Scale::over(points.iter());
         let end = last_pull.map_or(last.stored_at, |pull| pull.max(last.stored_at));
         let period = Period { begin: first.stored_at, end };
@@ -61,7 +61,10 @@ impl Sparkline {
             1 => "1 commit".to_owned(),
             commits => format!("{commits} commits"),
         };
-        format!("Trend of {totals} totals of {commits}, from {first} to {last}")
+        match totals {
+            1 => format!("Trend: one total, {last}"),
+            _ => format!("Trend of {totals} totals of {commits}, from {first} to {last}"),
+        }
     }
 }
 
@@ -77,7 +80,16 @@ mod tests {
         let spark = Sparkline::new(&[at(0, 10.0, "a"), at(1, 50.0, "a"), at(3, 30.0, "a")], None).unwrap();
         assert_eq!(spark.trace.line, "M3.0 21.0L33.0 3.0L93.0 12.0");
         assert_eq!(spark.words(), "Trend of 3 totals of 1 commit, from 10.0% to 30.0%");
-        assert!(Sparkline::new(&[at(0, 10.0, "a")], Some(hour(9))).is_none());
+    }
+
+    #[test]
+    fn one_total_is_a_dot_that_goes_on_to_the_last_pull() {
+        let spark = Sparkline::new(&[at(0, 40.0, "a")], Some(hour(9))).unwrap();
+        assert_eq!((&*spark.trace.line, &*spark.trace.rest), ("M3.0 21.0", "M3.0 21.0H93.0"));
+        assert_eq!(spark.trace.end, ("3.0".to_owned(), "21.0".to_owned()));
+        assert_eq!(spark.words(), "Trend: one total, 40.0%");
+        assert_eq!(Sparkline::new(&[at(0, 40.0, "a")], None).unwrap().trace.end.0, "48.0");
+        assert!(Sparkline::new(&[], Some(hour(9))).is_none());
     }
 
     #[test]
