@@ -495,7 +495,7 @@ fn total_and_history_carry_the_changed_lines_of_a_row_once_computed() {
     let master = service.source.commit_of("master");
     let table = || world.run(&["history", "app"]).assert_code(0).stdout;
     let without = table();
-    assert!(without.lines().next().unwrap().ends_with("CHANGE"), "{without}");
+    assert!(without.lines().next().unwrap().ends_with("CHANGE, POINTS"), "{without}");
     let diff = service.source.git(&["diff", "master", "feature"]);
     fs::write(world.home().join("changes.diff"), diff).unwrap();
     for of_no_row in [
@@ -528,7 +528,7 @@ fn total_and_history_carry_the_changed_lines_of_a_row_once_computed() {
 
     let short = &master[..8];
     let lines: Vec<String> = table().lines().map(str::to_owned).collect();
-    assert!(lines[0].ends_with("CHANGE      CHANGED LINES"), "{lines:?}");
+    assert!(lines[0].ends_with("CHANGE, POINTS  CHANGED LINES"), "{lines:?}");
     assert!(lines[1].ends_with(&format!("  50.0% of 8, since {short}")), "{lines:?}");
     let (_, narrow) = run_at(world, 80, &["history", "app"]);
     let narrow: Vec<&str> = narrow.lines().take(2).collect();

@@ -1003,8 +1003,8 @@ fn an_app_shows_its_environments_branches_commits_and_their_history() {
         text(&mut browser),
         [
             "master 0a1b2c3d4e 60.0% +20.0 10 just now ok Report of master without source",
-            "845820727e 40.0% 10 just now offline",
-            "fix 77aa88bb99 60.0% = 10 just now ok Report of fix without source",
+            "845820727e 40.0% – 10 just now offline",
+            "fix 77aa88bb99 60.0% – = 10 just now ok Report of fix without source",
         ]
     );
     let lines: Vec<String> = browser.texts(".key li").iter().map(|line| on_one_line(line)).collect();

@@ -6,7 +6,7 @@ use crate::harness::World;
 use crate::harness::browser::Browser;
 use crate::harness::source::{Source, repository};
 use crate::sim::Agent;
-use crate::site::{read_page, site_folder, write_site};
+use crate::site::{read_json, read_page, site_folder, write_site};
 
 const REPORT: &str = "app/staging/th/master/report.html";
 const SHOP: &[u8] = b"package shop\n\nfunc Buy() {\n\tpay()\n}\n\nfunc Sell() {\n\tsend()\n}\n";
@@ -70,6 +70,11 @@ impl TwoCommits {
         let second = self.world.start_counted(&self.names[1], AFTER);
         self.world.pull(0);
         second
+    }
+
+    /// Returns the name of a commit's service on another branch.
+    fn on_fix(&self, which: usize) -> String {
+        self.names[which].replace("_master_", "_fix_")
     }
 
     fn short(&self, which: usize) -> &str {
@@ -142,6 +147,59 @@ fn a_report_is_compared_with_the_commit_before_on_its_branch() {
     browser.wait_until("document.body.dataset.shown === 'example.com/shop/a.go'");
     assert_eq!(browser.text("#lost-place"), "1 of 1");
     browser.assert_quiet();
+}
+
+#[test]
+fn the_first_commit_of_a_branch_is_compared_with_its_nearest_ancestor_in_git() {
+    let commits = TwoCommits::new();
+    let world = &commits.world;
+    commits.source.clone_into(world, &["--bare"]);
+    let first = commits.pulled_first();
+    world.center.remove(&first.url());
+    let _fix = world.start_counted(&commits.on_fix(1), AFTER);
+    // The clone does not know this commit.
+    let _other = world.start_counted("staging_th_app_other_77aa88bb99", BEFORE);
+    world.pull(0);
+    write_site(world).assert_code(3);
+    let page = read_page(world, "app/staging/th/fix/report.html");
+    let [before, now] = [0, 1].map(|which| commits.short(which));
+    assert_eq!(
+        verdict(&page).unwrap(),
+        format!("80.0% fix {now} against 50.0% master {before}: +30.0 points; 1 line lost, 2 gained")
+    );
+    let base = commits.source.commit_of("HEAD~1");
+    assert!(
+        page.contains(&format!("<bdi>{base}, the nearest ancestor with data, of branch master (row 1, "))
+    );
+    assert_eq!(verdict(&read_page(world, "app/staging/th/other/report.html")), None);
+    write_site(world).assert_code(3);
+    assert!(read_page(world, "app/staging/th/fix/report.html") == page);
+}
+
+#[test]
+fn a_commit_of_two_branches_counts_for_each_of_them() {
+    let commits = TwoCommits::new();
+    let world = &commits.world;
+    commits.source.clone_into(world, &["--bare"]);
+    let first = commits.pulled_first();
+    world.center.register(&commits.on_fix(0), &first);
+    world.pull(0);
+    world.let_days_pass(8);
+    world.center.remove(&first.url());
+    let _fix = world.start_counted(&commits.on_fix(1), AFTER);
+    world.pull(0);
+    let rows: String = world.query("SELECT group_concat(git_branch) FROM goc_o_staging_service_cover");
+    assert_eq!(rows, "master,fix");
+    write_site(world).assert_code(0);
+
+    let page = read_page(world, "app/staging/th/fix/report.html");
+    assert!(page.contains("the commit before on its branch (row 1, "));
+    assert!(page.contains("Last 2 totals, 50.0% to 80.0%"), "the trend has both");
+    let change = &read_json(world, "app/staging/th/fix/latest.json")["change_7d"];
+    assert_eq!(change.as_f64().map(f64::round), Some(30.0));
+    let app = read_page(world, "app/index.html");
+    let fix = app.split_once("<bdi>fix</bdi></span>").unwrap().1.split_once("</tr>").unwrap().0;
+    assert!(fix.contains("<span class=\"rose\">+30.0</span>"), "{fix}");
 }
 
 #[test]

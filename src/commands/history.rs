@@ -211,7 +211,7 @@ fn print(lines: &[HistoryLine<'_>], context: &Context) -> Result<()> {
         Column::ranked(1, "BRANCH"),
         Column::ranked(0, "REPLICAS"),
         Column::new("TOTAL"),
-        Column::new("CHANGE"),
+        Column::new("CHANGE, POINTS"),
         Column::new("MARK").optional(),
         Column::new("WITH CARRY").optional(),
         Column::new("CHANGED LINES").optional().with_details(),

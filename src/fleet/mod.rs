@@ -8,6 +8,7 @@ pub(crate) mod adoption;
 pub(crate) mod app_group;
 pub(crate) mod assembly;
 pub(crate) mod assignment;
+pub(crate) mod branches;
 pub(crate) mod build_group;
 pub(crate) mod center_address;
 pub(crate) mod center_list;

@@ -206,7 +206,10 @@ impl ReportMaker<'_> {
         if found.is_none() && known.is_some() {
             return Ok(MadeReport { text: None, source: ReportSource::none(), not_fetched });
         }
-        let before = self.stored.commit_before(page, entry).filter(|_| found.is_some());
+        let before = match &found {
+            Some((at, _)) => self.before(page, entry, at)?,
+            None => None,
+        };
         let filter = Filter::default();
         let packer = Packer::new(&filter);
         // The places of a comparison quote their lines.

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 
 use crate::collect::fleet::stored_fleet;
 use crate::coverage::ChangedLines;
+use crate::fleet::branches::Branches;
 use crate::fleet::ids::{KeyId, RowId};
 use crate::fleet::key_entry::{KeyEntry, ServiceName};
 use crate::fleet::liveness::Suspicion;
@@ -20,7 +21,9 @@ use crate::phrases::count;
 use crate::report::site::{
     self, Concern, HistoryRow, LinkedReport, Manifest, ReportOrigin, ReportSource, Service, Total,
 };
-use crate::source::{Revision, Subject, previous_row, row_of_commit_before, trend};
+use crate::source::{
+    RepositoryCommit, Revision, Subject, nearest_stored, previous_row, row_of_commit_before, trend,
+};
 use crate::time::minute;
 
 /// Largest number of lines with the reasons of a failing service.
@@ -47,6 +50,7 @@ pub(super) struct SiteData {
     diffs: HashMap<RowId, ChangedLines>,
     /// Keys whose data was deleted.
     dropped: BTreeSet<KeyId>,
+    branches: Branches,
 }
 
 fn without_commit(key: &Key) -> Key {
@@ -69,7 +73,8 @@ impl SiteData {
         for (at, row) in rows.iter().enumerate() {
             of_app.entry(without_commit(&row.key)).or_default().push(at);
         }
-        Ok(Self { health, fleet, latest, of_app, rows, diffs, dropped: store.dropped_keys()? })
+        let (branches, dropped) = (Branches::new(&fleet.entries), store.dropped_keys()?);
+        Ok(Self { fleet, health, rows, latest, of_app, diffs, dropped, branches })
     }
 
     /// Returns all rows, including deleted ones, the oldest first.
@@ -201,10 +206,20 @@ impl SiteData {
         of_app.iter().map(|at| &self.rows[*at]).take_while(|other| other.id <= row.id)
     }
 
+    /// Returns the rows of a branch up to this row.
+    fn of_branch<'s>(&'s self, branch: &'s str, row: &'s Row) -> impl Iterator<Item = &'s Row> {
+        self.until(row).filter(|other| self.branches.have(branch, other))
+    }
+
     /// Returns the row of the commit before on the branch of a report, with which the report is compared.
     pub(super) fn commit_before(&self, page: &LinkedReport, entry: &KeyEntry) -> Option<&Row> {
         let row = self.latest(entry)?;
-        row_of_commit_before(row, &page.branch, self.until(row))
+        row_of_commit_before(row, (&page.branch, &self.branches), self.until(row))
+    }
+
+    /// Returns the row of the nearest ancestor in git of a report's commit, of any branch.
+    pub(super) fn nearest_ancestor(&self, entry: &KeyEntry, at: &RepositoryCommit) -> Result<Option<&Row>> {
+        self.latest(entry).map_or(Ok(None), |row| nearest_stored(row, at, self.until(row)))
     }
 
     /// Returns the data of a report that is to be written, without its source.
@@ -218,7 +233,7 @@ impl SiteData {
         Some(ReportOrigin {
             row: row.id.0,
             counts: counts(row),
-            previous: previous_row(self.until(row), row).map(|before| before.id.0),
+            previous: previous_row(self.of_branch(&page.branch, row), row).map(|before| before.id.0),
             commit_before: self.commit_before(page, entry).map(|before| before.id.0),
             service: page.service.clone(),
             version: version.to_owned(),
@@ -235,9 +250,9 @@ impl SiteData {
             service: page.service.clone(),
             last_pull: entry.schedule.schedule.last_pull,
             replicas: entry.replicas_now(row),
-            previous: previous_row(self.until(row), row).cloned(),
+            previous: previous_row(self.of_branch(&page.branch, row), row).cloned(),
             rows_of_app: Vec::new(),
-            trend: trend(self.until(row), &page.branch),
+            trend: trend(self.of_branch(&page.branch, row)),
             revision: (!hash.is_empty()).then(|| Revision::Hash(hash.to_owned())),
             is_of_its_own_commit: !hash.is_empty(),
             source_commit: None,

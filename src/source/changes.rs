@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use memchr::memchr_iter;
 
 use super::base::{self, BaseChoice};
-use super::{RepositoryCommit, SourceReader, SourceTree};
+use super::{CommitBefore, RepositoryCommit, SourceReader, SourceTree};
 use crate::code::gosrc::scan;
 use crate::code::linediff;
 use crate::code::patch::{self, FilePatch, WhyUnread};
@@ -66,11 +66,20 @@ pub(super) fn find(
 
 impl SourceReader<'_> {
     /// Returns the changes from the commit of a stored row, which the clone must have.
-    pub(crate) fn changes_since(&self, row: &Row, at: &RepositoryCommit) -> Result<Changes> {
+    pub(crate) fn changes_since(
+        &self,
+        CommitBefore { row, is_of_branch }: CommitBefore<'_>,
+        at: &RepositoryCommit,
+    ) -> Result<Changes> {
         let base = at.repository.commit(&row.key.commit)?;
         // Git compares trees in memory, so the limit of files has to hold for both commits.
         self.files(at, &base)?;
-        let how = format!("the commit before on its branch (row {}, {})", row.id.0, minute(row.created_at));
+        let what = match (is_of_branch, row.branch.as_str()) {
+            (true, _) => "the commit before on its branch".to_owned(),
+            (false, "") => "the nearest ancestor with data".to_owned(),
+            (false, branch) => format!("the nearest ancestor with data, of branch {}", in_message(branch)),
+        };
+        let how = format!("{what} (row {}, {})", row.id.0, minute(row.created_at));
         diff(&base, how, at, self)
     }
 }

@@ -4,14 +4,23 @@ use std::collections::{HashMap, HashSet};
 
 use anyhow::Result;
 
-use super::SourceReader;
 use super::base::{nearest_ancestor, newest_of_commits};
+use super::{RepositoryCommit, SourceReader};
+use crate::fleet::branches::Branches;
 use crate::fleet::pick::{is_same_app, is_same_commit};
 use crate::fleet::row::Row;
 use crate::gate::HowBefore;
 use crate::io::git::{GitError, ObjectId, Repository};
 use crate::names::in_message;
 use crate::notice::Notice;
+
+/// The row of the commit before that of another row.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CommitBefore<'r> {
+    pub(crate) row: &'r Row,
+    /// The commit was before on the branch. Otherwise it is the nearest ancestor in git, of any branch.
+    pub(crate) is_of_branch: bool,
+}
 
 /// Number of stored commits, the newest ones, that git is asked about. Each costs a run of git.
 const ASKED_COMMITS: usize = 100;
@@ -44,7 +53,8 @@ impl SourceReader<'_> {
             Some(commit) => Some((commit.as_str(), HowBefore::Git)),
             None => {
                 let is_possible = |commit: &str| !by_git.excluded.iter().any(|excluded| excluded == commit);
-                let before = began_before((own, &row.branch), &others, is_possible);
+                let is_of_branch = |other: &Row| other.branch == row.branch;
+                let before = began_before(own, &others, is_of_branch, is_possible);
                 before.map(|commit| (commit, HowBefore::Time))
             }
         };
@@ -96,13 +106,26 @@ fn judged_by_git(own: &ObjectId, others: &[&Row], repository: &Repository) -> Re
     Ok(judged)
 }
 
+/// Returns the newest row of the nearest ancestor in git, of any branch, of which a profile is kept. `until` are the rows
+/// of the app up to the row, the newest last; `at` is the commit of the row. Nothing is fetched.
+pub(crate) fn nearest_stored<'r>(
+    row: &Row,
+    at: &RepositoryCommit,
+    until: impl Iterator<Item = &'r Row>,
+) -> Result<Option<&'r Row>> {
+    let others = told_apart(&row.key.commit, until.filter(|other| other.deleted_at.is_none()));
+    let nearest = judged_by_git(&at.commit, &others, &at.repository)?.nearest;
+    let newest = |commit: String| others.into_iter().rfind(|other| other.key.commit == commit);
+    Ok(nearest.and_then(newest))
+}
+
 /// Returns the newest row of the commit before that of a row on a branch: of the commits of the branch that began to be
 /// stored before it, and of which a profile is kept, the last one. `until` are the rows of the app up to the row, the
 /// newest last. Rows that are newer do not count, so that a former commit that still runs is the same state until the
 /// row itself changes.
 pub(crate) fn row_of_commit_before<'r>(
     row: &Row,
-    branch: &str,
+    (branch, branches): (&str, &Branches),
     until: impl Iterator<Item = &'r Row>,
 ) -> Option<&'r Row> {
     let own = row.key.commit.as_str();
@@ -112,7 +135,8 @@ pub(crate) fn row_of_commit_before<'r>(
     let others = told_apart(own, until);
     let kept = others.iter().filter(|other| other.deleted_at.is_none());
     let newest: HashMap<&str, &Row> = kept.map(|other| (other.key.commit.as_str(), *other)).collect();
-    let before = began_before((own, branch), &others, |commit| newest.contains_key(commit))?;
+    let is_of_branch = |other: &Row| branches.have(branch, other);
+    let before = began_before(own, &others, is_of_branch, |commit| newest.contains_key(commit))?;
     newest.get(before).copied()
 }
 
@@ -126,15 +150,16 @@ fn told_apart<'r>(own: &str, rows: impl Iterator<Item = &'r Row>) -> Vec<&'r Row
 /// Returns the commit on a branch that began to be stored last before another commit, of those that `is_possible`
 /// leaves; `others` are the rows of the app, the newest last.
 fn began_before<'r>(
-    (own, branch): (&str, &str),
+    own: &str,
     others: &[&'r Row],
+    is_of_branch: impl Fn(&Row) -> bool,
     is_possible: impl Fn(&str) -> bool,
 ) -> Option<&'r str> {
     let commits = others.iter().map(|other| other.key.commit.as_str());
     let mut seen = HashSet::new();
     let beginnings = commits.filter(|commit| seen.insert(*commit));
     let on_branch: HashSet<&str> =
-        others.iter().filter(|other| other.branch == branch).map(|other| other.key.commit.as_str()).collect();
+        others.iter().filter(|other| is_of_branch(other)).map(|other| other.key.commit.as_str()).collect();
     let earlier = beginnings.take_while(|commit| *commit != own);
     earlier.filter(|commit| on_branch.contains(commit) && is_possible(commit)).last()
 }
@@ -156,7 +181,8 @@ mod tests {
     fn before(own: &str, stored: &[&str], excluded: &[&str]) -> Option<String> {
         let rows = rows(stored);
         let rows: Vec<&Row> = rows.iter().collect();
-        let found = began_before((own, "main"), &rows, |commit| !excluded.contains(&commit));
+        let is_possible = |commit: &str| !excluded.contains(&commit);
+        let found = began_before(own, &rows, |row| row.branch == "main", is_possible);
         found.map(str::to_owned)
     }
 
@@ -194,7 +220,7 @@ mod tests {
                 }
             }
             let until = rows[..id].iter();
-            row_of_commit_before(&rows[id - 1], "main", until).map(|row| row.id.0)
+            row_of_commit_before(&rows[id - 1], ("main", &Branches::default()), until).map(|row| row.id.0)
         };
         for (id, stored, expected) in [
             (1, &["a"][..], None),
@@ -217,9 +243,10 @@ mod tests {
 
     #[test]
     fn a_commit_without_a_hash_or_with_more_digits_is_not_the_commit_before() {
+        let main = ("main", &Branches::default());
         let none = rows(&["aaaa", ""]);
-        assert_eq!(row_of_commit_before(&none[1], "main", none.iter()), None);
+        assert_eq!(row_of_commit_before(&none[1], main, none.iter()), None);
         let same = rows(&["", "aaaa1111", "aaaa"]);
-        assert_eq!(row_of_commit_before(&same[2], "main", same.iter()), None);
+        assert_eq!(row_of_commit_before(&same[2], main, same.iter()), None);
     }
 }

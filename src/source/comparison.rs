@@ -86,12 +86,17 @@ fn same_files<'r>(
 }
 
 /// Returns the shortest names that tell a report and the row with which it is compared apart: environment and region,
-/// else commits, else times, else the numbers of the rows.
+/// else commits, with their branches if these differ, else times, else the numbers of the rows.
 fn sides(head: &ReportHead, row: &Row, rows: &[i64]) -> [String; 2] {
     let key = &row.key;
     let places = [(&head.env, &head.region), (&key.env, &key.region)];
     let places = places.map(|(env, region)| format!("{env} {region}").trim().to_owned());
-    let commits = [&head.commit, &key.commit].map(|commit| phrases::short_commit(commit));
+    let commits = [(&head.branch, &head.commit), (&row.branch, &key.commit)];
+    let with_branches = head.branch != row.branch && !key.commit.is_empty();
+    let commits = commits.map(|(branch, commit)| {
+        let commit = phrases::short_commit(commit);
+        if with_branches { format!("{branch} {commit}").trim().to_owned() } else { commit }
+    });
     let times = [head.stored_at, row.created_at].map(minute);
     let tell_apart = |[now, before]: &[String; 2]| now != before && !now.is_empty() && !before.is_empty();
     let found = [places, commits, times].into_iter().find(tell_apart);
@@ -155,6 +160,11 @@ mod tests {
         let in_prod = |other: &mut Row| other.key.env = "prod".to_owned();
         assert_eq!(other(&in_prod), ["staging th", "prod th"]);
         assert_eq!(other(&|other| other.key.commit = "aaaa".to_owned()), ["bbbb", "aaaa"]);
+        let on_fix = |other: &mut Row| {
+            other.branch = "fix".to_owned();
+            other.key.commit = "aaaa".to_owned();
+        };
+        assert_eq!(other(&on_fix), ["main bbbb", "fix aaaa"]);
         let times = [now.created_at, at(3)].map(minute);
         assert_eq!(other(&|_| {}), times);
         assert_eq!(other(&|other| other.created_at = now.created_at), ["row 7", "row 3"]);

@@ -27,7 +27,7 @@ pub(crate) use base::BaseChoice;
 pub(crate) use carry::{CarryRange, CarryRequest, CarrySubject};
 pub(crate) use changes::ChangesFrom;
 pub(crate) use clone::{NotFetched, NotTrusted};
-pub(crate) use commit_before::row_of_commit_before;
+pub(crate) use commit_before::{CommitBefore, nearest_stored, row_of_commit_before};
 pub(crate) use comparison::{OtherState, compared, filtered_coverage};
 pub(crate) use group_state::GroupState;
 pub(crate) use lookup::{FoundSource, LookupOutcome, SourceDemand, SourceLack, SourceLookup};

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::Revision;
 use super::row_choice::{RowRequest, row_of};
+use crate::fleet::branches::Branches;
 use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::pick::{is_same_app, is_same_commit};
 use crate::fleet::row::Row;
@@ -58,14 +59,16 @@ impl Subject {
             _ => row.stats.as_ref().map(|stats| (stats.answered, stats.listed)),
         };
         let is_of_app = |other: &&Row| is_same_app(&other.key, &row.key);
-        let until = || rows.iter().filter(is_of_app).take_while(|other| other.id <= row.id);
+        let branches = Branches::new(entries);
+        let is_of_branch = |other: &&Row| is_of_app(other) && branches.have(&row.branch, other);
+        let of_branch = || rows.iter().filter(is_of_branch).take_while(|other| other.id <= row.id);
         Ok(Self {
             service: entry.newest_name().name.clone(),
             last_pull: entry.schedule.schedule.last_pull,
             replicas,
-            previous: previous_row(until(), row).cloned(),
+            previous: previous_row(of_branch(), row).cloned(),
             rows_of_app: kept.iter().filter(is_of_app).cloned().collect(),
-            trend: trend(until(), &row.branch),
+            trend: trend(of_branch()),
             revision: revision(request.commit, row, entry)?,
             is_of_its_own_commit: !row.key.commit.is_empty(),
             source_commit: None,
@@ -147,16 +150,14 @@ fn revision(commit: Option<&str>, row: &Row, entry: &KeyEntry) -> Result<Option<
     }
 }
 
-/// Returns the last row of a branch before `row` that still has its profile. `until` are the rows of the app up to it, the
-/// newest last. A row of another branch would look like a loss or a gain.
-pub(crate) fn previous_row<'r>(until: impl Iterator<Item = &'r Row>, row: &Row) -> Option<&'r Row> {
-    let is_before = |other: &&Row| other.id < row.id && other.deleted_at.is_none();
-    until.filter(|other| is_before(other) && other.branch == row.branch).last()
+/// Returns the last row of a branch before `row` that still has its profile. `of_branch` are the rows of the branch up to
+/// it, the newest last. A row of another branch would look like a loss or a gain.
+pub(crate) fn previous_row<'r>(of_branch: impl Iterator<Item = &'r Row>, row: &Row) -> Option<&'r Row> {
+    of_branch.filter(|other| other.id < row.id && other.deleted_at.is_none()).last()
 }
 
-/// Returns the totals of a branch. Those of other branches would look like losses and gains.
-pub(crate) fn trend<'r>(rows: impl Iterator<Item = &'r Row>, branch: &str) -> Vec<TrendPoint> {
-    let of_branch = rows.filter(|row| row.branch == branch);
+/// Returns the totals of the rows of a branch. Those of other branches would look like losses and gains.
+pub(crate) fn trend<'r>(of_branch: impl Iterator<Item = &'r Row>) -> Vec<TrendPoint> {
     of_branch.map(|row| TrendPoint::new(row.created_at, &row.key.commit, row.cover_total)).collect()
 }
 
@@ -210,6 +211,20 @@ mod tests {
         let percents: Vec<f64> = subject.trend.iter().map(|point| point.percent).collect();
         assert_eq!(percents, [1.0, 3.0]);
         assert_eq!(subject.previous.map(|row| row.id.0), Some(1), "nor is a row of another one before it");
+    }
+
+    #[test]
+    fn a_row_counts_for_each_branch_under_which_its_commit_was_registered() {
+        let mut entries = [entry(1, "shop", "aaaa"), entry(2, "shop", "bbbb")];
+        let mut of_fix = entries[0].members[0].clone();
+        of_fix.branch = "fix".to_owned();
+        entries[0].members.push(of_fix);
+        let fix = Row { branch: "fix".to_owned(), ..row(2, "shop", "bbbb") };
+        let rows = [row(1, "shop", "aaaa"), fix];
+        let subject =
+            Subject::find(request("shop", Some(&RowName::Number(2)), None), &entries, &rows).unwrap();
+        let percents: Vec<f64> = subject.trend.iter().map(|point| point.percent).collect();
+        assert_eq!((percents, subject.previous.map(|row| row.id.0)), (vec![1.0, 2.0], Some(1)));
     }
 
     #[test]

@@ -118,7 +118,7 @@ fn histories(app: &App, reports: &HashMap<String, SourceShown>) -> Vec<History> 
             };
             let history = History {
                 name: [&place.name(), &branch.name].map(String::as_str).join(" ").trim().to_owned(),
-                points: place.points(&branch.name),
+                points: place.points(branch),
                 last_pull: service.last_pull,
                 reports: branch.current().filter_map(report).collect(),
             };
@@ -139,7 +139,7 @@ impl<'s> BranchView<'s> {
         let newest = branch.newest();
         // The last total of each commit, including deleted ones.
         let mut last: BTreeMap<&str, &HistoryRow> = BTreeMap::new();
-        for past in place.history.iter().filter(|past| past.branch == branch.name) {
+        for past in place.history.iter().filter(|past| branch.has(past)) {
             last.insert(&past.commit, past);
         }
         let mut earlier: Vec<EarlierCommit<'s>> = Vec::new();

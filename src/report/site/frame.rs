@@ -136,7 +136,7 @@ impl<'s> ServiceRow<'s> {
             branch: printable(&branch.name).into_owned(),
             service,
             spark: if branch.is_stored(service) {
-                Sparkline::new(&place.points(&branch.name), service.last_pull)
+                Sparkline::new(&place.points(branch), service.last_pull)
             } else {
                 None
             },

@@ -1,6 +1,7 @@
 //! The model of a site: apps, their environments and regions, branches, commits, and the history of totals.
 
 use std::cmp::Reverse;
+use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 
@@ -192,6 +193,8 @@ pub(super) struct Branch {
     pub(super) folder: String,
     /// The services in order of their ranks; at least one.
     pub(super) services: Vec<Service>,
+    /// The commits of the services.
+    commits: HashSet<String>,
     /// The change of the newest total within 7 days; `None` if no total is that old.
     pub(super) week: Option<Change>,
 }
@@ -275,11 +278,19 @@ impl Branch {
         (rows, now): (&[HistoryRow], DateTime<Utc>),
     ) -> Self {
         services.sort_by_key(Service::rank);
-        let mut branch = Self { name, folder, services, week: None };
-        let own = rows.iter().filter(|row| row.branch == branch.name);
+        let commits =
+            services.iter().map(|service| service.commit.clone()).filter(|commit| !commit.is_empty());
+        let mut branch = Self { name, folder, commits: commits.collect(), services, week: None };
+        let own = rows.iter().filter(|row| branch.has(row));
         let total = branch.stored().and_then(|service| service.total.as_ref());
         branch.week = total.and_then(|total| change::of_week(total, own, now));
         branch
+    }
+
+    /// Tells whether a row counts for the branch. A row names one branch alone, but the data of a commit that was
+    /// registered under several branches is one thing.
+    pub(super) fn has(&self, past: &HistoryRow) -> bool {
+        past.branch == self.name || self.commits.contains(&past.commit)
     }
 
     pub(super) fn newest(&self) -> &Service {
@@ -329,15 +340,18 @@ impl EnvRegion {
         with_data.min_by_key(|(_, service)| service.rank())
     }
 
-    pub(super) fn points(&self, branch: &str) -> Vec<TrendPoint> {
-        let of_branch = self.history.iter().filter(|past| past.branch == branch);
+    pub(super) fn points(&self, branch: &Branch) -> Vec<TrendPoint> {
+        let of_branch = self.history.iter().filter(|past| branch.has(past));
         let point =
             |past: &HistoryRow| TrendPoint::new(past.total.stored_at, &past.commit, past.total.percent());
         of_branch.map(point).collect()
     }
 
-    /// Returns the branch with which all others are compared.
+    /// Returns the branch with which all others are compared; `None` if there is no other.
     pub(super) fn trunk(&self) -> Option<&Branch> {
+        if self.branches.len() < 2 {
+            return None;
+        }
         TRUNKS.iter().find_map(|name| self.branches.iter().find(|branch| branch.name == *name))
     }
 
