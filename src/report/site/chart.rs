@@ -4,6 +4,7 @@
 //! and the labels of axes and commits are not part of the stretched drawing.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -182,9 +183,11 @@ impl ChartLine {
         };
         let end = line.end().unwrap_or(period.end);
         let begins = begins_of_line(number, line, period);
-        let path = |to: f64, is_wanted: &dyn Fn(&CommitBegin) -> bool| -> String {
-            let wanted = begins.iter().filter(|begin| is_wanted(begin));
-            wanted.map(|begin| format!("M{:.1} 0V{to}", begin.x)).collect()
+        let path = |to: f64, is_wanted: &dyn Fn(&CommitBegin) -> bool| {
+            begins.iter().filter(|begin| is_wanted(begin)).fold(String::new(), |mut path, begin| {
+                let _ = write!(path, "M{:.1} 0V{to}", begin.x);
+                path
+            })
         };
         let is_wide = |begin: &CommitBegin| labels.of(begin, NEAR).map(|label| label.is_wide);
         Self {
