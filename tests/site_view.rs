@@ -267,6 +267,20 @@ fn what_got_worse_in_seven_days_is_one_click_away() {
         let weeks = browser.texts("#services .week");
         assert_eq!(weeks[0], "-60.0", "{view}");
         assert_eq!(browser.text("[data-sort=week]"), "7 days, points", "{view}");
+        let crossing = browser.eval(
+            "((boxes) => boxes.slice(1).filter(({ left, top }, at) => top === boxes[at].top && left < boxes[at].right + 4)
+                .length)([...document.querySelectorAll('#services thead button')]
+                    .filter((node) => node.checkVisibility()).map((node) => node.getBoundingClientRect()))",
+        );
+        assert_eq!(crossing, 0, "{view}: heads that touch each other");
+        let [percent, week] = browser.numbers(
+            "['.percent > span', '.week'].map((name) =>
+                document.querySelector(`#services .row:not([hidden]) ${name}`).getBoundingClientRect())
+                .map(({ top, bottom }) => (top + bottom) / 2)",
+        );
+        let [state] = browser.numbers("[document.querySelector('#services .state.failing').offsetHeight]");
+        assert!(state <= 24, "{view}: a word of {state} pixels has two lines");
+        assert!((percent - week).abs() <= 3, "{view}: figures of a row stand at {percent} and {week}");
         if view.width <= 640 {
             assert_eq!(browser.eval(with_unit), "|7 days || points|", "{view}: no head is above it");
         }

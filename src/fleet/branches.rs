@@ -29,18 +29,19 @@ impl Branches {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fleet::fixtures::entry;
+    use crate::fleet::fixtures::{at, entry};
     use crate::fleet::ids::RowId;
 
     #[test]
     fn a_row_counts_for_each_branch_of_its_commit() {
         let mut entry = entry(1, &["host"]);
+        entry.key.commit = "845820727e".to_owned();
         let mut other = entry.members[0].clone();
         other.branch = "fix".to_owned();
         entry.members.push(other);
         let row = Row {
             id: RowId(1),
-            created_at: crate::fleet::fixtures::at(0),
+            created_at: at(0),
             key: entry.key.clone(),
             addresses: Vec::new(),
             branch: entry.members[0].branch.clone(),
