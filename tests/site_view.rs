@@ -5,7 +5,8 @@ use std::fmt::Display;
 use serde_json::{Value, json};
 
 use crate::harness::World;
-use crate::harness::browser::{Browser, View};
+use crate::harness::browser::Browser;
+use crate::harness::screens::{Screen, on_each_screen};
 use crate::html_map::assert_in_proportion;
 use crate::sim::Agent;
 use crate::site::{profile, read_json, read_page, site_folder, write_site};
@@ -101,7 +102,7 @@ impl Fleet {
     }
 
     /// Opens a page in a view and takes a picture of it under a name.
-    fn picture(&self, browser: &mut Browser, page: &str, name: &str, view: View) {
+    fn picture(&self, browser: &mut Browser, page: &str, name: &str, view: Screen) {
         self.open(browser, page, "");
         browser.take_screenshot(&format!("view-{name}-{view}"));
     }
@@ -135,7 +136,7 @@ fn assert_result_on_screen(browser: &mut Browser, view: impl Display) {
 fn results_of_a_search_come_onto_the_screen_however_much_fails() {
     let Some(mut browser) = Browser::start() else { return };
     let fleet = Fleet::new();
-    browser.in_each_view(|browser, view| {
+    on_each_screen(&mut browser, 900, |browser, view| {
         fleet.picture(browser, "index.html", "index", view);
         assert_nothing_sticks_out(browser, view);
         browser.press("/");
@@ -162,7 +163,7 @@ fn what_needs_attention_is_folded_to_a_few_rows() {
     let Some(mut browser) = Browser::start() else { return };
     let fleet = Fleet::new();
     let items = "#attention li";
-    browser.in_each_view(|browser, view| {
+    on_each_screen(&mut browser, 900, |browser, view| {
         fleet.open(browser, "index.html", "");
         assert_eq!(browser.text("#attention-number"), "18");
         assert_eq!(browser.texts(items).len(), 3);
@@ -188,7 +189,7 @@ fn the_bar_of_the_search_and_the_head_of_the_table_stay_on_the_screen() {
     let Some(mut browser) = Browser::start() else { return };
     let fleet = Fleet::new();
     let head = "document.querySelector('#services thead').getBoundingClientRect()";
-    browser.in_each_view(|browser, view| {
+    on_each_screen(&mut browser, 900, |browser, view| {
         fleet.open(browser, "index.html", "");
         // The whole of the table must be below the window's first screen.
         browser.resize(view.width, 600);
@@ -216,7 +217,7 @@ fn tiles_and_chips_filter_and_the_address_has_what_is_pressed() {
     let fleet = Fleet::new();
     let pressed = "[data-filter][aria-pressed=true]";
     let rows = |browser: &mut Browser| browser.texts("#services .row:not([hidden])").len();
-    browser.in_each_view(|browser, view| {
+    on_each_screen(&mut browser, 900, |browser, view| {
         fleet.open(browser, "index.html", "");
         assert_eq!(browser.texts(pressed), [] as [&str; 0]);
         let all = rows(browser);
@@ -261,7 +262,7 @@ fn what_got_worse_in_seven_days_is_one_click_away() {
     let with_unit = "((cell) => ['::before', '::after'].map((part) => getComputedStyle(cell, part).content)
         .filter((text) => text.startsWith('\"')).join('').replaceAll('\"', '|'))
         (document.querySelector('#services .row:not([hidden]) .week'))";
-    browser.in_each_view(|browser, view| {
+    on_each_screen(&mut browser, 900, |browser, view| {
         fleet.open(browser, "index.html", "");
         browser.click("[data-sort=week]");
         let weeks = browser.texts("#services .week");
@@ -303,7 +304,7 @@ fn trends_have_an_honest_scale_go_on_to_the_last_pull_and_mark_where_a_commit_be
         "staging_th_tax_main_fedcba9876",
         "staging_th_stock_main_845820727e",
     ];
-    browser.in_each_view(|browser, view| {
+    on_each_screen(&mut browser, 900, |browser, view| {
         fleet.open(browser, "index.html", "");
         if view.width <= 1080 {
             assert_eq!(browser.texts("#services .spark"), [] as [&str; 0], "{view} has no room for trends");
@@ -324,7 +325,9 @@ fn trends_have_an_honest_scale_go_on_to_the_last_pull_and_mark_where_a_commit_be
             part(tax, "circle")
         ));
         assert!((mark - dot).abs() <= 1, "{view}: {mark}, {dot}");
-        let falls = format!("document.querySelector('[data-service={tax}] path:not(.rest, .mark)').getAttribute('d')");
+        let falls = format!(
+            "document.querySelector('[data-service={tax}] path:not(.rest, .mark)').getAttribute('d')"
+        );
         let path = browser.eval(&falls);
         assert!(!path.as_str().unwrap().contains('L'), "{view}: no line falls to the first data of a commit");
         let [of_one] = browser.numbers(&format!("[{}.width]", part(stock, "circle")));
@@ -336,7 +339,7 @@ fn trends_have_an_honest_scale_go_on_to_the_last_pull_and_mark_where_a_commit_be
 fn buttons_and_links_are_large_enough_to_be_hit() {
     let Some(mut browser) = Browser::start() else { return };
     let fleet = Fleet::new();
-    browser.in_each_view(|browser, view| {
+    on_each_screen(&mut browser, 900, |browser, view| {
         for page in ["index.html", "tax/index.html", "cart/index.html"] {
             fleet.open(browser, page, "");
             let small = browser.eval(
@@ -354,7 +357,7 @@ fn buttons_and_links_are_large_enough_to_be_hit() {
 fn the_search_is_seen_in_light_and_dark() {
     let Some(mut browser) = Browser::start() else { return };
     let fleet = Fleet::new();
-    browser.in_each_view(|browser, view| {
+    on_each_screen(&mut browser, 900, |browser, view| {
         fleet.open(browser, "index.html", "");
         let contrasts = browser.eval(
             "(() => {
@@ -386,7 +389,7 @@ fn an_app_says_why_its_services_fail_in_the_words_of_the_index() {
     let fleet = Fleet::new();
     let of_tax = "#attention li";
     let colour = "((name) => getComputedStyle(document.querySelector(name)).color)";
-    browser.in_each_view(|browser, view| {
+    on_each_screen(&mut browser, 900, |browser, view| {
         fleet.open(browser, "index.html", "#filter=tax");
         browser.eval("document.querySelector('#attention details').open = true");
         let in_index = browser.texts(of_tax);
@@ -414,7 +417,7 @@ fn an_app_says_why_its_services_fail_in_the_words_of_the_index() {
 fn changes_have_their_unit_and_commits_one_short_form() {
     let Some(mut browser) = Browser::start() else { return };
     let (fleet, deployed) = (Fleet::new(), deployed());
-    browser.in_each_view(|browser, view| {
+    on_each_screen(&mut browser, 900, |browser, view| {
         fleet.open(browser, "tax/index.html", "");
         let changes = ["unchanged in 7 days", "-60.0 points in 7 days", "unchanged in 7 days"];
         assert_eq!(browser.texts(".matrix .change"), changes, "{view}");
@@ -450,7 +453,7 @@ fn a_page_has_an_icon_in_the_colour_of_its_grade() {
 fn a_matrix_is_whole_on_every_screen() {
     let Some(mut browser) = Browser::start() else { return };
     let fleet = Fleet::new();
-    browser.in_each_view(|browser, view| {
+    on_each_screen(&mut browser, 900, |browser, view| {
         fleet.picture(browser, "tax/index.html", "app", view);
         assert_nothing_sticks_out(browser, view);
         let [figures, hidden] = browser.numbers(
@@ -474,10 +477,11 @@ fn the_chart_of_an_app_has_all_environments_commits_and_the_values_under_the_poi
     let Some(mut browser) = Browser::start() else { return };
     let fleet = Fleet::new();
     let values = |browser: &mut Browser| browser.texts(".key output b");
-    browser.in_each_view(|browser, view| {
+    on_each_screen(&mut browser, 900, |browser, view| {
         fleet.open(browser, "tax/index.html", "");
         if view.width >= 1400 {
-            let [bottom] = browser.numbers("[document.querySelector('#chart').getBoundingClientRect().bottom]");
+            let [bottom] =
+                browser.numbers("[document.querySelector('#chart').getBoundingClientRect().bottom]");
             assert!(bottom < 900, "{view}: the chart ends at {bottom}, after the first screen");
         }
         let lines = ["staging · th main", "prod · sg main", "staging · th fix-tax"];
@@ -517,7 +521,7 @@ fn each_line_of_a_commit_has_its_hash_and_the_arrow_keys_tell_the_others() {
     let lines = "document.querySelectorAll('.plot .begin').values().filter((path) => path.checkVisibility())
         .flatMap((path) => path.getAttribute('d').split('M').filter((part) => part.endsWith('V200'))
             .map((part) => Number(part.split(' ')[0]) / 10)).toArray()";
-    browser.in_each_view(|browser, view| {
+    on_each_screen(&mut browser, 900, |browser, view| {
         browser.open(&site_folder(&world).join("cart/index.html"), "");
         browser.take_screenshot(&format!("view-commits-{view}"));
         assert_nothing_sticks_out(browser, view);
@@ -578,7 +582,7 @@ fn a_map_of_services_leads_to_their_reports_without_script() {
     let Some(mut browser) = Browser::start() else { return };
     let fleet = Fleet::new();
     browser.call("Emulation.setScriptExecutionDisabled", &json!({"value": true}));
-    browser.in_each_view(|browser, view| {
+    on_each_screen(&mut browser, 900, |browser, view| {
         fleet.open(browser, "index.html", "");
         assert_eq!(browser.texts("#map path"), [] as [&str; 0], "it takes no room until it is opened");
         browser.click("#map summary");
@@ -596,7 +600,7 @@ fn a_click_on_the_map_filters_the_services() {
     let fleet = Fleet::new();
     let map_is_open = "document.querySelector('#map a[tabindex]') !== null";
     let dimmed = "document.querySelectorAll('#map a.out').length";
-    browser.in_each_view(|browser, view| {
+    on_each_screen(&mut browser, 900, |browser, view| {
         fleet.open(browser, "index.html", "#map=1&env=staging");
         browser.wait_until(map_is_open);
         browser.eval("document.querySelector('#map').scrollIntoView()");

@@ -4,7 +4,6 @@
 //! browsers bring a runtime, a client of web sockets and a generated module of the whole protocol, and take longer to
 //! build than the project itself.
 
-use std::fmt;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -23,25 +22,6 @@ const PATIENCE: u32 = 20_000;
 
 /// The path at which `.ci/run` installs axe-core, a checker of accessibility.
 const AXE_CORE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/../ci/web/node_modules/axe-core/axe.min.js");
-
-/// Widths and heights of a phone, a tablet, a laptop and a large screen.
-const SIZES: [(u32, u32); 4] = [(360, 740), (768, 1024), (1400, 900), (2560, 1300)];
-const SCHEMES: [&str; 2] = ["light", "dark"];
-
-/// The window in which a person sees a page.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct View {
-    pub(crate) width: u32,
-    /// `light` or `dark`.
-    pub(crate) scheme: &'static str,
-}
-
-/// Prints `360-dark`.
-impl fmt::Display for View {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}", self.width, self.scheme)
-    }
-}
 
 /// A running browser with one page.
 pub(crate) struct Browser {
@@ -282,17 +262,6 @@ impl Browser {
     pub(crate) fn prefer_color_scheme(&mut self, scheme: &str) {
         let features = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
         self.call("Emulation.setEmulatedMedia", &features);
-    }
-
-    /// Looks at something in each size of a window, in light and in dark colours.
-    pub(crate) fn in_each_view(&mut self, mut look: impl FnMut(&mut Self, View)) {
-        for (width, height) in SIZES {
-            self.resize(width, height);
-            for scheme in SCHEMES {
-                self.prefer_color_scheme(scheme);
-                look(self, View { width, scheme });
-            }
-        }
     }
 
     /// Returns the numbers that an expression in the page has, rounded.
