@@ -391,7 +391,7 @@ _goc_watchdog() {
             return 0
             ;;
         goc_watchdog__subcmd__report)
-            opts="-o -q -v -h -V --env --region --branch --format --output --id --commit --include --exclude --exclude-generated --exclude-without-source --sort --limit --base --diff-file --against --carry --carry-from --with --carry-in-forms --since --by-mark --only-changed --blame --all --offline --fail-under --max-age --min-replicas --max-drop --fail-missed --min-changed --fail-on --root --trust-root --center --quiet --verbose --color --help --version"
+            opts="-o -q -v -h -V --env --region --branch --format --output --id --commit --include --exclude --exclude-generated --exclude-without-source --ignore-marked --sort --limit --base --diff-file --against --carry --carry-from --with --carry-in-forms --since --by-mark --only-changed --blame --all --offline --fail-under --max-age --min-replicas --max-drop --fail-missed --min-changed --fail-on --root --trust-root --center --quiet --verbose --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -498,7 +498,7 @@ _goc_watchdog() {
                     return 0
                     ;;
                 --fail-on)
-                    COMPREPLY=($(compgen -W "lost unmeasured" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "lost unmeasured stale-mark" -- "${cur}"))
                     return 0
                     ;;
                 --root)
@@ -521,7 +521,7 @@ _goc_watchdog() {
             return 0
             ;;
         goc_watchdog__subcmd__total)
-            opts="-q -v -h -V --env --region --branch --commit --carry --carry-from --with --since --fail-under --max-age --min-replicas --max-drop --against --format --root --trust-root --center --quiet --verbose --color --help --version"
+            opts="-q -v -h -V --env --region --branch --commit --carry --carry-from --with --since --ignore-marked --fail-on --fail-under --max-age --min-replicas --max-drop --against --format --root --trust-root --center --quiet --verbose --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -557,6 +557,10 @@ _goc_watchdog() {
                     ;;
                 --since)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fail-on)
+                    COMPREPLY=($(compgen -W "stale-mark" -- "${cur}"))
                     return 0
                     ;;
                 --fail-under)

@@ -153,7 +153,8 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l max
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l fail-missed -d 'Fail if more changed lines were missed' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l min-changed -d 'Apply --fail-under and --fail-missed only if at least N changed lines count' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l fail-on -d 'Fail for this reason; may be given several times' -r -f -a "lost\t'With --against: lost coverage, which is code that was executed there, did not change, and is not executed here'
-unmeasured\t'Changed code that is in no profile, such as that of a package that is not linked into the program'"
+unmeasured\t'Changed code that is in no profile, such as that of a package that is not linked into the program'
+stale-mark\t'With --ignore-marked: a mark whose code was executed, that gives no reason, or that takes out no statement'"
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l root -d 'Work directory: database, stored profiles, configuration' -r -F
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l center -d 'URL of the goc center; may be given several times' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l color -d 'Use of colours; `NO_COLOR` has an effect, too' -r -f -a "auto\t'Colours on a terminal, unless `NO_COLOR` is set'
@@ -161,6 +162,7 @@ always\t'Colours always'
 never\t'No colours'"
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l exclude-generated -d 'Leave out files with the comment `// Code generated ... DO NOT EDIT.`'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l exclude-without-source -d 'Leave out files that the commit lacks, such as files that were written at build time, and symbolic links to no file of the commit. genhtml, which reads lcov, fails at such a file'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l ignore-marked -d 'Leave out the code that comments `// coverage-ignore REASON` mark in the source: a function, a block, or the statements that begin on a line. It counts neither as covered nor at all. The forms func and profile have it still'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l carry-in-forms -d 'With --carry: the forms for other tools (lcov, cobertura, codecov, profile) have what is carried, too, with a count of 1'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l by-mark -d 'List the functions with the marks of pull --mark between which they were executed, as text or JSON. With --base or --diff-file: only functions that changed, also by test runs at other commits, and which of these to repeat'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l only-changed -d 'Report only files that changed, in every form. A page of them is small enough for a pull request'
@@ -218,6 +220,7 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l carr
 any\t'All environments and regions of the app'"
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l with -d 'Count also what another run of the same commit executed, such as unit tests: PATH is a profile of go test -coverprofile, or a folder of GOCOVERDIR. LABEL names it [default: its file name]. With --carry, REV may be another commit, at which that run was. May be given several times' -r -F
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l since -d 'Count as covered only what was executed since a stored row: its number, the name that pull --mark gave it, or the newest row that is at least so old (2h) or was stored by a time (2026-11-30 14:20, in UTC)' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l fail-on -d 'With --ignore-marked: fail for this reason' -r -f -a "stale-mark\t'A mark whose code was executed, that gives no reason, or that takes out no statement'"
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l fail-under -d 'Fail if the percentage of all statements is lower, or that of the changed lines in a report of changes. The exact value counts, not the rounded one' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l max-age -d 'Fail if the last pull with an answer is longer ago' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l min-replicas -d 'Fail if fewer replicas answered at the last pull' -r
@@ -230,6 +233,7 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l cent
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l color -d 'Use of colours; `NO_COLOR` has an effect, too' -r -f -a "auto\t'Colours on a terminal, unless `NO_COLOR` is set'
 always\t'Colours always'
 never\t'No colours'"
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l ignore-marked -d 'Leave out the code that comments `// coverage-ignore REASON` mark in the source: a function, a block, or the statements that begin on a line. It counts neither as covered nor at all. The forms func and profile have it still'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l trust-root -d 'As root, use a work directory that belongs to another user'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -s q -l quiet -d 'Print only errors'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -s v -l verbose -d 'Print more, such as the reason why each service was or was not pulled'

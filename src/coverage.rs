@@ -90,6 +90,14 @@ impl Coverage {
         }
     }
 
+    /// Returns the same coverage without a part of its statements.
+    pub(crate) fn without(self, part: Coverage) -> Coverage {
+        Coverage {
+            covered: self.covered.saturating_sub(part.covered),
+            total: self.total.saturating_sub(part.total),
+        }
+    }
+
     /// Returns the change from `earlier` to this coverage.
     #[must_use]
     pub fn since(self, earlier: Coverage) -> Delta {

@@ -80,6 +80,8 @@ pub(crate) struct Filter {
     pub exclude_generated: bool,
     /// Files that the commit lacks are left out, including symbolic links to no file.
     pub exclude_without_source: bool,
+    /// Code with a mark in the source is left out.
+    pub ignore_marked: bool,
 }
 
 /// The properties of a file that a filter needs.
@@ -97,10 +99,16 @@ pub(crate) struct FilteredFile<'a> {
 }
 
 impl Filter {
-    /// Tells whether every file is wanted.
+    /// Tells whether all code of every file is wanted.
     #[must_use]
     pub(crate) fn takes_all(&self) -> bool {
-        let Self { include, exclude, exclude_generated, exclude_without_source } = self;
+        self.takes_all_files() && !self.ignore_marked
+    }
+
+    /// Tells whether every file is wanted.
+    #[must_use]
+    pub(crate) fn takes_all_files(&self) -> bool {
+        let Self { include, exclude, exclude_generated, exclude_without_source, ignore_marked: _ } = self;
         include.is_empty() && exclude.is_empty() && !exclude_generated && !exclude_without_source
     }
 
@@ -128,6 +136,9 @@ impl Filter {
         }
         if self.exclude_without_source {
             words.push("exclude files without source".to_owned());
+        }
+        if self.ignore_marked {
+            words.push("ignore marked code".to_owned());
         }
         words
     }
@@ -171,7 +182,7 @@ mod tests {
             include: vec!["internal".parse().unwrap(), "m/x.go".parse().unwrap()],
             exclude: vec!["*_gen.go".parse().unwrap()],
             exclude_generated: true,
-            exclude_without_source: false,
+            ..Filter::default()
         };
         let internal = lacked("example.com/m/internal/a.go");
         assert!(filter.takes(internal));

@@ -125,6 +125,8 @@ pub(crate) enum Requirement {
     FailOnLost,
     /// All changed code is in the profile.
     FailOnUnmeasured,
+    /// No mark in the source is stale.
+    FailOnStaleMark,
     MaxAge,
     MinReplicas,
     /// The total is not lower than before by more than so many points.
@@ -136,9 +138,12 @@ impl Requirement {
     pub(crate) fn is_of_coverage(self) -> bool {
         match self {
             Self::FailUnder | Self::FailUnderPackage | Self::FailUnderChanged | Self::FailMissed => true,
-            Self::FailOnLost | Self::FailOnUnmeasured | Self::MaxAge | Self::MinReplicas | Self::MaxDrop => {
-                false
-            }
+            Self::FailOnLost
+            | Self::FailOnUnmeasured
+            | Self::FailOnStaleMark
+            | Self::MaxAge
+            | Self::MinReplicas
+            | Self::MaxDrop => false,
         }
     }
 }

@@ -44,6 +44,7 @@ mod html_map;
 mod html_overview;
 mod html_screens;
 mod html_tabs;
+mod ignore_marks;
 mod inbox;
 mod layout;
 mod limits;

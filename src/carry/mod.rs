@@ -79,21 +79,25 @@ impl Carried {
 
     /// Returns the coverage of all files of the profile.
     pub(crate) fn coverage(&self, profile: &Profile, now: DateTime<Utc>) -> CarriedCoverage {
-        self.coverage_of_files(profile, profile.build.files().map(|file| file.name), now)
+        self.coverage_of_files(profile, profile.build.files().map(|file| (file.name, &[][..])), now)
     }
 
-    /// Returns the coverage of some files of the profile, which are given by their names.
+    /// Returns the coverage of some files of the profile, which are given by their names, each with the numbers of the blocks
+    /// from which statements are left out, ascending, and how many.
     pub(crate) fn coverage_of_files<'n>(
         &self,
         profile: &Profile,
-        names: impl Iterator<Item = &'n str>,
+        files: impl Iterator<Item = (&'n str, &'n [(usize, u32)])>,
         now: DateTime<Utc>,
     ) -> CarriedCoverage {
         let mut fresh = Coverage::default();
         let mut from = vec![0; self.origins.len() + 1];
-        for file in names.filter_map(|name| profile.build.find(name)) {
-            for (block, at) in file.blocks.iter().zip(file.range.0..) {
-                let statements = u64::from(block.statements);
+        for (file, left_out) in files.filter_map(|(name, out)| Some((profile.build.find(name)?, out))) {
+            let mut left_out = left_out.iter().peekable();
+            for (index, block) in file.blocks.iter().enumerate() {
+                let at = file.range.0 + index;
+                let out = left_out.next_if(|(of, _)| *of == index).map_or(0, |(_, statements)| *statements);
+                let statements = u64::from(block.statements.saturating_sub(out));
                 let covered = if profile.counts[at] > 0 { statements } else { 0 };
                 fresh += Coverage { covered, total: statements };
                 from[self.blocks[at] as usize] += statements;

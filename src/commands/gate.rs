@@ -71,13 +71,19 @@ pub(crate) struct ChangesGateArgs {
     fail_on: Vec<FailOn>,
 }
 
-/// A reason for which changes fail.
+/// The error for a gate about marks that are not read.
+pub(crate) const STALE_WITHOUT_MARKS: &str =
+    "--fail-on stale-mark is about marks in the source: give --ignore-marked";
+
+/// A reason for which a report fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum FailOn {
     /// With --against: lost coverage, which is code that was executed there, did not change, and is not executed here.
     Lost,
     /// Changed code that is in no profile, such as that of a package that is not linked into the program.
     Unmeasured,
+    /// With --ignore-marked: a mark whose code was executed, that gives no reason, or that takes out no statement.
+    StaleMark,
 }
 
 impl ChangesGateArgs {
@@ -91,13 +97,21 @@ impl ChangesGateArgs {
         }
     }
 
-    /// Tells whether an option was given.
+    /// Tells whether an option about changes was given.
     pub(crate) fn is_given(&self) -> bool {
         self.gate() != ChangesGate::default()
     }
 
+    /// Tells whether a stale mark fails.
+    pub(crate) fn forbids_stale_marks(&self) -> bool {
+        self.fail_on.contains(&FailOn::StaleMark)
+    }
+
     /// Fails if an option can have no effect.
-    pub(crate) fn check(&self, gate: Gate, is_against: bool) -> Result<(), String> {
+    pub(crate) fn check(&self, gate: Gate, is_against: bool, ignores_marked: bool) -> Result<(), String> {
+        if self.forbids_stale_marks() && !ignores_marked {
+            return Err(STALE_WITHOUT_MARKS.to_owned());
+        }
         if self.fail_on.contains(&FailOn::Lost) && !is_against {
             return Err("--fail-on lost compares with another state: give --against ROW|SERVICE".to_owned());
         }
@@ -165,6 +179,9 @@ fn look(gate: Requirement, judged: Judged<'_>, before: Option<&Before>) -> Strin
         | Requirement::FailOnLost
         | Requirement::FailOnUnmeasured => {
             format!("goc-watchdog report {name} --format diff, with the same options")
+        }
+        Requirement::FailOnStaleMark => {
+            format!("goc-watchdog report {name}{options} --format text")
         }
         Requirement::MaxDrop => match before {
             Some(before) if before.has_profile && !before.commit.is_empty() => {

@@ -17,7 +17,7 @@ use crate::io::signals::Signals;
 use crate::names::in_message;
 use crate::notice::Notice;
 use crate::parallel;
-use crate::profile::{Profile, combine};
+use crate::profile::{Profile, combine, shares_of};
 use crate::report::GroupFacts;
 use crate::source::GroupState;
 
@@ -122,6 +122,29 @@ pub(crate) fn as_one(
     let facts = Arc::new(state.facts(&combined));
     tell_conflicts(&facts, of, context);
     (combined.profile, facts)
+}
+
+/// Returns the facts of a group without the statements that marks take out. `profile` is the combined one, and `ignored` has
+/// the numbers of blocks with the numbers of such statements, by file.
+pub(crate) fn without_marked<'f>(
+    state: &GroupState<'_>,
+    facts: &GroupFacts,
+    profile: &Profile,
+    ignored: impl Iterator<Item = (&'f str, &'f [(usize, u32)])>,
+    context: &Context,
+) -> Result<Arc<GroupFacts>> {
+    let workdir = &context.workdir;
+    // What is wrong with them was printed when they were combined.
+    let read = parallel::on_all_cores(&state.members, |member| stored_profile(&member.row, workdir));
+    let profiles = read.into_iter().map(|read| Ok(read?.profile)).collect::<Result<Vec<Profile>>>()?;
+    let mut facts = facts.clone();
+    for (name, statements) in ignored.filter(|(_, statements)| !statements.is_empty()) {
+        if let (Some(file), Some(shares)) = (profile.build.find(name), facts.shares.get_mut(name)) {
+            let taken = shares_of(&profiles, &file, statements);
+            shares.iter_mut().zip(taken).for_each(|(share, taken)| *share = share.without(taken));
+        }
+    }
+    Ok(Arc::new(facts))
 }
 
 /// Prints the files that apps have with different blocks.

@@ -13,6 +13,7 @@ mod counted;
 mod gate;
 mod group;
 pub(crate) mod lock_wait;
+pub(crate) mod marks;
 mod narrow;
 pub(crate) mod notices;
 mod pending;

@@ -1,9 +1,12 @@
 //! `total`: the coverage of a service as one number.
 
+mod source;
+
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use anyhow::{Result, anyhow, bail};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
 use crate::cli::Format;
@@ -14,13 +17,14 @@ use crate::commands::carry::CarryArgs;
 use crate::commands::counted::Counted;
 use crate::commands::gate::{GateArgs, Judged, tell_verdicts};
 use crate::commands::group::{combined, group_state};
+use crate::commands::marks::MarkArgs;
 use crate::commands::narrow::{NarrowArgs, among_stored, shown_commit};
 use crate::commands::notices::told;
 use crate::commands::report::notices;
 use crate::commands::since::{Since, SinceArgs, combined_since};
 use crate::commands::with::WithArgs;
-use crate::commands::{Context, carry, lock_wait, show, since, with};
-use crate::coverage::{ChangedLines, shown_percent};
+use crate::commands::{Context, lock_wait, marks, show, since};
+use crate::coverage::{ChangedLines, Coverage, shown_percent};
 use crate::exit::{EarlyEnd, ExitCode};
 use crate::fleet::app_group::AppGroup;
 use crate::fleet::key_entry::KeyEntry;
@@ -33,12 +37,11 @@ use crate::io::store::Store;
 use crate::io::workdir::ReadersLock;
 use crate::names::{CommitChoice, in_message};
 use crate::profile::Profile;
-use crate::report::{GroupJson, SinceFacts};
-use crate::source::{
-    CarrySubject, Compared, GroupState, RepositoryCommit, Revision, SinceChoice, SourceReader,
-    SourceSettings, SourceTree,
-};
-use crate::together::Together;
+use crate::report::gate::judge_stale_marks;
+use crate::report::{GroupFacts, GroupJson, SinceFacts};
+use crate::source::{Compared, GroupState, MarkedProfile, SinceChoice, SourceReader, SourceSettings};
+
+use self::source::before_without_marked;
 
 /// Print the coverage of a service as one number.
 ///
@@ -68,6 +71,13 @@ pub struct TotalArgs {
     since: SinceArgs,
 
     #[command(flatten)]
+    marks: MarkArgs,
+
+    /// With --ignore-marked: fail for this reason.
+    #[arg(long, value_enum, value_name = "WHAT", requires = "ignore_marked")]
+    fail_on: Option<FailOn>,
+
+    #[command(flatten)]
     gate: GateArgs,
 
     /// With --max-drop: compare with this row, or with the latest row of this service, of the same app. A group is
@@ -80,12 +90,20 @@ pub struct TotalArgs {
     format: Format,
 }
 
+/// A reason for which the command fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum FailOn {
+    /// A mark whose code was executed, that gives no reason, or that takes out no statement.
+    StaleMark,
+}
+
 /// Runs the command.
 pub(crate) fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
     let signals = Signals::catch()?;
     let counts_more = args.carry.is_given() || args.with.is_given();
+    let needs_profile = counts_more || args.marks.ignore_marked;
     // Sweeps are prevented before the rows are chosen, so that their files still exist when they are opened.
-    let opens_files = counts_more || args.since.is_given();
+    let opens_files = needs_profile || args.since.is_given();
     let reading = opens_files.then(|| lock_wait::hold_off_sweeping(&signals, context)).transpose()?;
     let store = Store::open_read_only(&context.workdir.database())?;
     let fleet = stored_fleet(&store, &context.config.naming, context.now())?;
@@ -97,7 +115,8 @@ pub(crate) fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
         false => Vec::new(),
     };
     let stored = (&fleet.entries[..], &rows[..]);
-    let mut total = match group_state(&query, context, stored, gate != Gate::default())? {
+    let is_judged = gate != Gate::default() || args.fail_on.is_some();
+    let mut total = match group_state(&query, context, stored, is_judged)? {
         Some(group) => {
             super::tell_damages(&store);
             Total::from_group(group, args.since.choice(), &rows, context)?
@@ -110,9 +129,9 @@ pub(crate) fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
             total
         }
     };
-    let counted = match &reading {
+    let (counted, marked) = match reading.as_ref().filter(|_| needs_profile) {
         Some(reading) => total.counted(args, &rows, reading, (context, &signals))?,
-        None => Counted::default(),
+        None => (Counted::default(), None),
     };
     total.count(&counted);
     let mut verdicts = gate.judge(&total.data, context.now());
@@ -120,9 +139,15 @@ pub(crate) fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
     if total.since.is_some() {
         since::name_since(&mut verdicts);
     }
+    if let Some(marked) = &marked {
+        marks::name_marks(&mut verdicts);
+        verdicts.extend(args.fail_on.map(|_| judge_stale_marks(marked.marks())));
+    }
     let before = match gate.max_drop {
         Some(_) => {
-            let before = total.state_before(args.against.as_deref(), stored, (context, &signals))?;
+            let against = args.against.as_deref();
+            let reading = reading.as_ref().filter(|_| args.marks.ignore_marked);
+            let before = total.state_before(against, stored, reading, (context, &signals))?;
             verdicts.extend(gate.judge_drop(&total.state().rows(), &total.data, &before));
             before.ok()
         }
@@ -138,6 +163,10 @@ pub(crate) fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
             if let Some(since) = &total.since {
                 since::tell(name, since, (&fleet.entries[..], &total.rows()[..]), context);
             }
+            if let Some(marked) = &marked {
+                let left = total.data.coverage.unwrap_or_default();
+                marks::tell(name, marked.ignored(), left, marked.marks(), context);
+            }
             if let Some(diff) = &total.diff
                 && context.has_spectator()
             {
@@ -151,13 +180,15 @@ pub(crate) fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
             object["delta"] = json!(delta(&verdicts));
             counted.add_to(&mut object);
             object["since"] = json!(total.since.as_ref().map(SinceFacts::to_json));
+            object["ignored"] = json!(marked.as_ref().map(|marked| marked.ignored().total));
+            object["marks"] = json!(marked.as_ref().map(MarkedProfile::json));
             show::print_json(&object)?;
         }
     }
     args.gate.tell_doubts();
     let options = total.group.as_ref().map(|group| args.narrow.shown() + &shown_commit(&group.key.commit));
     let options = options.unwrap_or_default() + &args.carry.shown() + &args.with.shown();
-    let options = options + &args.since.shown();
+    let options = options + &args.since.shown() + args.marks.shown();
     let judged = Judged { name, is_group: total.group.is_some(), options: &options };
     tell_verdicts(&verdicts, judged, before.as_ref(), context);
     let is_unmet = verdicts.iter().any(Verdict::is_unmet);
@@ -172,8 +203,8 @@ struct Total<'a> {
     /// The latest row; for a group, the newest of its rows under the name of the group.
     row: Row,
     group: Option<GroupState<'a>>,
-    /// The profiles of a group as one, or what was executed since a row; else `None` for a service.
-    profile: Option<Profile>,
+    /// The profiles of a group as one, and what each app has of them; `None` for a service.
+    combined: Option<(Profile, Arc<GroupFacts>)>,
     /// The two states, if only what was executed between them counts.
     since: Option<SinceFacts>,
     /// The coverage of changed lines, if a report computed it.
@@ -216,7 +247,7 @@ impl<'a> Total<'a> {
         object["id"] = json!(row.id.0);
         object["cov_file_path"] = json!(row.cov_file_path);
         object["diff"] = json!(diff);
-        Ok(Self { name, data, row, group: None, profile: None, since: None, diff, object })
+        Ok(Self { name, data, row, group: None, combined: None, since: None, diff, object })
     }
 
     /// Adds up the profiles of a group.
@@ -244,22 +275,19 @@ impl<'a> Total<'a> {
         object["service"] = json!(group.group.name);
         object["group"] = json!(GroupJson::new(&facts, profile.build.files().map(|file| file.name)));
         let name = in_message(&group.group.name).into_owned();
-        let (group, profile) = (Some(group), Some(profile));
-        Ok(Self { name, data, row, group, profile, since, diff: None, object })
+        let combined = Some((profile, facts));
+        Ok(Self { name, data, row, group: Some(group), combined, since, diff: None, object })
     }
 
     /// Counts only what was executed since a row.
     fn count_since(&mut self, choice: &SinceChoice, rows: &[Row], context: &Context) -> Result<()> {
         let profile = told(stored_profile(&self.row, &context.workdir)?);
         let Since { profile, facts } = since::since(choice, (&self.row, &profile), rows, context)?;
-        let coverage = profile.coverage();
-        (self.data.coverage, self.data.percent) = (Some(coverage), coverage.percent());
-        self.object["percent"] = json!(coverage.percent());
-        (self.object["covered"], self.object["total"]) = (json!(coverage.covered), json!(coverage.total));
+        self.count_only(profile.coverage());
         // The changed lines are those that were executed at any time.
         self.diff = None;
         self.object["diff"] = Value::Null;
-        (self.profile, self.since) = (Some(profile), Some(facts));
+        self.since = Some(facts);
         Ok(())
     }
 
@@ -280,79 +308,16 @@ impl<'a> Total<'a> {
 
     /// Takes the coverage of all parts together, if there are several.
     fn count(&mut self, counted: &Counted) {
-        let Some(coverage) = counted.coverage() else { return };
+        if let Some(coverage) = counted.coverage() {
+            self.count_only(coverage);
+        }
+    }
+
+    /// Takes another coverage for the total.
+    fn count_only(&mut self, coverage: Coverage) {
         (self.data.coverage, self.data.percent) = (Some(coverage), coverage.percent());
         self.object["percent"] = json!(coverage.percent());
         (self.object["covered"], self.object["total"]) = (json!(coverage.covered), json!(coverage.total));
-    }
-
-    /// Finds what other runs and other commits executed; fetches the source if it is necessary.
-    fn counted(
-        &self,
-        args: &TotalArgs,
-        rows: &[Row],
-        reading: &ReadersLock,
-        (context, signals): (&Context, &Signals),
-    ) -> Result<Counted> {
-        let notify = |notice| notices::print(notice, context);
-        let settings = notices::source_settings(context, signals, &notify);
-        let reader = SourceReader { settings, app: self.app(settings), is_offline: false };
-        let read;
-        let profile = match &self.profile {
-            Some(profile) => profile,
-            None => {
-                read = told(stored_profile(&self.row, &context.workdir)?);
-                &read
-            }
-        };
-        let with = args.with.read(profile, context)?;
-        let request = args.carry.request(context.now());
-        let needs_source = request.is_some() || with.iter().any(|with| with.needs_source(profile));
-        let found = if needs_source { Some(self.source(&reader, reading)?) } else { None };
-        let here = found.as_ref().map(|(at, tree)| (at, tree));
-        let together = match with.is_empty() {
-            true => None,
-            false => {
-                let commit = (self.row.key.commit.as_str(), here);
-                let together = reader.together(profile, with, commit, request.is_some(), reading);
-                Some(together.map_err(with::refusal)?)
-            }
-        };
-        let profile = together.as_ref().map_or(profile, Together::profile);
-        let keys = match &self.group {
-            None => vec![self.row.key.clone()],
-            Some(group) => group.keys(),
-        };
-        let carried = match (request, here) {
-            (Some(request), Some((at, tree))) => {
-                let subject = CarrySubject { at, tree, profile, keys: &keys };
-                let carried = carry::carried(&reader, subject, rows, request)?;
-                Some(carried.coverage(profile, context.now()))
-            }
-            _ => None,
-        };
-        if let Some(signal) = signals.received() {
-            bail!(EarlyEnd::Signal(signal));
-        }
-        Ok(Counted { together: together.as_ref().map(Together::coverage), carried })
-    }
-
-    /// Finds the commit with its files.
-    fn source(
-        &self,
-        reader: &SourceReader<'_>,
-        reading: &ReadersLock,
-    ) -> Result<(RepositoryCommit, SourceTree)> {
-        if self.row.key.commit.is_empty() {
-            bail!(
-                "{} has no commit in its name, so it is unknown which source it has; without --carry and --with its total is \
-                 printed",
-                self.name
-            );
-        }
-        let at = reader.at(&Revision::Hash(self.row.key.commit.clone()), reading)?;
-        let tree = reader.tree(&at)?;
-        Ok((at, tree))
     }
 
     /// Returns the app whose repository has the source.
@@ -368,6 +333,7 @@ impl<'a> Total<'a> {
         &self,
         against: Option<&str>,
         stored: (&[KeyEntry], &[Row]),
+        reading_marks: Option<&ReadersLock>,
         (context, signals): (&Context, &Signals),
     ) -> Result<Result<Before, String>> {
         let notify = |notice| notices::print(notice, context);
@@ -381,7 +347,13 @@ impl<'a> Total<'a> {
             bail!(EarlyEnd::Signal(signal));
         }
         Ok(match before {
-            Ok((state, how)) => Ok(state.before(how, context)?),
+            Ok((state, how)) => {
+                let before = state.before(how, context)?;
+                match reading_marks {
+                    Some(reading) => before_without_marked((&state, before), &reader, reading, context)?,
+                    None => Ok(before),
+                }
+            }
             Err(lack) => Err(lack),
         })
     }

@@ -76,6 +76,29 @@ pub(crate) fn combine(programs: &[Profile]) -> CombinedPrograms {
     CombinedPrograms { profile: Profile { mode, build, counts }, shares, conflicts }
 }
 
+/// Returns what programs have of statements of a file: those that each executed, and those that it has. The statements are
+/// given by the numbers of their blocks in the combined profile, and how many they are in each.
+pub(crate) fn shares_of(
+    programs: &[Profile],
+    file: &BuildFile<'_>,
+    statements: &[(usize, u32)],
+) -> Vec<Coverage> {
+    let share = |program: &Profile| -> Option<Coverage> {
+        let version = program.build.find(file.name)?;
+        let counts = &program.counts[version.range.0..version.range.1];
+        let of_block = |&(index, statements): &(usize, u32)| {
+            let at = match version.blocks == file.blocks {
+                true => index,
+                false => version.blocks.binary_search(&file.blocks[index]).ok()?,
+            };
+            let total = u64::from(statements);
+            Some(Coverage { covered: if counts[at] > 0 { total } else { 0 }, total })
+        };
+        Some(statements.iter().filter_map(of_block).sum())
+    };
+    programs.iter().map(|program| share(program).unwrap_or_default()).collect()
+}
+
 /// Returns the version whose blocks most programs have; of several, the first.
 fn kept<'v, 'p>(versions: &'v [Version<'p>]) -> &'v Version<'p> {
     let same = |version: &Version<'_>| versions.iter().filter(|other| other.blocks == version.blocks).count();
@@ -136,6 +159,16 @@ mod tests {
             [vec![share(3, 3), none], vec![share(2, 14), share(6, 14)], vec![none, share(0, 16)]]
         );
         assert_eq!(combined.conflicts, []);
+    }
+
+    #[test]
+    fn a_part_of_a_file_has_its_share_of_each_program() {
+        let other = "mode: count\nlib.go:1.1,2.2 2 9\nlib.go:3.1,6.2 12 1\n";
+        let programs: Vec<Profile> = [CART, PAY, other].iter().map(profile).collect();
+        let combined = combine(&programs).profile;
+        let file = combined.build.find("lib.go").unwrap();
+        let shares = shares_of(&programs, &file, &[(0, 1), (1, 4)]);
+        assert_eq!(shares, [share(1, 5), share(5, 5), share(1, 1)], "the third has other blocks");
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub(crate) use answer_digest::AnswerDigest;
 pub(crate) use codec::{
     CodecError, decode_build, decode_counts, each_stored_count, encode_build, encode_counts, encode_hits,
 };
-pub(crate) use combine::{CombinedPrograms, combine};
+pub(crate) use combine::{CombinedPrograms, combine, shares_of};
 pub(crate) use grown::grown;
 pub(crate) use hit_counts::{Hit, HitCounts};
 pub use limits::{Limits, ParseError, ReadError};

@@ -101,12 +101,12 @@ impl ExecutedFunctions {
 
 /// Returns the functions of a file that a profile shows as executed; none if the profile has other blocks of it.
 fn executed_in<'r>(file: &'r FileReport<'_>, profile: &Profile) -> Vec<(&'r FileReport<'r>, &'r FuncExtent)> {
-    let Some(same) = profile.build.find(file.name).filter(|same| same.blocks == file.blocks) else {
+    let Some(same) = profile.build.find(file.name).filter(|same| *same.blocks == *file.blocks) else {
         return Vec::new();
     };
     let counts = &profile.counts[same.range.0..same.range.1];
     let extents = file.functions.iter().map(|function| function.extent.clone()).collect();
-    let covered = covered_functions(file.blocks, counts, &[], extents);
+    let covered = covered_functions(&file.blocks, counts, &[], extents);
     let executed =
         file.functions.iter().zip(covered).filter(|(_, it)| it.coverage.covered > 0 || it.hits > 0);
     executed.map(|(function, _)| (file, &function.extent)).collect()

@@ -57,7 +57,9 @@ fn class(file: &FileReport<'_>, out: &mut dyn Write) -> io::Result<()> {
     // The class repeats the lines of its methods, so each line's text is made once and used twice.
     let lines = WrittenLines::from_lines(&file.lines);
     // Jenkins refuses a file in which two methods of a class have the same name and signature.
-    for DistinctFunction { function, name, suffix } in distinct(&file.functions) {
+    let is_counted =
+        |it: &DistinctFunction<'_>| it.function.coverage.total > 0 || it.function.ignored.total == 0;
+    for DistinctFunction { function, name, suffix } in distinct(&file.functions).filter(is_counted) {
         let own = lines::within(&file.lines, &function.extent);
         writeln!(
             out,

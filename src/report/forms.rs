@@ -150,6 +150,7 @@ impl Form {
             packer: self.needs(FormNeed::PackedText).then_some(packer),
             quotes: false,
             carried: None,
+            marks: false,
         }
     }
 

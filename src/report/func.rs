@@ -39,8 +39,10 @@ pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> 
             for part in [&*name, ":", line.format(function.extent.start.0), ":"] {
                 place.push_str(part);
             }
-            row(out, columns, &place, &function.extent.name, function.coverage)?;
-            total += function.coverage;
+            // The table is Go's, which knows no marks.
+            let coverage = function.coverage + function.ignored;
+            row(out, columns, &place, &function.extent.name, coverage)?;
+            total += coverage;
         }
     }
     row(out, columns, "total:", "(statements)", total)

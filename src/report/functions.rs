@@ -15,6 +15,8 @@ pub(crate) struct FunctionReport {
     pub hits: u64,
     /// It was entered at other commits alone, so that its first block is carried from there.
     pub is_carried: bool,
+    /// Covered and all statements that marks take out of it.
+    pub ignored: Coverage,
 }
 
 /// Sums for each function the blocks that overlap it, as Go does (`coverage` in its cmd/cover/func.go).
@@ -74,7 +76,8 @@ pub(super) fn covered_functions(
         let entry = furthest_ends.partition_point(|end| *end <= extent.start);
         let is_entered = blocks.get(entry).is_some_and(|block| block.start < extent.end);
         let is_carried = is_entered && carried.get(entry).is_some_and(|&origin| origin > 0);
-        FunctionReport { extent, coverage: sum, hits: if is_entered { counts[entry] } else { 0 }, is_carried }
+        let hits = if is_entered { counts[entry] } else { 0 };
+        FunctionReport { extent, coverage: sum, hits, is_carried, ignored: Coverage::default() }
     };
     functions.into_iter().map(covered).collect()
 }

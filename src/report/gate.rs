@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::Report;
 use super::diff::{DiffReport, LineCategory};
+use super::marked::{ListedMark, stale};
 use crate::coverage::{Coverage, Threshold};
 use crate::filter::Glob;
 use crate::gate::{Gate, GateData, GateResult, Requirement, Verdict, doubt, judge_coverage};
@@ -20,6 +21,8 @@ pub(crate) struct Requirements<'a> {
     pub(crate) gate: Gate,
     /// The requirements of the changes, which are options, too.
     pub(crate) changes: ChangesGate,
+    /// No mark in the source may be stale.
+    pub(crate) forbids_stale_marks: bool,
     /// The threshold from the app's configuration, which an option overrides.
     pub(crate) fail_under: Option<Threshold>,
     /// The thresholds from the app's configuration for packages that a glob matches.
@@ -59,6 +62,7 @@ impl Requirements<'_> {
         if let Some(diff) = diff {
             let mut verdicts = self.gate.without_threshold().judge(&whole, now);
             verdicts.extend(self.changes.judge(diff, self.gate.fail_under));
+            verdicts.extend(self.judge_marks(report));
             return verdicts;
         }
         let mut verdicts = self.gate.judge(&whole, now);
@@ -73,7 +77,12 @@ impl Requirements<'_> {
                 verdicts.push(Verdict { message, ..verdict });
             }
         }
+        verdicts.extend(self.judge_marks(report));
         verdicts
+    }
+
+    fn judge_marks(&self, report: &Report<'_>) -> Option<Verdict> {
+        self.forbids_stale_marks.then(|| judge_stale_marks(report.marks()))
     }
 
     /// Returns the threshold of a package, which is that of the longest matching glob.
@@ -196,9 +205,26 @@ fn judge_unmeasured(diff: &DiffReport) -> Verdict {
     number(Requirement::FailOnUnmeasured, result, lines as u64, 0, message)
 }
 
-/// Returns a verdict about a number of lines.
+/// Judges whether marks in the source are stale.
+pub(crate) fn judge_stale_marks<'r>(marks: impl Iterator<Item = ListedMark<'r>>) -> Verdict {
+    let marks: Vec<ListedMark<'r>> = marks.collect();
+    let stale: Vec<String> = stale(marks.iter().copied()).collect();
+    let (result, message) = match stale.len() {
+        0 => (GateResult::Met, format!("{}, none is stale", count(marks.len(), "marks"))),
+        number => {
+            let named = stale.iter().take(NAMED_FILES).map(|mark| in_message(mark).into_owned());
+            let more = if number > NAMED_FILES { "; ..." } else { "" };
+            let named = named.collect::<Vec<_>>().join("; ");
+            let all = count(marks.len(), "marks");
+            (GateResult::Unmet, format!("{number} of {all} stale: {named}{more}"))
+        }
+    };
+    number(Requirement::FailOnStaleMark, result, stale.len() as u64, 0, message)
+}
+
+/// Returns a verdict about a number of lines or marks.
 fn number(gate: Requirement, result: GateResult, figure: u64, most: u64, message: String) -> Verdict {
-    #[expect(clippy::cast_precision_loss, reason = "a number of lines")]
+    #[expect(clippy::cast_precision_loss, reason = "a number of lines or marks")]
     let [figure, threshold] = [figure, most].map(|lines| lines as f64);
     Verdict { gate, result, figure: Some(figure), threshold, message }
 }

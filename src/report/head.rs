@@ -53,6 +53,8 @@ pub(crate) struct ReportHead {
     pub trend: Vec<TrendPoint>,
     /// The filters in words; empty for a whole report.
     pub filters: Vec<String>,
+    /// Marks in the source take statements out.
+    pub ignores_marked: bool,
     /// The verdicts about the requirements of a gate, if there are any.
     pub verdicts: Vec<Verdict>,
     /// The coverage together with other runs, if these count.

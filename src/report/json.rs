@@ -6,6 +6,7 @@ use super::forms::{Form, FormNeed, Renderer};
 use serde::{Serialize, Serializer};
 
 use super::group::{GroupJson, ShareJson};
+use super::marked::MarkJson;
 use super::since::{SinceFacts, SinceJson};
 use super::{
     FileReport, FunctionReport, LineState, MissedRange, PreviousRow, Report, ReportHead, fresh_percent,
@@ -15,6 +16,7 @@ use crate::coverage::Coverage;
 use crate::gate::{self, Before, Verdict};
 use crate::json;
 use crate::names::CommitChoice;
+use crate::profile::Block;
 use crate::time::iso;
 use crate::together::{TogetherCoverage, WithJson};
 
@@ -62,6 +64,8 @@ struct Document<'r> {
     carried_from: Option<Vec<CarriedFromJson>>,
     with: Option<Vec<WithJson>>,
     since: Option<SinceJson>,
+    ignored: Option<u64>,
+    marks: Option<Vec<MarkJson<'r>>>,
     previous: Option<PreviousJson<'r>>,
     gates: &'r [Verdict],
     before: Option<&'r Before>,
@@ -121,6 +125,7 @@ struct PackageJson<'r> {
     covered: u64,
     total: u64,
     percent: f64,
+    ignored: u64,
     apps: Vec<ShareJson<'r>>,
 }
 
@@ -132,6 +137,7 @@ struct FileJson<'r> {
     covered: u64,
     total: u64,
     percent: f64,
+    ignored: u64,
     generated: bool,
     no_source: Option<String>,
     lines: LinesJson,
@@ -140,7 +146,7 @@ struct FileJson<'r> {
     functions: &'r [FunctionReport],
     #[serde(serialize_with = "each_range")]
     #[cfg_attr(test, schemars(with = "Vec<UncoveredJson>"))]
-    uncovered: (&'r [crate::profile::Block], &'r [u64]),
+    uncovered: CountedBlocksJson<'r>,
 }
 
 #[derive(Serialize)]
@@ -162,7 +168,11 @@ struct FunctionJson<'r> {
     covered: u64,
     total: u64,
     percent: f64,
+    ignored: u64,
 }
+
+/// Blocks with their counts, and the blocks that marks take out.
+type CountedBlocksJson<'r> = (&'r [Block], &'r [u64], &'r [Block]);
 
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -198,6 +208,7 @@ impl<'r> Document<'r> {
             above: _,
             links: _,
             filters,
+            ignores_marked,
             verdicts,
             together,
             carried,
@@ -210,6 +221,7 @@ impl<'r> Document<'r> {
             covered: package.coverage.covered,
             total: package.coverage.total,
             percent: package.coverage.percent(),
+            ignored: package.ignored.total,
             apps: match group {
                 Some(group) => group.shares_json(package.files.iter().map(|file| file.name)),
                 None => Vec::new(),
@@ -238,6 +250,8 @@ impl<'r> Document<'r> {
             carried_from: carried.as_ref().map(CarriedCoverage::origins_json),
             with: together.as_ref().map(TogetherCoverage::json),
             since: since.as_ref().map(SinceFacts::to_json),
+            ignored: ignores_marked.then(|| report.ignored().total),
+            marks: ignores_marked.then(|| report.marks().map(MarkJson::from).collect()),
             previous: previous.as_ref().map(PreviousJson::new),
             gates: verdicts,
             before: before.as_ref(),
@@ -278,18 +292,19 @@ fn each_file<S: Serializer>(files: &[FileReport<'_>], serializer: S) -> Result<S
             covered: file.coverage.covered,
             total: file.coverage.total,
             percent: file.coverage.percent(),
+            ignored: file.ignored.total,
             generated: file.is_generated,
             no_source: file.no_source.as_ref().map(ToString::to_string),
             lines,
             functions: &file.functions,
-            uncovered: (file.blocks, file.counts),
+            uncovered: (&file.blocks, &file.counts, file.taken()),
         }
     }))
 }
 
 fn each_function<S: Serializer>(functions: &[FunctionReport], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(functions.iter().map(
-        |FunctionReport { extent, coverage, hits, is_carried: _ }| FunctionJson {
+        |FunctionReport { extent, coverage, hits, is_carried: _, ignored }| FunctionJson {
             name: &extent.name,
             receiver: Some(&*extent.receiver).filter(|receiver| !receiver.is_empty()),
             line: extent.start.0,
@@ -298,15 +313,16 @@ fn each_function<S: Serializer>(functions: &[FunctionReport], serializer: S) -> 
             covered: coverage.covered,
             total: coverage.total,
             percent: coverage.percent(),
+            ignored: ignored.total,
         },
     ))
 }
 
 fn each_range<S: Serializer>(
-    (blocks, counts): &(&[crate::profile::Block], &[u64]),
+    (blocks, counts, taken): &CountedBlocksJson<'_>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(MissedRange::in_blocks(blocks, counts).map(|range| UncoveredJson {
+    serializer.collect_seq(MissedRange::in_blocks(blocks, counts, taken).map(|range| UncoveredJson {
         line: range.start.0,
         column: range.start.1,
         end_line: range.end.0,

@@ -134,6 +134,12 @@ pub(super) fn set_carried(
     }
 }
 
+/// Returns the numbers of lines that are not among others. Both ascend.
+pub(super) fn without(lines: &[LineReport], others: &[LineReport]) -> Vec<u32> {
+    let is_other = |line: u32| others.binary_search_by_key(&line, |other| other.line).is_ok();
+    lines.iter().map(|line| line.line).filter(|line| !is_other(*line)).collect()
+}
+
 /// Returns the lines of a file that is compiled twice; each line has the better state of the two.
 pub(super) fn joined(one: &[LineReport], other: &[LineReport]) -> Vec<LineReport> {
     let mut all: Vec<LineReport> = one.iter().chain(other).copied().collect();
@@ -172,13 +178,20 @@ pub(super) fn coverage(lines: &[LineReport]) -> Coverage {
     Coverage { covered: covered as u64, total: lines.len() as u64 }
 }
 
-/// Returns the runs of missed lines, each by its first and last line. A run ends at an executed line; lines without
-/// code do not end it.
-pub(crate) fn missed_line_ranges(lines: &[LineReport]) -> impl Iterator<Item = (u32, u32)> {
+/// Returns the runs of missed lines, each by its first and last line. A run ends at an executed line and at an ignored one;
+/// lines without code do not end it.
+pub(crate) fn missed_line_ranges(lines: &[LineReport], ignored: &[u32]) -> impl Iterator<Item = (u32, u32)> {
     lines
-        .chunk_by(|a, b| (a.hit_blocks == 0) == (b.hit_blocks == 0))
+        .chunk_by(move |a, b| {
+            (a.hit_blocks == 0) == (b.hit_blocks == 0) && !has_between(ignored, a.line, b.line)
+        })
         .filter(|run| run[0].hit_blocks == 0)
         .map(|run| (run[0].line, run[run.len() - 1].line))
+}
+
+/// Tells whether one of these ascending lines lies between two others.
+pub(super) fn has_between(lines: &[u32], from: u32, to: u32) -> bool {
+    lines.get(lines.partition_point(|line| *line <= from)).is_some_and(|line| *line < to)
 }
 
 /// A run of consecutive blocks of which none was executed.
@@ -193,14 +206,26 @@ pub(crate) struct MissedRange {
 }
 
 impl MissedRange {
-    /// Returns the ranges of a file, in order.
-    pub(super) fn in_blocks<'b>(blocks: &'b [Block], counts: &'b [u64]) -> impl Iterator<Item = Self> + 'b {
+    /// Returns the ranges of a file, in order. A block that marks take out ends a range.
+    pub(super) fn in_blocks<'b>(
+        blocks: &'b [Block],
+        counts: &'b [u64],
+        taken: &'b [Block],
+    ) -> impl Iterator<Item = Self> + 'b {
+        let is_between = |from: &Block, to: &Block| {
+            let behind = taken.partition_point(|block| block.start <= from.start);
+            taken.get(behind).is_some_and(|block| block.start < to.start)
+        };
         let mut blocks = blocks.iter().zip(counts).filter(|(block, _)| block.statements > 0).peekable();
         std::iter::from_fn(move || {
             let (first, _) = blocks.find(|(_, count)| **count == 0)?;
             let mut range =
                 Self { start: first.start, end: first.end, statements: u64::from(first.statements) };
-            while let Some((block, _)) = blocks.next_if(|(_, count)| **count == 0) {
+            let mut last = first;
+            while let Some((block, _)) =
+                blocks.next_if(|(block, count)| **count == 0 && !is_between(last, block))
+            {
+                last = block;
                 range.end = range.end.max(block.end);
                 range.statements += u64::from(block.statements);
             }
@@ -247,8 +272,9 @@ mod tests {
             carried_blocks: 0,
             hits: hits.into(),
         });
-        assert_eq!(missed_line_ranges(&lines).collect::<Vec<_>>(), [(4, 9), (11, 11)]);
-        assert_eq!(missed_line_ranges(&[]).count(), 0);
+        assert_eq!(missed_line_ranges(&lines, &[]).collect::<Vec<_>>(), [(4, 9), (11, 11)]);
+        assert_eq!(missed_line_ranges(&lines, &[3, 7]).collect::<Vec<_>>(), [(4, 5), (9, 9), (11, 11)]);
+        assert_eq!(missed_line_ranges(&[], &[]).count(), 0);
     }
 
     #[test]
@@ -259,10 +285,10 @@ mod tests {
             block((4, 1), (4, 9), 0),
             block((5, 1), (6, 1), 4),
         ];
-        let ranges: Vec<_> = MissedRange::in_blocks(&blocks, &[1, 0, 9, 0]).collect();
+        let ranges: Vec<_> = MissedRange::in_blocks(&blocks, &[1, 0, 9, 0], &[]).collect();
         assert_eq!(ranges, [MissedRange { start: (2, 1), end: (6, 1), statements: 6 }]);
         let ranges: Vec<_> =
-            MissedRange::in_blocks(&blocks, &[0, 1, 0, 0]).map(|range| range.statements).collect();
+            MissedRange::in_blocks(&blocks, &[0, 1, 0, 0], &[]).map(|range| range.statements).collect();
         assert_eq!(ranges, [1, 4]);
     }
 

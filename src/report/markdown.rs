@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use super::forms::{Form, Renderer};
+use super::marked::stale;
 use super::{Report, text};
 use crate::coverage::Coverage;
 use crate::gate::{GateResult, Verdict};
@@ -35,6 +36,9 @@ fn summary(report: &Report<'_>) -> String {
     let name = code(&head.service);
     let _ = writeln!(page, "### Coverage of {name}: {coverage}\n");
     let _ = write!(page, "**{} of {} statements**", coverage.covered, coverage.total);
+    if head.ignores_marked {
+        let _ = write!(page, ", {} ignored", report.ignored().total);
+    }
     if let Some(change) = text::change(report) {
         let _ = write!(page, ", {}", prose(&change));
     }
@@ -48,13 +52,14 @@ fn summary(report: &Report<'_>) -> String {
         let _ = writeln!(page, "\n{missing}, still counted.");
     }
     gates(&mut page, &head.verdicts);
+    stale_marks(&mut page, report);
 
     let mut worst: Vec<_> = report.files.iter().filter(|file| missed(file.coverage) > 0).collect();
     worst.sort_by_key(|file| Reverse(missed(file.coverage)));
     if !worst.is_empty() {
-        let rows = worst.iter().take(FILES).map(|file| (file.best_path(), file.coverage));
+        let rows = worst.iter().take(FILES).map(|file| (file.best_path(), file.coverage, file.ignored));
         let _ = writeln!(page, "\n#### Files with most uncovered statements\n");
-        table(&mut page, "File", rows);
+        table(&mut page, "File", rows, head.ignores_marked);
     }
 
     let packages = report.packages();
@@ -63,7 +68,8 @@ fn summary(report: &Report<'_>) -> String {
         true => writeln!(page, "\n<details><summary>{} packages</summary>\n", packages.len()),
         false => writeln!(page, "\n#### Packages\n"),
     };
-    table(&mut page, "Package", packages.iter().map(|package| (package.name, package.coverage)));
+    let rows = packages.iter().map(|package| (package.name, package.coverage, package.ignored));
+    table(&mut page, "Package", rows, head.ignores_marked);
     if folds {
         page.push_str("\n</details>\n");
     }
@@ -100,17 +106,46 @@ pub(super) fn gates(page: &mut String, verdicts: &[Verdict]) {
     }
 }
 
-fn table<'t>(page: &mut String, what: &str, rows: impl ExactSizeIterator<Item = (&'t str, Coverage)>) {
-    let _ = writeln!(page, "| {what} | Coverage | Covered | Uncovered |\n|:---|---:|---:|---:|");
+/// Adds the marks that need a look.
+fn stale_marks(page: &mut String, report: &Report<'_>) {
+    let marks: Vec<String> = stale(report.marks()).collect();
+    if marks.is_empty() {
+        return;
+    }
+    let _ = writeln!(page, "\n<details><summary>{}</summary>\n", count(marks.len(), "stale marks"));
+    for (index, mark) in marks.iter().enumerate() {
+        let line = format!("- {}\n", prose(mark));
+        if page.len() + line.len() > LONGEST {
+            let _ = writeln!(page, "- and {} more", marks.len() - index);
+            break;
+        }
+        page.push_str(&line);
+    }
+    page.push_str("\n</details>\n");
+}
+
+/// Adds a table of coverage, with a column of the statements that marks take out if these do.
+fn table<'t>(
+    page: &mut String,
+    what: &str,
+    rows: impl ExactSizeIterator<Item = (&'t str, Coverage, Coverage)>,
+    ignores_marked: bool,
+) {
+    let (head, line) = if ignores_marked { (" Ignored |", "---:|") } else { ("", "") };
+    let _ = writeln!(page, "| {what} | Coverage | Covered | Uncovered |{head}\n|:---|---:|---:|---:|{line}");
     let all = rows.len();
-    for (index, (name, coverage)) in rows.enumerate() {
-        let row = format!(
-            "| {} | {coverage} | {} of {} | {} |\n",
+    for (index, (name, coverage, ignored)) in rows.enumerate() {
+        let mut row = format!(
+            "| {} | {coverage} | {} of {} | {} |",
             code(name),
             coverage.covered,
             coverage.total,
             missed(coverage)
         );
+        if ignores_marked {
+            let _ = write!(row, " {} |", ignored.total);
+        }
+        row.push('\n');
         if page.len() + row.len() > LONGEST {
             let _ = writeln!(page, "\n{} more are not shown here.", all - index);
             return;

@@ -21,6 +21,7 @@ mod json;
 mod lcov;
 mod lines;
 mod markdown;
+pub(crate) mod marked;
 mod model;
 mod profile;
 mod readers;

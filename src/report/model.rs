@@ -1,5 +1,6 @@
 //! The model of a report: files with their figures, and the packages that they make up.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::diff::Changes;
@@ -7,6 +8,7 @@ use super::functions::{FunctionReport, sum};
 use super::head::ReportHead;
 use super::html;
 use super::lines::{self, LineReport};
+use super::marked::{CountedBlocks, ListedMark, MarkedFile, listed};
 use super::source::{Declarations, FileSource, NoSource, is_in_commit};
 use crate::code::codeowners::CodeOwners;
 use crate::coverage::Coverage;
@@ -33,14 +35,18 @@ pub(crate) struct FileReport<'a> {
     pub name: &'a str,
     /// Path from the root of the repository; `None` when the file is not in it.
     pub path: Option<Box<str>>,
-    /// The blocks in order of their starts.
-    pub blocks: &'a [Block],
+    /// The blocks in order of their starts, without the statements that marks take out.
+    pub blocks: Cow<'a, [Block]>,
     /// The count of each block.
-    pub counts: &'a [u64],
-    /// Covered and all statements, inside and outside of functions.
+    pub counts: Cow<'a, [u64]>,
+    /// The blocks and counts of the profile.
+    pub profile: (&'a [Block], &'a [u64]),
+    /// Covered and all statements, inside and outside of functions, without those that marks take out.
     pub coverage: Coverage,
     /// The same of this commit alone; `None` unless what is carried from other commits is shown.
     pub own: Option<Coverage>,
+    /// Covered and all statements that marks take out.
+    pub ignored: Coverage,
     /// Functions in source order; empty without source.
     pub functions: Vec<FunctionReport>,
     /// Lines with code; empty if no form needs them.
@@ -53,6 +59,10 @@ pub(crate) struct FileReport<'a> {
     pub no_source: Option<NoSource>,
     /// Text of the file; `None` if no form quotes it, or if line comments give the lines numbers of another text.
     pub text: Option<Box<[u8]>>,
+    /// Its marks, and what they take out of it; `None` if they are not wanted or it has none.
+    pub marked: Option<Box<MarkedFile>>,
+    /// Lines with code of which marks take out all; empty if no form needs lines.
+    pub ignored_lines: Vec<u32>,
     /// Position of its text and figures in the packs; `None` if no form shows them.
     pub(super) pack_slot: Option<html::PackSlot>,
 }
@@ -82,6 +92,16 @@ impl FileReport<'_> {
         self.path.is_none() && self.no_source == Some(NoSource::NotInRepository)
     }
 
+    /// Returns the numbers of the blocks from which marks take statements, ascending, with the numbers of these.
+    pub(crate) fn ignored_blocks(&self) -> &[(usize, u32)] {
+        self.marked.as_ref().map_or(&[], |marked| &marked.ignored)
+    }
+
+    /// Returns the blocks and parts of blocks that marks take out.
+    pub(super) fn taken(&self) -> &[Block] {
+        self.marked.as_ref().map_or(&[], |marked| &marked.taken.blocks)
+    }
+
     /// Returns its path in the repository, or its import path when it is not in the repository.
     #[must_use]
     pub(crate) fn best_path(&self) -> &str {
@@ -95,6 +115,8 @@ pub(crate) struct PackageReport<'r, 'a> {
     pub name: &'r str,
     /// Covered and all statements of its files.
     pub coverage: Coverage,
+    /// Covered and all statements that marks take out of its files.
+    pub ignored: Coverage,
     /// The files in byte order of their names.
     pub files: Vec<&'r FileReport<'a>>,
 }
@@ -112,17 +134,29 @@ impl<'a> Report<'a> {
         let files = profile.build.files().zip(sources);
         let files = files.map(|(file, source)| {
             let counts = &profile.counts[file.range.0..file.range.1];
-            let FileSource { path, read, lines, own, text, pack_slot } = source;
+            let FileSource { path, read, lines, own, text, pack_slot, marked, ignored_lines } = source;
             let (functions, is_generated, no_source) = match read {
                 Ok(Declarations { functions, is_generated }) => (functions, is_generated, None),
                 Err(why) => (Vec::new(), false, Some(why)),
             };
+            let mut marked = marked.map(Box::new);
+            let (blocks, left_counts) = match &mut marked {
+                Some(marked) => {
+                    let CountedBlocks { blocks, counts, .. } = std::mem::take(&mut marked.left);
+                    (Cow::Owned(blocks), Cow::Owned(counts))
+                }
+                None => (Cow::Borrowed(file.blocks), Cow::Borrowed(counts)),
+            };
             FileReport {
                 name: file.name,
                 path,
-                blocks: file.blocks,
-                counts,
-                coverage: sum(file.blocks, counts, |_| true),
+                coverage: sum(&blocks, &left_counts, |_| true),
+                blocks,
+                counts: left_counts,
+                profile: (file.blocks, counts),
+                ignored: marked.as_ref().map(|marked| marked.ignored_coverage()).unwrap_or_default(),
+                marked,
+                ignored_lines,
                 own,
                 functions,
                 line_coverage: lines::coverage(&lines),
@@ -142,6 +176,27 @@ impl<'a> Report<'a> {
         self.files.iter().map(|file| file.coverage).sum()
     }
 
+    /// Returns the covered and all statements that marks take out of the files.
+    #[must_use]
+    pub(crate) fn ignored(&self) -> Coverage {
+        self.files.iter().map(|file| file.ignored).sum()
+    }
+
+    /// Returns the marks of the files, in order.
+    pub(crate) fn marks(&self) -> impl Iterator<Item = ListedMark<'_>> {
+        self.files.iter().flat_map(|file| listed(file.best_path(), file.marked.as_deref()))
+    }
+
+    /// Finds out which marks are on code that a profile executed, in place of the report's own. Both have the same blocks.
+    pub(crate) fn judge_marks_by(&mut self, profile: &Profile) {
+        for file in &mut self.files {
+            let range = profile.build.find(file.name).map(|found| found.range);
+            if let (Some(marked), Some((first, end))) = (&mut file.marked, range) {
+                marked.set_executed(&profile.counts[first..end]);
+            }
+        }
+    }
+
     /// Returns the packages in byte order of their import paths.
     #[must_use]
     pub(crate) fn packages(&self) -> Vec<PackageReport<'_, 'a>> {
@@ -153,7 +208,8 @@ impl<'a> Report<'a> {
         packages
             .map(|(name, files)| {
                 let coverage = files.iter().map(|file| file.coverage).sum();
-                PackageReport { name, coverage, files }
+                let ignored = files.iter().map(|file| file.ignored).sum();
+                PackageReport { name, coverage, ignored, files }
             })
             .collect()
     }

@@ -19,7 +19,8 @@ pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> 
     let mut lines = Vec::new();
     for file in &report.files {
         lines.clear();
-        push_file(&mut lines, &printable(file.name), file.blocks, file.counts);
+        let (blocks, counts) = file.profile;
+        push_file(&mut lines, &printable(file.name), blocks, counts);
         out.write_all(&lines)?;
     }
     Ok(())

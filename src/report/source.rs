@@ -5,11 +5,12 @@ use std::fmt;
 use super::functions::{FunctionReport, block_coverage, covered_functions};
 use super::html::{self, Packer};
 use super::lines::{self, LineReport};
+use super::marked::MarkedFile;
 use crate::carry::Carried;
-use crate::code::gosrc::{CodeLines, LostLink, ScannedFile, SyntaxError};
+use crate::code::gosrc::{CodeLines, LostLink, Marks, ScannedFile, SyntaxError};
 use crate::coverage::Coverage;
 use crate::filter::FilteredFile;
-use crate::profile::{BuildFile, Profile};
+use crate::profile::{Block, BuildFile, Profile};
 
 /// The reason for which the source of a file is unknown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +58,10 @@ pub(crate) struct FileSource {
     pub(super) text: Option<Box<[u8]>>,
     /// Position of its text in the packs; `None` if no form shows it.
     pub(super) pack_slot: Option<html::PackSlot>,
+    /// The marks of its text, if they are wanted and it has some.
+    pub(super) marked: Option<MarkedFile>,
+    /// Lines with code of which marks take out all.
+    pub(super) ignored_lines: Vec<u32>,
 }
 
 /// The data that the forms of a run need of each file, beyond its blocks and functions.
@@ -70,35 +75,32 @@ pub(crate) struct FileNeeds<'p> {
     pub quotes: bool,
     /// What is carried to the profile from other commits, if that is shown apart.
     pub carried: Option<&'p Carried>,
+    /// Marks in the text take statements out.
+    pub marks: bool,
 }
 
-impl FileNeeds<'_> {
-    /// Returns the origin of each carried block of a file; empty if nothing is carried.
-    fn carried_of(&self, file: &BuildFile<'_>) -> &[u32] {
-        self.carried.map_or(&[], |carried| carried.origins_of(file.range))
-    }
+/// The blocks of a file that count.
+#[derive(Clone, Copy)]
+struct CountedFile<'b> {
+    blocks: &'b [Block],
+    counts: &'b [u64],
+    /// The origin of each carried block; `None` if nothing carried is shown.
+    carried: Option<&'b [u32]>,
+}
 
-    /// Returns the coverage of a file without what is carried; `None` if nothing carried is shown.
-    fn own_of(&self, file: &BuildFile<'_>, counts: &[u64]) -> Option<Coverage> {
-        let carried = self.carried?.origins_of(file.range);
-        let blocks = file.blocks.iter().zip(counts.iter().zip(carried));
+impl CountedFile<'_> {
+    /// Returns the coverage without what is carried; `None` if nothing carried is shown.
+    fn own(&self) -> Option<Coverage> {
+        let blocks = self.blocks.iter().zip(self.counts.iter().zip(self.carried?));
         let own = |(&count, &origin): (&u64, &u32)| if origin == 0 { count } else { 0 };
         Some(blocks.map(|(block, counts)| block_coverage(block, own(counts))).sum())
     }
 
-    /// Returns the lines of a file with what is carried; empty if no form needs them.
-    fn lines_of(
-        &self,
-        file: &BuildFile<'_>,
-        counts: &[u64],
-        code: Option<&CodeLines<'_>>,
-    ) -> Vec<LineReport> {
-        if !self.lines {
-            return Vec::new();
-        }
-        let mut lines = lines::from_blocks(file.blocks, counts, code);
-        if self.carried.is_some() {
-            lines::set_carried(&mut lines, file.blocks, self.carried_of(file), code);
+    /// Returns the lines with what is carried.
+    fn lines(&self, code: Option<&CodeLines<'_>>) -> Vec<LineReport> {
+        let mut lines = lines::from_blocks(self.blocks, self.counts, code);
+        if let Some(carried) = self.carried {
+            lines::set_carried(&mut lines, self.blocks, carried, code);
         }
         lines
     }
@@ -132,11 +134,11 @@ impl FileSource {
         counts: &[u64],
         needs: FileNeeds<'_>,
     ) -> Self {
-        let lines = needs.lines_of(file, counts, None);
-        let own = needs.own_of(file, counts);
-        let source =
-            Self { path: path.map(Into::into), read: Err(why), lines, own, text: None, pack_slot: None };
-        source.packed(file, counts, None, needs)
+        let carried = needs.carried.map(|carried| carried.origins_of(file.range));
+        let counted = CountedFile { blocks: file.blocks, counts, carried };
+        let lines = if needs.lines { counted.lines(None) } else { Vec::new() };
+        let source = Self { lines, own: counted.own(), ..Self::new(path.map(Into::into), Err(why)) };
+        source.packed(file.name, counted, None, needs)
     }
 
     /// Returns the source of a file whose text was read and scanned. The slow work is done here, because many threads
@@ -153,31 +155,69 @@ impl FileSource {
         let is_moved = scanned.as_ref().is_ok_and(|scanned| scanned.has_moved_lines);
         let code = scanned.as_ref().ok().filter(|_| needs.lines && !is_moved);
         let code = code.map(|scanned| CodeLines::new(text, scanned));
-        let lines = needs.lines_of(file, counts, code.as_ref());
+        let marks = scanned.as_ref().ok().filter(|_| needs.marks).and_then(|_| Marks::of(text));
+        let marked = marks.map(|marks| MarkedFile::new(&marks, (file.blocks, counts), is_moved));
+        let carried = needs.carried.map(|carried| carried.origins_of(file.range));
+        let left_carried = marked.as_ref().zip(carried).map(|(marked, carried)| marked.left_of(carried));
+        let counted = match &marked {
+            None => CountedFile { blocks: file.blocks, counts, carried },
+            Some(marked) => {
+                let (blocks, counts) = marked.left.slices();
+                CountedFile { blocks, counts, carried: left_carried.as_deref() }
+            }
+        };
+        let lines = if needs.lines { counted.lines(code.as_ref()) } else { Vec::new() };
+        let ignored_lines = match &marked {
+            Some(marked) if needs.lines && !marked.ignored.is_empty() => {
+                let (blocks, counts) = marked.taken.slices();
+                lines::without(&lines::from_blocks(blocks, counts, code.as_ref()), &lines)
+            }
+            _ => Vec::new(),
+        };
         let declared =
             scanned.map(|ScannedFile { functions, is_generated, has_moved_lines: _, spanning: _ }| {
-                let carried = needs.carried_of(file);
-                Declarations {
-                    functions: covered_functions(file.blocks, counts, carried, functions),
-                    is_generated,
+                let CountedFile { blocks, counts, carried } = counted;
+                let mut functions = covered_functions(blocks, counts, carried.unwrap_or_default(), functions);
+                if let Some(marked) = &marked {
+                    marked.count_in(&mut functions);
                 }
+                Declarations { functions, is_generated }
             });
         let read = declared.map_err(NoSource::DoesNotParse);
         let shown = (!is_moved).then_some(text);
         let quoted = shown.filter(|_| needs.quotes).map(Into::into);
-        let own = needs.own_of(file, counts);
-        let source = Self { path: Some(path.into()), read, lines, own, text: quoted, pack_slot: None };
-        let mut source = source.packed(file, counts, shown, needs);
+        let source = Self { lines, own: counted.own(), text: quoted, ..Self::new(Some(path.into()), read) };
+        let mut source = source.packed(file.name, counted, shown, needs);
         if is_moved {
             source.lines = Vec::new();
         }
-        source
+        Self { marked, ignored_lines, ..source }
+    }
+
+    fn new(path: Option<Box<str>>, read: Result<Declarations, NoSource>) -> Self {
+        let (lines, ignored_lines) = (Vec::new(), Vec::new());
+        Self { path, read, lines, own: None, text: None, pack_slot: None, marked: None, ignored_lines }
+    }
+
+    /// Returns its path from the root of the repository; `None` when the file is not in it.
+    pub(crate) fn path(&self) -> Option<&str> {
+        self.path.as_deref()
+    }
+
+    /// Returns the marks of its text, if they are wanted and it has some.
+    pub(crate) fn into_marked(self) -> Option<MarkedFile> {
+        self.marked
+    }
+
+    /// Returns the reason why it has no text.
+    pub(crate) fn no_source(&self) -> Option<&NoSource> {
+        self.read.as_ref().err()
     }
 
     fn packed(
         mut self,
-        file: &BuildFile<'_>,
-        counts: &[u64],
+        name: &str,
+        counted: CountedFile<'_>,
         text: Option<&[u8]>,
         needs: FileNeeds<'_>,
     ) -> Self {
@@ -186,18 +226,13 @@ impl FileSource {
             let functions = declared.map_or(&[][..], |declared| &declared.functions);
             let path = self.path.as_deref();
             let candidate = FilteredFile {
-                name: file.name,
+                name,
                 path,
                 is_generated: declared.is_some_and(|declared| declared.is_generated),
                 is_in_commit: is_in_commit(path, self.read.as_ref().err()),
             };
-            let figures = html::FileFigures {
-                blocks: file.blocks,
-                counts,
-                carried: needs.carried.map(|_| needs.carried_of(file)),
-                lines: &self.lines,
-                functions,
-            };
+            let CountedFile { blocks, counts, carried } = counted;
+            let figures = html::FileFigures { blocks, counts, carried, lines: &self.lines, functions };
             self.pack_slot = packer.put(candidate, &figures, text);
         }
         self

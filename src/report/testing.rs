@@ -43,6 +43,7 @@ pub(super) fn head() -> ReportHead {
         above: None,
         links: None,
         filters: Vec::new(),
+        ignores_marked: false,
         verdicts: Vec::new(),
         together: None,
         carried: None,
@@ -60,7 +61,7 @@ pub(super) fn with_report<T>(
 ) -> T {
     let filter = Filter::default();
     let packer = Packer::new(&filter);
-    let needs = FileNeeds { lines: true, packer: Some(&packer), quotes: true, carried: None };
+    let needs = FileNeeds { lines: true, packer: Some(&packer), quotes: true, ..FileNeeds::default() };
     let profile = parse(profile.as_bytes(), Limits::default()).unwrap();
     let sources = profile.build.files().zip(sources).map(|(file, source)| {
         let counts = &profile.counts[file.range.0..file.range.1];

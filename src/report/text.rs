@@ -7,6 +7,7 @@ use super::forms::{Form, FormNeed, Renderer};
 use anstyle::{AnsiColor, Style};
 use unicode_width::UnicodeWidthStr;
 
+use super::marked::stale;
 use super::model::shown_package;
 use super::{FileReport, PackageReport, Report, ReportHead, counted_words, missed_line_ranges, shares};
 use crate::coverage::Coverage;
@@ -144,7 +145,8 @@ pub(super) fn write(report: &Report<'_>, layout: TextLayout, out: &mut dyn Write
     for package in &packages {
         let name = shown_package(package.name);
         figures(package.coverage, layout, out)?;
-        writeln!(out, "{}", styled(layout, Style::new().bold(), &printable(name)))?;
+        let name = styled(layout, Style::new().bold(), &printable(name));
+        writeln!(out, "{name}{}", ignored(package.ignored, ", "))?;
         for file in &package.files {
             line(file, name_width, layout, out)?;
         }
@@ -157,12 +159,22 @@ pub(super) fn write(report: &Report<'_>, layout: TextLayout, out: &mut dyn Write
     writeln!(out)?;
     figures(report.coverage(), layout, out)?;
     write!(out, "total")?;
+    if head.ignores_marked {
+        write!(out, ", {} ignored", report.ignored().total)?;
+    }
     if let Some(change) = change(report) {
         write!(out, ", {change}")?;
     }
     writeln!(out)?;
     if let Some(missing) = what_has_no_source(report) {
         writeln!(out, "{missing}, still counted")?;
+    }
+    let stale: Vec<String> = stale(report.marks()).collect();
+    if !stale.is_empty() {
+        writeln!(out, "\nstale marks:")?;
+    }
+    for mark in stale {
+        writeln!(out, "  {}", printable(&mark))?;
     }
     shares::write(report, layout, out)
 }
@@ -212,14 +224,25 @@ fn line(file: &FileReport<'_>, name_width: usize, layout: TextLayout, out: &mut 
     figures(file.coverage, layout, out)?;
     let name = printable(file.base_name());
     let padding = name_width.saturating_sub(name.width());
-    let used = FIGURES + 2 + name.width() + padding + 2;
+    let ignored = ignored(file.ignored, "  ");
+    let used = FIGURES + 2 + name.width() + padding + ignored.len() + 2;
     let room = layout.width.map(|width| width.saturating_sub(used));
     let ranges = ranges(file, room);
+    if ranges.is_empty() && ignored.is_empty() {
+        return writeln!(out, "  {name}");
+    }
+    write!(out, "  {name}{:padding$}{ignored}", "")?;
     match ranges.is_empty() {
-        true => writeln!(out, "  {name}"),
-        false => {
-            writeln!(out, "  {name}{:padding$}  {}", "", styled(layout, AnsiColor::Red.on_default(), &ranges))
-        }
+        true => writeln!(out),
+        false => writeln!(out, "  {}", styled(layout, AnsiColor::Red.on_default(), &ranges)),
+    }
+}
+
+/// Returns the number of statements that marks take out, with a separator before it; empty if there are none.
+fn ignored(ignored: Coverage, separator: &str) -> String {
+    match ignored.total {
+        0 => String::new(),
+        number => format!("{separator}{number} ignored"),
     }
 }
 
@@ -255,7 +278,7 @@ fn ranges(file: &FileReport<'_>, room: Option<usize>) -> String {
         return String::new();
     }
     let mut text = String::new();
-    for (first, last) in missed_line_ranges(&file.lines) {
+    for (first, last) in missed_line_ranges(&file.lines, &file.ignored_lines) {
         let range = range(first, last);
         let comma = if text.is_empty() { "" } else { " " };
         // Two columns stay free for the sign that more follow.

@@ -213,7 +213,8 @@ impl ReportMaker<'_> {
         let filter = Filter::default();
         let packer = Packer::new(&filter);
         // The places of a comparison quote their lines.
-        let needs = FileNeeds { lines: true, packer: Some(&packer), quotes: before.is_some(), carried: None };
+        let quotes = before.is_some();
+        let needs = FileNeeds { lines: true, packer: Some(&packer), quotes, ..FileNeeds::default() };
         let own_profile = self.profile(&subject.row)?;
         let carried = match &found {
             Some(found) => self.carried(&subject, found, &own_profile, reader)?,

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use anyhow::Result;
 
-use super::{Revision, SourceReader};
+use super::{Revision, SourceReader, check_texts};
 use crate::code::patch::FilePatch;
 use crate::coverage::Coverage;
 use crate::filter::Filter;
@@ -35,7 +35,7 @@ pub(crate) fn compared(
     reading: &ReadersLock,
 ) -> Result<Comparison> {
     let OtherState { row, rows, profile, changes } = other;
-    let needs = FileNeeds { lines: true, ..FileNeeds::default() };
+    let needs = FileNeeds { lines: true, marks: filter.ignore_marked, ..FileNeeds::default() };
     // A filter may have to look into the text of a file.
     let same = if filter.takes_all() { same_files(report, profile, changes) } else { HashMap::new() };
     let is_wanted = |path: &str| !same.contains_key(path);
@@ -111,7 +111,8 @@ pub(crate) fn filtered_coverage(
     reader: &SourceReader<'_>,
     reading: &ReadersLock,
 ) -> Result<Coverage> {
-    let needs = (FileNeeds::default(), &|_: &str| true);
+    let needs = FileNeeds { marks: filter.ignore_marked, ..FileNeeds::default() };
+    let needs = (needs, &|_: &str| true);
     Ok(filtered(report.head.clone(), (row, profile), filter, needs, (reader, reading))?.coverage())
 }
 
@@ -128,6 +129,9 @@ fn filtered<'p>(
     let sources = reader.sources(profile, (&at, &reader.tree(&at)?), &HashMap::new(), is_wanted, needs)?;
     let mut report = Report::new(head, profile, sources);
     report.retain(filter);
+    if filter.ignore_marked {
+        check_texts(report.files.iter().map(|file| (file.best_path(), file.no_source.as_ref())))?;
+    }
     Ok(report)
 }
 

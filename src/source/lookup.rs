@@ -105,6 +105,9 @@ impl SourceLookup<'_> {
                 return Err(error
                     .context("--exclude-without-source needs the commit to find the files that it lacks"));
             }
+            Err(error) if filter.ignore_marked => {
+                return Err(error.context("--ignore-marked needs the source to find the marks"));
+            }
             Err(error) => error,
         };
         match demand.consequence(error.is::<NotTrusted>()) {

@@ -12,6 +12,7 @@ mod commit_before;
 mod comparison;
 mod group_state;
 mod lookup;
+mod marks;
 mod revision;
 mod row_choice;
 mod since;
@@ -31,6 +32,7 @@ pub(crate) use commit_before::{CommitBefore, nearest_stored, row_of_commit_befor
 pub(crate) use comparison::{OtherState, compared, filtered_coverage};
 pub(crate) use group_state::GroupState;
 pub(crate) use lookup::{FoundSource, LookupOutcome, SourceDemand, SourceLack, SourceLookup};
+pub(crate) use marks::{MarkedProfile, check_texts};
 pub(crate) use revision::{RepositoryCommit, Revision};
 pub(crate) use row_choice::{Compared, RowName, RowRequest, row_to_compare};
 pub(crate) use since::SinceChoice;

@@ -120,6 +120,7 @@ impl Subject {
             }),
             trend: self.trend.clone(),
             filters,
+            ignores_marked: false,
             verdicts: Vec::new(),
             together: None,
             carried: None,

@@ -3,9 +3,11 @@
 //!
 //! Pure: the input is text, the output is values. Nothing is compiled or type-checked, and no file is opened.
 
+mod bodies;
 mod extents;
 mod lines;
 mod links;
+mod marks;
 mod modfile;
 mod modules;
 mod paths;
@@ -16,6 +18,7 @@ mod tokens;
 pub(crate) use extents::{FuncExtent, ScannedFile, SyntaxError, scan};
 pub(crate) use lines::CodeLines;
 pub(crate) use links::{Links, LostLink};
+pub(crate) use marks::{Mark, MarkedCode, Marks};
 pub(crate) use modules::{AmbiguousModule, Modules, ResolvedPaths, concerns_modules, is_module_file};
 pub(crate) use paths::parent;
 pub(crate) use tokens::{DeclaredFunctions, FuncTokens};

@@ -59,7 +59,7 @@ impl<'t> DeclaredFunctions<'t> {
         let mut places = Places::starting(self.text, &self.directives, start, (line, column));
         let mut number = 0;
         for_each_token(self.text, (start, end), |piece| match piece {
-            Piece::Directive(text) => tokens.push(text),
+            Piece::Comment { text, .. } => tokens.push_directive(text),
             Piece::Semicolon => {
                 tokens.push(b";");
                 number += 1;
@@ -108,10 +108,17 @@ impl FuncTokens {
     /// Adds the directives in the comments before the declaration.
     fn directives_before(&mut self, text: &[u8]) {
         for_each_token(text, (0, text.len()), |piece| {
-            if let Piece::Directive(directive) = piece {
-                self.push(directive);
+            if let Piece::Comment { text, .. } = piece {
+                self.push_directive(text);
             }
         });
+    }
+
+    /// Adds a comment if it is a directive.
+    fn push_directive(&mut self, comment: &[u8]) {
+        if is_directive(comment) {
+            self.push(comment.strip_suffix(b"\r").unwrap_or(comment));
+        }
     }
 
     /// Returns the ends of tokens at a place: two where tokens touch.
@@ -122,10 +129,12 @@ impl FuncTokens {
     }
 }
 
-/// A piece of a text that matters for whether a function is the same.
-enum Piece<'t> {
-    /// A comment that is a directive.
-    Directive(&'t [u8]),
+/// A piece of a text between blanks.
+pub(super) enum Piece<'t> {
+    Comment {
+        at: usize,
+        text: &'t [u8],
+    },
     /// A semicolon that Go inserts.
     Semicolon,
     Token {
@@ -134,8 +143,12 @@ enum Piece<'t> {
     },
 }
 
-/// Hands on the tokens between two offsets of a text whose literals, comments and brackets are sound.
-fn for_each_token<'t>(text: &'t [u8], (start, end): (usize, usize), mut take: impl FnMut(Piece<'t>)) {
+/// Hands on the tokens and comments between two offsets of a text whose literals, comments and brackets are sound.
+pub(super) fn for_each_token<'t>(
+    text: &'t [u8],
+    (start, end): (usize, usize),
+    mut take: impl FnMut(Piece<'t>),
+) {
     let mut at = start;
     let mut can_end = false;
     while at < end {
@@ -160,9 +173,7 @@ fn for_each_token<'t>(text: &'t [u8], (start, end): (usize, usize), mut take: im
                     take(Piece::Semicolon);
                     can_end = false;
                 }
-                if is_directive(comment) {
-                    take(Piece::Directive(comment.strip_suffix(b"\r").unwrap_or(comment)));
-                }
+                take(Piece::Comment { at, text: comment });
                 at = comment_end;
                 continue;
             }

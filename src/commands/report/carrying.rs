@@ -89,8 +89,9 @@ impl ReportRun<'_> {
         if let (Some(diff), Some(finished)) = (&mut diff, &finished.diff) {
             diff.blame.clone_from(&finished.blame);
         }
-        let names = report.files.iter().map(|file| file.name);
-        let coverage = carried.coverage_of_files(profile, names, self.context.now());
+        report.judge_marks_by(profile);
+        let files = report.files.iter().map(|file| (file.name, file.ignored_blocks()));
+        let coverage = carried.coverage_of_files(profile, files, self.context.now());
         let mut page = PageReport { report, diff };
         page.heads().for_each(|head| head.set_carried(coverage.clone()));
         page
@@ -143,9 +144,11 @@ impl FinishedReport<'_> {
         context: &Context,
     ) {
         let names = || self.report.files.iter().map(|file: &FileReport<'_>| file.name);
+        let files =
+            || self.report.files.iter().map(|file: &FileReport<'_>| (file.name, file.ignored_blocks()));
         let counted = Counted {
             together: together.map(|together| together.coverage_of_files(names())),
-            carried: carried.map(|carried| carried.coverage_of_files(of_commit, names(), context.now())),
+            carried: carried.map(|carried| carried.coverage_of_files(of_commit, files(), context.now())),
         };
         let Some(words) = counted.words() else { return };
         context.tell(format_args!("{}: {words}", in_message(&self.report.head.service)));

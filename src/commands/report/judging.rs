@@ -7,6 +7,7 @@ use super::run::{FinishedReport, ReportRun};
 use crate::commands;
 use crate::commands::before::state_before;
 use crate::commands::counted::Counted;
+use crate::commands::marks;
 use crate::commands::since;
 use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::row::Row;
@@ -37,6 +38,7 @@ impl ReportRun<'_> {
         let requirements = Requirements {
             gate,
             changes: self.args.changes_gate.gate(),
+            forbids_stale_marks: self.args.changes_gate.forbids_stale_marks(),
             fail_under: app.and_then(|app| app.fail_under),
             packages: app.map_or(&[], |app| &app.packages),
         };
@@ -51,6 +53,9 @@ impl ReportRun<'_> {
         Counted { together, carried }.name_in(&mut verdicts);
         if reported.since.is_some() {
             since::name_since(&mut verdicts);
+        }
+        if self.filter.ignore_marked {
+            marks::name_marks(&mut verdicts);
         }
         if gate.max_drop.is_none() {
             return Ok(Judgement { verdicts, before: None });

@@ -16,6 +16,7 @@ use outputs::{RequestedOutput, RequestedOutputParser};
 
 use crate::commands::carry::CarryArgs;
 use crate::commands::gate::{ChangesGateArgs, GateArgs};
+use crate::commands::marks::MarkArgs;
 use crate::commands::narrow::NarrowArgs;
 use crate::commands::row_name::parse_row_name;
 use crate::commands::since::SinceArgs;
@@ -85,6 +86,9 @@ pub struct ReportArgs {
     #[arg(long)]
     pub(crate) exclude_without_source: bool,
 
+    #[command(flatten)]
+    marks: MarkArgs,
+
     /// With --format text: order of the files.
     #[arg(long, value_enum, value_name = "ORDER", default_value_t)]
     pub(crate) sort: SortOrder,
@@ -127,7 +131,7 @@ pub struct ReportArgs {
     /// --diff-file: only functions that changed, also by test runs at other commits, and which of these to repeat.
     #[arg(long, conflicts_with_all = [
         "since", "against", "carry", "with", "all", "blame", "only_changed", "sort", "limit", "fail_under", "max_age",
-        "min_replicas", "max_drop", "fail_missed", "min_changed", "fail_on",
+        "min_replicas", "max_drop", "fail_missed", "min_changed", "fail_on", "ignore_marked",
     ])]
     pub(crate) by_mark: bool,
 
@@ -185,6 +189,7 @@ impl ReportArgs {
             exclude: self.exclude.clone(),
             exclude_generated: self.exclude_generated,
             exclude_without_source: self.exclude_without_source,
+            ignore_marked: self.marks.ignore_marked,
         }
     }
 

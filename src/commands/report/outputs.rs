@@ -127,10 +127,11 @@ impl Outputs {
                 .ok_or_else(|| "--by-mark has the forms text and json".to_owned());
         }
         if args.needs_changes() && !outputs.have_changes() {
-            return Err("--base, --against and --diff-file are for html, the forms that begin with diff, and --only-changed; so are --fail-missed, --min-changed and --fail-on"
+            return Err("--base, --against and --diff-file are for html, the forms that begin with diff, and --only-changed; so are --fail-missed, --min-changed and --fail-on lost or unmeasured"
                 .to_owned());
         }
-        args.changes_gate.check(args.gate.gate(), args.against.is_some())?;
+        let ignores_marked = args.marks.ignore_marked;
+        args.changes_gate.check(args.gate.gate(), args.against.is_some(), ignores_marked)?;
         if args.blame && !outputs.have_page() {
             return Err("--blame names authors and owners in a page: give --format html".to_owned());
         }
@@ -325,8 +326,12 @@ mod tests {
             (&["--format=json=f", "--format=lcov", "-o", "f"], "two forms would go to the same file \"f\""),
             (&["--format=json=f", "-o", "g"], "no form is left for --output \"g\""),
             (&["--format=lcov", "--base=main"], "--base, --against and --diff-file are for html"),
-            (&["--format=lcov", "--fail-missed=1"], "so are --fail-missed, --min-changed and --fail-on"),
+            (
+                &["--format=lcov", "--fail-missed=1"],
+                "so are --fail-missed, --min-changed and --fail-on lost or unmeasured",
+            ),
             (&["--fail-on=lost"], "give --against ROW|SERVICE"),
+            (&["--fail-on=stale-mark"], "give --ignore-marked"),
             (&["--min-changed=5"], "--min-changed is for --fail-under or --fail-missed"),
             (&["--blame"], "give --format html"),
             (&["--format=site"], "a site has all services"),

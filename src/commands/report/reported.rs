@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 use super::ReportArgs;
 use super::run::page_name;
 use crate::commands::before::{NamedState, StoredState};
-use crate::commands::group::combined;
+use crate::commands::group::{combined, without_marked};
 use crate::commands::narrow::{among_stored, shown_commit};
 use crate::commands::since::{self, combined_since};
 use crate::commands::{self, Context};
@@ -20,8 +20,7 @@ use crate::fleet::records::Key;
 use crate::fleet::row::Row;
 use crate::names::{escape, in_message};
 use crate::profile::Profile;
-use crate::report::HostLinks;
-use crate::report::SinceFacts;
+use crate::report::{HostLinks, Report, SinceFacts};
 use crate::source::{Compared, GroupState, RowRequest, SinceChoice, SourceSettings, Subject};
 
 /// The service or the group of a report.
@@ -103,6 +102,19 @@ impl<'a> Reported<'a> {
             None => vec![&self.subject.row],
             Some(group) => group.members.iter().map(|member| &member.row).collect(),
         }
+    }
+
+    /// Leaves what marks take out of a report also out of what each app of a group executed. The profile is that of the group.
+    pub(super) fn leave_out_marked(
+        &self,
+        report: &mut Report<'_>,
+        profile: &Profile,
+        context: &Context,
+    ) -> Result<()> {
+        let (Some(state), Some(facts)) = (&self.group, &report.head.group) else { return Ok(()) };
+        let ignored = report.files.iter().map(|file| (file.name, file.ignored_blocks()));
+        report.head.group = Some(without_marked(state, facts, profile, ignored, context)?);
+        Ok(())
     }
 
     /// Returns the stored state that is reported.

@@ -17,7 +17,7 @@ use crate::commands::before::{NamedState, StoredState};
 use crate::commands::gate::{Judged, tell_verdicts};
 use crate::commands::group::group_state;
 use crate::commands::notices::told;
-use crate::commands::{self, Context, Level, since};
+use crate::commands::{self, Context, Level, marks, since};
 use crate::coverage::Coverage;
 use crate::exit::ExitCode;
 use crate::filter::Filter;
@@ -38,7 +38,7 @@ use crate::report::{
 };
 use crate::source::{
     Compared, FoundSource, LookupOutcome, OtherState, SourceDemand, SourceLack, SourceLookup, SourceReader,
-    Subject, compared,
+    Subject, check_texts, compared,
 };
 use crate::together::Together;
 
@@ -66,7 +66,9 @@ pub(super) fn report(
     let stored = (&fleet.entries[..], &rows[..]);
     let notify = |notice| print(notice, context);
     let settings = source_settings(context, signals, &notify);
-    let is_judged = args.gate.gate() != Gate::default() || args.changes_gate.is_given();
+    let is_judged = args.gate.gate() != Gate::default()
+        || args.changes_gate.is_given()
+        || args.changes_gate.forbids_stale_marks();
     let group = group_state(&args.query(service), context, stored, is_judged)?;
     let (mut reported, of_group) = match group {
         Some(group) => {
@@ -112,24 +114,40 @@ pub(super) fn report(
         Some(_) => run.fresh_report(&head, found.as_ref(), of_commit)?,
         None => None,
     };
+    let new_report = |head: &ReportHead, profile, sources| {
+        let mut report = Report::new(head.clone(), profile, sources);
+        if run.filter.ignore_marked {
+            reported.leave_out_marked(&mut report, &stored_profile, context)?;
+        }
+        Ok::<_, anyhow::Error>(report)
+    };
     let of_page = run.carried_to_page(found.as_ref(), of_commit, &reported, &rows)?;
     let page_profile = of_page.as_ref().map(|carried| carried.union(of_commit));
     let page = match (&of_page, &page_profile) {
         (Some(carried), Some(profile)) => {
             let sources = run.sources(found.as_ref(), profile, Some(carried), &packer)?;
-            Some(Report::new(head.clone(), profile, sources))
+            Some(new_report(&head, profile, sources)?)
         }
         _ => None,
     };
-    let mut finished = run.finish(Report::new(head, profile, sources), fresh, found)?;
+    let mut finished = run.finish(new_report(&head, profile, sources)?, fresh, found)?;
+    if carried.is_some() {
+        // Code that was executed at another commit alone is no reason to remove a mark of this one.
+        finished.report.judge_marks_by(&stored_profile);
+    }
     if let (Some(page), Some(carried)) = (page, &of_page) {
         finished.page = Some(run.page(&finished, page, (carried, of_commit)));
     }
     finished.set_counted(together.as_ref(), carried.as_ref(), of_commit, context);
+    if run.filter.ignore_marked {
+        let report = &finished.report;
+        marks::tell(&report.head.service, report.ignored(), report.coverage(), report.marks(), context);
+    }
     let judged = run.judge(&finished, &reported, stored)?;
     finished.set_judgement(&judged);
     run.keep_and_write(&finished, &reported.subject)?;
-    let (name, options) = (reported.subject.name(), reported.options(args) + &args.since.shown());
+    let name = reported.subject.name();
+    let options = reported.options(args) + &args.since.shown() + args.marks.shown();
     let about = Judged { name: &name, is_group: reported.subject.group.is_some(), options: &options };
     tell_verdicts(&judged.verdicts, about, judged.before.as_ref(), context);
     let is_unmet = judged.verdicts.iter().any(Verdict::is_unmet);
@@ -257,8 +275,10 @@ impl ReportRun<'_> {
         carried: Option<&'p Carried>,
         packer: &'p Packer<'p>,
     ) -> Result<Vec<FileSource>> {
-        let needs = FileNeeds { carried, ..self.outputs.file_needs(packer) };
-        let is_only_changed = self.outputs.are_all_of_changes() && self.against.is_none();
+        // Marks are listed and judged in all files.
+        let marks = self.filter.ignore_marked;
+        let needs = FileNeeds { carried, marks, ..self.outputs.file_needs(packer) };
+        let is_only_changed = self.outputs.are_all_of_changes() && self.against.is_none() && !marks;
         match found {
             Some(found) => found.sources(profile, &self.reader, is_only_changed, needs),
             None => Ok(FileSource::not_read(profile, needs)),
@@ -277,6 +297,7 @@ impl ReportRun<'_> {
             filters.push(ONLY_CHANGED.to_owned());
         }
         let head = subject.head(filters, self.context.now());
+        let head = ReportHead { ignores_marked: self.filter.ignore_marked, ..head };
         match since {
             None => head,
             // Other rows have no such figure to compare with.
@@ -325,7 +346,10 @@ impl ReportRun<'_> {
             bail!("the files without source are unknown, because the clone lacks a go.mod of the commit");
         }
         report.retain(&self.filter);
-        if report.files.is_empty() && !self.filter.takes_all() {
+        if self.filter.ignore_marked {
+            check_texts(report.files.iter().map(|file| (file.best_path(), file.no_source.as_ref())))?;
+        }
+        if report.files.is_empty() && !self.filter.takes_all_files() {
             commands::warn("--include and --exclude leave no file of the profile");
         }
         Ok(())

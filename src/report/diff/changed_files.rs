@@ -83,8 +83,9 @@ pub(super) fn changed_file(
     }
     let lines: Vec<LineReport> =
         file.lines.iter().copied().filter(|line| changed.has_added(line.line)).collect();
+    let ignored = ignored_lines(changed, file);
     if lines.is_empty() {
-        return Err(WhyLeftOut::NoCodeChanged);
+        return Err(if ignored.is_empty() { WhyLeftOut::NoCodeChanged } else { WhyLeftOut::Marked });
     }
     let code = text.zip(scanned).map(|(text, scanned)| CodeLines::new(&text.text, scanned));
     Ok(ChangedFile {
@@ -93,10 +94,16 @@ pub(super) fn changed_file(
         is_new: changed.old_path.is_none(),
         functions: changed_functions(file, &lines, changed, diff.functions_before.get(path)),
         missed: missed(file, changed),
+        ignored,
         statements: statements_on(file, &lines, code.as_ref()),
         lines,
         text: text.map(|text| Arc::clone(&text.text)),
     })
+}
+
+/// Returns the changed lines of which marks take out all code.
+pub(super) fn ignored_lines(changed: &FilePatch, file: &FileReport<'_>) -> Vec<u32> {
+    file.ignored_lines.iter().copied().filter(|line| changed.has_added(*line)).collect()
 }
 
 /// Returns the changed lines with code inside of functions, in a file for which the profile has no blocks. A line that
@@ -128,6 +135,7 @@ fn missed(file: &FileReport<'_>, patch: &FilePatch) -> Vec<(u32, u32)> {
         .chunk_by(|a, b| {
             is_missed(a) == is_missed(b)
                 && b.line - a.line <= GAP
+                && !lines::has_between(&file.ignored_lines, a.line, b.line)
                 && function_of(a.line) == function_of(b.line)
         })
         .filter(|run| is_missed(&run[0]))
@@ -137,7 +145,7 @@ fn missed(file: &FileReport<'_>, patch: &FilePatch) -> Vec<(u32, u32)> {
 
 /// Sums the statements of the blocks that have code on some of these lines.
 fn statements_on(file: &FileReport<'_>, lines: &[LineReport], code: Option<&CodeLines<'_>>) -> Coverage {
-    let blocks = file.blocks.iter().zip(file.counts).filter(|(block, _)| block.statements > 0);
+    let blocks = file.blocks.iter().zip(&*file.counts).filter(|(block, _)| block.statements > 0);
     let touched = blocks.filter(|(block, _)| {
         let first = lines.partition_point(|line| line.line < block.start.0);
         let spanned = lines[first..].iter().take_while(|line| line.line <= block.end.0);

@@ -55,6 +55,7 @@ struct Document<'r> {
     carried_from: Option<Vec<CarriedFromJson>>,
     with: Option<Vec<WithJson>>,
     since: Option<SinceJson>,
+    ignored_lines: Option<usize>,
     files: Vec<ChangedFileJson<'r>>,
     left_out: Vec<LeftOutJson<'r>>,
     unmeasured: Vec<UnmeasuredJson<'r>>,
@@ -97,6 +98,7 @@ struct ChangedFileJson<'r> {
     hit: Vec<u32>,
     partly: Vec<u32>,
     missed: Vec<u32>,
+    ignored: &'r [u32],
     functions: Vec<ChangedFunctionJson<'r>>,
 }
 
@@ -153,6 +155,7 @@ pub(super) fn write(diff: &DiffReport, out: &mut dyn Write) -> io::Result<()> {
         carried_from: head.carried.as_ref().map(CarriedCoverage::origins_json),
         with: head.together.as_ref().map(TogetherCoverage::json),
         since: head.since.as_ref().map(SinceFacts::to_json),
+        ignored_lines: head.ignores_marked.then_some(diff.ignored_lines),
         files,
         left_out: diff
             .left_out
@@ -199,6 +202,7 @@ impl<'r> ChangedFileJson<'r> {
             hit: of_state(LineState::Hit),
             partly: of_state(LineState::Partly),
             missed: of_state(LineState::Missed),
+            ignored: &file.ignored,
             functions: file
                 .functions
                 .iter()

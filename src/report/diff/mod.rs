@@ -28,8 +28,9 @@ use crate::code::patch::FilePatch;
 use crate::coverage::Coverage;
 use crate::filter::Filter;
 use crate::parallel::on_all_cores;
+use crate::phrases::count;
 
-use changed_files::{by_path, changed_code, changed_file};
+use changed_files::{by_path, changed_code, changed_file, ignored_lines};
 
 /// The name of the rule in forms whose readers filter findings by a rule.
 const MISSED_LINES: &str = "missed-changed-lines";
@@ -82,6 +83,8 @@ pub(crate) struct DiffReport {
     pub left_out: Vec<LeftOut>,
     /// Changed code that is in no profile, sorted by path. These files are among those left out.
     pub unmeasured: Vec<UnmeasuredFile>,
+    /// Number of changed lines of which marks take out all code, also in files that do not count otherwise.
+    pub ignored_lines: usize,
     /// The comparison with another state, if one was requested.
     pub comparison: Option<Comparison>,
     /// The authors of missed changed lines, if a page names them.
@@ -101,6 +104,8 @@ pub(crate) struct ChangedFile {
     pub lines: Vec<LineReport>,
     /// Runs of missed changed lines, each by its first and last line. Lines without code do not end a run.
     pub missed: Vec<(u32, u32)>,
+    /// Changed lines of which marks take out all code, ascending.
+    pub ignored: Vec<u32>,
     /// Statements of the blocks that have code on changed lines.
     pub statements: Coverage,
     /// Functions with changed lines that count.
@@ -159,6 +164,7 @@ impl DiffReport {
         let mut files = Vec::new();
         let mut left_out = Vec::new();
         let mut unmeasured = Vec::new();
+        let mut ignored = 0;
         let judged = on_all_cores(patches, |patch| match &patch.new_path {
             // A file that was replaced by a new one of the same name is listed under the new one.
             None if patches.iter().any(|other| other.new_path == patch.old_path) => None,
@@ -168,6 +174,9 @@ impl DiffReport {
                 Some(file.map_err(|why| {
                     let lines = match why {
                         WhyLeftOut::NotBuilt => changed_code(patch, changes.texts.get(path)),
+                        WhyLeftOut::Marked => {
+                            by_path.get(path.as_str()).map_or(Vec::new(), |file| ignored_lines(patch, file))
+                        }
                         _ => Vec::new(),
                     };
                     (path.clone(), why, lines)
@@ -176,9 +185,14 @@ impl DiffReport {
         });
         for judged in judged.into_iter().flatten() {
             match judged {
-                Ok(file) => files.push(file),
+                Ok(file) => {
+                    ignored += file.ignored.len();
+                    files.push(file);
+                }
                 Err((path, why, lines)) => {
-                    if !lines.is_empty() {
+                    if why == WhyLeftOut::Marked {
+                        ignored += lines.len();
+                    } else if !lines.is_empty() {
                         unmeasured.push(UnmeasuredFile { path: path.clone(), lines });
                     }
                     left_out.push(LeftOut { path, why });
@@ -192,7 +206,8 @@ impl DiffReport {
         left_out.sort_by(|a, b| a.path.cmp(&b.path));
         unmeasured.sort_by(|a: &UnmeasuredFile, b| a.path.cmp(&b.path));
         let (head, base) = (report.head.clone(), base.clone());
-        Self { head, base, files, left_out, unmeasured, comparison: None, blame: None }
+        let ignored_lines = ignored;
+        Self { head, base, files, left_out, unmeasured, ignored_lines, comparison: None, blame: None }
     }
 
     /// Returns the missed changed lines of each file that has some, by its path.
@@ -229,6 +244,9 @@ impl DiffReport {
     /// Returns the reason why no changed line counts, in words: nothing changed, or nothing of it was measured.
     pub(crate) fn nothing_counted(&self) -> String {
         match self.unmeasured_lines() {
+            0 if self.ignored_lines > 0 => {
+                format!("no line that counts changed, {} ignored", count(self.ignored_lines, "changed lines"))
+            }
             0 => "no line that counts changed".to_owned(),
             1 => "no changed line was measured (1 line of code is in no profile)".to_owned(),
             lines => format!("no changed line was measured ({lines} lines of code are in no profile)"),
@@ -255,8 +273,13 @@ impl DiffReport {
         };
         let together = self.head.together.as_ref();
         let together = together.map_or_else(String::new, |it| format!(", together with {}", it.labels()));
+        let ignored = match self.head.ignores_marked {
+            true => format!("; {} ignored", count(self.ignored_lines, "changed lines")),
+            false => String::new(),
+        };
         format!(
-            "{} of the changed lines were executed: {covered} of {total}{partly}; {} of {} statements{together}{with_carry}",
+            "{} of the changed lines were executed: {covered} of {total}{partly}; {} of {} \
+             statements{together}{with_carry}{ignored}",
             self.coverage(),
             statements.covered,
             statements.total

@@ -47,6 +47,8 @@ pub(crate) enum WhyLeftOut {
     NoDiff,
     /// No changed line of the file has code.
     NoCodeChanged,
+    /// Marks take out all changed lines of the file that have code.
+    Marked,
     /// The service's commit lacks the file.
     NotInCommit,
 }
@@ -70,6 +72,7 @@ impl fmt::Display for WhyLeftOut {
             }
             Self::NoDiff => "the diff has no lines of it, because .gitattributes has -diff or binary",
             Self::NoCodeChanged => "no code changed",
+            Self::Marked => "all changed code is marked with coverage-ignore",
             Self::NotInCommit => "not in the commit",
         })
     }
