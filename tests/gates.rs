@@ -172,7 +172,7 @@ fn a_report_is_compared_in_the_files_that_its_filters_leave() {
     assert!(diff.stderr.contains("row 2"), "{}", diff.stderr);
     let diff = &diff.json()[0];
     assert_eq!((&diff["before"]["id"], &diff["before"]["chosen_by"]), (&json!(2), &json!("named")));
-    assert!(diff["against"]["with"].as_str().unwrap().starts_with("row 2 "), "{diff}");
+    assert!(diff["against"]["with"].as_str().unwrap().ends_with("(row 2)"), "{diff}");
     let json = report(&["json", "--max-drop", "99", "--against", "2"], 0).json().remove(0);
     assert!((json["delta"].as_f64().unwrap() + 10.1).abs() < 1e-9, "{json}");
 
