@@ -714,17 +714,20 @@ mod tests {
                 LifeDecision::Late { life: Some(life), counts, .. } => {
                     self.lives[index(life.id.0)].counts = counts;
                 }
-                LifeDecision::Continues { life, counts, has_moved, .. } => {
+                LifeDecision::Continues { life, counts, is_reopened, has_moved, .. } => {
                     let life = &mut self.lives[index(life.0)];
                     life.closed = None;
                     if has_moved {
-                        (life.pulled, life.process, life.counts) = (now, process.clone(), counts);
-                    } else {
-                        life.process = Process {
+                        (life.pulled, life.counts) = (now, counts);
+                    }
+                    // As in `collect::taking_in`: the time of an answer that changed nothing is not stored.
+                    life.process = match has_moved || is_reopened {
+                        true => process.clone(),
+                        false => Process {
                             read_at: life.process.read_at,
                             ..process.clone().or_container_of(&life.process)
-                        };
-                    }
+                        },
+                    };
                 }
             }
             let index = goes_on.unwrap_or(self.lives.len() - 1);
@@ -829,6 +832,21 @@ mod tests {
             before = total;
         }
         Ok(())
+    }
+
+    #[test]
+    fn an_answer_that_a_proxy_kept_since_before_a_reopened_life_is_not_of_that_life() {
+        let pulls = |number| vec![Event::Pull(false); number];
+        let hits = |pair| Event::Hits(false, pair, 1);
+        let events = [
+            // The second process grows to the counts of the first one, whose life is taken for its.
+            [vec![hits(1), Event::Pull(false), Event::Restart(false)], pulls(1), vec![hits(1)], pulls(1)]
+                .concat(),
+            // An answer of it is kept, and the third process begins with the counts of the life that was over.
+            vec![hits(0), Event::Pull(false), hits(0), Event::Keep(false), Event::Restart(false)],
+            vec![Event::Pull(false), Event::Again(4)],
+        ];
+        check(Told::Time, &events.concat()).unwrap();
     }
 
     proptest! {
