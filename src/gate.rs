@@ -318,6 +318,13 @@ pub(crate) fn doubt(setting: &str, threshold: Threshold) -> Option<String> {
     })
 }
 
+/// Says in each verdict about coverage how that is counted; `words` end its message.
+pub(crate) fn name_in_coverage(verdicts: &mut [Verdict], words: &str) {
+    for Verdict { message, .. } in verdicts.iter_mut().filter(|verdict| verdict.gate.is_of_coverage()) {
+        message.push_str(words);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use chrono::TimeZone;

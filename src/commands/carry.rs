@@ -18,7 +18,7 @@ use crate::config::parse_duration;
 use crate::exit::EarlyEnd;
 use crate::fleet::ids::RowId;
 use crate::fleet::row::Row;
-use crate::gate::Verdict;
+use crate::gate::{Verdict, name_in_coverage};
 use crate::io::signals::Signals;
 use crate::names::in_message;
 use crate::profile::Profile;
@@ -182,11 +182,7 @@ pub(crate) fn carried_in_history(
 
 /// Says in each verdict about coverage that what is carried counts.
 pub(crate) fn name_carry(verdicts: &mut [Verdict]) {
-    for Verdict { gate, message, .. } in verdicts {
-        if gate.is_of_coverage() {
-            message.push_str(", with --carry");
-        }
-    }
+    name_in_coverage(verdicts, ", with --carry");
 }
 
 /// Adds to the form for scripts what was executed here, what is carried, and from where; nulls without `--carry`.

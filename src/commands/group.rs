@@ -124,8 +124,8 @@ pub(crate) fn as_one(
     (combined.profile, facts)
 }
 
-/// Returns the facts of a group without the statements that marks take out. `profile` is the combined one, and `ignored` has
-/// the numbers of blocks with the numbers of such statements, by file.
+/// Returns the facts of a group without the statements that marks take out. `profile` is the combined one. `ignored` has for
+/// each file the numbers of its blocks with such statements, each with how many it has.
 pub(crate) fn without_marked<'f>(
     state: &GroupState<'_>,
     facts: &GroupFacts,

@@ -4,7 +4,7 @@ use clap::Args;
 
 use crate::commands::{Context, warn};
 use crate::coverage::Coverage;
-use crate::gate::Verdict;
+use crate::gate::{Verdict, name_in_coverage};
 use crate::names::in_message;
 use crate::phrases::count;
 use crate::report::marked::{ListedMark, ignored_words, stale};
@@ -30,11 +30,7 @@ impl MarkArgs {
 
 /// Says in each verdict about coverage that marked code does not count.
 pub(crate) fn name_marks(verdicts: &mut [Verdict]) {
-    for Verdict { gate, message, .. } in verdicts {
-        if gate.is_of_coverage() {
-            message.push_str(", without marked code");
-        }
-    }
+    name_in_coverage(verdicts, ", without marked code");
 }
 
 /// Prints what marks take out of a service or group, and the stale marks.

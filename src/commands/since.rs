@@ -7,7 +7,7 @@ use clap::Args;
 use humantime::format_duration;
 
 use crate::collect::mending::stored_profile;
-use crate::commands::group::as_one;
+use crate::commands::group::{as_one, combined};
 use crate::commands::notices::told;
 use crate::commands::row_name::parse_row_name;
 use crate::commands::{Context, warn};
@@ -15,7 +15,7 @@ use crate::config::parse_duration;
 use crate::exit::EarlyEnd;
 use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::row::Row;
-use crate::gate::Verdict;
+use crate::gate::{Verdict, name_in_coverage};
 use crate::names::{in_message, printable};
 use crate::profile::{Mode, Profile, grown};
 use crate::report::{GroupFacts, SinceFacts, StoredMoment};
@@ -107,8 +107,28 @@ pub(crate) fn moment(row: &Row) -> StoredMoment {
     StoredMoment { rows: vec![row.id.0], stored_at: row.created_at, mark: row.mark.clone() }
 }
 
+/// Returns the profiles of a group's apps as one with the facts about them, or what was executed in them since a row of each,
+/// if there is a choice. `rows` are all rows.
+pub(crate) fn combined_or_since(
+    choice: Option<&SinceChoice>,
+    group: &GroupState<'_>,
+    rows: &[Row],
+    context: &Context,
+) -> Result<(Profile, Arc<GroupFacts>, Option<SinceFacts>)> {
+    Ok(match choice {
+        None => {
+            let (profile, facts) = combined(group, "", context)?;
+            (profile, facts, None)
+        }
+        Some(choice) => {
+            let (since, facts) = combined_since(choice, group, rows, context)?;
+            (since.profile, facts, Some(since.facts))
+        }
+    })
+}
+
 /// Finds what was executed in the apps of a group since a row of each. `rows` are all rows.
-pub(crate) fn combined_since(
+fn combined_since(
     choice: &SinceChoice,
     group: &GroupState<'_>,
     rows: &[Row],
@@ -159,11 +179,7 @@ pub(crate) fn tell(
 
 /// Says in each verdict about coverage that only what was executed since a row counts.
 pub(crate) fn name_since(verdicts: &mut [Verdict]) {
-    for Verdict { gate, message, .. } in verdicts {
-        if gate.is_of_coverage() {
-            message.push_str(", with --since");
-        }
-    }
+    name_in_coverage(verdicts, ", with --since");
 }
 
 #[cfg(test)]

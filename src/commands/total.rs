@@ -16,12 +16,12 @@ use crate::commands::before::{NamedState, StoredState, state_before};
 use crate::commands::carry::CarryArgs;
 use crate::commands::counted::Counted;
 use crate::commands::gate::{GateArgs, Judged, tell_verdicts};
-use crate::commands::group::{combined, group_state};
+use crate::commands::group::group_state;
 use crate::commands::marks::MarkArgs;
 use crate::commands::narrow::{NarrowArgs, among_stored, shown_commit};
 use crate::commands::notices::told;
 use crate::commands::report::notices;
-use crate::commands::since::{Since, SinceArgs, combined_since};
+use crate::commands::since::{Since, SinceArgs, combined_or_since};
 use crate::commands::with::WithArgs;
 use crate::commands::{Context, lock_wait, marks, show, since};
 use crate::coverage::{ChangedLines, Coverage, shown_percent};
@@ -257,16 +257,7 @@ impl<'a> Total<'a> {
         rows: &[Row],
         context: &Context,
     ) -> Result<Self> {
-        let (profile, facts, since) = match choice {
-            None => {
-                let (profile, facts) = combined(&group, "", context)?;
-                (profile, facts, None)
-            }
-            Some(choice) => {
-                let (since, facts) = combined_since(choice, &group, rows, context)?;
-                (since.profile, facts, Some(since.facts))
-            }
-        };
+        let (profile, facts, since) = combined_or_since(choice, &group, rows, context)?;
         let coverage = profile.coverage();
         let (last_pull, replicas) = (group.last_pull(), group.replicas());
         let data = GateData { coverage: Some(coverage), percent: coverage.percent(), last_pull, replicas };
@@ -295,7 +286,7 @@ impl<'a> Total<'a> {
     fn rows(&self) -> Vec<&Row> {
         match &self.group {
             None => vec![&self.row],
-            Some(group) => group.members.iter().map(|member| &member.row).collect(),
+            Some(group) => group.member_rows(),
         }
     }
 

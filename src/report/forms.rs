@@ -144,10 +144,10 @@ impl Form {
     }
 
     /// Returns the data that the form needs of each file. `packer` takes the files of a page.
-    pub(crate) fn file_needs<'p>(&self, packer: &'p Packer<'p>) -> FileNeeds<'p> {
+    pub(crate) fn file_needs<'p>(&self, packer: Option<&'p Packer<'p>>) -> FileNeeds<'p> {
         FileNeeds {
             lines: self.needs(FormNeed::Lines),
-            packer: self.needs(FormNeed::PackedText).then_some(packer),
+            packer: packer.filter(|_| self.needs(FormNeed::PackedText)),
             quotes: false,
             carried: None,
             marks: false,

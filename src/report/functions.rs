@@ -13,10 +13,17 @@ pub(crate) struct FunctionReport {
     pub coverage: Coverage,
     /// Number of times it was entered: the count of its first block.
     pub hits: u64,
-    /// It was entered at other commits alone, so that its first block is carried from there.
+    /// The function was entered at other commits alone: its first block is carried from there.
     pub is_carried: bool,
     /// Covered and all statements that marks take out of it.
     pub ignored: Coverage,
+}
+
+impl FunctionReport {
+    /// Returns the number of times that it was entered at this commit.
+    pub(super) fn own_hits(&self) -> u64 {
+        if self.is_carried { 0 } else { self.hits }
+    }
 }
 
 /// Sums for each function the blocks that overlap it, as Go does (`coverage` in its cmd/cover/func.go).

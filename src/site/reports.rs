@@ -142,8 +142,8 @@ impl ReportMaker<'_> {
         let people = if reader.names_people() { " with people" } else { "" };
         let app = self.request.source.config.apps.get(app);
         let carry = app.and_then(|app| app.carry).map(|age| format!(" carry {}s", age.as_secs()));
-        let people = people.to_owned() + &carry.unwrap_or_default();
-        format!("{of_pages}{people} {}", links.unwrap_or_default()).trim_end().to_owned()
+        let carry = carry.unwrap_or_default();
+        format!("{of_pages}{people}{carry} {}", links.unwrap_or_default()).trim_end().to_owned()
     }
 
     /// Tells whether the source could come from a clone or a URL.
@@ -212,9 +212,7 @@ impl ReportMaker<'_> {
         };
         let filter = Filter::default();
         let packer = Packer::new(&filter);
-        // The places of a comparison quote their lines.
-        let quotes = before.is_some();
-        let needs = FileNeeds { lines: true, packer: Some(&packer), quotes, ..FileNeeds::default() };
+        let lines = FileNeeds { lines: true, ..FileNeeds::default() };
         let own_profile = self.profile(&subject.row)?;
         let carried = match &found {
             Some(found) => self.carried(&subject, found, &own_profile, reader)?,
@@ -222,7 +220,9 @@ impl ReportMaker<'_> {
         };
         let union = carried.as_ref().map(|carried| carried.union(&own_profile));
         let profile = union.as_ref().unwrap_or(&own_profile);
-        let needs = FileNeeds { carried: carried.as_ref(), ..needs };
+        // The places of a comparison quote their lines.
+        let quotes = before.is_some();
+        let needs = FileNeeds { packer: Some(&packer), quotes, carried: carried.as_ref(), ..lines };
         let sources = read_sources(found.as_ref(), profile, reader, needs)?;
         subject.links = reader.host_links(found.as_ref().map(|(at, _)| at));
         let named = found.as_ref().filter(|_| reader.names_people());
@@ -242,10 +242,9 @@ impl ReportMaker<'_> {
         let compared = match (&found, before) {
             (Some(found), Some(before)) => {
                 // Other states are compared without what is carried.
-                let needs = FileNeeds { lines: true, ..FileNeeds::default() };
                 let own = match &carried {
                     Some(_) => {
-                        let sources = read_sources(Some(found), &own_profile, reader, needs)?;
+                        let sources = read_sources(Some(found), &own_profile, reader, lines)?;
                         Some(Report::new(report.head.clone(), &own_profile, sources))
                     }
                     None => None,

@@ -199,6 +199,11 @@ impl<'a> GroupState<'a> {
         rows
     }
 
+    /// Returns the row of each app.
+    pub(crate) fn member_rows(&self) -> Vec<&Row> {
+        self.members.iter().map(|member| &member.row).collect()
+    }
+
     /// Returns the keys of its rows.
     pub(crate) fn keys(&self) -> Vec<Key> {
         self.members.iter().map(|member| member.row.key.clone()).collect()

@@ -8,11 +8,12 @@ use crate::carry::Carried;
 use crate::commands::counted::Counted;
 use crate::commands::{self, Context, carry, with};
 use crate::exit::EarlyEnd;
+use crate::fleet::records::Key;
 use crate::fleet::row::Row;
 use crate::names::in_message;
 use crate::profile::Profile;
 use crate::report::diff::DiffReport;
-use crate::report::{FileReport, Packer, Report, ReportHead};
+use crate::report::{FileReport, Report, ReportHead};
 use crate::source::{CarryRequest, CarrySubject, FoundSource};
 use crate::together::Together;
 
@@ -39,10 +40,19 @@ impl ReportRun<'_> {
     ) -> Result<Option<Carried>> {
         let request = self.args.carry.request(self.context.now());
         // The report fails without source if something is to be carried.
-        let (Some(request), Some(FoundSource { at, tree, .. })) = (request, found) else { return Ok(None) };
-        let keys = reported.keys();
-        let subject = CarrySubject { at, tree, profile, keys: &keys };
-        carry::carried(&self.reader, subject, rows, request).map(Some)
+        let Some((request, found)) = request.zip(found) else { return Ok(None) };
+        self.carried_by(request, found, profile, (&reported.keys(), rows)).map(Some)
+    }
+
+    /// Finds what is carried to a profile; `keys` are those of its rows, and `rows` all rows.
+    fn carried_by(
+        &self,
+        request: CarryRequest,
+        FoundSource { at, tree, .. }: &FoundSource,
+        profile: &Profile,
+        (keys, rows): (&[Key], &[Row]),
+    ) -> Result<Carried> {
+        carry::carried(&self.reader, CarrySubject { at, tree, profile, keys }, rows, request)
     }
 
     /// Finds what the configuration has carried to pages; `None` if it has nothing carried, or an option decides about it. A
@@ -57,11 +67,9 @@ impl ReportRun<'_> {
         let has_option = self.args.carry.is_given() || self.args.since.is_given() || self.against.is_some();
         let is_decided = has_option || !self.outputs.have_page();
         let age = reported.age_of_carried(&self.context.config).filter(|_| !is_decided);
-        let Some((age, FoundSource { at, tree, .. })) = age.zip(found) else { return Ok(None) };
-        let keys = reported.keys();
-        let subject = CarrySubject { at, tree, profile, keys: &keys };
+        let Some((age, found)) = age.zip(found) else { return Ok(None) };
         let request = CarryRequest::of_pages(self.context.now(), age);
-        match carry::carried(&self.reader, subject, rows, request) {
+        match self.carried_by(request, found, profile, (&reported.keys(), rows)) {
             Ok(carried) => Ok(Some(carried)),
             Err(error) if error.is::<EarlyEnd>() => Err(error),
             Err(error) => {
@@ -125,8 +133,7 @@ impl ReportRun<'_> {
         if self.args.carry_in_forms || !self.outputs.have_form_for_tools() {
             return Ok(None);
         }
-        let packer = Packer::new(&self.filter);
-        let sources = self.sources(found, profile, None, &packer)?;
+        let sources = self.sources(found, profile, None, None)?;
         let mut report = Report::new(head.clone(), profile, sources);
         report.retain(&self.filter);
         Ok(Some(report))

@@ -177,7 +177,7 @@ impl Outputs {
     }
 
     /// Returns the data that the forms need of each file. `packer` takes the files of a page.
-    pub(crate) fn file_needs<'p>(&self, packer: &'p Packer<'p>) -> FileNeeds<'p> {
+    pub(crate) fn file_needs<'p>(&self, packer: Option<&'p Packer<'p>>) -> FileNeeds<'p> {
         let quotes = self.have_changes() && self.forms().any(|form| form.needs(FormNeed::KnownChanges));
         // Gates judge changed lines, whatever the forms show.
         let of_changes = FileNeeds { lines: self.have_changes(), quotes, ..FileNeeds::default() };

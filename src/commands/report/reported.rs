@@ -9,9 +9,9 @@ use anyhow::{Result, bail};
 use super::ReportArgs;
 use super::run::page_name;
 use crate::commands::before::{NamedState, StoredState};
-use crate::commands::group::{combined, without_marked};
+use crate::commands::group::without_marked;
 use crate::commands::narrow::{among_stored, shown_commit};
-use crate::commands::since::{self, combined_since};
+use crate::commands::since::{self, combined_or_since};
 use crate::commands::{self, Context};
 use crate::config::Config;
 use crate::exit::EarlyEnd;
@@ -63,16 +63,7 @@ impl<'a> Reported<'a> {
             )));
         }
         let app = group.source_app(settings).to_owned();
-        let (profile, facts, since) = match args.since.choice() {
-            None => {
-                let (profile, facts) = combined(&group, "", context)?;
-                (profile, facts, None)
-            }
-            Some(choice) => {
-                let (since, facts) = combined_since(choice, &group, rows, context)?;
-                (since.profile, facts, Some(since.facts))
-            }
-        };
+        let (profile, facts, since) = combined_or_since(args.since.choice(), &group, rows, context)?;
         let subject = group.subject(rows, facts);
         Ok((Self { subject, app, group: Some(group), since }, profile))
     }
@@ -100,7 +91,7 @@ impl<'a> Reported<'a> {
     pub(super) fn rows(&self) -> Vec<&Row> {
         match &self.group {
             None => vec![&self.subject.row],
-            Some(group) => group.members.iter().map(|member| &member.row).collect(),
+            Some(group) => group.member_rows(),
         }
     }
 

@@ -102,7 +102,10 @@ pub(super) fn report(
     let union = carried.as_ref().map(|carried| carried.union(of_commit));
     let profile = union.as_ref().unwrap_or(of_commit);
     let packer = Packer::new(&run.filter);
-    let sources = run.sources(found.as_ref(), profile, carried.as_ref(), &packer)?;
+    let of_page = run.carried_to_page(found.as_ref(), of_commit, &reported, &rows)?;
+    // Texts are packed once, with the report that the page is written from.
+    let packer_of_all = of_page.is_none().then_some(&packer);
+    let sources = run.sources(found.as_ref(), profile, carried.as_ref(), packer_of_all)?;
     reported.subject.source_commit = run.source_commit(found.as_ref(), &reported.subject);
     if run.outputs.have_page() {
         let of_clone = || run.reader.host_links(found.as_ref().map(|found| &found.at));
@@ -121,11 +124,10 @@ pub(super) fn report(
         }
         Ok::<_, anyhow::Error>(report)
     };
-    let of_page = run.carried_to_page(found.as_ref(), of_commit, &reported, &rows)?;
     let page_profile = of_page.as_ref().map(|carried| carried.union(of_commit));
     let page = match (&of_page, &page_profile) {
         (Some(carried), Some(profile)) => {
-            let sources = run.sources(found.as_ref(), profile, Some(carried), &packer)?;
+            let sources = run.sources(found.as_ref(), profile, Some(carried), Some(&packer))?;
             Some(new_report(&head, profile, sources)?)
         }
         _ => None,
@@ -273,7 +275,7 @@ impl ReportRun<'_> {
         found: Option<&FoundSource>,
         profile: &Profile,
         carried: Option<&'p Carried>,
-        packer: &'p Packer<'p>,
+        packer: Option<&'p Packer<'p>>,
     ) -> Result<Vec<FileSource>> {
         // Marks are listed and judged in all files.
         let marks = self.filter.ignore_marked;

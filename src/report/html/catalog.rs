@@ -4,7 +4,7 @@
 //! streams of files have the functions, too, but unpacking all source for a list of names would take seconds.
 //! `script/catalog.js` reads the list.
 
-use super::packs::{own_hits, packed, table};
+use super::packs::{packed, table};
 use crate::report::FileReport;
 
 /// The functions of a page.
@@ -42,7 +42,7 @@ impl Catalog {
                     lines.into(),
                     coverage.covered,
                     coverage.total,
-                    own_hits(function),
+                    function.own_hits(),
                 ]);
                 line = extent.start.0;
             }

@@ -191,7 +191,7 @@ impl FileFigures<'_> {
                 end.wrapping_sub(start).into(),
                 coverage.covered,
                 coverage.total,
-                own_hits(function),
+                function.own_hits(),
             ];
             line = end;
             row
@@ -202,11 +202,6 @@ impl FileFigures<'_> {
             out.extend_from_slice(function.extent.name.as_bytes());
         }
     }
-}
-
-/// Returns the number of times that a function was entered at this commit.
-pub(super) fn own_hits(function: &FunctionReport) -> u64 {
-    if function.is_carried { 0 } else { function.hits }
 }
 
 /// Writes a number with 7 bits in each byte, the lowest first.
