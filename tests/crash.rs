@@ -145,8 +145,8 @@ pub(crate) fn has_strace() -> bool {
     traced.status.success()
 }
 
-/// Runs a pull under strace, which kills it at the `nth` call of `syscall`. Tells whether such a call came.
-pub(crate) fn killed_at(world: &World, syscall: &str, nth: usize) -> bool {
+/// Runs the program under strace, which kills it at the `nth` call of `syscall`. Tells whether such a call came.
+pub(crate) fn killed_at(world: &World, (syscall, nth): (&str, usize), arguments: &[&str]) -> bool {
     let mut strace = Command::new("strace");
     world.set_environment(&mut strace);
     strace
@@ -155,7 +155,7 @@ pub(crate) fn killed_at(world: &World, syscall: &str, nth: usize) -> bool {
         .arg("-e")
         .arg(format!("inject={syscall}:signal=SIGKILL:when={nth}"))
         .arg(env!("CARGO_BIN_EXE_goc-watchdog"))
-        .args(["pull", "--force", "-q"]);
+        .args(arguments);
     let status = strace.stdout(Stdio::null()).stderr(Stdio::null()).status().expect("strace is installed");
     status.code().is_none()
 }
@@ -176,7 +176,7 @@ fn a_pull_killed_at_each_step_of_storing_loses_nothing() {
             services.run_traffic(&mut random);
             // The first twelve calls are tried one by one, then each fourth, since some calls are many.
             let nth = if nth > 12 { nth * 4 } else { nth };
-            let was_killed = killed_at(&services.world, syscall, nth);
+            let was_killed = killed_at(&services.world, (syscall, nth), &["pull", "--force", "-q"]);
             services.world.assert_consistent();
             assert_nothing_lost(&before, &services.covered());
             if !was_killed || nth > 100 {

@@ -852,7 +852,7 @@ fn a_pull_killed_at_each_step_of_taking_in_counts_each_file_once() {
                 let name = format!("covcounters.39bdad10ba087682b81906837d7d9e0d.{pid}.{index}");
                 fs::write(folder.join(name), file).unwrap();
             }
-            killed += u32::from(killed_at(&world, syscall, nth));
+            killed += u32::from(killed_at(&world, (syscall, nth), &["pull", "--force", "-q"]));
         }
         world.run(&["pull", "-q"]).assert_code(0);
         world.assert_consistent();

@@ -1,10 +1,8 @@
 //! `pull SERVICE --mark NAME`: rows of now that a person names, and the commands that know the names.
 
-use std::process::{Command, Stdio};
-
 use serde_json::{Value, json};
 
-use crate::crash::has_strace;
+use crate::crash::{has_strace, killed_at};
 use crate::harness::{ECHO, MAIN_BLOCK, NEXT_ECHO, Output, PING_BLOCK, World, echo};
 use crate::sim::Behaviour;
 
@@ -184,20 +182,12 @@ fn a_pull_killed_at_each_step_leaves_both_row_and_mark_or_neither() {
             number += 1;
             agents[0].hit(&[MAIN_BLOCK], 1);
             let (rows, marks) = (world.row_count(), world.query::<usize>("SELECT count(*) FROM mark"));
-            let mut strace = Command::new("strace");
-            world.set_environment(&mut strace);
-            strace
-                .args(["-f", "-qq", "-o", "/dev/null", "-e"])
-                .arg(format!("trace={syscall}"))
-                .arg("-e")
-                .arg(format!("inject={syscall}:signal=SIGKILL:when={nth}"))
-                .arg(env!("CARGO_BIN_EXE_goc-watchdog"))
-                .args(["pull", "echoserver", "-q", "--mark", &format!("mark{number}")]);
-            let status = strace.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
+            let pull = ["pull", "echoserver", "-q", "--mark", &format!("mark{number}")];
+            let was_killed = killed_at(&world, (syscall, nth), &pull);
             world.assert_consistent();
             let marked = world.query::<usize>("SELECT count(*) FROM mark") - marks;
             assert_eq!(world.row_count() - rows, marked, "killed at {syscall} {nth}");
-            if status.code().is_some() {
+            if !was_killed {
                 assert_eq!(marked, 1);
                 break;
             }
