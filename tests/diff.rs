@@ -382,7 +382,10 @@ fn a_gate_on_changes_is_fair_to_small_ones_and_tells_what_it_judged() {
     );
     stderr(&["--fail-under", "100", "--min-changed", "8"], 5);
     service.report(&["--min-changed", "8"]).assert_code(2);
-    service.report(&["--fail-on", "lost"]).assert_code(2).assert_stderr_contains("--against ROW|SERVICE");
+    service
+        .report(&["--fail-on", "lost"])
+        .assert_code(2)
+        .assert_stderr_contains("--against ROW|MARK|SERVICE");
 }
 
 #[test]
@@ -456,6 +459,15 @@ example.com/app/old/moved.go:3.14,5.2 1 1
     assert!(lost.stdout.contains("\n  lost in main.go: 11\n"), "{}", lost.stdout);
     lost.assert_stderr_contains("lost coverage of code that did not change: 1 line\n");
     service.world.run(&["report", &base, "--against", "2", "--fail-on", "lost"]).assert_code(0);
+    // Nothing changed since the commit itself, so such a comparison says nothing about the changes of the row.
+    assert_eq!(service.world.query::<i64>("SELECT count(*) FROM cover_diff WHERE row_id = 2"), 0);
+    let marked = service.world.run(&["pull", &base, "--mark", "tested"]).assert_code(0);
+    marked.assert_stderr_contains("has the mark \"tested\"");
+    let by_mark = report(&["--against", "tested", "--format", "diff-json"]).assert_code(0).json().remove(0);
+    assert_eq!(
+        (&by_mark["sides"], &by_mark["against"]["lines"]),
+        (&json["sides"], &json["against"]["lines"])
+    );
     report(&["--against", "99"]).assert_code(1).assert_stderr_contains("there is no row 99");
     report(&["--against", "1", "--base", "master"])
         .assert_code(2)

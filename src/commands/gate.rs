@@ -113,7 +113,9 @@ impl ChangesGateArgs {
             return Err(STALE_WITHOUT_MARKS.to_owned());
         }
         if self.fail_on.contains(&FailOn::Lost) && !is_against {
-            return Err("--fail-on lost compares with another state: give --against ROW|SERVICE".to_owned());
+            return Err(
+                "--fail-on lost compares with another state: give --against ROW|MARK|SERVICE".to_owned()
+            );
         }
         if self.min_changed.is_some() && self.fail_missed.is_none() && gate.fail_under.is_none() {
             return Err("--min-changed is for --fail-under or --fail-missed".to_owned());

@@ -80,9 +80,10 @@ pub struct TotalArgs {
     #[command(flatten)]
     gate: GateArgs,
 
-    /// With --max-drop: compare with this row, or with the latest row of this service, of the same app. A group is
-    /// compared with itself, at the environment, region and commit of this row or service.
-    #[arg(long, value_name = "ROW|SERVICE", requires = "max_drop")]
+    /// With --max-drop: compare with the row of this number or this name of pull --mark, or with the latest row of this
+    /// service, of the same app. A group is compared with itself, at the environment, region and commit of such a row
+    /// (by its number) or service.
+    #[arg(long, value_name = "ROW|MARK|SERVICE", requires = "max_drop")]
     against: Option<String>,
 
     /// Form of the output.

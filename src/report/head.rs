@@ -38,6 +38,8 @@ pub(crate) struct ReportHead {
     pub source_commit: Option<String>,
     /// Row of the database; for a group, the newest of its rows.
     pub row: i64,
+    /// The name that a person gave to the row.
+    pub mark: Option<String>,
     /// The apps of a group; `None` for one service.
     pub group: Option<Arc<GroupFacts>>,
     pub stored_at: DateTime<Utc>,

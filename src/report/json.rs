@@ -197,6 +197,8 @@ impl<'r> Document<'r> {
             choice,
             source_commit,
             row: _,
+            // The command `history` prints the mark.
+            mark: _,
             group,
             stored_at,
             confirmed_at,

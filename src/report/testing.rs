@@ -28,6 +28,7 @@ pub(super) fn head() -> ReportHead {
         choice: None,
         source_commit: Some("845820727e0123456789012345678901234567ab".to_owned()),
         row: 7,
+        mark: None,
         group: None,
         stored_at: Utc.with_ymd_and_hms(2026, 11, 24, 14, 20, 0).unwrap(),
         confirmed_at: Some(Utc.with_ymd_and_hms(2026, 11, 24, 14, 50, 0).unwrap()),

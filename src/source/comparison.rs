@@ -86,7 +86,8 @@ fn same_files<'r>(
 }
 
 /// Returns the shortest names that tell a report and the row with which it is compared apart: environment and region,
-/// else commits, with their branches if these differ, else times, else the numbers of the rows.
+/// else commits, with their branches if these differ, else the marks of both, else times, else a mark or the number of
+/// each row.
 fn sides(head: &ReportHead, row: &Row, rows: &[i64]) -> [String; 2] {
     let key = &row.key;
     let places = [(&head.env, &head.region), (&key.env, &key.region)];
@@ -97,10 +98,17 @@ fn sides(head: &ReportHead, row: &Row, rows: &[i64]) -> [String; 2] {
         let commit = phrases::short_commit(commit);
         if with_branches { format!("{branch} {commit}").trim().to_owned() } else { commit }
     });
+    let marks = [&head.mark, &row.mark];
+    let both_marks = marks.map(|mark| mark.clone().unwrap_or_default());
     let times = [head.stored_at, row.created_at].map(minute);
     let tell_apart = |[now, before]: &[String; 2]| now != before && !now.is_empty() && !before.is_empty();
-    let found = [places, commits, times].into_iter().find(tell_apart);
-    found.unwrap_or_else(|| [phrases::rows(&head.rows()), phrases::rows(rows)])
+    let found = [places, commits, both_marks, times].into_iter().find(tell_apart);
+    found.unwrap_or_else(|| {
+        let [now, before] = marks.map(Option::as_ref);
+        let or_rows =
+            |mark: Option<&String>, rows: &[i64]| mark.cloned().unwrap_or_else(|| phrases::rows(rows));
+        [or_rows(now, &head.rows()), or_rows(before, rows)]
+    })
 }
 
 /// Returns the coverage of another state in the files that a filter leaves.
@@ -172,6 +180,17 @@ mod tests {
         let times = [now.created_at, at(3)].map(minute);
         assert_eq!(other(&|_| {}), times);
         assert_eq!(other(&|other| other.created_at = now.created_at), ["row 7", "row 3"]);
+        let marked = |other: &mut Row| other.mark = Some("before".to_owned());
+        assert_eq!(other(&marked), times, "a mark of one side alone is no name for both");
+        let at_once = |other: &mut Row| {
+            marked(other);
+            other.created_at = now.created_at;
+        };
+        assert_eq!(other(&at_once), ["row 7", "before"]);
+        let of_mark = ReportHead { mark: Some("after".to_owned()), ..head.clone() };
+        let mut before = superseded(row(3, "shop", "bbbb"));
+        marked(&mut before);
+        assert_eq!(sides(&of_mark, &before, &[3]), ["after", "before"]);
         let nowhere = |other: &mut Row| {
             other.key = Key { env: String::new(), region: String::new(), ..other.key.clone() };
         };

@@ -61,8 +61,8 @@ pub(crate) enum Compared {
     Total,
 }
 
-/// Returns the row with which another one of the same app is compared, by its number or its service. `rows` may include
-/// rows without a profile.
+/// Returns the row with which another one of the same app is compared, by its number, its mark or its service. `rows` may
+/// include rows without a profile.
 pub(crate) fn row_to_compare<'r>(
     query: &str,
     with: &Row,
@@ -73,7 +73,13 @@ pub(crate) fn row_to_compare<'r>(
     let mut kept = rows.iter().filter(|row| row.deleted_at.is_none() || compared == Compared::Total);
     let row = match query.parse::<i64>() {
         Ok(id) => kept.find(|row| row.id.0 == id).ok_or_else(|| anyhow!("there is no row {id}"))?,
-        Err(_) => latest_row(pick(&ServiceQuery::from_text(query), entries)?.entry, kept)?,
+        Err(_) => match row_with_mark(query, with, rows) {
+            Some(row) if row.deleted_at.is_none() || compared == Compared::Total => row,
+            Some(row) => {
+                bail!("row {} with the mark \"{}\" has no profile any more", row.id.0, in_message(query))
+            }
+            None => latest_row(pick(&ServiceQuery::from_text(query), entries)?.entry, kept)?,
+        },
     };
     if row.key.app != with.key.app {
         bail!(
@@ -84,6 +90,14 @@ pub(crate) fn row_to_compare<'r>(
         );
     }
     Ok(row)
+}
+
+/// Returns the row of the app of another row that has a mark. Of several, that of the same commit in the same place is
+/// meant, else the newest.
+pub(super) fn row_with_mark<'r>(mark: &str, with: &Row, rows: &'r [Row]) -> Option<&'r Row> {
+    let is_marked = |row: &&Row| row.mark.as_deref() == Some(mark) && row.key.app == with.key.app;
+    let marked = || rows.iter().filter(is_marked);
+    marked().find(|row| row.key == with.key).or_else(|| marked().next_back())
 }
 
 fn latest_row<'r>(entry: &KeyEntry, mut rows: impl DoubleEndedIterator<Item = &'r Row>) -> Result<&'r Row> {
@@ -298,6 +312,17 @@ mod tests {
         assert_eq!(other("5"), Err("there is no row 5".to_owned()), "its profile was dropped");
         let total = row_to_compare("5", &with, &entries(), &rows, Compared::Total);
         assert_eq!(total.unwrap().id.0, 5, "its total stays");
+        rows[0].mark = Some("before".to_owned());
+        rows[4].mark = Some("dropped".to_owned());
+        let other = |query: &str| {
+            let row = row_to_compare(query, &with, &entries(), &rows, Compared::Lines);
+            row.map(|row| row.id.0).map_err(|error| error.to_string())
+        };
+        assert_eq!(other("before"), Ok(1));
+        assert_eq!(
+            other("dropped"),
+            Err("row 5 with the mark \"dropped\" has no profile any more".to_owned())
+        );
         assert_eq!(
             other("pay").unwrap_err(),
             "row 3 is of \"pay\", so it cannot be compared with a row of \"shop\""

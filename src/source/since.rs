@@ -6,7 +6,7 @@ use anyhow::{Result, anyhow, bail};
 use chrono::{DateTime, TimeDelta, Utc};
 use humantime::format_duration;
 
-use super::row_choice::RowName;
+use super::row_choice::{RowName, row_with_mark};
 use crate::exit::EarlyEnd;
 use crate::fleet::records::Key;
 use crate::fleet::row::Row;
@@ -67,15 +67,10 @@ fn named<'r>(name: &RowName, row: &Row, rows: &'r [Row]) -> Result<&'r Row> {
             .iter()
             .find(|other| other.id.0 == *number)
             .ok_or_else(|| anyhow!("there is no row {number} (goc-watchdog history {app})"))?,
-        RowName::Mark(mark) => {
-            let is_marked = |other: &&Row| other.mark.as_ref() == Some(mark) && other.key.app == row.key.app;
-            let marked = || rows.iter().filter(is_marked);
-            let found = marked().find(|other| other.key == row.key).or_else(|| marked().next());
-            found.ok_or_else(|| {
-                let mark = in_message(mark);
-                anyhow!("no row of {app} has the mark \"{mark}\" (goc-watchdog history {app})")
-            })?
-        }
+        RowName::Mark(mark) => row_with_mark(mark, row, rows).ok_or_else(|| {
+            let mark = in_message(mark);
+            anyhow!("no row of {app} has the mark \"{mark}\" (goc-watchdog history {app})")
+        })?,
     };
     if found.key != row.key {
         let of = |row: &Row| shown(&row.key);

@@ -97,7 +97,7 @@ impl Subject {
 
     /// Returns the facts that a report prints. `filters` are the filters in words.
     pub(crate) fn head(&self, filters: Vec<String>, now: DateTime<Utc>) -> ReportHead {
-        let Row { id, created_at, key, branch, .. } = &self.row;
+        let Row { id, created_at, key, branch, mark, .. } = &self.row;
         let confirmed_at = self.last_pull();
         ReportHead {
             service: self.service.clone(),
@@ -108,6 +108,7 @@ impl Subject {
             commit: key.commit.clone(),
             source_commit: self.source_commit.clone(),
             row: id.0,
+            mark: mark.clone(),
             stored_at: *created_at,
             confirmed_at,
             age: now - confirmed_at.unwrap_or(*created_at),

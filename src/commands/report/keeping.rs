@@ -6,6 +6,7 @@ use super::run::{FinishedReport, ReportRun};
 use crate::commands;
 use crate::coverage::ChangedLines;
 use crate::fleet::ids::RowId;
+use crate::fleet::pick::is_same_commit;
 use crate::fleet::row::Row;
 use crate::io::store::Store;
 use crate::io::workdir::report_path;
@@ -86,10 +87,13 @@ impl ReportRun<'_> {
         }
     }
 
-    /// Stores the figure of changed lines for `total` and `history`, if the base is a commit. A failure does not fail
-    /// the report.
+    /// Stores the figure of changed lines for `total` and `history`, if the base is another commit. Nothing changed since
+    /// the commit itself, with which two rows of one commit are compared. A failure does not fail the report.
     fn remember(&self, diff: &DiffReport) {
         let Base { commit: Some(base), how } = &diff.base else { return };
+        if is_same_commit(&diff.head.commit, base) {
+            return;
+        }
         let figure = ChangedLines {
             base: base.clone(),
             how: how.clone(),

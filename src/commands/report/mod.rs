@@ -108,9 +108,9 @@ pub struct ReportArgs {
     pub(crate) diff_file: Option<std::path::PathBuf>,
 
     /// With the forms of changes and html: compare each line with another stored state of the app, in the categories of
-    /// lcov's differential coverage. The state is the row with this number, or the latest row of this service. With
-    /// --max-drop: compare the total with that state, in every form.
-    #[arg(long, value_name = "ROW|SERVICE", conflicts_with_all = ["base", "diff_file", "carry", "with"])]
+    /// lcov's differential coverage. The state is the row with this number or this name of pull --mark, or the latest row
+    /// of this service. With --max-drop: compare the total with that state, in every form.
+    #[arg(long, value_name = "ROW|MARK|SERVICE", conflicts_with_all = ["base", "diff_file", "carry", "with"])]
     pub(crate) against: Option<String>,
 
     #[command(flatten)]

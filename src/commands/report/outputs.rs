@@ -330,7 +330,7 @@ mod tests {
                 &["--format=lcov", "--fail-missed=1"],
                 "so are --fail-missed, --min-changed and --fail-on lost or unmeasured",
             ),
-            (&["--fail-on=lost"], "give --against ROW|SERVICE"),
+            (&["--fail-on=lost"], "give --against ROW|MARK|SERVICE"),
             (&["--fail-on=stale-mark"], "give --ignore-marked"),
             (&["--min-changed=5"], "--min-changed is for --fail-under or --fail-missed"),
             (&["--blame"], "give --format html"),
