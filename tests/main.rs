@@ -75,6 +75,7 @@ mod simulation;
 mod since;
 mod site;
 mod site_commits;
+mod site_long;
 mod site_view;
 mod spellings;
 mod static_binary;

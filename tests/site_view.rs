@@ -116,7 +116,7 @@ const BAR: &str = "document.querySelector('#tools').getBoundingClientRect()";
 
 /// Fails if a page is wider than the window.
 #[track_caller]
-fn assert_nothing_sticks_out(browser: &mut Browser, view: impl Display) {
+pub(crate) fn assert_nothing_sticks_out(browser: &mut Browser, view: impl Display) {
     let [page, window] = browser.numbers("[document.documentElement.scrollWidth, innerWidth]");
     assert_eq!(page, window, "{view}");
 }

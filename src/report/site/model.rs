@@ -68,6 +68,15 @@ pub(crate) struct ShownState {
     pub concern: Concern,
 }
 
+impl ShownState {
+    /// Tells whether its text needs a line of its own on a phone.
+    pub(super) fn is_long(&self) -> bool {
+        /// Length of the longest state without details.
+        const SHORT: usize = 12;
+        self.text.chars().count() > SHORT
+    }
+}
+
 /// The attention that a service needs, the most urgent first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Concern {

@@ -123,7 +123,7 @@ page.services = (() => {
   };
 
   const KEYS = {
-    '/': () => setTimeout(() => element('filter').select(), 0),
+    '/': () => element('filter').select(),
     Escape: () => changeAndTell(NONE),
   };
 
