@@ -38,6 +38,7 @@ mod hostile_text;
 mod html;
 mod html_carried;
 mod html_changes;
+mod html_edges;
 mod html_file;
 mod html_find;
 mod html_map;

@@ -34,14 +34,19 @@ pub(crate) struct Authorship<'b> {
 }
 
 impl Blame {
-    /// Returns the authors of the lines of a file from the first to the last one, those of most lines first.
+    /// Returns the authors of some lines of a file, which ascend; those of most lines first.
     #[must_use]
-    pub(crate) fn authors_of(&self, path: &str, (first, last): (u32, u32)) -> Vec<Authorship<'_>> {
+    pub(crate) fn authors_of(&self, path: &str, of: &[u32]) -> Vec<Authorship<'_>> {
         let mut authors: Vec<Authorship<'_>> = Vec::new();
-        let mut unknown = last.saturating_sub(first) + 1;
+        let count = |lines: &[u32]| u32::try_from(lines.len()).unwrap_or(u32::MAX);
+        let mut unknown = count(of);
         for lines in self.files.get(path).into_iter().flatten() {
-            let (from, to) = (lines.first.max(first), lines.last.min(last));
-            let Some(number) = to.checked_sub(from).map(|number| number + 1) else { continue };
+            let from = of.partition_point(|line| *line < lines.first);
+            let to = of.partition_point(|line| *line <= lines.last);
+            let number = of.get(from..to).map_or(0, count);
+            if number == 0 {
+                continue;
+            }
             unknown = unknown.saturating_sub(number);
             match authors.iter_mut().find(|known| known.author == Some(&lines.author)) {
                 Some(known) => {
@@ -163,7 +168,7 @@ mod tests {
         let blame =
             Blame { files: HashMap::from([("a/x.go".to_owned(), authored_lines(&printed(), false))]) };
         let shown = |path, first, last| {
-            let authors = blame.authors_of(path, (first, last));
+            let authors = blame.authors_of(path, &(first..=last).collect::<Vec<_>>());
             let shown = authors.iter().map(|it| format!("{} {}", it.author.unwrap_or("-"), it.lines));
             shown.collect::<Vec<_>>().join(", ")
         };
@@ -171,6 +176,8 @@ mod tests {
         assert_eq!(shown("a/x.go", 1, 8), "Bob B. 2, Ann 1, - 5");
         assert_eq!(shown("a/x.go", 7, 7), "Bob B. 1");
         assert_eq!(shown("b.go", 7, 8), "- 2");
+        let some = blame.authors_of("a/x.go", &[7, 12, 13]);
+        assert_eq!(some.iter().map(|it| it.lines).collect::<Vec<_>>(), [2, 1], "lines between do not count");
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! `script/catalog.js` reads the list.
 
 use super::packs::{packed, table};
-use crate::report::FileReport;
+use crate::report::{FileReport, FunctionReport};
 
 /// The functions of a page.
 pub(super) struct Catalog {
@@ -52,7 +52,9 @@ impl Catalog {
             bytes.extend_from_slice(function.extent.receiver.as_bytes());
             bytes.extend_from_slice(function.extent.name.as_bytes());
         }
-        let entered = counted().filter(|function| function.hits > 0).count() as u64;
+        // Of a function that began before its counters, only later blocks have counts.
+        let is_entered = |function: &&FunctionReport| function.hits > 0 || function.coverage.covered > 0;
+        let entered = counted().filter(is_entered).count() as u64;
         Some(Self { number, entered, packed: packed(&bytes) })
     }
 }

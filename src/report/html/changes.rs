@@ -114,7 +114,10 @@ impl<'r> PageChanges<'r> {
         });
         let mut missed = Places::from_lines(missed);
         let (authors, by) = match &diff.blame {
-            Some(blame) => missed.name_authors(blame, |at| files[at].best_path()),
+            Some(blame) => {
+                let uncovered = uncovered_lines(diff, &by_path);
+                missed.name_authors(blame, |at| (files[at].best_path(), &uncovered[&at]))
+            }
             None => (Vec::new(), Vec::new()),
         };
         let against =
@@ -216,6 +219,16 @@ impl<'r> PageChanges<'r> {
         lines
             .fold((0, 0), |(lost, gained), (more_lost, more_gained)| (lost + more_lost, gained + more_gained))
     }
+}
+
+/// Returns the changed lines of each file that were not executed, by its index.
+fn uncovered_lines(diff: &DiffReport, by_path: &HashMap<&str, usize>) -> HashMap<usize, Vec<u32>> {
+    let files = diff.files.iter().filter_map(|file| Some((*by_path.get(&*file.path)?, file)));
+    let lines = |file: &ChangedFile| {
+        let missed = file.lines.iter().filter(|line| line.state() == LineState::Missed);
+        missed.map(|line| line.line).collect()
+    };
+    files.map(|(at, file)| (at, lines(file))).collect()
 }
 
 /// Returns the marks of the files of a page that changed, or that are covered differently than before, by the index

@@ -201,6 +201,12 @@ impl ReportPage<'_> {
         self.links?.commit.as_deref()
     }
 
+    /// Returns the change since the row before; `None` beside a comparison, whose difference is told already.
+    fn told_change(&self) -> Option<&str> {
+        let is_compared = self.changes.is_some_and(|changes| changes.against.is_some());
+        self.change.as_deref().filter(|_| !is_compared)
+    }
+
     /// Tells whether a file changed. In a comparison of one commit none did.
     fn has_changed_files(&self) -> bool {
         self.changes.is_some_and(|changes| !changes.is_empty())

@@ -90,14 +90,19 @@ impl Places {
         places
     }
 
-    /// Gives each listed place its authors; `path_of` returns the path of a file. Returns all authors, those of most lines
-    /// first, and the indexes of the authors of each place of the walk.
+    /// Gives each listed place its authors; `lines_of` returns the path of a file and its lines that count, ascending. Returns
+    /// all authors, those of most lines first, and the indexes of the authors of each place of the walk.
     pub(super) fn name_authors<'f>(
         &mut self,
         blame: &Blame,
-        path_of: impl Fn(usize) -> &'f str,
+        lines_of: impl Fn(usize) -> (&'f str, &'f [u32]),
     ) -> (Vec<AuthorView>, Vec<Vec<usize>>) {
-        let of_place = |&(at, first, last): &(usize, u32, u32)| blame.authors_of(path_of(at), (first, last));
+        let of_place = |&(at, first, last): &(usize, u32, u32)| {
+            let (path, lines) = lines_of(at);
+            let from = lines.partition_point(|line| *line < first);
+            let to = lines.partition_point(|line| *line <= last);
+            blame.authors_of(path, &lines[from..to])
+        };
         let of_places: Vec<Vec<Authorship<'_>>> = self.walk.iter().map(of_place).collect();
         let mut lines: BTreeMap<Option<&str>, u64> = BTreeMap::new();
         for authorship in of_places.iter().flatten() {
@@ -179,9 +184,11 @@ mod tests {
             let of = |at: usize| (at, &report.files[at], String::new(), vec![(1, 4), (8, 9)]);
             let blame = Blame { files: HashMap::from([(report.files[0].best_path().to_owned(), lines)]) };
             let mut places = Places::from_lines([of(0), of(1)].into_iter());
-            let (authors, by) = places.name_authors(&blame, |at| report.files[at].best_path());
+            // Line 2 has no code, though its place spans it.
+            let lines_of = |at: usize| (report.files[at].best_path(), &[1, 3, 4, 8, 9][..]);
+            let (authors, by) = places.name_authors(&blame, lines_of);
             let authors: Vec<_> = authors.iter().map(|it| (&*it.name, it.lines)).collect();
-            assert_eq!(authors, [("Bob", 3), ("Ann <b>", 2), ("author unknown", 7)]);
+            assert_eq!(authors, [("Bob", 3), ("Ann <b>", 1), ("author unknown", 6)]);
             assert_eq!(by, [vec![1, 0, 2], vec![0], vec![2], vec![2]]);
             let listed: Vec<_> = places.files.iter().flat_map(|file| &file.places).collect();
             let names = |at: usize| &*listed[at].by.as_ref().unwrap().names;

@@ -1,13 +1,13 @@
 // The table of the functions of all files, which is made when it is first shown.
 page.allFunctions = (() => {
-  const { element, WORDS, made, breakable, replaceAddress, moveFocus, markOrder, onColumnClick } = page.elements;
+  const { element, WORDS, made, breakable, replaceAddress, moveFocus, stickBelow, markOrder, onColumnClick } = page.elements;
   const { filled, grouped } = page.words;
   const { toFragment } = page.address;
   const { functionParts } = page.names;
   const { searchWords, ordered, sortAfterClick } = page.rows;
   const { percent, grade } = page.files;
   const { inflated } = page.streams;
-  const { functionsFrom, FIGURES, listFrom, listFragment, isListed, placeOf } = page.catalog;
+  const { functionsFrom, FIGURES, listFrom, listFragment, isNever, isListed, placeOf } = page.catalog;
   const { FILES, FOLDERS, CARRIED, loaded } = page.state;
 
   /** Number of rows that are put into the table at once. Thousands of functions have rows only on request. */
@@ -33,9 +33,13 @@ page.allFunctions = (() => {
     return functions;
   };
 
-  const enteredCell = ({ count, isCarried }) => {
-    if (isCarried) return made('td', '', WORDS.carriedOnly);
-    return made('td', count === 0 ? 'low' : '', count === 0 ? WORDS.block[3] : grouped(count));
+  const enteredCell = (of) => {
+    if (of.isCarried) return made('td', '', WORDS.carriedOnly);
+    if (isNever(of)) return made('td', 'low', WORDS.block[3]);
+    if (of.count > 0) return made('td', '', grouped(of.count));
+    const cell = made('td', '', WORDS.earlier[0]);
+    [, cell.title] = WORDS.earlier;
+    return cell;
   };
 
   const rowOf = (of) => {
@@ -78,7 +82,7 @@ page.allFunctions = (() => {
     table.tBodies[0].replaceChildren();
     drawn = 0;
     drawMore(SOME);
-    const never = found.filter(({ count, isCarried }) => count === 0 && !isCarried).length;
+    const never = found.filter(isNever).length;
     element('shown-functions').value = filled(WORDS.shownFunctions, { shown: grouped(found.length), never: grouped(never) });
     element('catalog-list').classList.toggle('narrowed', listed.length < all.length);
     markOrder(table, list);
@@ -114,6 +118,7 @@ page.allFunctions = (() => {
 
   const begin = (then) => {
     tellTabs = then;
+    stickBelow(element('function-tools'));
     element('function-filter').addEventListener('input', (event) => {
       changeAndTell({ filter: event.target.value }).then(bringIntoView);
     });

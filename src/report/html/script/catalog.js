@@ -49,9 +49,11 @@ page.catalog = (() => {
   const listFragment = (list) => toFragment({
     tab: 'functions', sort: sortText(list, USUAL), filter: list.filter, never: list.never });
 
+  /** Tells whether nothing of a function was executed. One that began before the counters has counts of later blocks alone. */
+  const isNever = ({ count, covered }) => count === 0 && covered === 0;
+
   /** Tells whether the list shows a function. Functions without statements cannot be entered. */
-  const isListed = ({ lower, total, count, isCarried: isElsewhere }, { never }, words) => (
-    total > 0 && (!never || (count === 0 && !isElsewhere)) && hasWords(lower, words));
+  const isListed = (of, { never }, words) => of.total > 0 && (!never || isNever(of)) && hasWords(of.lower, words);
 
   /** Returns the place of a function in words: its file without the path that all files share, and its line. */
   const placeOf = ({ file, line }, root) => {
@@ -60,5 +62,5 @@ page.catalog = (() => {
     return [...folders, ...base, `:${line}`];
   };
 
-  return { isCarried, functionsFrom, FIGURES, listFrom, listFragment, isListed, placeOf };
+  return { isCarried, functionsFrom, FIGURES, listFrom, listFragment, isNever, isListed, placeOf };
 })();

@@ -52,6 +52,13 @@ page.elements = (() => {
     to?.scrollIntoView({ block: 'nearest' });
   };
 
+  /** Lets the head of a table stay below a bar that sticks to the top of the screen, and has more lines on a narrow one. */
+  const stickBelow = (bar) => new ResizeObserver(() => {
+    const { offsetHeight } = bar;
+    // A hidden bar has no height, and each change of the value computes all styles of the page anew.
+    if (offsetHeight > 0) document.documentElement.style.setProperty('--tools', `${offsetHeight}px`);
+  }).observe(bar);
+
   const headButtons = (table) => table.tHead.querySelectorAll('button');
 
   /** Marks the column that a table is ordered by. */
@@ -68,5 +75,5 @@ page.elements = (() => {
     for (const button of headButtons(table)) button.addEventListener('click', () => then(button.dataset.sort));
   };
 
-  return { element, parsed, WORDS, made, breakable, beginAges, kept, replaceAddress, moveFocus, markOrder, onColumnClick };
+  return { element, parsed, WORDS, made, breakable, beginAges, kept, replaceAddress, moveFocus, stickBelow, markOrder, onColumnClick };
 })();

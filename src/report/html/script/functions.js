@@ -6,7 +6,7 @@ page.functions = (() => {
   const { printable, qualified, functionParts } = page.names;
   const { percent, grade } = page.files;
   const { bar } = page.figures;
-  const { isCarried } = page.catalog;
+  const { isCarried, isNever } = page.catalog;
   const { CARRIED, view, lineFragment } = page.state;
   const { whenIdle } = page.source;
 
@@ -17,7 +17,8 @@ page.functions = (() => {
     const link = document.createElement('a');
     link.href = lineFragment(line);
     const isElsewhere = isCarried({ count, covered }, CARRIED !== null);
-    link.title = filled(WORDS.function[count === 0 && !isElsewhere ? 1 : 0], {
+    const sentence = isNever({ count, covered }) ? 1 : count === 0 && !isElsewhere ? 2 : 0;
+    link.title = filled(WORDS.function[sentence], {
       covered: grouped(covered), total: grouped(total), count: isElsewhere ? WORDS.carriedOnly : times(WORDS, count) });
     const what = made('span', 'what');
     what.append(...breakable(functionParts(printable(qualified(receiver, name)))));

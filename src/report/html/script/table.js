@@ -1,6 +1,6 @@
 // The table of folders and files: folds, order, filter, and the row that has the focus.
 page.table = (() => {
-  const { element, WORDS, made, breakable, replaceAddress, moveFocus, markOrder, onColumnClick } = page.elements;
+  const { element, WORDS, made, breakable, replaceAddress, moveFocus, stickBelow, markOrder, onColumnClick } = page.elements;
   const { filled, grouped } = page.words;
   const { toFragment } = page.address;
   const { searchWords, ordered, sortAfterClick } = page.rows;
@@ -130,6 +130,9 @@ page.table = (() => {
 
   const hasUnfolded = () => FOLDERS.some(({ depth, isSeen, isOpen }) => depth > 0 && isSeen && isOpen);
 
+  /** Tells whether there is anything to fold or unfold. */
+  const hasFolds = () => FOLDERS.some(({ depth, isSeen, isOpen }) => isSeen && (depth > 0 || !isOpen));
+
   const listOf = (values) => listFrom(values, element('changed') !== null, USUAL_ORDER);
 
   /** Shows whose files the table has. The link of an owner leads to its files, and that of the present one to all. */
@@ -164,7 +167,7 @@ page.table = (() => {
     element('nothing').hidden = shown.length > 0;
     element('list').classList.toggle('narrowed', shown.length < FILES.length);
     element('fold').textContent = !list.flat && hasUnfolded() ? WORDS.fold : WORDS.unfold;
-    element('fold').disabled = list.flat || FOLDERS.length < 2;
+    element('fold').hidden = list.flat || !hasFolds();
     drawOwners();
     map.show(list.map);
   };
@@ -259,13 +262,7 @@ page.table = (() => {
       changeAndTell({ filter: event.target.value });
       bringIntoView();
     });
-    // The bar has more lines on a narrow screen, and the head of the table stays below it.
-    const tellHeight = () => {
-      const { offsetHeight } = element('tools');
-      // The bar of a hidden table has no height, and each change of the value computes all styles of the page anew.
-      if (offsetHeight > 0) document.documentElement.style.setProperty('--tools', `${offsetHeight}px`);
-    };
-    new ResizeObserver(tellHeight).observe(element('tools'));
+    stickBelow(element('tools'));
     for (const name of ['uncovered', 'changed', 'flat']) {
       element(name)?.addEventListener('change', (event) => changeAndTell({ [name]: event.target.checked }));
     }

@@ -37,6 +37,12 @@ page.views = (() => {
     element('message').textContent = text;
   };
 
+  /** Says why a file cannot be shown, in place of buttons that would do nothing. */
+  const tellFault = (text) => {
+    tellMessage(text);
+    element('view').classList.add('faulty');
+  };
+
   /** Puts a path that may break between its words, with paler folders than its name. */
   const putPath = (into, name) => {
     const { folders, base } = pathParts(name);
@@ -51,12 +57,15 @@ page.views = (() => {
   const tellFile = (name, file) => {
     const { covered = 0, total = 0, change } = file ?? {};
     putPath(element('path'), printable(name));
-    document.title = filled(WORDS.title, { percent: percent(covered, total), name: printable(baseName(name)) });
-    element('file-percent').textContent = file === undefined ? '' : percent(covered, total);
+    document.title = file === undefined ? title
+      : filled(WORDS.title, { percent: percent(covered, total), name: printable(baseName(name)) });
+    const put = (id, text) => {
+      if (element(id) !== null) element(id).textContent = file === undefined ? '' : text;
+    };
+    put('file-percent', percent(covered, total));
     element('file-percent').className = `percent ${grade(covered, total)}`;
-    element('file-figures').textContent = file === undefined ? ''
-      : filled(WORDS.statements, { covered: grouped(covered), total: grouped(total) });
-    if (element('file-changed') !== null) element('file-changed').textContent = ofChange(WORDS, change);
+    put('file-figures', filled(WORDS.statements, { covered: grouped(covered), total: grouped(total) }));
+    put('file-changed', ofChange(WORDS, change));
     // A narrow screen has no room for all of this in the line that sticks.
     const { folders, base } = pathParts(printable(name));
     element('where').replaceChildren(
@@ -70,6 +79,7 @@ page.views = (() => {
     for (const id of ['functions', 'states', 'ruler', 'inside']) element(id).hidden = true;
     tell('');
     tellMessage('');
+    element('view').classList.remove('faulty');
     window.scrollTo(0, 0);
   };
 
@@ -112,18 +122,18 @@ page.views = (() => {
     tellFile(name, file);
     clear();
     if (file === undefined) {
-      tellMessage(filled(WORDS.unknown, { name: printable(name) }));
+      tellFault(filled(WORDS.unknown, { name: printable(name) }));
       return;
     }
     if (!('DecompressionStream' in window)) {
-      tellMessage(WORDS.tooOld);
+      tellFault(WORDS.tooOld);
       return;
     }
     let found;
     try {
       found = await opened(file);
     } catch (error) {
-      if (view.turn === turn) tellMessage(filled(WORDS.broken, { why: String(error) }));
+      if (view.turn === turn) tellFault(filled(WORDS.broken, { why: String(error) }));
       return;
     }
     // The user may have opened another file or the table meanwhile.
