@@ -137,6 +137,18 @@ fn a_page_shows_what_other_commits_executed_in_a_colour_of_its_own() {
 }
 
 #[test]
+fn a_search_of_uncovered_lines_leaves_out_those_that_are_carried() {
+    let Some(mut browser) = Browser::start() else { return };
+    let shop = Shop::new();
+    for (options, lines) in [(&["--carry"][..], &["14", "18"][..]), (&[], &["5", "14", "18"])] {
+        browser.open(&shop.page(options), "#search=one()&missed=1");
+        browser.wait_until("/ in 1 file$|^No line/.test(document.querySelector('#search-state').value)");
+        assert_eq!(browser.texts("#search-list a .at"), lines, "{options:?}");
+        browser.assert_quiet();
+    }
+}
+
+#[test]
 fn a_page_of_this_commit_alone_shows_nothing_of_others() {
     let Some(mut browser) = Browser::start() else { return };
     let shop = Shop::new();

@@ -99,10 +99,11 @@ fn the_head_of_a_file_is_one_line_on_a_wide_screen_with_all_walks() {
         browser.open_file(&page, "#file=example.com/app/cart/cart.go");
         // The name of a file in a usual place.
         browser.eval("document.getElementById('path').textContent = 'github.com/prometheus/prometheus/promql/engine.go'");
-        let [height, left, right] = browser.numbers(
+        let [height, left, right, name] = browser.numbers(
             "(() => { const { left, right, height } = document.querySelector('.bar-of-file').getBoundingClientRect();
-                return [height, left, right]; })()",
+                return [height, left, right, document.getElementById('path').offsetWidth]; })()",
         );
+        assert!(name >= 200, "{screen}: {name} pixels for the name");
         assert_eq!((left, right), (0, screen.width.into()), "{screen}");
         assert!(screen.width < 2560 || height <= 64, "{screen}: {height} pixels");
         assert!(screen.width > 360 || height <= 48, "{screen}: {height} pixels");

@@ -42,6 +42,7 @@ mod html_edges;
 mod html_file;
 mod html_find;
 mod html_map;
+mod html_marked;
 mod html_overview;
 mod html_screens;
 mod html_tabs;

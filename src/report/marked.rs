@@ -65,6 +65,8 @@ pub(crate) struct FoundMark {
     pub(crate) scope: MarkScope,
     /// Number of statements that it takes out, also if another mark does so, too.
     pub(crate) statements: u64,
+    /// First and last line of the code that it means; `None` if it means none.
+    pub(super) lines: Option<(u32, u32)>,
     /// The numbers of the blocks in which these are.
     blocks: Vec<usize>,
     /// One of these blocks was executed.
@@ -124,17 +126,21 @@ impl MarkedFile {
         let mut taken = Taken { blocks, found, all: BTreeSet::new(), some: BTreeMap::new() };
         let mut marks = Vec::with_capacity(found.all.len());
         for Mark { line, reason, code } in &found.all {
-            let (scope, by_block) = match *code {
-                _ if has_moved_lines => (MarkScope::Nothing, Vec::new()),
+            let code = code.filter(|_| !has_moved_lines);
+            let (scope, by_block) = match code {
                 None => (MarkScope::Nothing, Vec::new()),
                 Some(MarkedCode::Function(extent)) => (MarkScope::Function, taken.inside(extent)),
                 Some(MarkedCode::Block(extent)) => (MarkScope::Block, taken.inside(extent)),
                 Some(MarkedCode::Line(line)) => (MarkScope::Line, taken.on_line(line)),
             };
+            let lines = code.map(|code| match code {
+                MarkedCode::Function([from, to]) | MarkedCode::Block([from, to]) => (from.0, to.0),
+                MarkedCode::Line(line) => (line, taken.last_line(line)),
+            });
             let statements = by_block.iter().map(|(_, statements)| u64::from(*statements)).sum();
             let blocks = by_block.into_iter().map(|(block, _)| block).collect();
             let (reason, line) = (reason.clone(), *line);
-            marks.push(FoundMark { line, reason, scope, statements, blocks, is_executed: false });
+            marks.push(FoundMark { line, reason, scope, statements, lines, blocks, is_executed: false });
         }
         let ignored = taken.ignored();
         let (left, taken) = taken.parted(counts);
@@ -210,7 +216,7 @@ pub(crate) struct MarkJson<'r> {
 
 impl<'r> From<ListedMark<'r>> for MarkJson<'r> {
     fn from(ListedMark { file, mark }: ListedMark<'r>) -> Self {
-        let FoundMark { line, reason, scope, statements, blocks: _, is_executed: _ } = mark;
+        let FoundMark { line, reason, scope, statements, lines: _, blocks: _, is_executed: _ } = mark;
         Self { file, line: *line, reason, scope: *scope, statements: *statements, problem: mark.problem() }
     }
 }
@@ -269,6 +275,15 @@ impl Taken<'_> {
             }
         }
         found
+    }
+
+    /// Returns the last line of the statements that begin on a line: no later than the end of their block and the begin of
+    /// the next statement.
+    fn last_line(&self, line: u32) -> u32 {
+        let ends = self.blocks.iter().map(|block| block.end.0).filter(|end| *end >= line);
+        let next = self.found.statements.iter().find(|statement| statement.start.0 > line);
+        let next = next.map_or(u32::MAX, |statement| statement.after.0);
+        ends.min().unwrap_or(line).min(next).max(line)
     }
 
     /// Returns the numbers of a block's statements in the text; `None` if they are not as many as Go counted.

@@ -1,6 +1,7 @@
 //! The model of a report: files with their figures, and the packages that they make up.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::diff::Changes;
@@ -8,7 +9,7 @@ use super::functions::{FunctionReport, sum};
 use super::head::ReportHead;
 use super::html;
 use super::lines::{self, LineReport};
-use super::marked::{CountedBlocks, ListedMark, MarkedFile, listed};
+use super::marked::{CountedBlocks, FoundMark, ListedMark, MarkedFile, listed};
 use super::source::{Declarations, FileSource, NoSource, is_in_commit};
 use crate::code::codeowners::CodeOwners;
 use crate::coverage::Coverage;
@@ -95,6 +96,28 @@ impl FileReport<'_> {
     /// Returns the numbers of the blocks from which marks take statements, ascending, with the numbers of these.
     pub(crate) fn ignored_blocks(&self) -> &[(usize, u32)] {
         self.marked.as_ref().map_or(&[], |marked| &marked.ignored)
+    }
+
+    /// Returns runs of ignored lines, each with its first and last line and the reason of the mark, ascending. Of marks one in
+    /// the other the inner one is named.
+    pub(super) fn ignored_runs(&self) -> Vec<(u32, u32, &str)> {
+        let marks = self.marked.as_ref().map_or(&[][..], |marked| &marked.marks);
+        let mark_of = |line: u32| {
+            let spans =
+                |mark: &&FoundMark| mark.lines.is_some_and(|(first, last)| (first..=last).contains(&line));
+            let around = marks.iter().filter(|mark| mark.statements > 0).filter(spans);
+            // The inner one of two begins later, or ends earlier.
+            around.max_by_key(|mark| mark.lines.map(|(first, last)| (first, Reverse(last))))
+        };
+        let mut runs: Vec<(u32, u32, &FoundMark)> = Vec::new();
+        for &line in &self.ignored_lines {
+            match (mark_of(line), runs.last_mut()) {
+                (Some(mark), Some((_, last, of))) if std::ptr::eq(mark, *of) => *last = line,
+                (Some(mark), _) => runs.push((line, line, mark)),
+                (None, _) => {}
+            }
+        }
+        runs.into_iter().map(|(first, last, mark)| (first, last, &*mark.reason)).collect()
     }
 
     /// Returns the blocks and parts of blocks that marks take out.

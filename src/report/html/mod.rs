@@ -12,6 +12,7 @@ mod changes;
 mod facts;
 mod host;
 mod map;
+mod marked;
 mod owners;
 mod packs;
 mod places;
@@ -47,6 +48,7 @@ use changes::{Cell, PageChanges};
 use facts::Facts;
 use host::PageLinks;
 use map::FileMap;
+use marked::PageMarks;
 use owners::OwnersTable;
 use tree::{Folder, Tree};
 use trend::TrendChart;
@@ -71,6 +73,7 @@ const STYLE: &str = concat!(
     include_str!("apps.css"),
     include_str!("changes.css"),
     include_str!("carried.css"),
+    include_str!("marked.css"),
     include_str!("finder.css"),
     include_str!("../treemap/treemap.css")
 );
@@ -137,6 +140,7 @@ pub(super) fn write(
         changes: changes.as_ref(),
         apps: AppsTable::new(report),
         carried: PageCarried::new(head, files)?,
+        marked: PageMarks::new(report, files)?,
         owners,
         links: links.as_ref(),
     };
@@ -191,6 +195,8 @@ struct ReportPage<'p> {
     apps: Option<AppsTable<'p>>,
     /// What is carried from other commits; `None` if nothing of the kind is shown.
     carried: Option<PageCarried>,
+    /// Marks in the source; `None` if they mean nothing.
+    marked: Option<PageMarks>,
     owners: Option<OwnersTable>,
     links: Option<&'p PageLinks<'p>>,
 }
@@ -381,6 +387,11 @@ pub(super) fn grouped(number: impl std::borrow::Borrow<u64>) -> String {
         grouped.push(digit);
     }
     grouped
+}
+
+/// Returns a number with thousands separators; nothing for 0.
+fn grouped_if_any(number: impl std::borrow::Borrow<u64>) -> String {
+    if *number.borrow() == 0 { String::new() } else { grouped(number) }
 }
 
 /// Returns a number of things in words: `1 line`, `2,000 lines`.

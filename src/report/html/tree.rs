@@ -87,6 +87,11 @@ impl<'r> Tree<'r> {
         tree
     }
 
+    /// Returns the number of statements that marks take out of all files below a folder.
+    pub(super) fn ignored_below(&self, folder: &Folder<'_>) -> u64 {
+        self.below(folder).iter().map(|file| file.ignored.total).sum()
+    }
+
     /// Returns all files below a folder.
     pub(super) fn below(&self, folder: &Folder<'_>) -> &[&'r FileReport<'r>] {
         &self.files[folder.below.clone()]

@@ -22,12 +22,12 @@ page.figures = (() => {
   const changedLines = ({ covered, total }) => (total === 0 ? [] : [
     made('span', '', filled(WORDS.ofLines, { covered: grouped(covered), total: grouped(total) })), bar(covered, total)]);
 
-  const textOf = ({ covered, own, total, lost, gained, change }) => (
-    [covered, own, total, lost, gained, change.covered, change.total].join(' '));
+  const textOf = ({ covered, own, total, lost, gained, ignored, change }) => (
+    [covered, own, total, lost, gained, ignored.statements, change.covered, change.total].join(' '));
 
   /** Writes the figures of a folder into its row, unless they stand there. */
   const drawFolder = (folder) => {
-    const { body, covered, own, total, lost, gained, change, drawn } = folder;
+    const { body, covered, own, total, lost, gained, ignored, change, drawn } = folder;
     folder.drawn = textOf(folder);
     if (folder.drawn === drawn) return;
     const [row] = body.rows;
@@ -39,8 +39,8 @@ page.figures = (() => {
     // The bar has a second part for what is carried from other commits.
     if (CARRIED !== null) row.cells[1].className += ` ${shares(own, total, 'ov')}`;
     row.querySelector('.changed')?.replaceChildren(...changedLines(change));
-    for (const [name, lines] of Object.entries({ lost, gained })) {
-      row.querySelector(`.${name}`)?.replaceChildren(lines > 0 ? grouped(lines) : '');
+    for (const [name, number] of Object.entries({ lost, gained, ignored: ignored.statements })) {
+      row.querySelector(`.${name}`)?.replaceChildren(number > 0 ? grouped(number) : '');
     }
   };
 

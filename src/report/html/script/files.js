@@ -40,6 +40,7 @@ page.files = (() => {
     covered: (row) => row.covered,
     uncovered: (row) => row.total - row.covered,
     total: (row) => row.total,
+    ignored: ({ ignored }) => ignored?.statements ?? 0,
     lost: (row) => row.lost,
     gained: (row) => row.gained,
     changed: ({ change }) => (change?.total > 0 ? change.total - change.covered : undefined),

@@ -101,6 +101,13 @@ page.lines = (() => {
     return more;
   };
 
+  /** Returns in words why a line is ignored; `undefined` if it is not. */
+  const whyIgnored = (line) => {
+    const [, , reason] = rangeWith(view.open.ignored, line) ?? [];
+    if (reason === undefined) return undefined;
+    return reason === '' ? WORDS.ignoredWithout : filled(WORDS.ignored, { reason });
+  };
+
   const drawnLine = (line) => {
     const { text, starts, states, counts, most, current } = view.open;
     const state = states[line];
@@ -122,6 +129,11 @@ page.lines = (() => {
       }
     }
     node.append(gutter(line, state, counts[line]), place);
+    const why = state === 0 ? whyIgnored(line) : undefined;
+    if (why !== undefined) {
+      node.classList.add('ignored');
+      named(node.querySelector('.mark'), why);
+    }
     if (cut < to) node.append(moreButton(node, place, cut, to));
     if (line === current) node.classList.add('current');
     return node;
@@ -139,7 +151,8 @@ page.lines = (() => {
   const nameLine = (node, line) => {
     const place = node.querySelector('code');
     const state = STATES[view.open.states?.[line] ?? 0];
-    const head = [filled(WORDS.line, { line }), ...(state === '' ? [] : [WORDS.lines[state]])].join(', ');
+    const told = state === '' ? whyIgnored(line) : WORDS.lines[state];
+    const head = [filled(WORDS.line, { line }), ...(told === undefined ? [] : [told])].join(', ');
     node.setAttribute('role', 'group');
     node.setAttribute('aria-label', place === null ? node.querySelector('.gap').textContent
       : `${head}: ${place.textContent.slice(0, LONGEST).trim()}`);

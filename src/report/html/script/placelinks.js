@@ -2,7 +2,7 @@
 // script.
 page.placeLinks = (() => {
   const { toFragment } = page.address;
-  const { FILES, CHANGES } = page.state;
+  const { FILES, CHANGES, MARKED } = page.state;
 
   /** Lets links lead to places `[file, line, ...]`, which are in the same order. */
   const lead = (selector, places) => {
@@ -17,6 +17,7 @@ page.placeLinks = (() => {
       lead('.missed-places li a', CHANGES.missed);
       lead('.places.lost li a', CHANGES.lost);
     }
+    if (MARKED !== null) lead('.marked a', MARKED.stale);
     lead('.summary .missing a', FILES.filter(({ why }) => why !== undefined).map(({ at }) => [at]));
   };
 

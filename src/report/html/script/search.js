@@ -7,7 +7,7 @@ page.search = (() => {
   const { readerOf } = page.streams;
   const { searchOf, hitsIn } = page.find;
   const { STATES } = page.marks;
-  const { fileFragment } = page.state;
+  const { CARRIED, fileFragment } = page.state;
   const { forEachStream } = page.packs;
 
   /** Largest number of lines in the list. */
@@ -63,6 +63,7 @@ page.search = (() => {
   const runsOf = (figures) => {
     const { table } = readerOf(figures);
     table(6);
+    if (CARRIED !== null) table(1);
     return table(4);
   };
 

@@ -13,7 +13,10 @@ page.state = (() => {
   const CHANGES = element('changes') === null ? null : parsed('changes');
   /** Short commit and time of the rows from which blocks are carried; `null` in a page that shows nothing of the kind. */
   const { origins: CARRIED, own } = element('carried') === null ? { origins: null, own: [] } : parsed('carried');
+  /** Ignored statements and lines of files, and places of stale marks; `null` where marks in the source mean nothing. */
+  const MARKED = element('marked') === null ? null : parsed('marked');
   for (const file of FILES) {
+    file.ignored = MARKED?.files[file.at];
     file.change = CHANGES?.files[file.at];
     file.lost = linesOf(file.change?.turned ?? [], 'LBC');
     file.gained = linesOf(file.change?.turned ?? [], 'GBC');
@@ -62,5 +65,5 @@ page.state = (() => {
   const lineFragment = (line) => fileFragment(view.open.file.name, line, {
     changed: view.onlyChanged, unfolded: view.onlyChanged && toRanges(view.unfolded) });
 
-  return { FILES, FOLDERS, CHANGES, CARRIED, USUAL_ORDER, PLACES, view, loaded, fileFragment, walkFragment, lineFragment };
+  return { FILES, FOLDERS, CHANGES, CARRIED, MARKED, USUAL_ORDER, PLACES, view, loaded, fileFragment, walkFragment, lineFragment };
 })();

@@ -28,13 +28,14 @@ page.tree = (() => {
   const addFigures = (folders) => {
     for (const folder of [...folders].reverse()) {
       const shown = folder.files.filter((file) => file.isShown);
-      Object.assign(folder, { covered: 0, own: 0, total: 0, change: { covered: 0, total: 0 }, lost: 0, gained: 0 });
+      Object.assign(folder, { covered: 0, own: 0, total: 0, change: { covered: 0, total: 0 }, lost: 0, gained: 0, ignored: { statements: 0 } });
       folder.shown = folder.folders.reduce((sum, inner) => sum + inner.shown, shown.length);
       for (const inner of [...shown, ...folder.folders]) {
         folder.covered += inner.covered;
         folder.own += inner.own ?? 0;
         folder.total += inner.total;
         folder.lost += inner.lost ?? 0;
+        folder.ignored.statements += inner.ignored?.statements ?? 0;
         folder.gained += inner.gained ?? 0;
         folder.change.covered += inner.change?.covered ?? 0;
         folder.change.total += inner.change?.total ?? 0;

@@ -27,7 +27,7 @@ page.views = (() => {
     const missed = PLACES.missed.filter(([at]) => at === file.at).map(([, first, last]) => ({ first, last }));
     return {
       file, ...laidOut({ ...figuresOf(figures, CARRIED !== null), bytes: text }), missed,
-      added: file.change?.added ?? [], turned: file.change?.turned ?? [], current: 0 };
+      added: file.change?.added ?? [], turned: file.change?.turned ?? [], ignored: file.ignored?.lines ?? [], current: 0 };
   };
 
   const isInTable = () => !element('overview').hidden;
@@ -53,6 +53,12 @@ page.views = (() => {
     into.replaceChildren(quiet, ...breakable(base));
   };
 
+  /** Adds the number of ignored statements to a sentence, if there are some. */
+  const ofIgnored = (statements, file) => {
+    const n = file?.ignored?.statements ?? 0;
+    return n === 0 ? statements : filled(WORDS.ignoredStatements, { statements, n: grouped(n) });
+  };
+
   /** Shows name and figures of a file, which is `undefined` if the page has no file of that name. */
   const tellFile = (name, file) => {
     const { covered = 0, total = 0, change } = file ?? {};
@@ -64,7 +70,7 @@ page.views = (() => {
     };
     put('file-percent', percent(covered, total));
     element('file-percent').className = `percent ${grade(covered, total)}`;
-    put('file-figures', filled(WORDS.statements, { covered: grouped(covered), total: grouped(total) }));
+    put('file-figures', ofIgnored(filled(WORDS.statements, { covered: grouped(covered), total: grouped(total) }), file));
     put('file-changed', ofChange(WORDS, change));
     // A narrow screen has no room for all of this in the line that sticks.
     const { folders, base } = pathParts(printable(name));
@@ -83,6 +89,14 @@ page.views = (() => {
     window.scrollTo(0, 0);
   };
 
+  /** Shows the number of ignored lines. */
+  const tellIgnored = () => {
+    if (element('ignored') === null) return;
+    const number = view.open.ignored.reduce((sum, [first, last]) => sum + last - first + 1, 0);
+    element('ignored').hidden = number === 0;
+    element('lines-ignored').textContent = grouped(number);
+  };
+
   const drawOpen = () => {
     const { file, bytes } = view.open;
     const why = file.why === undefined ? undefined : printable(file.why);
@@ -91,6 +105,7 @@ page.views = (() => {
     element('states').hidden = false;
     const counts = lineCounts(view.open.runs);
     for (const state of SHOWN) element(`lines-${state}`).textContent = grouped(counts[state]);
+    tellIgnored();
     source.draw();
     functions.draw();
     viewport.draw();
