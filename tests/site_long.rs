@@ -167,3 +167,27 @@ fn the_search_has_the_focus_before_the_next_key() {
     browser.press("/stock");
     assert_eq!(browser.eval("document.querySelector('#filter').value"), "/stock", "it is a letter by now");
 }
+
+#[test]
+fn the_facts_of_an_environment_are_one_line_under_its_figures() {
+    let Some(mut browser) = Browser::start() else { return };
+    let long = LongTexts::new();
+    on_each_screen(&mut browser, 900, |browser, view| {
+        browser.open(&site_folder(&long.world).join("checkout/index.html"), "");
+        let facts = browser.text(".place .about").replace('\n', " ");
+        assert_eq!(facts, "main 0a1b2c3d4e unreachable 0 of 1 replica pulled 24 hours ago", "{view}");
+        assert_eq!(browser.texts(".more dd"), [] as [&str; 0], "{view}: a name is there when asked for");
+        let [line, head, row] = browser.numbers(
+            "[document.querySelector('.place .about').offsetHeight,
+                ((place, table) => table.getBoundingClientRect().top - place.getBoundingClientRect().top)
+                    (document.querySelector('.place'), document.querySelector('.place .branches')),
+                document.querySelector('.place .number').offsetHeight]",
+        );
+        assert!(row <= 40, "{view}: a figure of {row} pixels");
+        let (most_of_line, most) = if view.width > 640 { (26, 200) } else { (52, 270) };
+        assert!(line <= most_of_line, "{view}: facts of {line} pixels");
+        assert!(head <= most, "{view}: {head} pixels above the table");
+        browser.click(".more summary");
+        assert_eq!(browser.texts(".more dd")[0], "prod_sg_checkout_main_0a1b2c3d4e", "{view}");
+    });
+}

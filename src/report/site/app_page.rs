@@ -1,11 +1,13 @@
 //! The page of an app: its branches and commits, by environment and region.
 
+use std::borrow::Borrow;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 
 use askama::Template;
 
+use super::address::segment;
 use super::change::Change;
 use super::chart::{History, HistoryChart};
 use super::frame::{Attention, PageFrame, ReportLink, ServiceRow, coverage_of};
@@ -44,6 +46,8 @@ pub(super) struct EnvRegionView<'s> {
 }
 
 pub(super) struct BranchView<'s> {
+    /// The beginning of the fragments of its rows.
+    anchor: String,
     pub(super) newest: ServiceRow<'s>,
     pub(super) since_trunk: Option<Change>,
     pub(super) since_previous: Option<Change>,
@@ -88,7 +92,8 @@ impl<'s> AppPage<'s> {
             };
             place.branches.iter().flat_map(of)
         };
-        let chart = HistoryChart::new(&histories(app, reports));
+        let places: Vec<EnvRegionView<'s>> = app.places.iter().map(view).collect();
+        let chart = HistoryChart::new(&histories(app, &places, reports));
         let values = chart.as_ref().map(|chart| json_in_markup(&chart.values)).transpose()?;
         Ok(Self {
             attention: Attention::new(app.places.iter().flat_map(rows)),
@@ -97,30 +102,31 @@ impl<'s> AppPage<'s> {
             matrix: Matrix::new(app, reports),
             values: values.unwrap_or_default(),
             chart,
-            places: app.places.iter().map(view).collect(),
+            places,
         })
     }
 }
 
 /// Returns the lines of the chart: the branch that represents each environment and region, then the others, the newest
 /// first.
-fn histories(app: &App, reports: &HashMap<String, SourceShown>) -> Vec<History> {
+fn histories(app: &App, views: &[EnvRegionView<'_>], reports: &HashMap<String, SourceShown>) -> Vec<History> {
     let mut lines = Vec::new();
-    for place in &app.places {
+    for (place, view) in app.places.iter().zip(views) {
         let latest = place.latest().map(|(branch, _)| branch);
-        for branch in &place.branches {
+        for (branch, table) in place.branches.iter().zip(&view.branches) {
             let Some(service) = branch.stored() else { continue };
             let is_latest = latest.is_some_and(|latest| std::ptr::eq(latest, branch));
             let row = service.total.as_ref().map(|total| total.row);
             let report = |service: &Service| {
                 let path = branch.report(service);
-                reports.contains_key(&path).then(|| (service.commit.clone(), path))
+                reports.contains_key(&path).then(|| (service.commit.clone(), format!("../{path}")))
             };
             let history = History {
                 name: [&place.name(), &branch.name].map(String::as_str).join(" ").trim().to_owned(),
                 points: place.points(branch),
                 last_pull: service.last_pull,
                 reports: branch.current().filter_map(report).collect(),
+                rows: table.rows(),
             };
             lines.push((Reverse((is_latest, row)), history));
         }
@@ -177,11 +183,24 @@ impl<'s> BranchView<'s> {
         let since =
             |before: Option<&Total>| newest.total.as_ref().zip(before).map(|(now, before)| now.since(before));
         Self {
+            anchor: format!("{}/{}", place.anchor(), segment(&branch.name)),
             newest: ServiceRow::new(app, place, branch, newest, reports),
             since_trunk: since(trunk),
             since_previous: since(before),
             earlier,
             left_out,
         }
+    }
+
+    /// Returns the fragment of the row of a commit.
+    pub(super) fn row<'c>(&self, commit: impl Borrow<ShownCommit<'c>>) -> String {
+        format!("{}/{}", self.anchor, segment(commit.borrow().0))
+    }
+
+    /// Returns the addresses of its rows by their commits.
+    fn rows(&self) -> HashMap<String, String> {
+        let newest = [self.newest.commit()];
+        let commits = self.earlier.iter().map(|earlier| &earlier.commit).chain(&newest);
+        commits.map(|commit| (commit.0.to_owned(), format!("#{}", self.row(commit)))).collect()
     }
 }

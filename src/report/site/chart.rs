@@ -3,7 +3,7 @@
 //! A page stretches a chart, but lines must keep their width and dots their shape. So dots are paths without length,
 //! and the labels of axes and commits are not part of the stretched drawing.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 
 use chrono::{DateTime, Utc};
@@ -36,8 +36,10 @@ pub(super) struct History {
     /// The totals, the oldest first.
     pub(super) points: Vec<TrendPoint>,
     pub(super) last_pull: Option<DateTime<Utc>>,
-    /// Paths of the reports of its commits.
+    /// Addresses of the reports of its commits.
     pub(super) reports: HashMap<String, String>,
+    /// Addresses of the rows of its commits in the tables of the page.
+    pub(super) rows: HashMap<String, String>,
 }
 
 /// A chart of several lines over time.
@@ -62,10 +64,8 @@ pub(super) struct HistoryChart {
 pub(super) struct ChartLine {
     pub(super) name: String,
     pub(super) trace: Trace,
-    /// Path of a line where each commit with a label began.
-    pub(super) marks: String,
-    /// Path of a line where each commit began whose label a phone has no room for.
-    pub(super) wide_marks: String,
+    /// Paths of a line where each commit with a label began, each with the narrowest kind of screen that has room for it.
+    pub(super) marks: Vec<(usize, String)>,
     /// Path of a tick where each of the newest commits began.
     pub(super) ticks: String,
     pub(super) dots: Vec<ChartDot>,
@@ -79,8 +79,10 @@ pub(super) struct ChartDot {
     pub(super) x: String,
     pub(super) y: String,
     pub(super) title: String,
-    /// Path of the report of its commit; only the last dot of a commit has one.
-    pub(super) report: Option<String>,
+    /// Address of the report of its commit, or else of its row in a table.
+    pub(super) address: Option<String>,
+    /// The address is that of a report whose total it is: the last one of its commit.
+    pub(super) is_reported: bool,
 }
 
 /// The figures of a chart for the script.
@@ -163,7 +165,7 @@ impl History {
 
 impl ChartLine {
     fn new((number, line): (usize, &History), period: Period, scale: Scale, labels: &CommitLabels) -> Self {
-        let History { name, points, reports, .. } = line;
+        let History { name, points, reports, rows, .. } = line;
         let x = |at| SIZE.0 * period.share(at);
         let y = |percent| SIZE.1 * scale.depth(percent);
         let thinned = line.thinned(period);
@@ -179,7 +181,8 @@ impl ChartLine {
                 printable(&short_commit(&point.commit)),
                 minute(point.stored_at)
             ),
-            report: reports.get(&point.commit).filter(|_| is_last_of_commit(at)).cloned(),
+            address: reports.get(&point.commit).or(rows.get(&point.commit)).cloned(),
+            is_reported: reports.contains_key(&point.commit) && is_last_of_commit(at),
         };
         let end = line.end().unwrap_or(period.end);
         let begins = begins_of_line(number, line, period);
@@ -189,12 +192,13 @@ impl ChartLine {
                 path
             })
         };
-        let is_wide = |begin: &CommitBegin| labels.of(begin, NEAR).map(|label| label.is_wide);
+        let screen = |begin: &CommitBegin| labels.of(begin, NEAR).map(|label| label.screen);
+        let screens: BTreeSet<usize> = begins.iter().filter_map(screen).collect();
+        let marks = |of: usize| (of, path(SIZE.1, &|begin| screen(begin) == Some(of)));
         Self {
             name: printable(name).into_owned(),
             trace: Trace::new(&thinned, end, x, y),
-            marks: path(SIZE.1, &|begin| is_wide(begin) == Some(false)),
-            wide_marks: path(SIZE.1, &|begin| is_wide(begin) == Some(true)),
+            marks: screens.into_iter().map(marks).collect(),
             ticks: path(TICK, &|_| true),
             dots: thinned.iter().enumerate().map(dot).collect(),
             first: shown(points[0].percent),
@@ -245,7 +249,13 @@ mod tests {
     use crate::report::trend::testing::{at, hour};
 
     fn history(name: &str, points: Vec<TrendPoint>) -> History {
-        History { name: name.to_owned(), points, last_pull: None, reports: HashMap::new() }
+        History {
+            name: name.to_owned(),
+            points,
+            last_pull: None,
+            reports: HashMap::new(),
+            rows: HashMap::new(),
+        }
     }
 
     #[test]
@@ -269,7 +279,8 @@ mod tests {
     fn lines_go_on_to_their_last_pulls_and_commits_have_marks_and_labels() {
         let line = History {
             last_pull: Some(hour(20)),
-            reports: HashMap::from([("bbbbbbbbbb".to_owned(), "shop/report.html".to_owned())]),
+            reports: HashMap::from([("bbbbbbbbbb".to_owned(), "../shop/report.html".to_owned())]),
+            rows: ["aaaaaaaaaa", "bbbbbbbbbb"].map(|commit| (commit.to_owned(), format!("#{commit}"))).into(),
             ..history(
                 "main",
                 vec![at(0, 50.0, "aaaaaaaaaa"), at(10, 40.0, "bbbbbbbbbb"), at(15, 50.0, "bbbbbbbbbb")],
@@ -279,22 +290,26 @@ mod tests {
         let [line] = &chart.lines[..] else { panic!("{chart:?}") };
         assert_eq!(line.trace.line, "M0.0 0.0H500.0M500.0 200.0L750.0 0.0");
         assert_eq!(line.trace.rest, "M750.0 0.0H1000.0");
-        assert_eq!(line.marks, "M0.0 0V200M500.0 0V200");
-        assert_eq!((&*line.wide_marks, &*line.ticks), ("", "M0.0 0V8M500.0 0V8"));
-        let reports: Vec<Option<&str>> = line.dots.iter().map(|dot| dot.report.as_deref()).collect();
-        assert_eq!(reports, [None, None, Some("shop/report.html")], "the last dot of a commit leads there");
+        assert_eq!(line.marks, [(0, "M0.0 0V200M500.0 0V200".to_owned())]);
+        assert_eq!(line.ticks, "M0.0 0V8M500.0 0V8");
+        let dots: Vec<(&str, bool)> =
+            line.dots.iter().map(|dot| (dot.address.as_deref().unwrap(), dot.is_reported)).collect();
+        let report = "../shop/report.html";
+        assert_eq!(dots, [("#aaaaaaaaaa", false), (report, false), (report, true)]);
         assert_eq!(chart.values.lines[0].x, [0.0, 500.0, 750.0]);
     }
 
     #[test]
     fn a_commit_without_room_for_its_label_has_a_tick_and_no_line() {
-        let points = (0..12).map(|at_hour| at(at_hour, 50.0, &format!("{at_hour:010}"))).collect();
+        let mut points: Vec<TrendPoint> =
+            (0..12).map(|minute| at(0, 50.0, &format!("{minute:010}"))).collect();
+        points.push(at(9, 50.0, "0000000011"));
         let chart = HistoryChart::new(&[history("main", points)]).unwrap();
         let line = &chart.lines[0];
         let marks = |path: &str| path.matches('M').count();
-        let lines = marks(&line.marks) + marks(&line.wide_marks);
+        let lines: usize = line.marks.iter().map(|(_, path)| marks(path)).sum();
         assert_eq!((lines, marks(&line.ticks)), (chart.labels.all.len(), 12));
-        assert!(lines < 12, "{line:?}");
+        assert_eq!(lines, 2, "two rows of labels behind the edge of the chart");
     }
 
     #[test]

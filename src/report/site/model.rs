@@ -11,6 +11,7 @@ use super::chart::shown;
 use super::moment::Moment;
 use crate::coverage::{ChangedLines, Coverage};
 use crate::names::printable;
+use crate::phrases::replicas;
 use crate::report::TrendPoint;
 use crate::report::html::grade;
 
@@ -248,10 +249,7 @@ impl Total {
 
     /// Returns how many replicas answered when it was stored, in words; `None` if that is unknown.
     pub(super) fn answered(&self) -> Option<String> {
-        self.replicas.map(|replicas| match replicas {
-            (1, 1) => "1".to_owned(),
-            (answered, listed) => format!("{answered} of {listed} answered"),
-        })
+        self.replicas.map(|(answered, listed)| replicas(answered, listed))
     }
 
     pub(super) fn lacks_replicas(&self) -> bool {
