@@ -88,6 +88,7 @@ mod terminals;
 mod threads;
 mod timer;
 mod tls;
+mod unused;
 mod upgrades;
 mod users;
 mod with;

@@ -10,8 +10,8 @@ use crate::profile::Block;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct FunctionKey {
     /// Type of a method's receiver, without pointer and type parameters; empty for a function.
-    receiver: Box<str>,
-    name: Box<str>,
+    pub(super) receiver: Box<str>,
+    pub(super) name: Box<str>,
 }
 
 impl FunctionKey {

@@ -4,6 +4,7 @@
 //! same blocks. Blocks outside of functions are never carried. Pure: texts and profiles come in, block numbers go out.
 
 mod coverage;
+mod dates;
 mod functions;
 
 use chrono::{DateTime, Utc};
@@ -12,6 +13,9 @@ use crate::coverage::Coverage;
 use crate::profile::Profile;
 
 pub(crate) use coverage::{CarriedCoverage, CarriedFromJson};
+pub(crate) use dates::{
+    DatedUntil, DigestedText, FunctionDates, FunctionDigest, LastExecution, PlaceDates, executed_since,
+};
 pub(crate) use functions::{FunctionBlocks, FunctionKey, are_moved, carriable, have_same_blocks};
 
 /// The coverage of a profile with what is carried from other commits.

@@ -43,6 +43,11 @@ impl NarrowArgs {
         options.into_iter().filter_map(shown).collect()
     }
 
+    /// Tells whether the environment of this name was given.
+    pub(crate) fn names_environment(&self, name: &str) -> bool {
+        self.env.as_deref() == Some(name)
+    }
+
     /// Tells whether an option was given.
     pub(crate) fn is_given(&self) -> bool {
         let Self { env, region, branch } = self;

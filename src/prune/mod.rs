@@ -14,6 +14,7 @@ pub(crate) mod run;
 pub(crate) mod watch;
 
 mod center_removal;
+mod function_dates;
 mod registration;
 mod rename;
 

@@ -24,6 +24,7 @@ use crate::prune::probe_round::ProbeRound;
 use crate::prune::removal::Remover;
 use crate::prune::retention::RetentionRun;
 use crate::prune::watch::{WatchResult, watch_while};
+use crate::source::SourceSettings;
 
 /// A run that changes lists and history.
 pub(crate) struct PruneRun<'a> {
@@ -31,6 +32,8 @@ pub(crate) struct PruneRun<'a> {
     pub(crate) prober: &'a Prober<'a>,
     /// For the last pulls.
     pub(crate) pulling: &'a Client,
+    /// For the source of apps whose functions are dated.
+    pub(crate) source: SourceSettings<'a>,
     pub(crate) on_event: OnEvent<'a>,
 }
 
@@ -66,7 +69,7 @@ impl PruneRun<'_> {
         store: &Store,
         removed: &Sender<Vec<Tombstone>>,
     ) -> Result<PruneOutcome> {
-        let Self { inputs, prober, pulling, on_event } = *self;
+        let Self { inputs, prober, pulling, on_event, .. } = *self;
         let update =
             |round| Remover { inputs, prober, pulling, locked, store, removed, on_event }.update_lists(round);
         let lists = round.map(update).transpose()?;
@@ -93,6 +96,7 @@ impl PruneRun<'_> {
     ) -> Result<RetentionRun> {
         let Self { inputs: PruneInputs { naming, now, .. }, on_event, .. } = *self;
         let mut run = RetentionRun::plan(store, locked.workdir(), keep, naming, *now)?;
+        self.date_functions(&run, store, locked.workdir())?;
         let files = run.drop_rows(store, locked, keep, *now)?;
         run.links.iter().for_each(|link| on_event(PruneEvent::LinkInTheWay(link)));
         let swept = self.sweep(locked, &files, keep.younger_than)?;

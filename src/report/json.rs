@@ -33,6 +33,9 @@ pub(super) const FORM: Form = Form {
 const SCHEMA: u32 = 1;
 
 pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
+    if let Some(unused) = &report.unused {
+        return unused.write_json(report, out);
+    }
     let document = Document::new(report);
     json::write(&mut *out, &document)?;
     writeln!(out)
@@ -186,7 +189,7 @@ struct UncoveredJson {
 
 impl<'r> Document<'r> {
     fn new(report: &'r Report<'_>) -> Self {
-        let Report { head, files, mode: _, owners: _ } = report;
+        let Report { head, files, mode: _, owners: _, unused: _ } = report;
         let ReportHead {
             service,
             env,

@@ -36,6 +36,7 @@ mod testing;
 mod text;
 mod treemap;
 pub(crate) mod trend;
+mod unused;
 mod xml;
 
 pub(crate) use by_mark::{ByMark, ExecutedFunctions, TestRun};
@@ -51,3 +52,4 @@ pub(crate) use since::{SinceFacts, StoredMoment};
 pub(crate) use source::{FileNeeds, FileSource, NoSource};
 pub(crate) use text::{FileOrder, TextLayout};
 pub(crate) use trend::TrendPoint;
+pub(crate) use unused::{Observed, Unused, UnusedRequest};

@@ -11,6 +11,7 @@ use super::html;
 use super::lines::{self, LineReport};
 use super::marked::{CountedBlocks, FoundMark, ListedMark, MarkedFile, listed};
 use super::source::{Declarations, FileSource, NoSource, is_in_commit};
+use super::unused::Unused;
 use crate::code::codeowners::CodeOwners;
 use crate::coverage::Coverage;
 use crate::filter::{Filter, FilteredFile};
@@ -27,6 +28,8 @@ pub(crate) struct Report<'a> {
     pub files: Vec<FileReport<'a>>,
     /// The owners of files, if a page names them.
     pub owners: Option<CodeOwners>,
+    /// The functions that nobody executed for some time, if the report is about them.
+    pub unused: Option<Unused>,
 }
 
 /// A file of a profile.
@@ -190,7 +193,7 @@ impl<'a> Report<'a> {
                 pack_slot,
             }
         });
-        Self { head, mode: profile.mode, files: files.collect(), owners: None }
+        Self { head, mode: profile.mode, files: files.collect(), owners: None, unused: None }
     }
 
     /// Returns the covered and all statements of all files. Each block counts once.

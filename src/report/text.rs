@@ -125,6 +125,9 @@ pub(super) fn what_has_no_source(report: &Report<'_>) -> Option<String> {
 }
 
 pub(super) fn write(report: &Report<'_>, layout: TextLayout, out: &mut dyn Write) -> io::Result<()> {
+    if let Some(unused) = &report.unused {
+        return unused.write_text(report, out);
+    }
     let head = &report.head;
     writeln!(out, "{}", styled(layout, Style::new().bold(), &printable(&head.service)))?;
     writeln!(out, "{}", facts(head))?;

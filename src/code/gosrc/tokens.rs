@@ -94,6 +94,11 @@ impl FuncTokens {
         self.normal == other.normal
     }
 
+    /// Returns the texts of its tokens and directives, each with a NUL behind it.
+    pub(crate) fn text(&self) -> &[u8] {
+        &self.normal
+    }
+
     /// Tells whether a place in this declaration and one in the other are at the same end of the same token.
     pub(crate) fn is_same_place(&self, place: (u32, u32), other: &Self, there: (u32, u32)) -> bool {
         let there = other.edges_at(there);

@@ -17,6 +17,7 @@ use crate::collect::fleet::open_reader;
 use crate::commands::lock_wait::{FOREVER, LockWait, tell_short_wait};
 use crate::commands::notices::{tell_left, tell_mended, tell_nothing_stored, tell_swept};
 use crate::commands::ping::{PingUrlParser, pinging};
+use crate::commands::report::notices;
 use crate::commands::targets::{TargetArgs, tell_nothing_to_remove};
 use crate::config::{PruneConfig, parse_duration, parse_whole};
 use crate::exit::ExitCode;
@@ -272,7 +273,9 @@ fn prune(args: &PruneArgs, context: &Context, signals: &Signals, begin: &dyn Fn(
     begin();
     let store = super::open_store(&held.locked, context)?;
     let on_event = |event: PruneEvent<'_>| prober.progress.beside(|| tell_event(&event, context));
-    let run = PruneRun { inputs, prober: &prober, pulling: &clients.pulling, on_event: &on_event };
+    let notify = |notice| prober.progress.beside(|| notices::print(notice, context));
+    let source = notices::source_settings(context, signals, &notify);
+    let run = PruneRun { inputs, prober: &prober, pulling: &clients.pulling, source, on_event: &on_event };
     let outcome = run.carry_out(round.as_ref(), held.locked, store);
     prober.progress.clear();
     let outcome = outcome?;

@@ -34,8 +34,7 @@ impl ReportRun<'_> {
             && finished.is_resolved
             && subject.is_of_a_row()
             && self.filter.takes_all()
-            && !self.args.counts_more()
-            && !self.args.since.is_given()
+            && self.args.is_of_the_row_alone()
         {
             self.remember(diff);
         }
@@ -52,8 +51,7 @@ impl ReportRun<'_> {
         let is_whole = subject.is_of_a_row()
             && self.filter.takes_all()
             && !self.args.only_changed
-            && !self.args.counts_more()
-            && !self.args.since.is_given();
+            && self.args.is_of_the_row_alone();
         let mut rendered = Vec::new();
         for form in self.outputs.forms().filter(|form| finished.can_render(form)) {
             let Some(suffix) = form.stored_suffix else { continue };

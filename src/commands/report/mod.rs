@@ -9,10 +9,12 @@ mod outputs;
 mod reported;
 mod run;
 mod site;
+mod unused;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use outputs::{RequestedOutput, RequestedOutputParser};
+use unused::UnusedArgs;
 
 use crate::commands::carry::CarryArgs;
 use crate::commands::gate::{ChangesGateArgs, GateArgs};
@@ -135,6 +137,9 @@ pub struct ReportArgs {
     ])]
     pub(crate) by_mark: bool,
 
+    #[command(flatten)]
+    unused: UnusedArgs,
+
     /// Report only files that changed, in every form. A page of them is small enough for a pull request.
     #[arg(long, conflicts_with = "against")]
     pub(crate) only_changed: bool,
@@ -194,12 +199,21 @@ impl ReportArgs {
     }
 
     fn query<'a>(&'a self, service: &'a str) -> ServiceQuery<'a> {
-        self.narrow.query(service, self.commit.as_deref())
+        let query = self.narrow.query(service, self.commit.as_deref());
+        match self.names_all_environments() {
+            true => ServiceQuery { env: None, ..query },
+            false => query,
+        }
+    }
+
+    /// Tells whether functions count as used that any environment executed.
+    fn names_all_environments(&self) -> bool {
+        self.unused.is_given() && self.narrow.names_environment("all")
     }
 
     fn row<'a>(&'a self, service: &'a str) -> RowRequest<'a> {
         RowRequest {
-            service: self.narrow.query(service, None),
+            service: ServiceQuery { commit: None, ..self.query(service) },
             id: self.id.as_ref(),
             commit: self.commit.as_deref(),
         }
@@ -208,6 +222,11 @@ impl ReportArgs {
     /// Tells whether more counts than what the processes of the commit executed.
     fn counts_more(&self) -> bool {
         self.carry.is_given() || self.with.is_given()
+    }
+
+    /// Tells whether the report is that of its row, with nothing else and no part of it.
+    fn is_of_the_row_alone(&self) -> bool {
+        !self.counts_more() && !self.since.is_given() && !self.unused.is_given()
     }
 
     /// Tells whether an option sets the base of the changes, or requires something of them.

@@ -11,7 +11,7 @@ use crate::io::workdir::{self, FillError};
 use crate::names::in_message;
 use crate::parallel;
 use crate::report::forms::{
-    DEFAULT, DEFAULT_BY_MARK, DEFAULT_OF_CHANGES, FORMS, FORMS_BY_MARK, Form, FormNeed,
+    DEFAULT, DEFAULT_OF_CHANGES, DEFAULT_OF_FUNCTIONS, FORMS, FORMS_BY_MARK, FORMS_OF_UNUSED, Form, FormNeed,
 };
 use crate::report::{FileNeeds, Packer, TextLayout};
 use crate::source::SourceDemand;
@@ -119,12 +119,15 @@ impl Outputs {
         }
         let outputs =
             Self { all: outputs, page_file: None, asks_about_changes, only_changed: args.only_changed };
+        let are_all = |known: &[&Form]| outputs.forms().all(|form| known.contains(&form));
         if args.by_mark {
-            let is_of_marks = |form: &Form| FORMS_BY_MARK.contains(&form);
-            let are_of_marks = outputs.forms().all(is_of_marks);
-            return are_of_marks
+            let are_known = are_all(&FORMS_BY_MARK);
+            return are_known
                 .then_some(outputs)
                 .ok_or_else(|| "--by-mark has the forms text and json".to_owned());
+        }
+        if args.unused.is_given() && !are_all(&FORMS_OF_UNUSED) {
+            return Err("--unused has the forms text and json".to_owned());
         }
         if args.needs_changes() && !outputs.have_changes() {
             return Err("--base, --against and --diff-file are for html, the forms that begin with diff, and --only-changed; so are --fail-missed, --min-changed and --fail-on lost or unmeasured"
@@ -231,7 +234,9 @@ impl Outputs {
 /// Returns the requested forms; fails unless each has a file or stdout, and `--output` has a form.
 fn requested(args: &ReportArgs, asks_about_changes: bool) -> Result<Vec<RequestedOutput>, String> {
     let requested = match args.formats.is_empty() {
-        true if args.by_mark => vec![RequestedOutput { form: DEFAULT_BY_MARK, file: None }],
+        true if args.by_mark || args.unused.is_given() => {
+            vec![RequestedOutput { form: DEFAULT_OF_FUNCTIONS, file: None }]
+        }
         true if asks_about_changes => vec![RequestedOutput { form: DEFAULT_OF_CHANGES, file: None }],
         true => vec![RequestedOutput { form: DEFAULT, file: None }],
         false => args.formats.clone(),

@@ -15,12 +15,13 @@ use crate::collect::fleet::stored_fleet;
 use crate::collect::mending::stored_profile;
 use crate::commands::before::{NamedState, StoredState};
 use crate::commands::gate::{Judged, tell_verdicts};
-use crate::commands::group::group_state;
+use crate::commands::group::{group_state, refuse_group};
 use crate::commands::notices::told;
 use crate::commands::{self, Context, Level, marks, since};
 use crate::coverage::Coverage;
 use crate::exit::ExitCode;
 use crate::filter::Filter;
+use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::row::{Row, RowFilter};
 use crate::fleet::services::Fleet;
 use crate::gate::{Gate, Verdict};
@@ -34,11 +35,11 @@ use crate::profile::Profile;
 use crate::report::diff::{Changes, Comparison, DiffReport};
 use crate::report::forms::{Form, FormInput, FormNeed, PAGE};
 use crate::report::{
-    FileNeeds, FileReport, FileSource, NoSource, ONLY_CHANGED, Packer, Report, ReportHead, SinceFacts,
+    FileNeeds, FileReport, FileSource, NoSource, ONLY_CHANGED, Packer, Report, ReportHead, SinceFacts, Unused,
 };
 use crate::source::{
     Compared, FoundSource, LookupOutcome, OtherState, SourceDemand, SourceLack, SourceLookup, SourceReader,
-    Subject, check_texts, compared,
+    SourceSettings, Subject, check_texts, compared,
 };
 use crate::together::Together;
 
@@ -66,17 +67,7 @@ pub(super) fn report(
     let stored = (&fleet.entries[..], &rows[..]);
     let notify = |notice| print(notice, context);
     let settings = source_settings(context, signals, &notify);
-    let is_judged = args.gate.gate() != Gate::default()
-        || args.changes_gate.is_given()
-        || args.changes_gate.forbids_stale_marks();
-    let group = group_state(&args.query(service), context, stored, is_judged)?;
-    let (mut reported, of_group) = match group {
-        Some(group) => {
-            let (reported, profile) = Reported::from_group(group, args, (context, settings), &rows)?;
-            (reported, Some(profile))
-        }
-        None => (Reported::from_service(args.row(service), context, stored)?, None),
-    };
+    let (mut reported, of_group) = reported(service, args, (context, settings), stored)?;
     outputs.name_page(&reported.page_name(), screen);
     let compared = if outputs.have_changes() { Compared::Lines } else { Compared::Total };
     let against = args.against.as_deref();
@@ -132,7 +123,9 @@ pub(super) fn report(
         }
         _ => None,
     };
+    let dated = run.dated(&stored_profile, found.as_ref(), (&fleet.entries, &rows), &reported)?;
     let mut finished = run.finish(new_report(&head, profile, sources)?, fresh, found)?;
+    let unused = dated.map(|dated| run.unused(&finished.report, dated));
     if carried.is_some() {
         // Code that was executed at another commit alone is no reason to remove a mark of this one.
         finished.report.judge_marks_by(&stored_profile);
@@ -140,6 +133,7 @@ pub(super) fn report(
     if let (Some(page), Some(carried)) = (page, &of_page) {
         finished.page = Some(run.page(&finished, page, (carried, of_commit)));
     }
+    finished.set_unused(unused);
     finished.set_counted(together.as_ref(), carried.as_ref(), of_commit, context);
     if run.filter.ignore_marked {
         let report = &finished.report;
@@ -154,6 +148,28 @@ pub(super) fn report(
     tell_verdicts(&judged.verdicts, about, judged.before.as_ref(), context);
     let is_unmet = judged.verdicts.iter().any(Verdict::is_unmet);
     Ok(if is_unmet { code.or(ExitCode::BelowThreshold) } else { code })
+}
+
+/// Finds the service or the group of a report; returns the profile of a group, too.
+fn reported<'a>(
+    service: &str,
+    args: &ReportArgs,
+    (context, settings): (&'a Context, SourceSettings<'_>),
+    stored: (&'a [KeyEntry], &'a [Row]),
+) -> Result<(Reported<'a>, Option<Profile>)> {
+    if args.unused.is_given() {
+        refuse_group(service, "report --unused AGE", context, stored.0)?;
+    }
+    let is_judged = args.gate.gate() != Gate::default()
+        || args.changes_gate.is_given()
+        || args.changes_gate.forbids_stale_marks();
+    Ok(match group_state(&args.query(service), context, stored, is_judged)? {
+        Some(group) => {
+            let (reported, profile) = Reported::from_group(group, args, (context, settings), stored.1)?;
+            (reported, Some(profile))
+        }
+        None => (Reported::from_service(args.row(service), context, stored)?, None),
+    })
 }
 
 /// Reads the services and all rows of the database, and prints those that could not be read.
@@ -223,6 +239,14 @@ impl FinishedReport<'_> {
         }
     }
 
+    /// Puts the functions that nobody executed where the forms find them.
+    fn set_unused(&mut self, unused: Option<Unused>) {
+        if let Some(page) = &mut self.page {
+            page.report.unused.clone_from(&unused);
+        }
+        self.report.unused = unused;
+    }
+
     pub(super) fn can_write(&self, form: &Form, outputs: &Outputs) -> bool {
         self.can_render(form) && (self.diff.is_some() || !outputs.needs_changes(form))
     }
@@ -247,7 +271,7 @@ impl ReportRun<'_> {
             reader: &self.reader,
             subject,
             filter: &self.filter,
-            demand: match self.args.counts_more() {
+            demand: match self.args.counts_more() || self.args.unused.is_given() {
                 true => SourceDemand { is_useful: true, is_needed: true, is_needed_by_all: true },
                 false => self.outputs.demand(),
             },

@@ -18,30 +18,39 @@ const LOCK_WAIT: Duration = Duration::from_secs(2);
 impl Store {
     /// Stores the changed lines of a row, in place of earlier ones since the same base.
     ///
-    /// This is the only write without the lock of the work directory. It is a single statement, which SQLite orders
-    /// among those of a pull or prune, and these decide nothing by it. So a report need not wait for their end. The
-    /// database is neither made nor brought up to date here.
+    /// This write needs no lock of the work directory. It is a single statement, which SQLite orders among those of a pull
+    /// or prune, and these decide nothing by it. So a report need not wait for their end.
     pub(crate) fn remember_diff(
         path: &Path,
         row: RowId,
         diff: &ChangedLines,
         is_default_base: bool,
     ) -> Result<(), StoreError> {
+        Self::beside_a_run(path, |store| store.insert_diff(row, diff, is_default_base))
+    }
+
+    /// Writes without the lock of the work directory, beside whatever a pull or prune does. The database is neither made
+    /// nor brought up to date.
+    pub(super) fn beside_a_run(
+        path: &Path,
+        write: impl FnOnce(&Self) -> rusqlite::Result<()>,
+    ) -> Result<(), StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let store = Self::connect(path, flags, &path.to_string_lossy())?;
         store.connection.busy_timeout(LOCK_WAIT).map_err(store.failed())?;
         let mut store = store.checked()?;
         store.folds_log = true;
-        store.insert_diff(row, diff, is_default_base).map_err(|error| match error.sqlite_error_code() {
+        let prepared = store.set_durability().and_then(|()| {
+            // The log of a pull that is running is left to the pull, or the report would wait for the disk.
+            store.connection.pragma_update(None, "wal_autocheckpoint", 0)
+        });
+        prepared.and_then(|()| write(&store)).map_err(|error| match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy) => StoreError::Busy { path: path.to_owned(), waited: LOCK_WAIT },
             _ => store.failed()(error),
         })
     }
 
     fn insert_diff(&self, row: RowId, diff: &ChangedLines, is_default_base: bool) -> rusqlite::Result<()> {
-        self.set_durability()?;
-        // The log of a pull that is running is left to the pull, or the report would wait for the disk.
-        self.connection.pragma_update(None, "wal_autocheckpoint", 0)?;
         let ChangedLines { base, how, lines, computed_at } = diff;
         let at = iso(*computed_at);
         // A default base stays the default when it is also named in the arguments.

@@ -13,6 +13,7 @@ mod builds;
 mod damage;
 mod diff;
 mod error;
+mod function_dates;
 mod ids;
 mod keys;
 mod left_counts;
@@ -87,6 +88,7 @@ const MIGRATIONS: &[Migration] = &[
     Sql(include_str!("migrations/0023_left_counts.sql")),
     Sql(include_str!("migrations/0024_unsettled.sql")),
     Sql(include_str!("migrations/0025_marks.sql")),
+    Sql(include_str!("migrations/0026_function_dates.sql")),
 ];
 
 /// A connection to the database.

@@ -27,6 +27,7 @@ const CHANGES: &[(usize, &str)] = &[
     (23, "the pulled processes that may have left a file are remembered"),
     (24, "answers that a cut run stored beside the files of their processes are remembered"),
     (25, "names that people give to rows are remembered"),
+    (26, "the last executions of functions can be remembered"),
 ];
 
 /// The database of an earlier release.

@@ -1,0 +1,95 @@
+//! The dates of functions, kept before the profiles that tell them are dropped.
+
+use std::collections::HashSet;
+
+use anyhow::{Result, bail};
+
+use crate::collect::fleet::stored_fleet;
+use crate::collect::mending::stored_profile;
+use crate::fleet::pick::is_same_app;
+use crate::fleet::records::Key;
+use crate::fleet::row::{Row, RowFilter};
+use crate::fleet::services::Fleet;
+use crate::io::store::Store;
+use crate::io::workdir::Workdir;
+use crate::names::in_message;
+use crate::notice::Notice;
+use crate::prune::retention::RetentionRun;
+use crate::prune::run::PruneRun;
+use crate::source::{DatedRows, DigestedTexts, RepositoryCommit, Revision, SourceReader};
+
+/// Number of stored commits that are looked for in a clone, the newest ones.
+const MOST_COMMITS: usize = 100;
+
+impl PruneRun<'_> {
+    /// Dates the functions of the rows that are about to be dropped, for `report --unused`. That is done for apps in whose
+    /// environment and region a report has dated functions before, with what the clone has. A failure is told, and keeps
+    /// no row.
+    pub(super) fn date_functions(&self, run: &RetentionRun, store: &Store, workdir: &Workdir) -> Result<()> {
+        let dropped = run.rows.iter().chain(run.keys.iter().flat_map(|key| &key.rows));
+        let mut seen = HashSet::new();
+        let places = dropped.map(|row| &row.key).filter(|key| seen.insert((&key.env, &key.region, &key.app)));
+        let places: Vec<&Key> = places.collect();
+        if places.is_empty() {
+            return Ok(());
+        }
+        let fleet = stored_fleet(store, self.inputs.naming, self.inputs.now)?;
+        let rows = store.rows(&RowFilter::default())?;
+        for place in places {
+            let of_place: Vec<&Row> = rows.iter().filter(|row| is_same_app(&row.key, place)).collect();
+            if let Err(error) = self.date_place(place, of_place, &fleet, store, workdir) {
+                let app = in_message(&place.app);
+                (self.source.notify)(Notice::Warning(format!(
+                    "report --unused loses the dates of what is deleted of {app}: {error:#}"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    fn date_place(
+        &self,
+        place: &Key,
+        rows: Vec<&Row>,
+        fleet: &Fleet,
+        store: &Store,
+        workdir: &Workdir,
+    ) -> Result<()> {
+        let Some(mut dates) = store.function_dates(place)? else { return Ok(()) };
+        let reader = SourceReader { settings: self.source, app: &place.app, is_offline: true };
+        let at = newest_commit(&reader, &rows, workdir)?;
+        let tree = reader.tree(&at)?;
+        let last_pull = |row: &Row| {
+            let entry = fleet.entries.iter().find(|entry| entry.key == row.key)?;
+            entry.schedule.schedule.last_pull
+        };
+        let read = |row: &Row| Ok(stored_profile(row, workdir)?.profile);
+        let of_place = DatedRows { rows, last_pull: &last_pull, read: &read };
+        let mut texts = DigestedTexts::default();
+        let lacking = reader.date_functions((&at, &tree), &mut texts, &mut dates, &of_place);
+        store.store_function_dates(place, &dates)?;
+        match &lacking[..] {
+            [] => Ok(()),
+            [first, ..] => bail!("the clone lacks commit {}", in_message(first)),
+        }
+    }
+}
+
+/// Returns the newest commit of the rows that the clone has.
+fn newest_commit(reader: &SourceReader<'_>, rows: &[&Row], workdir: &Workdir) -> Result<RepositoryCommit> {
+    let reading = workdir.lock_for_reading()?;
+    let mut seen = HashSet::new();
+    let commits = rows.iter().rev().map(|row| row.key.commit.as_str());
+    let commits = commits.filter(|commit| !commit.is_empty() && seen.insert(*commit));
+    let mut why = None;
+    for commit in commits.take(MOST_COMMITS) {
+        match reader.at(&Revision::Hash(commit.to_owned()), &reading) {
+            Ok(at) => return Ok(at),
+            Err(error) => why = why.or(Some(error)),
+        }
+    }
+    match why {
+        Some(error) => Err(error),
+        None => bail!("no row has a commit"),
+    }
+}

@@ -1,0 +1,362 @@
+//! The functions that nobody executed for some time, at whatever commit: the list for people and for scripts.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::Serialize;
+
+use super::{FileReport, FunctionReport, Report};
+use crate::carry::FunctionDates;
+use crate::coverage::Coverage;
+use crate::json;
+use crate::names::printable;
+use crate::phrases::{count, short_commit};
+use crate::time::{day, iso, span};
+
+/// The version of the form for scripts. It rises when a field changes its meaning or is removed, and stays when fields are
+/// added.
+const SCHEMA: u32 = 1;
+
+/// The sentence that stands with each list.
+pub(super) const ONE_SIGN: &str = "Only what was pulled is known: silence is one sign, not a proof.";
+
+/// The time and the places in which executions were observed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Observed {
+    /// Time of the first row.
+    pub since: DateTime<Utc>,
+    /// Environments with their regions, in words.
+    pub places: Vec<String>,
+    /// Number of commits whose executions are known.
+    pub commits: usize,
+    /// The commits that the clone lacks, so that nothing is known of them.
+    pub lacking: Vec<String>,
+}
+
+/// A last execution with the commit that shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LastSeen {
+    pub at: DateTime<Utc>,
+    /// `None`: its row is gone.
+    pub commit: Option<String>,
+    pub row: i64,
+}
+
+/// A function that was not executed within the time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct UnusedFunction {
+    /// Index of its file in the report.
+    pub file: usize,
+    /// Index of the function in its file.
+    pub function: usize,
+    /// Time since which its executions are known.
+    pub since: DateTime<Utc>,
+    /// `None`: never in that time.
+    pub last: Option<LastSeen>,
+}
+
+/// The functions and statements of a package, or of all, and how many of them were not executed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct UnusedCount {
+    pub functions: usize,
+    pub unused: usize,
+    /// Of the functions.
+    pub statements: u64,
+    pub unused_statements: u64,
+}
+
+/// The functions of a report that nobody executed within a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Unused {
+    /// The time, up to `now`.
+    pub window: Duration,
+    pub now: DateTime<Utc>,
+    pub observed: Observed,
+    pub all: UnusedCount,
+    /// The packages with such functions by their import paths, in order.
+    pub packages: Vec<(String, UnusedCount)>,
+    /// In order of files and lines.
+    pub functions: Vec<UnusedFunction>,
+}
+
+/// The choice of the functions.
+pub(crate) struct UnusedRequest {
+    pub window: Duration,
+    pub now: DateTime<Utc>,
+    /// Functions on one line are left out.
+    pub exclude_one_line: bool,
+}
+
+impl UnusedCount {
+    fn add(&mut self, statements: u64, is_unused: bool) {
+        self.functions += 1;
+        self.statements += statements;
+        if is_unused {
+            self.unused += 1;
+            self.unused_statements += statements;
+        }
+    }
+}
+
+impl UnusedFunction {
+    /// Returns the last execution in words: `last seen 2026-10-12, 3f2a1b9c0d`, `never in the 47 days observed`.
+    pub(super) fn words(&self, now: DateTime<Utc>) -> String {
+        match &self.last {
+            None => format!("never in the {} observed", length(now - self.since)),
+            Some(LastSeen { at, commit: Some(commit), .. }) => {
+                format!("last seen {}, {}", day(*at), short_commit(commit))
+            }
+            Some(LastSeen { at, commit: None, .. }) => format!("last seen {}", day(*at)),
+        }
+    }
+}
+
+impl Unused {
+    /// Finds the functions of a report. `dates` returns the dates of a function of a file, by its name and the begin of the
+    /// function; `commit` returns the commit of a row.
+    pub(crate) fn find(
+        report: &Report<'_>,
+        UnusedRequest { window, now, exclude_one_line }: UnusedRequest,
+        observed: Observed,
+        dates: impl Fn(&str, (u32, u32)) -> Option<FunctionDates>,
+        commit: impl Fn(i64) -> Option<String>,
+    ) -> Self {
+        // A duration of the command line has at most 100 years.
+        let since = TimeDelta::from_std(window).ok().and_then(|window| now.checked_sub_signed(window));
+        let since = since.unwrap_or(DateTime::<Utc>::MIN_UTC);
+        let (all, packages, functions) = (UnusedCount::default(), Vec::new(), Vec::new());
+        let mut unused = Self { window, now, observed, all, packages, functions };
+        for (number, file) in report.files.iter().enumerate() {
+            for (index, function) in file.functions.iter().enumerate() {
+                let FunctionReport { extent, coverage: Coverage { total, .. }, .. } = function;
+                let is_short = exclude_one_line && extent.start.0 == extent.end.0;
+                let Some(dates) = dates(file.name, extent.start).filter(|_| *total > 0 && !is_short) else {
+                    continue;
+                };
+                let is_unused = dates.executed.is_none_or(|last| last.at < since);
+                unused.all.add(*total, is_unused);
+                match unused.packages.last_mut() {
+                    Some((package, counted)) if package == file.package() => counted.add(*total, is_unused),
+                    _ => {
+                        let mut counted = UnusedCount::default();
+                        counted.add(*total, is_unused);
+                        unused.packages.push((file.package().to_owned(), counted));
+                    }
+                }
+                if is_unused {
+                    let last = dates.executed.map(|last| LastSeen {
+                        at: last.at,
+                        commit: commit(last.row).filter(|commit| !commit.is_empty()),
+                        row: last.row,
+                    });
+                    let since = dates.first_at;
+                    unused.functions.push(UnusedFunction { file: number, function: index, since, last });
+                }
+            }
+        }
+        unused.packages.retain(|(_, counted)| counted.unused > 0);
+        unused
+    }
+
+    /// Returns the figure of all in words.
+    pub(super) fn words(&self) -> String {
+        let UnusedCount { functions, unused, statements, unused_statements } = self.all;
+        let window = TimeDelta::from_std(self.window).map_or_else(|_| "ever".to_owned(), length);
+        if functions == 0 {
+            return "no function with statements is known".to_owned();
+        }
+        format!(
+            "{unused} of {} ({}), {unused_statements} of {statements} statements: executed at no commit in {window}",
+            count(functions, "functions"),
+            Coverage { covered: unused as u64, total: functions as u64 }
+        )
+    }
+
+    /// Returns what was observed, in words.
+    pub(super) fn observed_words(&self) -> String {
+        let Observed { since, places, commits, lacking: _ } = &self.observed;
+        format!(
+            "observed: {}, {} since {} ({})",
+            printable(&places.join(", ")),
+            count(*commits, "commits"),
+            day(*since),
+            length(self.now - *since)
+        )
+    }
+
+    /// Writes the form for people.
+    pub(super) fn write_text(&self, report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "{}", report.head.line())?;
+        writeln!(out, "{}", self.words())?;
+        writeln!(out, "{}", self.observed_words())?;
+        if !self.observed.lacking.is_empty() {
+            let lacking: Vec<String> =
+                self.observed.lacking.iter().map(|commit| short_commit(commit)).collect();
+            writeln!(out, "unknown, because the clone lacks them: {}", printable(&lacking.join(", ")))?;
+        }
+        let mut rest = &self.functions[..];
+        for (package, counted) in &self.packages {
+            writeln!(
+                out,
+                "\n{}: {} of {}, {}",
+                printable(package),
+                counted.unused,
+                count(counted.functions, "functions"),
+                count(usize::try_from(counted.unused_statements).unwrap_or(usize::MAX), "statements")
+            )?;
+            let (of_package, later) = rest.split_at(counted.unused);
+            rest = later;
+            let rows: Vec<[String; 3]> = of_package
+                .iter()
+                .map(|unused| {
+                    let (file, function) = unused.of(report);
+                    let place = format!("{}:{}", printable(file.base_name()), function.extent.start.0);
+                    let name = printable(&function.extent.qualified_name()).into_owned();
+                    [place, name, unused.words(self.now)]
+                })
+                .collect();
+            let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+            let (place, name) = (width(0), width(1));
+            for row in &rows {
+                writeln!(out, "  {:place$}  {:name$}  {}", row[0], row[1], row[2])?;
+            }
+        }
+        if self.all.unused > 0 {
+            writeln!(out, "\n{ONE_SIGN}")?;
+        }
+        Ok(())
+    }
+
+    /// Writes the form for scripts.
+    pub(super) fn write_json(&self, report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
+        let head = &report.head;
+        let Observed { since, places, commits, lacking } = &self.observed;
+        let document = Document {
+            schema: SCHEMA,
+            service: &head.service,
+            id: head.row,
+            commit: &head.commit,
+            stored_at: iso(head.stored_at),
+            filters: &head.filters,
+            window_seconds: self.window.as_secs(),
+            until: iso(self.now),
+            observed: ObservedJson { since: iso(*since), places, commits: *commits, lacking },
+            count: self.all.into(),
+            packages: self
+                .packages
+                .iter()
+                .map(|(name, counted)| PackageJson { name, count: (*counted).into() })
+                .collect(),
+            functions: self.functions.iter().map(|unused| FunctionJson::new(unused, report)).collect(),
+        };
+        json::write(&mut *out, &document)?;
+        writeln!(out)
+    }
+}
+
+impl UnusedFunction {
+    /// Returns the file and the function in the report.
+    pub(super) fn of<'r, 'a>(&self, report: &'r Report<'a>) -> (&'r FileReport<'a>, &'r FunctionReport) {
+        let file = &report.files[self.file];
+        (file, &file.functions[self.function])
+    }
+}
+
+/// Returns the length of a time in words: `47 days`, `5 hours`.
+fn length(time: TimeDelta) -> String {
+    let of = |number: i64, what: &str| count(usize::try_from(number).unwrap_or(0), what);
+    match (time.num_days(), time.num_hours()) {
+        (days @ 2.., _) => of(days, "days"),
+        (_, hours @ 2..) => of(hours, "hours"),
+        _ => span(time),
+    }
+}
+
+#[derive(Serialize)]
+struct Document<'r> {
+    schema: u32,
+    service: &'r str,
+    id: i64,
+    commit: &'r str,
+    stored_at: String,
+    filters: &'r [String],
+    window_seconds: u64,
+    until: String,
+    observed: ObservedJson<'r>,
+    #[serde(flatten)]
+    count: CountJson,
+    packages: Vec<PackageJson<'r>>,
+    functions: Vec<FunctionJson<'r>>,
+}
+
+#[derive(Serialize)]
+struct ObservedJson<'r> {
+    since: String,
+    places: &'r [String],
+    commits: usize,
+    lacking: &'r [String],
+}
+
+#[derive(Serialize)]
+struct CountJson {
+    total: usize,
+    unused: usize,
+    statements: u64,
+    unused_statements: u64,
+}
+
+impl From<UnusedCount> for CountJson {
+    fn from(UnusedCount { functions, unused, statements, unused_statements }: UnusedCount) -> Self {
+        Self { total: functions, unused, statements, unused_statements }
+    }
+}
+
+#[derive(Serialize)]
+struct PackageJson<'r> {
+    name: &'r str,
+    #[serde(flatten)]
+    count: CountJson,
+}
+
+#[derive(Serialize)]
+struct FunctionJson<'r> {
+    file: &'r str,
+    path: Option<&'r str>,
+    line: u32,
+    end_line: u32,
+    name: &'r str,
+    receiver: Option<&'r str>,
+    statements: u64,
+    observed_since: String,
+    last_seen: Option<LastSeenJson<'r>>,
+}
+
+#[derive(Serialize)]
+struct LastSeenJson<'r> {
+    at: String,
+    commit: Option<&'r str>,
+    id: i64,
+}
+
+impl<'r> FunctionJson<'r> {
+    fn new(unused: &'r UnusedFunction, report: &'r Report<'_>) -> Self {
+        let (file, FunctionReport { extent, coverage, .. }) = unused.of(report);
+        let seen = |last: &'r LastSeen| LastSeenJson {
+            at: iso(last.at),
+            commit: last.commit.as_deref(),
+            id: last.row,
+        };
+        Self {
+            file: file.name,
+            path: file.path.as_deref(),
+            line: extent.start.0,
+            end_line: extent.end.0,
+            name: &extent.name,
+            receiver: Some(&*extent.receiver).filter(|receiver| !receiver.is_empty()),
+            statements: coverage.total,
+            observed_since: iso(unused.since),
+            last_seen: unused.last.as_ref().map(seen),
+        }
+    }
+}
