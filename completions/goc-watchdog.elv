@@ -153,6 +153,7 @@ set edit:completion:arg-completer[goc-watchdog] = {|@words|
             cand --carry-in-forms 'With --carry: the forms for other tools (lcov, cobertura, codecov, profile) have what is carried, too, with a count of 1'
             cand --by-mark 'List the functions with the marks of pull --mark between which they were executed, as text or JSON. With --base or --diff-file: only functions that changed, also by test runs at other commits, and which of these to repeat'
             cand --exclude-one-line 'With --unused: leave out functions that stand on one line'
+            cand --unmeasured 'List the packages and functions of the service''s modules that no stored profile of its commit contains, of any app, environment and region, as text or JSON: code that no collected program links'
             cand --only-changed 'Report only files that changed, in every form. A page of them is small enough for a pull request'
             cand --blame 'With --format html: name the authors of missed changed lines, as git blame tells them, and the owners of files by CODEOWNERS. Nothing is fetched for that'
             cand --all 'With --format site: all services. With --format diff: show all missed places, not only the first ones of each file'

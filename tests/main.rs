@@ -88,6 +88,7 @@ mod terminals;
 mod threads;
 mod timer;
 mod tls;
+mod unmeasured;
 mod unused;
 mod upgrades;
 mod users;

@@ -158,7 +158,7 @@ impl ProfileSum {
 
 impl Build {
     /// Returns the files of both builds; a common file comes from this build.
-    fn union(&self, other: &Self) -> Self {
+    pub(super) fn union(&self, other: &Self) -> Self {
         let mut files: Vec<_> = self.files().collect();
         files.extend(other.files().filter(|file| self.find(file.name).is_none()));
         files.sort_unstable_by_key(|file| file.name);

@@ -22,6 +22,7 @@ mod template;
 mod template_parse;
 mod unite;
 mod varint;
+mod widened;
 mod write;
 
 pub(crate) use answer_digest::AnswerDigest;

@@ -40,12 +40,10 @@ pub(crate) static FORMS: &[&Form] = &[
 pub(crate) const DEFAULT: &Form = &func::FORM;
 /// The form of a report when a base is named and no form.
 pub(crate) const DEFAULT_OF_CHANGES: &Form = &diff::text::FORM;
-/// The form of a list of functions when no form is named.
+/// The form of a list of functions, such as those by marks, when no form is named.
 pub(crate) const DEFAULT_OF_FUNCTIONS: &Form = &text::FORM;
-/// The forms of functions by marks.
-pub(crate) const FORMS_BY_MARK: [&Form; 2] = [&text::FORM, &json::FORM];
-/// The forms that list the functions that nobody executes.
-pub(crate) const FORMS_OF_UNUSED: [&Form; 2] = [&text::FORM, &json::FORM];
+/// The forms of such lists.
+pub(crate) const FORMS_OF_FUNCTIONS: [&Form; 2] = [&text::FORM, &json::FORM];
 /// The page for browsers.
 pub(crate) const PAGE: &Form = &html::FORM;
 

@@ -36,6 +36,7 @@ mod testing;
 mod text;
 mod treemap;
 pub(crate) mod trend;
+mod unmeasured;
 mod unused;
 mod xml;
 
@@ -52,4 +53,5 @@ pub(crate) use since::{SinceFacts, StoredMoment};
 pub(crate) use source::{FileNeeds, FileSource, NoSource};
 pub(crate) use text::{FileOrder, TextLayout};
 pub(crate) use trend::TrendPoint;
+pub(crate) use unmeasured::{MeasuredFile, Unmeasured, UnmeasuredFile, UnmeasuredProfile, UnmeasuredReport};
 pub(crate) use unused::{Observed, Unused, UnusedRequest};

@@ -23,6 +23,7 @@ mod subject;
 mod testing;
 mod texts;
 mod tree;
+mod unmeasured;
 mod with;
 
 pub(crate) use base::BaseChoice;
@@ -41,6 +42,7 @@ pub(crate) use since::SinceChoice;
 pub(crate) use stored_commits::StoredCommits;
 pub(crate) use subject::{Subject, previous_row, trend};
 pub(crate) use tree::SourceTree;
+pub(crate) use unmeasured::UnmeasuredSubject;
 pub(crate) use with::{ProfileRefused, WithProfile};
 
 use crate::access::Caller;

@@ -59,31 +59,17 @@ impl SourceReader<'_> {
     }
 
     /// Returns the path of each file in the repository after following links, and the links without a target by the
-    /// indexes of their files.
+    /// indexes of their files. Warns of modules that lie in several folders.
     pub(super) fn resolved(
         &self,
         files: &[BuildFile<'_>],
         source: &SourceTree,
     ) -> (Vec<Option<String>>, HashMap<usize, LostLink>) {
-        let SourceTree { files: tree, links, modules, .. } = source;
         let names: Vec<&str> = files.iter().map(|file| file.name).collect();
-        // A link without a target is a file of the commit, too.
-        let leads = |path: &str| links.follow(path).is_some_and(|to| to.map_or(true, |to| tree.has(&to)));
-        let ResolvedPaths { paths, ambiguous } =
-            modules.resolve(&names, |path| tree.has(path) || leads(path));
+        let (ResolvedPaths { paths, ambiguous }, lost) = paths_of(&names, source);
         for module in &ambiguous {
             self.warn(ambiguity(module));
         }
-        let mut lost = HashMap::new();
-        let paths = paths.into_iter().enumerate().map(|(index, path)| match links.follow(path.as_ref()?) {
-            Some(Ok(to)) => Some(to),
-            Some(Err(why)) => {
-                lost.insert(index, why);
-                path
-            }
-            None => path,
-        });
-        let paths = paths.collect();
         (paths, lost)
     }
 
@@ -120,6 +106,26 @@ impl SourceReader<'_> {
         })?;
         Ok(readable.iter().map(|(index, _)| *index).zip(read).collect())
     }
+}
+
+/// Returns the paths of files by their names in profiles, after following links, and the links without a target by the
+/// indexes of their files.
+pub(super) fn paths_of(names: &[&str], source: &SourceTree) -> (ResolvedPaths, HashMap<usize, LostLink>) {
+    let SourceTree { files: tree, links, modules, .. } = source;
+    // A link without a target is a file of the commit, too.
+    let leads = |path: &str| links.follow(path).is_some_and(|to| to.map_or(true, |to| tree.has(&to)));
+    let ResolvedPaths { paths, ambiguous } = modules.resolve(names, |path| tree.has(path) || leads(path));
+    let mut lost = HashMap::new();
+    let paths = paths.into_iter().enumerate().map(|(index, path)| match links.follow(path.as_ref()?) {
+        Some(Ok(to)) => Some(to),
+        Some(Err(why)) => {
+            lost.insert(index, why);
+            path
+        }
+        None => path,
+    });
+    let paths = paths.collect();
+    (ResolvedPaths { paths, ambiguous }, lost)
 }
 
 /// The files of a profile that are combined with their texts.

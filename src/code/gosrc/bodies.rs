@@ -20,17 +20,47 @@ pub(super) struct Body {
     pub(super) inside: (usize, usize),
     /// The body is that of a declared function.
     pub(super) is_function: bool,
+    /// The body is that of a function with the name `_`.
+    pub(super) is_blank: bool,
     /// The body has clauses and no statements of its own.
     pub(super) has_clauses: bool,
 }
 
-/// A statement of a function's text.
+/// A statement of a function's text, or a label of a statement that is no loop, switch or select.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Statement {
-    /// Offset of its first byte.
+    /// Offset of its first byte; of a loop, switch or select with a label, of the label.
     pub(super) start: usize,
     /// End of the token before it.
     pub(super) after: usize,
+    /// Index of the body that has it in its list.
+    pub(super) body: usize,
+    /// Offset at which its coverage block ends if it is the last one there: at the opening of the body that it controls or of
+    /// the first function literal in it, or behind its last token.
+    pub(super) boundary: usize,
+    pub(super) kind: StatementKind,
+}
+
+/// The kinds of statements that Go's coverage tells apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum StatementKind {
+    /// The coverage block goes on behind it.
+    Plain,
+    /// It ends its coverage block: a control statement, a jump, a call of `panic`, or a statement with a function literal.
+    Last,
+    /// The `if` of an `else if`, which is in no list.
+    ElseIf,
+    /// A label of a statement that is no loop, switch or select.
+    Label,
+    /// A block that stands alone.
+    Braces,
+}
+
+impl StatementKind {
+    /// Tells whether Go counts it in the coverage block that ends where it begins.
+    pub(super) fn is_in_block_before(self) -> bool {
+        matches!(self, Self::Label | Self::Braces)
+    }
 }
 
 /// A comment of a text.
@@ -51,9 +81,6 @@ pub(super) struct Outline<'t> {
     pub(super) bodies: Vec<Body>,
     /// In order of their starts.
     pub(super) statements: Vec<Statement>,
-    /// Offsets of further statements, which Go counts in the coverage block that ends there: blocks that stand alone, and
-    /// labels of statements that are no loops, switches or selects.
-    pub(super) ends: Vec<usize>,
     pub(super) comments: Vec<Comment<'t>>,
 }
 
@@ -78,10 +105,20 @@ struct Frame {
     func: Option<usize>,
     /// The function is a declaration.
     is_declared: bool,
+    /// The declared function has the name `_`.
+    is_blank: bool,
     /// The tokens before form a type whose literal may come, also in the head of a control statement.
     is_literal_type: bool,
     /// The label of the next statement.
     label: Option<Statement>,
+    /// The present statement begins with the word `panic`.
+    is_panic: bool,
+    /// Index of the present statement.
+    statement: Option<usize>,
+    /// Opening of the first function literal in the present statement or head.
+    literal: Option<usize>,
+    /// The same of the part of a head up to its last semicolon.
+    literal_before_semicolon: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -102,6 +139,9 @@ struct Before<'t> {
     end: usize,
     opened: Option<usize>,
 }
+
+/// The boundary of a statement that has not ended.
+const UNKNOWN: usize = usize::MAX;
 
 struct Reader<'t> {
     found: Outline<'t>,
@@ -153,9 +193,29 @@ impl<'t> Reader<'t> {
         let frame = self.frame();
         (frame.func, frame.is_literal_type) = (None, false);
         // The semicolons of a head separate no statements.
-        if frame.control.is_none() {
-            frame.at_start = frame.kind != FrameKind::Other;
-            frame.tokens = 0;
+        if frame.control.is_some() {
+            frame.literal_before_semicolon = frame.literal;
+            return;
+        }
+        self.end_statement();
+        let frame = self.frame();
+        frame.at_start = frame.kind != FrameKind::Other;
+        frame.tokens = 0;
+    }
+
+    /// Ends the present statement of the innermost brackets behind the token before.
+    fn end_statement(&mut self) {
+        let (end, before) = (self.before.end, self.before.text);
+        let frame = self.frames.last_mut().expect("the frame of the file stays");
+        let (Some(index), literal) = (frame.statement.take(), frame.literal.take()) else { return };
+        let statement = &mut self.found.statements[index];
+        if statement.boundary != UNKNOWN {
+            return;
+        }
+        statement.boundary = literal.unwrap_or(end);
+        let is_panic = frame.is_panic && frame.tokens == 2 && before == b")";
+        if literal.is_some() || is_panic {
+            statement.kind = StatementKind::Last;
         }
     }
 
@@ -163,7 +223,10 @@ impl<'t> Reader<'t> {
         self.settle_comments(at);
         let bodies = self.found.bodies.len();
         match text {
-            b";" => self.semicolon(),
+            b";" => {
+                self.empty_statement(at);
+                self.semicolon();
+            }
             b"}" | b")" | b"]" => self.close(at + 1),
             _ => {
                 if self.frame().at_start {
@@ -183,6 +246,7 @@ impl<'t> Reader<'t> {
         let after = self.before.end;
         let frame = self.frame();
         (frame.at_start, frame.tokens, frame.head) = (false, 0, at);
+        (frame.literal, frame.literal_before_semicolon, frame.statement) = (None, None, None);
         let kind = frame.kind;
         if kind == FrameKind::File {
             frame.is_declared = text == b"func";
@@ -195,23 +259,51 @@ impl<'t> Reader<'t> {
             }
             return;
         }
-        if text == b"{" {
-            self.found.ends.push(at);
+        let control = control(text);
+        frame.control = control;
+        frame.is_panic = text == b"panic";
+        let label = frame.label.take();
+        let is_last = control.is_some() || matches!(text, b"break" | b"continue" | b"goto" | b"fallthrough");
+        let (kind, boundary) = match text {
+            b"{" => (StatementKind::Braces, at),
+            _ if is_last => (StatementKind::Last, UNKNOWN),
+            _ => (StatementKind::Plain, UNKNOWN),
+        };
+        let mut statement = Statement { start: at, after, body: self.body(), boundary, kind };
+        match label {
+            None => {}
+            // Go takes the label and the loop for one statement.
+            Some(label) if control.is_some() && text != b"if" => {
+                (statement.start, statement.after) = (label.start, label.after);
+            }
+            Some(label) => self.found.statements.push(label),
+        }
+        self.push(statement);
+    }
+
+    /// Takes a semicolon where a statement may begin, which is one.
+    fn empty_statement(&mut self, at: usize) {
+        let after = self.before.end;
+        let frame = self.frame();
+        if !frame.at_start || matches!(frame.kind, FrameKind::File | FrameKind::Other) {
             return;
         }
-        let control = control(text);
         let label = frame.label.take();
-        frame.control = control;
-        let statement = Statement { start: at, after };
-        match label {
-            None => self.found.statements.push(statement),
-            // Go takes the label and the loop for one statement.
-            Some(label) if control.is_some() && text != b"if" => self.found.statements.push(label),
-            Some(label) => {
-                self.found.ends.push(label.start);
-                self.found.statements.push(statement);
-            }
-        }
+        self.found.statements.extend(label);
+        let (body, kind) = (self.body(), StatementKind::Plain);
+        self.found.statements.push(Statement { start: at, after, body, boundary: at + 1, kind });
+    }
+
+    /// Adds a statement, which is the present one of the innermost brackets then.
+    fn push(&mut self, statement: Statement) {
+        self.frame().statement = Some(self.found.statements.len());
+        self.found.statements.push(statement);
+    }
+
+    /// Returns the body whose list has the statements in the innermost brackets.
+    fn body(&mut self) -> usize {
+        let frame = self.frame();
+        frame.clause.or(frame.body).unwrap_or_default()
     }
 
     /// Takes a token of a statement.
@@ -230,8 +322,9 @@ impl<'t> Reader<'t> {
                 self.frames.push(Frame { kind: FrameKind::Other, ..Frame::default() });
             }
             b"func" => {
-                let is_of_type =
-                    matches!(before, b"]" | b"*" | b"chan") || before == b"<-" && earlier == b"chan";
+                let is_product = before == b"*" && ends_operand(earlier) && earlier != b"]";
+                let is_of_type = matches!(before, b"]" | b")" | b"*" | b"chan") && !is_product
+                    || before == b"<-" && earlier == b"chan";
                 let frame = self.frame();
                 if !is_of_type && frame.func.is_none() {
                     frame.func = Some(at);
@@ -240,9 +333,16 @@ impl<'t> Reader<'t> {
             b"map" => self.frame().is_literal_type = true,
             b"else" => self.frame().head = at,
             b"if" if before == b"else" => {
-                let statement = Statement { start: at, after: self.before.end };
-                self.found.statements.push(statement);
-                self.frame().control = Some(FrameKind::Block);
+                let (after, body) = (self.before.end, self.body());
+                self.push(Statement {
+                    start: at,
+                    after,
+                    body,
+                    boundary: UNKNOWN,
+                    kind: StatementKind::ElseIf,
+                });
+                let frame = self.frame();
+                (frame.control, frame.literal) = (Some(FrameKind::Block), None);
             }
             b":" => self.colon(at),
             b"," | b"=" | b":=" => {
@@ -250,6 +350,11 @@ impl<'t> Reader<'t> {
                 (frame.func, frame.is_literal_type) = (None, false);
             }
             b"." | b"*" => {}
+            b"_" if self.frame().kind == FrameKind::File => {
+                let frame = self.frame();
+                // The name follows the keyword or the receiver.
+                frame.is_blank = frame.is_declared && matches!(before, b"func" | b")") && frame.tokens <= 3;
+            }
             _ if is_operator(text) => self.frame().is_literal_type = false,
             _ => {}
         }
@@ -263,19 +368,26 @@ impl<'t> Reader<'t> {
         frame.func = None;
         if frame.is_in_case {
             (frame.is_in_case, frame.at_start, frame.clause) = (false, true, Some(bodies));
+            frame.is_literal_type = false;
             let inside = (at + 1, at + 1);
             let head = frame.head;
-            let clause = Body { head, open: at, inside, is_function: false, has_clauses: false };
+            let clause =
+                Body { head, open: at, inside, is_function: false, is_blank: false, has_clauses: false };
             self.found.bodies.push(clause);
         } else if frame.tokens == 2 && frame.kind != FrameKind::Other && frame.kind != FrameKind::File {
-            frame.label = statements.pop();
-            frame.at_start = true;
+            let label = statements.pop();
+            let as_label =
+                |label: Statement| Statement { boundary: label.start, kind: StatementKind::Label, ..label };
+            (frame.label, frame.statement, frame.at_start) = (label.map(as_label), None, true);
         }
     }
 
     fn brace(&mut self, at: usize) {
-        let before = self.before;
-        let frame = self.frame();
+        let (before, earlier) = (self.before, self.earlier);
+        if self.frame().func.is_some() && !matches!(before.text, b"struct" | b"interface") {
+            self.note_literal(at);
+        }
+        let frame = self.frames.last_mut().expect("the frame of the file stays");
         let (kind, head) = match before.text {
             b"struct" | b"interface" => {
                 frame.is_literal_type = true;
@@ -285,6 +397,11 @@ impl<'t> Reader<'t> {
             _ if frame.func.is_some() => (FrameKind::Block, frame.func.take().unwrap_or(at)),
             b"else" => (FrameKind::Block, frame.head),
             _ if frame.control.is_some() && !frame.is_literal_type => {
+                let is_type_switch = before.text == b")" && earlier == b"type";
+                let literal = if is_type_switch { frame.literal_before_semicolon } else { frame.literal };
+                if let Some(index) = frame.statement {
+                    self.found.statements[index].boundary = literal.unwrap_or(at);
+                }
                 (frame.control.take().unwrap_or_default(), frame.head)
             }
             _ if frame.tokens == 1 && frame.kind != FrameKind::Other => (FrameKind::Block, at),
@@ -296,18 +413,31 @@ impl<'t> Reader<'t> {
         };
         frame.is_literal_type = false;
         let is_function = frame.kind == FrameKind::File && std::mem::take(&mut frame.is_declared);
+        let is_blank = is_function && std::mem::take(&mut frame.is_blank);
         // The coverage block of an else begins behind that word.
         let start = if before.text == b"else" { before.end } else { at };
         let has_clauses = kind == FrameKind::Clauses;
         let body = self.found.bodies.len();
-        self.found.bodies.push(Body { head, open: at, inside: (start, at + 1), is_function, has_clauses });
+        let inside = (start, at + 1);
+        self.found.bodies.push(Body { head, open: at, inside, is_function, is_blank, has_clauses });
         self.frames.push(Frame { kind, body: Some(body), at_start: true, ..Frame::default() });
+    }
+
+    /// Notes the opening of a function literal for the statement around it.
+    fn note_literal(&mut self, at: usize) {
+        let around = self.frames.iter_mut().rev().find(|frame| frame.kind != FrameKind::Other);
+        if let Some(frame) = around {
+            frame.literal.get_or_insert(at);
+        }
     }
 
     fn close(&mut self, end: usize) {
         if self.frames.len() == 1 {
             return;
         }
+        self.end_statement();
+        let label = self.frame().label.take();
+        self.found.statements.extend(label);
         let Some(Frame { body, clause, .. }) = self.frames.pop() else { return };
         if let Some(clause) = clause {
             self.found.bodies[clause].inside.1 = self.before.end;
@@ -360,7 +490,8 @@ mod tests {
 
     /// Returns the first words of each statement.
     fn statements(text: &str) -> Vec<&str> {
-        let found = outline(text.as_bytes()).statements;
+        let mut found = outline(text.as_bytes()).statements;
+        found.retain(|statement| !statement.kind.is_in_block_before());
         let end = |at: usize| text[at..].find(['\n', ';', '}']).map_or(text.len(), |length| at + length);
         found.iter().map(|statement| text[statement.start..end(statement.start)].trim_end()).collect()
     }
@@ -438,6 +569,57 @@ mod tests {
         ];
         assert_eq!(found, wanted);
         let ends = ["m:", "{\n\t\ts()"].map(|begin| text.find(begin).unwrap());
-        assert_eq!(outline(text.as_bytes()).ends, ends);
+        let found = outline(text.as_bytes()).statements;
+        let in_block_before = found.iter().filter(|statement| statement.kind.is_in_block_before());
+        assert_eq!(in_block_before.map(|statement| statement.start).collect::<Vec<_>>(), ends);
+    }
+
+    #[test]
+    fn a_type_in_a_case_makes_no_literal_of_the_statement_behind_it() {
+        let text = "package p\nfunc f() {\n\tswitch x.(type) {\n\tcase []int, map[string]int:\n\t\tif y {\n\t\t\tg()\n\t\t}\n\t}\n\
+                    \tfor _, f := range []func() func(){a} {\n\t\tf()\n\t}\n}\n";
+        assert_eq!(
+            statements(text),
+            ["switch x.(type) {", "if y {", "g()", "for _, f := range []func() func(){a", "f()"]
+        );
+    }
+
+    #[test]
+    fn each_statement_knows_its_list_and_where_its_block_ends() {
+        let text = "package p\nfunc f() {\n\ta(1)\n\tb(func() { c() }, 2)\n\tpanic(d)\n\tif e := func() bool { return true }(); e {\n\t} else if g {\n\t}\n\
+                    \tswitch h := func() any { return 1 }().(type) {\n\tcase int:\n\t\tbreak\n\t}\nl: {\n\t}\nm:\n}\n";
+        let Outline { bodies, statements, .. } = outline(text.as_bytes());
+        let shown = |statement: &Statement| {
+            let Statement { start, body, boundary, kind, .. } = *statement;
+            let to = text[start..].find(['\n', '{']).map_or(text.len(), |length| start + length);
+            format!(
+                "{} {kind:?} to {:?} in {}",
+                text[start..to].trim_end(),
+                &text[boundary..=boundary],
+                bodies[body].open
+            )
+        };
+        let open = |part: &str| text.find(part).unwrap() + part.len() - 1;
+        let [f, literal, yes, any, int] =
+            ["f() {", "b(func() {", "func() bool {", "func() any {", "case int:"].map(open);
+        let found: Vec<String> = statements.iter().map(shown).collect();
+        assert_eq!(
+            found,
+            [
+                format!("a(1) Plain to \"\\n\" in {f}"),
+                format!("b(func() Last to \"{{\" in {f}"),
+                format!("c() }}, 2) Plain to \" \" in {literal}"),
+                format!("panic(d) Last to \"\\n\" in {f}"),
+                format!("if e := func() bool Last to \"{{\" in {f}"),
+                format!("return true }}(); e Plain to \" \" in {yes}"),
+                format!("if g ElseIf to \"{{\" in {f}"),
+                format!("switch h := func() any Last to \"{{\" in {f}"),
+                format!("return 1 }}().(type) Plain to \" \" in {any}"),
+                format!("break Last to \"\\n\" in {int}"),
+                format!("l: Label to \"l\" in {f}"),
+                format!(" Braces to \"{{\" in {f}"),
+                format!("m: Label to \"m\" in {f}"),
+            ]
+        );
     }
 }

@@ -15,7 +15,7 @@ use std::borrow::Cow;
 
 use memchr::{memchr, memchr_iter};
 
-use super::positions::FuncSpan;
+use super::positions::{FuncSpan, LineDirective};
 use super::scanner::{ScanFault, Scanner, Token, fault};
 
 /// A function declaration with a body.
@@ -86,14 +86,29 @@ pub(crate) struct SyntaxError {
 
 /// Finds the functions of a file, in one pass over its bytes.
 pub(crate) fn scan(source: &[u8]) -> Result<ScannedFile, SyntaxError> {
+    scan_with_package(source).map(|found| found.scanned)
+}
+
+/// The findings of a scan, with what other readers of the text need.
+pub(super) struct ScanWithPackage<'t> {
+    pub(super) scanned: ScannedFile,
+    /// Name of the package.
+    pub(super) package: &'t str,
+    pub(super) directives: Vec<LineDirective>,
+}
+
+/// Does what [`scan`] does, and returns more of it.
+pub(super) fn scan_with_package(source: &[u8]) -> Result<ScanWithPackage<'_>, SyntaxError> {
     let mut scanner = Scanner::new(source);
-    let FoundFunctions { spans, package_at, .. } = scanner.functions()?;
-    Ok(ScannedFile {
+    let FoundFunctions { spans, package_at, package: (from, to) } = scanner.functions()?;
+    let found = ScannedFile {
         functions: scanner.placed(&spans),
         is_generated: is_generated(&source[..package_at]),
         has_moved_lines: !scanner.directives.is_empty(),
         spanning: scanner.spanning,
-    })
+    };
+    let package = str::from_utf8(&source[from..to]).unwrap_or_default();
+    Ok(ScanWithPackage { scanned: found, package, directives: scanner.directives })
 }
 
 /// The functions of a file by their offsets.

@@ -6,7 +6,7 @@
 
 use memchr::{memchr_iter, memmem};
 
-use super::bodies::{Body, Comment, Outline, outline};
+use super::bodies::{Body, Comment, Outline, Statement, outline};
 
 /// The word with which the text of a mark begins.
 const WORD: &str = "coverage-ignore";
@@ -56,7 +56,7 @@ impl Marks {
     pub(crate) fn of(text: &[u8]) -> Option<Self> {
         // Most files have no mark.
         memmem::find(text, WORD.as_bytes())?;
-        let Outline { bodies, statements, ends, comments } = outline(text);
+        let Outline { bodies, statements, comments } = outline(text);
         let lines = TextLines::new(text);
         let reader = Reader { lines: &lines, bodies: &bodies };
         let marks: Vec<Mark> = comments.iter().filter_map(|comment| reader.mark(comment)).collect();
@@ -64,13 +64,15 @@ impl Marks {
             return None;
         }
         let place = |at| lines.place(at);
+        let (ends, statements): (Vec<Statement>, Vec<Statement>) =
+            statements.into_iter().partition(|statement| statement.kind.is_in_block_before());
         let statements = statements
             .iter()
             .map(|statement| StatementStart { start: place(statement.start), after: place(statement.after) });
         Some(Self {
             all: marks,
             statements: statements.collect(),
-            ends: ends.into_iter().map(place).collect(),
+            ends: ends.iter().map(|statement| place(statement.start)).collect(),
         })
     }
 }

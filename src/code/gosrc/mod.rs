@@ -3,22 +3,28 @@
 //!
 //! Pure: the input is text, the output is values. Nothing is compiled or type-checked, and no file is opened.
 
+mod blocks;
 mod bodies;
+mod constraints;
 mod extents;
 mod lines;
 mod links;
 mod marks;
 mod modfile;
 mod modules;
+mod packages;
 mod paths;
 mod positions;
 mod scanner;
 mod tokens;
 
+pub(crate) use blocks::{CoverBlock, CoveredText};
+pub(crate) use constraints::{BuildTags, ConstrainedFile, Constraint};
 pub(crate) use extents::{FuncExtent, ScannedFile, SyntaxError, scan};
 pub(crate) use lines::CodeLines;
 pub(crate) use links::{Links, LostLink};
 pub(crate) use marks::{Mark, MarkedCode, Marks};
 pub(crate) use modules::{AmbiguousModule, Modules, ResolvedPaths, concerns_modules, is_module_file};
+pub(crate) use packages::{ModuleFolders, import_path_of_module, is_of_builds, name_in_profiles};
 pub(crate) use paths::parent;
 pub(crate) use tokens::{DeclaredFunctions, FuncTokens};

@@ -9,6 +9,7 @@ mod outputs;
 mod reported;
 mod run;
 mod site;
+mod unmeasured;
 mod unused;
 
 use anyhow::Result;
@@ -140,6 +141,15 @@ pub struct ReportArgs {
     #[command(flatten)]
     unused: UnusedArgs,
 
+    /// List the packages and functions of the service's modules that no stored profile of its commit contains, of any app,
+    /// environment and region, as text or JSON: code that no collected program links.
+    #[arg(long, conflicts_with_all = [
+        "since", "against", "carry", "with", "all", "blame", "only_changed", "sort", "limit", "fail_under", "max_age",
+        "min_replicas", "max_drop", "fail_missed", "min_changed", "fail_on", "ignore_marked", "by_mark", "unused", "base",
+        "diff_file", "exclude_without_source",
+    ])]
+    pub(crate) unmeasured: bool,
+
     /// Report only files that changed, in every form. A page of them is small enough for a pull request.
     #[arg(long, conflicts_with = "against")]
     pub(crate) only_changed: bool,
@@ -260,10 +270,12 @@ pub(crate) fn run(args: &ReportArgs, context: &Context) -> Result<ExitCode> {
         // Sweeps are prevented before the row is chosen, so that its file still exists when it is opened.
         (Ok(None), Some(service)) => {
             let reading = lock_wait::hold_off_sweeping(&signals, context)?;
-            match args.by_mark {
-                true => by_mark::report(service, args, context, &signals, &reading),
-                false => run::report(service, args, context, &signals, &reading),
-            }
+            let report = match (args.by_mark, args.unmeasured) {
+                (true, _) => by_mark::report,
+                (_, true) => unmeasured::report,
+                _ => run::report,
+            };
+            report(service, args, context, &signals, &reading)
         }
         (Ok(None), None) => Ok(usage("--all without SERVICE is for --format site -o DIR")),
     };

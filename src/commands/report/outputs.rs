@@ -11,7 +11,7 @@ use crate::io::workdir::{self, FillError};
 use crate::names::in_message;
 use crate::parallel;
 use crate::report::forms::{
-    DEFAULT, DEFAULT_OF_CHANGES, DEFAULT_OF_FUNCTIONS, FORMS, FORMS_BY_MARK, FORMS_OF_UNUSED, Form, FormNeed,
+    DEFAULT, DEFAULT_OF_CHANGES, DEFAULT_OF_FUNCTIONS, FORMS, FORMS_OF_FUNCTIONS, Form, FormNeed,
 };
 use crate::report::{FileNeeds, Packer, TextLayout};
 use crate::source::SourceDemand;
@@ -119,15 +119,11 @@ impl Outputs {
         }
         let outputs =
             Self { all: outputs, page_file: None, asks_about_changes, only_changed: args.only_changed };
-        let are_all = |known: &[&Form]| outputs.forms().all(|form| known.contains(&form));
-        if args.by_mark {
-            let are_known = are_all(&FORMS_BY_MARK);
-            return are_known
+        if let Some(option) = option_of_functions(args) {
+            let are_lists = outputs.forms().all(|form| FORMS_OF_FUNCTIONS.contains(&form));
+            return are_lists
                 .then_some(outputs)
-                .ok_or_else(|| "--by-mark has the forms text and json".to_owned());
-        }
-        if args.unused.is_given() && !are_all(&FORMS_OF_UNUSED) {
-            return Err("--unused has the forms text and json".to_owned());
+                .ok_or_else(|| format!("{option} has the forms text and json"));
         }
         if args.needs_changes() && !outputs.have_changes() {
             return Err("--base, --against and --diff-file are for html, the forms that begin with diff, and --only-changed; so are --fail-missed, --min-changed and --fail-on lost or unmeasured"
@@ -231,10 +227,17 @@ impl Outputs {
     }
 }
 
+/// Returns the option that asks for a list of functions in place of a report, if it is given.
+fn option_of_functions(args: &ReportArgs) -> Option<&'static str> {
+    [(args.by_mark, "--by-mark"), (args.unmeasured, "--unmeasured"), (args.unused.is_given(), "--unused")]
+        .into_iter()
+        .find_map(|(is_given, option)| is_given.then_some(option))
+}
+
 /// Returns the requested forms; fails unless each has a file or stdout, and `--output` has a form.
 fn requested(args: &ReportArgs, asks_about_changes: bool) -> Result<Vec<RequestedOutput>, String> {
     let requested = match args.formats.is_empty() {
-        true if args.by_mark || args.unused.is_given() => {
+        true if option_of_functions(args).is_some() => {
             vec![RequestedOutput { form: DEFAULT_OF_FUNCTIONS, file: None }]
         }
         true if asks_about_changes => vec![RequestedOutput { form: DEFAULT_OF_CHANGES, file: None }],

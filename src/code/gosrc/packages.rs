@@ -1,0 +1,115 @@
+//! The Go files of a tree: the module of each, and whether Go compiles it for a build of all packages.
+
+use std::collections::BTreeSet;
+
+use super::paths::{is_set_apart, parent, within};
+
+/// The folders of a tree that have a `go.mod`.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ModuleFolders<'t>(BTreeSet<&'t str>);
+
+impl<'t> ModuleFolders<'t> {
+    /// Finds the folders among the paths of a tree.
+    pub(crate) fn new(paths: impl Iterator<Item = &'t str>) -> Self {
+        let of_module = |path: &'t str| (path == "go.mod" || path.ends_with("/go.mod")).then(|| parent(path));
+        Self(paths.filter_map(of_module).collect())
+    }
+
+    /// Returns the folder of the module that a file belongs to: the nearest one above it, else the root.
+    pub(crate) fn of<'p>(&self, path: &'p str) -> &'p str {
+        let mut folder = parent(path);
+        while !folder.is_empty() && !self.0.contains(folder) {
+            folder = parent(folder);
+        }
+        folder
+    }
+
+    /// Returns the folders, without those that Go leaves out of `./...`.
+    pub(crate) fn folders(&self) -> impl Iterator<Item = &'t str> {
+        self.0.iter().copied().filter(|folder| !is_set_apart(folder))
+    }
+}
+
+/// Returns the path of a file in the folder of its module.
+pub(crate) fn path_in_module<'p>(path: &'p str, module: &str) -> &'p str {
+    if module.is_empty() { path } else { path.get(module.len() + 1..).unwrap_or_default() }
+}
+
+/// Returns the import path of the module in a folder by a file of a profile: `name` is that of the file in the profile,
+/// `path` that in the tree. `None` if the file is not named by its module.
+pub(crate) fn import_path_of_module<'n>(name: &'n str, path: &str, module: &str) -> Option<&'n str> {
+    let rest = path_in_module(path, module);
+    if is_set_apart(parent(rest)) {
+        return None;
+    }
+    let prefix = name.strip_suffix(rest)?;
+    if prefix.is_empty() { Some(prefix) } else { prefix.strip_suffix('/') }
+}
+
+/// Returns the name in profiles of a file of a module.
+pub(crate) fn name_in_profiles(import_path: &str, path: &str, module: &str) -> String {
+    within(import_path, path_in_module(path, module))
+}
+
+/// Tells whether a file is one that Go compiles for a build of all packages of its module, apart from build constraints: no
+/// test, not in `testdata` or `vendor`, and below no name that begins with `_` or `.`.
+pub(crate) fn is_of_builds(path: &str, module: &str) -> bool {
+    let rest = path_in_module(path, module);
+    let file = rest.rsplit('/').next().unwrap_or_default();
+    file.strip_suffix(".go").is_some_and(|stem| !stem.ends_with("_test"))
+        && !file.starts_with(['_', '.'])
+        && !is_set_apart(parent(rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_belongs_to_the_nearest_module_above_it() {
+        let paths = ["go.mod", "tools/go.mod", "tools/gen/x.go", "tools/testdata/m/go.mod", "notgo.mod"];
+        let modules = ModuleFolders::new(paths.into_iter());
+        let found =
+            ["x.go", "a/x.go", "tools/x.go", "tools/gen/a/x.go", "toolsx/x.go"].map(|path| modules.of(path));
+        assert_eq!(found, ["", "", "tools", "tools", ""]);
+        assert_eq!(modules.folders().collect::<Vec<_>>(), ["", "tools"]);
+        assert_eq!(ModuleFolders::default().of("a/x.go"), "", "a repository without modules");
+    }
+
+    #[test]
+    fn files_that_go_never_compiles_are_told_apart() {
+        for (path, module, is_of_build) in [
+            ("a/x.go", "", true),
+            ("a/x_linux.go", "", true),
+            ("a/x_test.go", "", false),
+            ("a/_x.go", "", false),
+            ("a/.x.go", "", false),
+            ("a/x.s", "", false),
+            ("a/testdata/x.go", "", false),
+            ("vendor/a/x.go", "", false),
+            ("_examples/a/x.go", "", false),
+            ("_examples/a/x.go", "_examples/a", true),
+            (".ci/x.go", "", false),
+        ] {
+            assert_eq!(is_of_builds(path, module), is_of_build, "{path} of {module:?}");
+        }
+    }
+
+    #[test]
+    fn the_import_path_of_a_module_follows_from_a_measured_file() {
+        for (name, path, module, expected) in [
+            ("example.com/m/a/x.go", "a/x.go", "", Some("example.com/m")),
+            ("example.com/m/a/x.go", "tools/a/x.go", "tools", Some("example.com/m")),
+            ("fmt/print.go", "src/fmt/print.go", "src", Some("")),
+            // A file that a link leads to has another name.
+            ("example.com/m/b/x.go", "a/x.go", "", None),
+            ("example.com/l/x.go", "vendor/example.com/l/x.go", "", None),
+        ] {
+            let found = import_path_of_module(name, path, module);
+            assert_eq!(found, expected, "{name} {path}");
+            if let Some(import_path) = found {
+                assert_eq!(name_in_profiles(import_path, path, module), name);
+            }
+        }
+    }
+}

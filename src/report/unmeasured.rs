@@ -1,0 +1,300 @@
+//! The packages and functions of a commit that no stored profile has.
+
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::model::shown_package;
+use super::{FileReport, FileSource, PackageReport, Report, ReportHead};
+use crate::filter::{Filter, FilteredFile};
+use crate::json;
+use crate::names::{in_message, printable};
+use crate::phrases::{count, short_commit};
+use crate::profile::{Block, Mode, Profile};
+use crate::time::iso;
+
+/// The version of the form for scripts. It rises when a field changes its meaning or is removed, and stays when fields are
+/// added.
+const SCHEMA: u32 = 1;
+
+/// The findings about a commit.
+#[derive(Clone, Debug)]
+pub(crate) struct Unmeasured {
+    /// Number of stored profiles of the commit that were read.
+    pub(crate) profiles: usize,
+    /// Folders of the modules whose files are listed, ascending.
+    pub(crate) modules: Vec<String>,
+    /// Folders of other modules of the commit, ascending.
+    pub(crate) other_modules: Vec<String>,
+    /// The system and the tags of the build by which files of other packages are judged, in words.
+    pub(crate) tags: String,
+    /// The files of packages that no profile has, by name.
+    pub(crate) files: Vec<UnmeasuredFile>,
+    /// Files that build constraints leave out, or that no program linked although their package was measured, by name.
+    pub(crate) left_out: Vec<UnmeasuredFile>,
+    /// The files of the modules that a profile has.
+    pub(crate) measured: Vec<MeasuredFile>,
+}
+
+/// A file with statements that no stored profile has.
+#[derive(Clone, Debug)]
+pub(crate) struct UnmeasuredFile {
+    /// Import path of the package, a slash and the file name.
+    pub(crate) name: String,
+    /// The blocks that Go's cover tool makes of it, sorted.
+    pub(crate) blocks: Vec<Block>,
+    /// It belongs to a command (`package main`).
+    pub(crate) is_of_command: bool,
+    pub(crate) source: FileSource,
+}
+
+/// A file that a stored profile has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct MeasuredFile {
+    pub(crate) name: String,
+    pub(crate) path: String,
+    /// A comment says that a program wrote it. Only known if the filter asks for it.
+    pub(crate) is_generated: bool,
+}
+
+/// The profile of unmeasured files, of which nothing was executed, with their sources.
+pub(crate) struct UnmeasuredProfile {
+    pub(crate) profile: Profile,
+    pub(crate) sources: Vec<FileSource>,
+    /// Import paths of commands.
+    pub(crate) commands: BTreeSet<String>,
+}
+
+impl UnmeasuredProfile {
+    pub(crate) fn new(files: Vec<UnmeasuredFile>) -> Self {
+        let blocks = files.iter().map(|file| (file.name.as_str(), &*file.blocks));
+        let profile = Profile::not_executed(Mode::Set, blocks);
+        let commands = files.iter().filter(|file| file.is_of_command);
+        let commands =
+            commands.filter_map(|file| file.name.rsplit_once('/')).map(|(package, _)| package.to_owned());
+        let commands = commands.collect();
+        Self { profile, sources: files.into_iter().map(|file| file.source).collect(), commands }
+    }
+}
+
+/// A report of what no stored profile has.
+pub(crate) struct UnmeasuredReport<'r> {
+    of: &'r Unmeasured,
+    /// The files of packages that no profile has.
+    report: &'r Report<'r>,
+    left_out: &'r Report<'r>,
+    commands: &'r BTreeSet<String>,
+    /// Number of packages of which a profile has a file that the filter takes.
+    measured_packages: usize,
+}
+
+impl<'r> UnmeasuredReport<'r> {
+    /// Takes the reports of the files of unmeasured packages and of those that were left out, both of the filter's files.
+    pub(crate) fn new(
+        of: &'r Unmeasured,
+        (report, commands): (&'r Report<'r>, &'r BTreeSet<String>),
+        left_out: &'r Report<'r>,
+        filter: &Filter,
+    ) -> Self {
+        let is_taken = |file: &&MeasuredFile| {
+            let MeasuredFile { name, path, is_generated } = file;
+            filter.takes(FilteredFile {
+                name,
+                path: Some(path),
+                is_generated: *is_generated,
+                is_in_commit: true,
+            })
+        };
+        let packages = of.measured.iter().filter(is_taken);
+        let packages: BTreeSet<&str> =
+            packages.map(|file| file.name.rsplit_once('/').map_or("", |(package, _)| package)).collect();
+        Self { of, report, left_out, commands, measured_packages: packages.len() }
+    }
+
+    fn head(&self) -> &ReportHead {
+        &self.report.head
+    }
+
+    /// Returns the figures of all in words.
+    fn summary(&self, packages: &[PackageReport<'_, '_>]) -> String {
+        let all = count(self.measured_packages + packages.len(), "packages");
+        let commit = short_commit(&self.head().commit);
+        let found = match packages.len() {
+            0 => format!("none of {all} is"),
+            1 => format!("1 of {all} is"),
+            some => format!("{some} of {all} are"),
+        };
+        format!(
+            "{found} in no stored profile of commit {}, {} of {} in {}",
+            printable(&commit),
+            statements(self.report.coverage().total),
+            count(functions(&self.report.files).count(), "functions"),
+            count(self.report.files.len(), "files")
+        )
+    }
+
+    /// Writes the form for people.
+    pub(crate) fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
+        let packages = self.report.packages();
+        writeln!(out, "{}\n\n{}", self.head().line(), self.summary(&packages))?;
+        let commands = packages.iter().filter(|package| self.commands.contains(package.name)).count();
+        match commands {
+            0 => {}
+            1 => writeln!(out, "1 of them is a binary of its own (package main)")?,
+            some => writeln!(out, "{some} of them are binaries of their own (package main)")?,
+        }
+        if !packages.is_empty() {
+            writeln!(out)?;
+        }
+        for package in &packages {
+            let kind = if self.commands.contains(package.name) { " (package main)" } else { "" };
+            writeln!(
+                out,
+                "{}{kind}:\t{}\t{}\t{}",
+                printable(shown_package(package.name)),
+                count(package.files.len(), "files"),
+                count(functions(package.files.iter().copied()).count(), "functions"),
+                statements(package.coverage.total)
+            )?;
+        }
+        if functions(&self.report.files).next().is_some() {
+            writeln!(out)?;
+        }
+        for (file, function) in functions(&self.report.files) {
+            let (path, name) = (printable(file.best_path()), function.extent.qualified_name());
+            let statements = function.coverage.total;
+            writeln!(out, "{path}:{}:\t{}\t{statements}", function.extent.start.0, printable(&name))?;
+        }
+        if !self.left_out.files.is_empty() {
+            writeln!(out, "\nleft out by build constraints, or not linked ({}):", printable(&self.of.tags))?;
+        }
+        for file in &self.left_out.files {
+            let functions = count(functions([file]).count(), "functions");
+            let statements = statements(file.coverage.total);
+            writeln!(out, "{}:\t{functions}\t{statements}", printable(file.best_path()))?;
+        }
+        if !self.of.other_modules.is_empty() {
+            let folders: Vec<String> =
+                self.of.other_modules.iter().map(|folder| shown_folder(folder)).collect();
+            writeln!(out, "\nother modules, of which the profile has no file: {}", folders.join(", "))?;
+        }
+        Ok(())
+    }
+
+    /// Writes the form for scripts.
+    pub(crate) fn write_json(&self, out: &mut dyn Write) -> io::Result<()> {
+        let (head, packages) = (self.head(), self.report.packages());
+        let document = Document {
+            schema: SCHEMA,
+            service: &head.service,
+            id: head.row,
+            commit: &head.commit,
+            source_commit: head.source_commit.as_deref(),
+            stored_at: iso(head.stored_at),
+            filters: &head.filters,
+            profiles: self.of.profiles,
+            modules: &self.of.modules,
+            other_modules: &self.of.other_modules,
+            tags: &self.of.tags,
+            all_packages: self.measured_packages + packages.len(),
+            statements: self.report.coverage().total,
+            packages: packages
+                .iter()
+                .map(|package| PackageJson {
+                    package: package.name,
+                    is_command: self.commands.contains(package.name),
+                    files: package.files.len(),
+                    functions: functions(package.files.iter().copied()).count(),
+                    statements: package.coverage.total,
+                })
+                .collect(),
+            functions: functions(&self.report.files)
+                .map(|(file, function)| FunctionJson {
+                    file: file.name,
+                    path: file.path.as_deref(),
+                    line: function.extent.start.0,
+                    name: &function.extent.name,
+                    receiver: Some(&*function.extent.receiver).filter(|receiver| !receiver.is_empty()),
+                    statements: function.coverage.total,
+                })
+                .collect(),
+            left_out: self
+                .left_out
+                .files
+                .iter()
+                .map(|file| LeftOutJson {
+                    file: file.name,
+                    path: file.path.as_deref(),
+                    functions: functions([file]).count(),
+                    statements: file.coverage.total,
+                })
+                .collect(),
+        };
+        json::write(&mut *out, &document)?;
+        writeln!(out)
+    }
+}
+
+/// Returns the functions of files that have statements.
+fn functions<'f, 'a: 'f>(
+    files: impl IntoIterator<Item = &'f FileReport<'a>>,
+) -> impl Iterator<Item = (&'f FileReport<'a>, &'f super::FunctionReport)> {
+    let of_file = |file: &'f FileReport<'a>| file.functions.iter().map(move |function| (file, function));
+    files.into_iter().flat_map(of_file).filter(|(_, function)| function.coverage.total > 0)
+}
+
+fn statements(number: u64) -> String {
+    count(usize::try_from(number).unwrap_or(usize::MAX), "statements")
+}
+
+fn shown_folder(folder: &str) -> String {
+    format!("\"{}\"", if folder.is_empty() { ".".into() } else { in_message(folder) })
+}
+
+#[derive(Serialize)]
+struct Document<'r> {
+    schema: u32,
+    service: &'r str,
+    id: i64,
+    commit: &'r str,
+    source_commit: Option<&'r str>,
+    stored_at: String,
+    filters: &'r [String],
+    profiles: usize,
+    modules: &'r [String],
+    other_modules: &'r [String],
+    tags: &'r str,
+    all_packages: usize,
+    statements: u64,
+    packages: Vec<PackageJson<'r>>,
+    functions: Vec<FunctionJson<'r>>,
+    left_out: Vec<LeftOutJson<'r>>,
+}
+
+#[derive(Serialize)]
+struct PackageJson<'r> {
+    package: &'r str,
+    is_command: bool,
+    files: usize,
+    functions: usize,
+    statements: u64,
+}
+
+#[derive(Serialize)]
+struct FunctionJson<'r> {
+    file: &'r str,
+    path: Option<&'r str>,
+    line: u32,
+    name: &'r str,
+    receiver: Option<&'r str>,
+    statements: u64,
+}
+
+#[derive(Serialize)]
+struct LeftOutJson<'r> {
+    file: &'r str,
+    path: Option<&'r str>,
+    functions: usize,
+    statements: u64,
+}
