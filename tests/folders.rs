@@ -350,17 +350,17 @@ fn a_service_that_only_left_files_has_a_row_with_what_became_of_them() {
     let first = pull(0);
     assert_eq!(
         first.stdout.lines().next().unwrap(),
-        "SERVICE                            TOTAL  CHANGE  REPLICAS  INBOX       RESULT"
+        "SERVICE                            TOTAL  CHANGE, POINTS  REPLICAS  INBOX       RESULT"
     );
-    assert_eq!(rows(&first), [format!("{SERVICE}  79.2%  -       0 of 0    3 taken in  changed")]);
+    assert_eq!(rows(&first), [format!("{SERVICE}  79.2%  -               0 of 0    3 taken in  changed")]);
     // Copies of the files bring nothing new.
     copy(&data("count", "covcounters"), &folder);
     let copies = pull(0);
-    assert_eq!(rows(&copies), [format!("{SERVICE}  -      -       -         3 known  unchanged")]);
+    assert_eq!(rows(&copies), [format!("{SERVICE}  -      -               -         3 known  unchanged")]);
     assert!(!copies.stderr.contains("not pulled"), "{}", copies.stderr);
     fs::write(folder.join("covcounters.2580f4b65340bc2b63474139d103ae37.1.1"), "no counters").unwrap();
     let bad = pull(3);
-    assert_eq!(rows(&bad), [format!("{SERVICE}  -      -       -         1 set aside  -")]);
+    assert_eq!(rows(&bad), [format!("{SERVICE}  -      -               -         1 set aside  -")]);
     bad.assert_stderr_contains("not pulled, no center lists it; to pull a process of it, add --address URL");
     // A run that nobody watches has no table.
     copy(&data("count", "covcounters"), &folder);

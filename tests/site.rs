@@ -930,7 +930,8 @@ fn the_index_is_searched_as_one_types_and_leads_to_each_report() {
         ]
     );
     let tiles: Vec<String> = browser.texts(".tile").iter().map(|tile| on_one_line(tile)).collect();
-    assert_eq!(tiles, ["2 apps", "4 services", "1 unreachable", "3 ok"]);
+    assert_eq!(tiles, ["1 unreachable", "3 ok"]);
+    assert_eq!(browser.text(".facts-line"), "2 apps, 4 services; newest data: just now");
     assert!(browser.text(".attention li").starts_with("unreachable shop prod · sg master 845820727e"));
     assert_eq!(browser.text("#services .row td.percent"), "70.0%");
     assert_eq!(browser.text("#services .row time"), "just now");
@@ -1003,8 +1004,8 @@ fn an_app_shows_its_environments_branches_commits_and_their_history() {
         text(&mut browser),
         [
             "master 0a1b2c3d4e 60.0% +20.0 10 just now ok Report of master without source",
-            "845820727e 40.0% – 10 just now offline",
-            "fix 77aa88bb99 60.0% – = 10 just now ok Report of fix without source",
+            "845820727e 40.0% first commit 10 just now offline",
+            "fix 77aa88bb99 60.0% first commit = 10 just now ok Report of fix without source",
         ]
     );
     let lines: Vec<String> = browser.texts(".key li").iter().map(|line| on_one_line(line)).collect();

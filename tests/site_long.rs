@@ -1,12 +1,14 @@
 //! What a person sees of a site whose texts are long: states, ages, names and branches. By position and size on the screen.
 
 use std::fmt::Display;
+use std::sync::Arc;
 
 use serde_json::json;
 
 use crate::harness::World;
 use crate::harness::browser::Browser;
 use crate::harness::screens::on_each_screen;
+use crate::harness::shared::Shared;
 use crate::sim::{Agent, Center};
 use crate::site::{profile, site_folder, write_site};
 use crate::site_view::assert_nothing_sticks_out;
@@ -29,7 +31,13 @@ struct LongTexts {
     _agents: Vec<Agent>,
 }
 
+static SHARED: Shared<LongTexts> = Shared::new();
+
 impl LongTexts {
+    fn shared() -> Arc<Self> {
+        SHARED.get(Self::new)
+    }
+
     fn new() -> Self {
         let world = World::new();
         let asked = Center::start();
@@ -112,7 +120,7 @@ fn assert_texts_apart(browser: &mut Browser, rows: &str, view: impl Display) {
 #[test]
 fn long_states_and_ages_stand_over_nothing_and_leave_the_page_as_wide_as_the_window() {
     let Some(mut browser) = Browser::start() else { return };
-    let long = LongTexts::new();
+    let long = LongTexts::shared();
     let states = |browser: &mut Browser| browser.texts(".row .state, .matrix .state").join("\n");
     for has_script in [true, false] {
         let without = json!({"value": !has_script});
@@ -137,7 +145,7 @@ fn long_states_and_ages_stand_over_nothing_and_leave_the_page_as_wide_as_the_win
 #[test]
 fn the_header_begins_and_ends_where_the_page_does() {
     let Some(mut browser) = Browser::start() else { return };
-    let long = LongTexts::new();
+    let long = LongTexts::shared();
     on_each_screen(&mut browser, 900, |browser, view| {
         for page in ["index.html", "checkout/index.html"] {
             browser.open(&site_folder(&long.world).join(page), "");
@@ -155,9 +163,38 @@ fn the_header_begins_and_ends_where_the_page_does() {
 }
 
 #[test]
+fn the_buttons_of_filters_are_whole() {
+    let Some(mut browser) = Browser::start() else { return };
+    let long = LongTexts::shared();
+    on_each_width(&mut browser, |browser, view| {
+        browser.open(&site_folder(&long.world).join("index.html"), "");
+        let (buttons, cut) = (
+            "document.querySelectorAll('[data-filter]')",
+            "(({ left, right }) => left < from || right > to)",
+        );
+        let faults = browser.eval(&format!(
+            "(({{ left: from, right: to }}) => [...{buttons}].flatMap((button) => [button, ...button.children])
+                .filter((node) => node.getClientRects().length === 0 || {cut}(node.getBoundingClientRect()))
+                .map((node) => node.outerHTML))(document.querySelector('footer').getBoundingClientRect())"
+        ));
+        assert_eq!(faults, json!([]), "{view}");
+        let counts = browser.texts("[data-filter=branch] .quiet");
+        assert_eq!(counts, ["3", "2", "2", "2", "2", "2"], "{view}");
+        let over = browser.eval(&format!(
+            "[...{buttons}].filter((button) => {{
+                const {{ right }} = button.getBoundingClientRect();
+                return [...button.children].some((part) => part.getBoundingClientRect().right > right);
+            }}).length"
+        ));
+        assert_eq!(over, 0, "{view}: a number outside of its button");
+        browser.take_screenshot(&format!("long-filters-{view}"));
+    });
+}
+
+#[test]
 fn the_search_has_the_focus_before_the_next_key() {
     let Some(mut browser) = Browser::start() else { return };
-    let long = LongTexts::new();
+    let long = LongTexts::shared();
     browser.open(&site_folder(&long.world).join("index.html"), "");
     let focus = browser.eval(
         "document.body.dispatchEvent(new KeyboardEvent('keydown', { key: '/', bubbles: true }));
@@ -171,7 +208,7 @@ fn the_search_has_the_focus_before_the_next_key() {
 #[test]
 fn the_facts_of_an_environment_are_one_line_under_its_figures() {
     let Some(mut browser) = Browser::start() else { return };
-    let long = LongTexts::new();
+    let long = LongTexts::shared();
     on_each_screen(&mut browser, 900, |browser, view| {
         browser.open(&site_folder(&long.world).join("checkout/index.html"), "");
         let facts = browser.text(".place .about").replace('\n', " ");

@@ -1,12 +1,14 @@
 //! What a person sees of a site: by position and size on the screen, and by what a click does.
 
 use std::fmt::Display;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use crate::harness::World;
 use crate::harness::browser::Browser;
 use crate::harness::screens::{Screen, on_each_screen};
+use crate::harness::shared::Shared;
 use crate::html_map::assert_in_proportion;
 use crate::sim::Agent;
 use crate::site::{profile, read_json, read_page, site_folder, write_site};
@@ -62,7 +64,13 @@ struct Fleet {
     _agents: Vec<Agent>,
 }
 
+static SHARED: Shared<Fleet> = Shared::new();
+
 impl Fleet {
+    fn shared() -> Arc<Self> {
+        SHARED.get(Self::new)
+    }
+
     fn new() -> Self {
         let world = World::new();
         let mut agents: Vec<Agent> = Vec::new();
@@ -111,8 +119,9 @@ impl Fleet {
 /// The first row of the table that is shown.
 const FIRST: &str = "[...document.querySelectorAll('#services .row')].find((row) => !row.hidden)";
 
-/// The place of the bar of the search.
-const BAR: &str = "document.querySelector('#tools').getBoundingClientRect()";
+/// The place of the bar that stays on the screen; on narrow screens it has the search alone.
+const BAR: &str = "['.tools', '#tools'].map((name) => document.querySelector(name))
+    .find((node) => node.getClientRects().length > 0).getBoundingClientRect()";
 
 /// Fails if a page is wider than the window.
 #[track_caller]
@@ -135,7 +144,7 @@ fn assert_result_on_screen(browser: &mut Browser, view: impl Display) {
 #[test]
 fn results_of_a_search_come_onto_the_screen_however_much_fails() {
     let Some(mut browser) = Browser::start() else { return };
-    let fleet = Fleet::new();
+    let fleet = Fleet::shared();
     on_each_screen(&mut browser, 900, |browser, view| {
         fleet.picture(browser, "index.html", "index", view);
         assert_nothing_sticks_out(browser, view);
@@ -161,7 +170,7 @@ fn results_of_a_search_come_onto_the_screen_however_much_fails() {
 #[test]
 fn what_needs_attention_is_folded_to_a_few_rows() {
     let Some(mut browser) = Browser::start() else { return };
-    let fleet = Fleet::new();
+    let fleet = Fleet::shared();
     let items = "#attention li";
     on_each_screen(&mut browser, 900, |browser, view| {
         fleet.open(browser, "index.html", "");
@@ -187,7 +196,7 @@ fn what_needs_attention_is_folded_to_a_few_rows() {
 #[test]
 fn the_bar_of_the_search_and_the_head_of_the_table_stay_on_the_screen() {
     let Some(mut browser) = Browser::start() else { return };
-    let fleet = Fleet::new();
+    let fleet = Fleet::shared();
     let head = "document.querySelector('#services thead').getBoundingClientRect()";
     on_each_screen(&mut browser, 900, |browser, view| {
         fleet.open(browser, "index.html", "");
@@ -198,6 +207,12 @@ fn the_bar_of_the_search_and_the_head_of_the_table_stay_on_the_screen() {
             browser.numbers(&format!("[{BAR}.top, {BAR}.bottom, {head}.top, {head}.bottom]"));
         assert_eq!(top, 0, "{view}");
         assert!(bottom <= 100, "{view}: a bar of {bottom} pixels");
+        let [states] = browser.numbers("[document.querySelector('.tile').getBoundingClientRect().top]");
+        assert_eq!(
+            states > 0,
+            view.width > 1080,
+            "{view}: states are in the bar where it has room, at {states}"
+        );
         if view.width > 640 {
             assert_eq!(bottom, head_top, "{view}");
             assert!(head_bottom > head_top, "{view}");
@@ -214,7 +229,7 @@ fn the_bar_of_the_search_and_the_head_of_the_table_stay_on_the_screen() {
 #[test]
 fn tiles_and_chips_filter_and_the_address_has_what_is_pressed() {
     let Some(mut browser) = Browser::start() else { return };
-    let fleet = Fleet::new();
+    let fleet = Fleet::shared();
     let pressed = "[data-filter][aria-pressed=true]";
     let rows = |browser: &mut Browser| browser.texts("#services .row:not([hidden])").len();
     on_each_screen(&mut browser, 900, |browser, view| {
@@ -248,7 +263,7 @@ fn tiles_and_chips_filter_and_the_address_has_what_is_pressed() {
 #[test]
 fn what_got_worse_in_seven_days_is_one_click_away() {
     let Some(mut browser) = Browser::start() else { return };
-    let fleet = Fleet::new();
+    let fleet = Fleet::shared();
     let index = read_json(&fleet.world, "index.json");
     let change = |name: &str| -> Value {
         let mut services = index["services"].as_array().unwrap().iter();
@@ -295,7 +310,7 @@ fn what_got_worse_in_seven_days_is_one_click_away() {
 #[test]
 fn trends_have_an_honest_scale_go_on_to_the_last_pull_and_mark_where_a_commit_began() {
     let Some(mut browser) = Browser::start() else { return };
-    let fleet = Fleet::new();
+    let fleet = Fleet::shared();
     let part = |service: &str, part: &str| {
         format!("document.querySelector('[data-service={service}] .spark {part}').getBoundingClientRect()")
     };
@@ -338,7 +353,7 @@ fn trends_have_an_honest_scale_go_on_to_the_last_pull_and_mark_where_a_commit_be
 #[test]
 fn buttons_and_links_are_large_enough_to_be_hit() {
     let Some(mut browser) = Browser::start() else { return };
-    let fleet = Fleet::new();
+    let fleet = Fleet::shared();
     on_each_screen(&mut browser, 900, |browser, view| {
         for page in ["index.html", "tax/index.html", "cart/index.html"] {
             fleet.open(browser, page, "");
@@ -356,7 +371,7 @@ fn buttons_and_links_are_large_enough_to_be_hit() {
 #[test]
 fn the_search_is_seen_in_light_and_dark() {
     let Some(mut browser) = Browser::start() else { return };
-    let fleet = Fleet::new();
+    let fleet = Fleet::shared();
     on_each_screen(&mut browser, 900, |browser, view| {
         fleet.open(browser, "index.html", "");
         let contrasts = browser.eval(
@@ -386,7 +401,7 @@ fn the_search_is_seen_in_light_and_dark() {
 #[test]
 fn an_app_says_why_its_services_fail_in_the_words_of_the_index() {
     let Some(mut browser) = Browser::start() else { return };
-    let fleet = Fleet::new();
+    let fleet = Fleet::shared();
     let of_tax = "#attention li";
     let colour = "((name) => getComputedStyle(document.querySelector(name)).color)";
     on_each_screen(&mut browser, 900, |browser, view| {
@@ -416,7 +431,7 @@ fn an_app_says_why_its_services_fail_in_the_words_of_the_index() {
 #[test]
 fn changes_have_their_unit_and_commits_one_short_form() {
     let Some(mut browser) = Browser::start() else { return };
-    let (fleet, deployed) = (Fleet::new(), deployed());
+    let (fleet, deployed) = (Fleet::shared(), deployed());
     on_each_screen(&mut browser, 900, |browser, view| {
         fleet.open(browser, "tax/index.html", "");
         let changes = ["unchanged in 7 days", "-60.0 points in 7 days", "unchanged in 7 days"];
@@ -442,7 +457,7 @@ fn changes_have_their_unit_and_commits_one_short_form() {
 
 #[test]
 fn a_page_has_an_icon_in_the_colour_of_its_grade() {
-    let fleet = Fleet::new();
+    let fleet = Fleet::shared();
     for page in ["index.html", "tax/index.html"] {
         let text = read_page(&fleet.world, page);
         let icon = text.split_once("<link rel=\"icon\" href=\"").unwrap().1.split_once('"').unwrap().0;
@@ -453,7 +468,7 @@ fn a_page_has_an_icon_in_the_colour_of_its_grade() {
 #[test]
 fn a_matrix_is_whole_on_every_screen() {
     let Some(mut browser) = Browser::start() else { return };
-    let fleet = Fleet::new();
+    let fleet = Fleet::shared();
     on_each_screen(&mut browser, 900, |browser, view| {
         fleet.picture(browser, "tax/index.html", "app", view);
         assert_nothing_sticks_out(browser, view);
@@ -476,7 +491,7 @@ fn a_matrix_is_whole_on_every_screen() {
 #[test]
 fn the_chart_of_an_app_has_all_environments_commits_and_the_values_under_the_pointer() {
     let Some(mut browser) = Browser::start() else { return };
-    let fleet = Fleet::new();
+    let fleet = Fleet::shared();
     let values = |browser: &mut Browser| browser.texts(".key output b");
     on_each_screen(&mut browser, 900, |browser, view| {
         fleet.open(browser, "tax/index.html", "");
@@ -594,7 +609,7 @@ fn a_dot_leads_to_the_report_of_its_commit_or_to_its_row() {
 #[test]
 fn keys_step_over_the_rows_of_the_matrix_and_of_the_tables_below() {
     let Some(mut browser) = Browser::start() else { return };
-    let fleet = Fleet::new();
+    let fleet = Fleet::shared();
     fleet.open(&mut browser, "tax/index.html", "");
     let focus = "document.activeElement.closest('table')?.className";
     let mut tables = Vec::new();
@@ -612,7 +627,7 @@ fn keys_step_over_the_rows_of_the_matrix_and_of_the_tables_below() {
 #[test]
 fn a_map_of_services_leads_to_their_reports_without_script() {
     let Some(mut browser) = Browser::start() else { return };
-    let fleet = Fleet::new();
+    let fleet = Fleet::shared();
     browser.call("Emulation.setScriptExecutionDisabled", &json!({"value": true}));
     on_each_screen(&mut browser, 900, |browser, view| {
         fleet.open(browser, "index.html", "");
@@ -629,7 +644,7 @@ fn a_map_of_services_leads_to_their_reports_without_script() {
 #[test]
 fn a_click_on_the_map_filters_the_services() {
     let Some(mut browser) = Browser::start() else { return };
-    let fleet = Fleet::new();
+    let fleet = Fleet::shared();
     let map_is_open = "document.querySelector('#map a[tabindex]') !== null";
     let dimmed = "document.querySelectorAll('#map a.out').length";
     on_each_screen(&mut browser, 900, |browser, view| {

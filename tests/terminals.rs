@@ -129,11 +129,11 @@ fn a_terminal_shows_a_row_for_each_service_that_left_files() {
         lines,
         [
             "SERVICE",
-            "    TOTAL   CHANGE  REPLICAS  INBOX        RESULT",
+            "    TOTAL   CHANGE, POINTS  REPLICAS  INBOX        RESULT",
             "checkout",
-            "    -       -       -         1 set aside  -",
+            "    -       -               -         1 set aside  -",
             SERVICE,
-            "    100.0%  -       0 of 0    1 taken in   changed",
+            "    100.0%  -               0 of 0    1 taken in   changed",
         ]
     );
 }

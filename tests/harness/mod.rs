@@ -6,6 +6,7 @@ pub(crate) mod go;
 pub(crate) mod inbox;
 pub(crate) mod screens;
 pub(crate) mod service;
+pub(crate) mod shared;
 pub(crate) mod source;
 mod time;
 pub(crate) mod units;

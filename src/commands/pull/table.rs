@@ -19,7 +19,7 @@ use crate::fleet::schedule::DueReason;
 const COLUMNS: [Column; 6] = [
     Column::above("SERVICE"),
     Column::new("TOTAL"),
-    Column::ranked(0, "CHANGE"),
+    Column::ranked(0, "CHANGE, POINTS"),
     Column::new("REPLICAS"),
     Column::wrapped("INBOX").optional(),
     Column::wrapped("RESULT").of_phrases(),

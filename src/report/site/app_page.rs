@@ -51,6 +51,8 @@ pub(super) struct BranchView<'s> {
     pub(super) newest: ServiceRow<'s>,
     pub(super) since_trunk: Option<Change>,
     pub(super) since_previous: Option<Change>,
+    /// No other commit of the branch was stored.
+    pub(super) is_first: bool,
     pub(super) earlier: Vec<EarlierCommit<'s>>,
     pub(super) left_out: usize,
 }
@@ -60,6 +62,8 @@ pub(super) struct EarlierCommit<'s> {
     pub(super) commit: ShownCommit<'s>,
     pub(super) total: Option<&'s Total>,
     pub(super) since_previous: Option<Change>,
+    /// No earlier commit of the branch was stored.
+    pub(super) is_first: bool,
     pub(super) state: Option<&'s ShownState>,
     pub(super) report: Option<ReportLink<'s>>,
     pub(super) is_dropped: bool,
@@ -155,6 +159,7 @@ impl<'s> BranchView<'s> {
                 commit: ShownCommit(&service.commit),
                 total: service.total.as_ref().or(past.map(|past| &past.total)),
                 since_previous: None,
+                is_first: false,
                 state: Some(&service.state),
                 report: ReportLink::to(branch, service, reports),
                 is_dropped: service.total.is_none() && past.is_some_and(|past| past.is_dropped),
@@ -165,6 +170,7 @@ impl<'s> BranchView<'s> {
             commit: ShownCommit(&past.commit),
             total: Some(&past.total),
             since_previous: None,
+            is_first: false,
             state: None,
             report: None,
             is_dropped: past.is_dropped,
@@ -174,6 +180,7 @@ impl<'s> BranchView<'s> {
         for (index, earlier) in earlier.iter_mut().enumerate() {
             let before = totals.get(index + 1).copied().flatten();
             earlier.since_previous = earlier.total.zip(before).map(|(now, before)| now.since(before));
+            earlier.is_first = index + 1 == totals.len() && earlier.total.is_some();
         }
         let left_out = earlier.len().saturating_sub(COMMITS);
         earlier.truncate(COMMITS);
@@ -187,6 +194,7 @@ impl<'s> BranchView<'s> {
             newest: ServiceRow::new(app, place, branch, newest, reports),
             since_trunk: since(trunk),
             since_previous: since(before),
+            is_first: totals.is_empty() && newest.total.is_some(),
             earlier,
             left_out,
         }

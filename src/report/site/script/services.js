@@ -87,9 +87,15 @@ page.services = (() => {
     element('all').hidden = isNone(list);
   };
 
+  /** Returns the bar that stays on the screen: on narrow screens that is the search alone. */
+  const barNode = () => [element('tools').parentNode, element('tools')].find((node) => node.getClientRects().length > 0);
+
+  /** Tells the style how high the bar is, below which the head of the table stays. */
+  const measureBar = () => document.documentElement.style.setProperty('--bar', `${barNode().offsetHeight}px`);
+
   /** Scrolls the table under the bar of filters unless its first rows are on the screen. */
   const reveal = () => {
-    const bar = element('tools').getBoundingClientRect();
+    const bar = barNode().getBoundingClientRect();
     const { top } = table.getBoundingClientRect();
     // A bar that has not reached the top of the window yet leaves less room below it.
     if (top < bar.bottom - 1 || top > innerHeight / 2) scrollBy(0, top - bar.height);
@@ -117,6 +123,7 @@ page.services = (() => {
   const chooseArea = ({ dataset: { key } }) => changeAndTell({ filter: list.filter === key ? '' : key });
 
   const showAddress = () => {
+    measureBar();
     const values = fromFragment(location.hash);
     change({ ...sortFrom(values.sort, FIGURES), map: values.map === '1', ...filtersFrom(values, facts) });
     if (!isNone(list)) reveal();
@@ -155,6 +162,9 @@ page.services = (() => {
       tell: (isOpen) => isOpen !== list.map && changeAndTell({ map: isOpen }),
     });
     window.addEventListener('hashchange', showAddress);
+    const observer = new ResizeObserver(measureBar);
+    observer.observe(element('tools').parentNode);
+    observer.observe(element('tools'));
     order();
     return KEYS;
   };
