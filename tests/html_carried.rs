@@ -78,7 +78,7 @@ fn a_page_shows_what_other_commits_executed_in_a_colour_of_its_own() {
         browser.open(&page, "");
         assert_eq!(browser.text(".total:not(#changed-total) .number"), "60.0%");
         let words = browser.text("details.carried summary");
-        assert!(words.starts_with("20.0 here, 40.0 carried from 1 commit, the oldest "), "{words}");
+        assert!(words.starts_with("20.0% here, 40.0 points carried from 1 commit, the oldest "), "{words}");
         let short = &shop.first[..10];
         browser.click("details.carried summary");
         let from = browser.text("details.carried li");

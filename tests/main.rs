@@ -46,6 +46,7 @@ mod html_marked;
 mod html_overview;
 mod html_screens;
 mod html_tabs;
+mod html_with;
 mod ignore_marks;
 mod inbox;
 mod layout;

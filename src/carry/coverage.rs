@@ -51,14 +51,24 @@ impl CarriedCoverage {
         format!("{} here, {}", shown_percent(self.fresh.percent()), self.words_of_carried())
     }
 
+    /// Returns both parts in words with their units: `69.4% here, 11.8 points carried from 3 commits, the oldest 12d`.
+    pub(crate) fn words_with_units(&self) -> String {
+        format!("{} here, {}", self.fresh, self.carried_words(" points"))
+    }
+
     /// Returns what is carried in words: `11.8 carried from 3 commits, the oldest 12d`.
     pub(crate) fn words_of_carried(&self) -> String {
+        self.carried_words("")
+    }
+
+    /// Returns what is carried in words, with a unit behind the points.
+    pub(crate) fn carried_words(&self, unit: &str) -> String {
         let Some(oldest) = self.oldest else { return "nothing carried from other commits".to_owned() };
         let mut commits: Vec<&str> = self.counted().map(|(origin, _)| origin.commit.as_str()).collect();
         commits.sort_unstable();
         commits.dedup();
         let (points, commits) = (self.shown_points(), count(commits.len(), "commits"));
-        format!("{points} carried from {commits}, the oldest {}", span(oldest))
+        format!("{points}{unit} carried from {commits}, the oldest {}", span(oldest))
     }
 
     /// Returns the points that are carried as the difference of the printed percentages, so that the sum is right.

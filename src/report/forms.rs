@@ -150,6 +150,7 @@ impl Form {
             packer: packer.filter(|_| self.needs(FormNeed::PackedText)),
             quotes: false,
             carried: None,
+            labels: None,
             marks: false,
         }
     }

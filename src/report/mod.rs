@@ -18,6 +18,7 @@ mod head;
 mod host_links;
 mod html;
 mod json;
+mod labels;
 mod lcov;
 mod lines;
 mod markdown;

@@ -8,6 +8,7 @@ use super::diff::Changes;
 use super::functions::{FunctionReport, sum};
 use super::head::ReportHead;
 use super::html;
+use super::labels::LabelShares;
 use super::lines::{self, LineReport};
 use super::marked::{CountedBlocks, FoundMark, ListedMark, MarkedFile, listed};
 use super::source::{Declarations, FileSource, NoSource, is_in_commit};
@@ -49,6 +50,8 @@ pub(crate) struct FileReport<'a> {
     pub coverage: Coverage,
     /// The same of this commit alone; `None` unless what is carried from other commits is shown.
     pub own: Option<Coverage>,
+    /// The covered statements by the runs that count together; `None` if a form shows no such parts.
+    pub(super) labels: Option<LabelShares>,
     /// Covered and all statements that marks take out.
     pub ignored: Coverage,
     /// Functions in source order; empty without source.
@@ -160,7 +163,8 @@ impl<'a> Report<'a> {
         let files = profile.build.files().zip(sources);
         let files = files.map(|(file, source)| {
             let counts = &profile.counts[file.range.0..file.range.1];
-            let FileSource { path, read, lines, own, text, pack_slot, marked, ignored_lines } = source;
+            let FileSource { path, read, lines, own, text, pack_slot, labels, marked, ignored_lines } =
+                source;
             let (functions, is_generated, no_source) = match read {
                 Ok(Declarations { functions, is_generated }) => (functions, is_generated, None),
                 Err(why) => (Vec::new(), false, Some(why)),
@@ -184,6 +188,7 @@ impl<'a> Report<'a> {
                 marked,
                 ignored_lines,
                 own,
+                labels,
                 functions,
                 line_coverage: lines::coverage(&lines),
                 lines,

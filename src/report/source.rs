@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::functions::{FunctionReport, block_coverage, covered_functions};
 use super::html::{self, Packer};
+use super::labels::{FileLabels, LabelShares};
 use super::lines::{self, LineReport};
 use super::marked::MarkedFile;
 use crate::carry::Carried;
@@ -11,6 +12,7 @@ use crate::code::gosrc::{CodeLines, LostLink, Marks, ScannedFile, SyntaxError};
 use crate::coverage::Coverage;
 use crate::filter::FilteredFile;
 use crate::profile::{Block, BuildFile, Profile};
+use crate::together::BlockLabels;
 
 /// The reason for which the source of a file is unknown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +60,8 @@ pub(crate) struct FileSource {
     pub(super) text: Option<Box<[u8]>>,
     /// Position of its text in the packs; `None` if no form shows it.
     pub(super) pack_slot: Option<html::PackSlot>,
+    /// Its figures by the runs that count together; `None` if a form shows no such parts.
+    pub(super) labels: Option<LabelShares>,
     /// The marks of its text, if they are wanted and it has some.
     pub(super) marked: Option<MarkedFile>,
     /// Lines with code of which marks take out all.
@@ -75,7 +79,9 @@ pub(crate) struct FileNeeds<'p> {
     pub quotes: bool,
     /// What is carried to the profile from other commits, if that is shown apart.
     pub carried: Option<&'p Carried>,
-    /// Marks in the text take statements out.
+    /// The runs that executed each block of the profile, if a page shows that.
+    pub labels: Option<&'p BlockLabels>,
+    /// Marks in the text take statements out. They exclude labels.
     pub marks: bool,
 }
 
@@ -86,6 +92,7 @@ struct CountedFile<'b> {
     counts: &'b [u64],
     /// The origin of each carried block; `None` if nothing carried is shown.
     carried: Option<&'b [u32]>,
+    labels: Option<&'b FileLabels<'b>>,
 }
 
 impl CountedFile<'_> {
@@ -135,10 +142,12 @@ impl FileSource {
         needs: FileNeeds<'_>,
     ) -> Self {
         let carried = needs.carried.map(|carried| carried.origins_of(file.range));
-        let counted = CountedFile { blocks: file.blocks, counts, carried };
+        let labels = needs.labels.map(|labels| FileLabels::new(labels, file, None, &[]));
+        let counted = CountedFile { blocks: file.blocks, counts, carried, labels: labels.as_ref() };
         let lines = if needs.lines { counted.lines(None) } else { Vec::new() };
         let source = Self { lines, own: counted.own(), ..Self::new(path.map(Into::into), Err(why)) };
-        source.packed(file.name, counted, None, needs)
+        let source = source.packed(file.name, counted, None, needs);
+        Self { labels: labels.map(|labels| labels.shares), ..source }
     }
 
     /// Returns the source of a file whose text was read and scanned. The slow work is done here, because many threads
@@ -160,10 +169,10 @@ impl FileSource {
         let carried = needs.carried.map(|carried| carried.origins_of(file.range));
         let left_carried = marked.as_ref().zip(carried).map(|(marked, carried)| marked.left_of(carried));
         let counted = match &marked {
-            None => CountedFile { blocks: file.blocks, counts, carried },
+            None => CountedFile { blocks: file.blocks, counts, carried, labels: None },
             Some(marked) => {
                 let (blocks, counts) = marked.left.slices();
-                CountedFile { blocks, counts, carried: left_carried.as_deref() }
+                CountedFile { blocks, counts, carried: left_carried.as_deref(), labels: None }
             }
         };
         let lines = if needs.lines { counted.lines(code.as_ref()) } else { Vec::new() };
@@ -174,9 +183,12 @@ impl FileSource {
             }
             _ => Vec::new(),
         };
+        let functions = scanned.as_ref().map_or(&[][..], |scanned| &scanned.functions);
+        let labels = needs.labels.map(|labels| FileLabels::new(labels, file, code.as_ref(), functions));
+        let counted = CountedFile { labels: labels.as_ref(), ..counted };
         let declared =
             scanned.map(|ScannedFile { functions, is_generated, has_moved_lines: _, spanning: _ }| {
-                let CountedFile { blocks, counts, carried } = counted;
+                let CountedFile { blocks, counts, carried, labels: _ } = counted;
                 let mut functions = covered_functions(blocks, counts, carried.unwrap_or_default(), functions);
                 if let Some(marked) = &marked {
                     marked.count_in(&mut functions);
@@ -191,12 +203,22 @@ impl FileSource {
         if is_moved {
             source.lines = Vec::new();
         }
-        Self { marked, ignored_lines, ..source }
+        Self { marked, ignored_lines, labels: labels.map(|labels| labels.shares), ..source }
     }
 
     fn new(path: Option<Box<str>>, read: Result<Declarations, NoSource>) -> Self {
         let (lines, ignored_lines) = (Vec::new(), Vec::new());
-        Self { path, read, lines, own: None, text: None, pack_slot: None, marked: None, ignored_lines }
+        Self {
+            path,
+            read,
+            lines,
+            own: None,
+            text: None,
+            pack_slot: None,
+            labels: None,
+            marked: None,
+            ignored_lines,
+        }
     }
 
     /// Returns its path from the root of the repository; `None` when the file is not in it.
@@ -231,8 +253,9 @@ impl FileSource {
                 is_generated: declared.is_some_and(|declared| declared.is_generated),
                 is_in_commit: is_in_commit(path, self.read.as_ref().err()),
             };
-            let CountedFile { blocks, counts, carried } = counted;
-            let figures = html::FileFigures { blocks, counts, carried, lines: &self.lines, functions };
+            let CountedFile { blocks, counts, carried, labels } = counted;
+            let lines = &self.lines;
+            let figures = html::FileFigures { blocks, counts, carried, lines, functions, labels };
             self.pack_slot = packer.put(candidate, &figures, text);
         }
         self

@@ -14,6 +14,8 @@ pub(crate) struct TogetherCoverage {
     pub(crate) all: Coverage,
     /// The statements that the service executed.
     pub(crate) alone: u64,
+    /// Those of them that no other run executed.
+    pub(crate) alone_only: u64,
     /// The statements of blocks that the service has not.
     pub(crate) added: u64,
     pub(crate) with: Vec<LabelCoverage>,
@@ -45,7 +47,7 @@ impl TogetherCoverage {
     /// Begins without statements. Each label comes with the commit from which it is carried.
     pub(super) fn new(labels: impl Iterator<Item = (String, Option<String>)>) -> Self {
         let with = labels.map(|(label, commit)| LabelCoverage { label, commit, covered: 0, only: 0 });
-        Self { all: Coverage::default(), alone: 0, added: 0, with: with.collect() }
+        Self { all: Coverage::default(), alone: 0, alone_only: 0, added: 0, with: with.collect() }
     }
 
     /// Adds a block: whether the service executed it, `None` if the service has it not, and whether each of the others did.
@@ -60,6 +62,7 @@ impl TogetherCoverage {
         let covered = if is_alone || others > 0 { statements } else { 0 };
         self.all += Coverage { covered, total: statements };
         self.alone += if is_alone { statements } else { 0 };
+        self.alone_only += if is_alone && others == 0 { statements } else { 0 };
         self.added += if alone.is_none() { statements } else { 0 };
         for (label, _) in self.with.iter_mut().zip(executed).filter(|(_, executed)| *executed) {
             label.covered += statements;

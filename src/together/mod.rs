@@ -6,12 +6,14 @@
 mod argument;
 mod coverage;
 mod fit;
+mod labels;
 
 use crate::profile::{BlockConflict, Profile, executed_of, unite};
 
 pub(crate) use argument::{WithArgument, repeated_label};
-pub(crate) use coverage::{TogetherCoverage, WithJson};
+pub(crate) use coverage::{LabelCoverage, TogetherCoverage, WithJson};
 pub(crate) use fit::{Misfit, Unfit, unfit_block};
+pub(crate) use labels::BlockLabels;
 
 /// The profile of a service together with others.
 #[derive(Clone, Debug)]
@@ -82,6 +84,16 @@ impl Together {
         self.with.sort_by_key(|with| place(&with.label));
     }
 
+    /// Returns the runs that executed each block; `None` if they are too many.
+    pub(crate) fn block_labels(&self) -> Option<BlockLabels> {
+        let runs = self.with.len() + 1;
+        let executed = |block: usize| {
+            let bit = |(with, at): (&WithBlocks, u32)| u32::from(with.executed[block]) << at;
+            u32::from(self.alone[block] == Some(true)) | self.with.iter().zip(1..).map(bit).sum::<u32>()
+        };
+        (runs <= labels::MOST_RUNS).then(|| BlockLabels::new(runs, (0..self.alone.len()).map(executed)))
+    }
+
     /// Returns the coverage of all files.
     pub(crate) fn coverage(&self) -> TogetherCoverage {
         self.coverage_of_files(self.profile.build.files().map(|file| file.name))
@@ -135,6 +147,14 @@ mod tests {
         let labels: Vec<_> = coverage.with.iter().map(figures).collect();
         assert_eq!(labels, [("unit".to_owned(), 1 + 2 + 16, 16), ("e2e".to_owned(), 2 + 64, 64)]);
         assert_eq!(together.profile().coverage(), coverage.all);
+        assert_eq!(coverage.alone_only, 8);
+        // Three runs: bits 0 to 2 for what each executed, bits 3 to 5 for what it executed alone.
+        let labels = together.block_labels().unwrap();
+        let range = (0, together.profile().counts.len());
+        assert_eq!(
+            (labels.choices(), labels.of(range)),
+            (6, &[0b11, 0b110, 0, 0b1001, 0b10010, 0, 0b10_0100][..])
+        );
 
         let of_a = together.coverage_of_files(["a.go", "unknown.go"].into_iter());
         assert_eq!((of_a.all, of_a.alone, of_a.added), (Coverage { covered: 11, total: 15 }, 9, 0));

@@ -16,11 +16,11 @@ const USUAL = { sort: 'name', down: false, filter: '', owner: '', uncovered: fal
 test('an index gives each file its whole name, its figures and its place in a stream', () => {
   assert.deepStrictEqual(filesFrom(INDEX), [
     { name: 'm/app/Made.go', base: 'Made.go', lower: 'm/app/made.go', covered: 0, total: 2, pack: 0, slot: 1,
-      why: 'not in the commit', owners: [], isShown: true, at: 0 },
+      why: 'not in the commit', owners: [], isShown: true, isCounted: true, at: 0 },
     { name: 'm/app/main.go', base: 'main.go', lower: 'm/app/main.go', covered: 2, total: 3, pack: 0, slot: 2,
-      why: undefined, owners: [], isShown: true, at: 1 },
+      why: undefined, owners: [], isShown: true, isCounted: true, at: 1 },
     { name: 'x.go', base: 'x.go', lower: 'x.go', covered: 4, total: 4, pack: 1, slot: 0,
-      why: undefined, owners: [], isShown: true, at: 2 },
+      why: undefined, owners: [], isShown: true, isCounted: true, at: 2 },
   ]);
 });
 

@@ -10,10 +10,11 @@ const block = (line, column, endLine, endColumn, count = 1) => (
 
 test('blocks count their lines from the block before', () => {
   assert.deepStrictEqual(blocksFrom([3, 13, 1, 11, 1, 3, 1, 11, 2, 3, 2, 0]), [
-    { line: 3, column: 13, endLine: 4, endColumn: 11, statements: 1, count: 3, origin: 0 },
-    { line: 4, column: 11, endLine: 6, endColumn: 3, statements: 2, count: 0, origin: 0 },
+    { line: 3, column: 13, endLine: 4, endColumn: 11, statements: 1, count: 3, origin: 0, by: 0 },
+    { line: 4, column: 11, endLine: 6, endColumn: 3, statements: 2, count: 0, origin: 0, by: 0 },
   ]);
   assert.deepStrictEqual(blocksFrom([3, 13, 1, 11, 1, 3, 1, 11, 2, 3, 2, 1], [0, 2]).map(({ origin }) => origin), [0, 2]);
+  assert.deepStrictEqual(blocksFrom([3, 13, 1, 11, 1, 3], [], [0b101]).map(({ by }) => by), [0b101]);
 });
 
 test('runs of lines count from the run before, and runs with uncovered code make one range', () => {

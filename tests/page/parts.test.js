@@ -64,6 +64,6 @@ test('a file that names no browser object needs none', () => {
   const browser = /\b(document|window|location|history|localStorage|element)\b/;
   const pure = [...OF_REPORT, ...SITE].filter((name) => !browser.test(textOf(name).replace(/^\s*\/[/*].*$/gm, '')));
   assert.deepStrictEqual(pure, [
-    'words', 'address', 'rows', 'neighbours', 'names', 'sentences', 'files', 'tree', 'treemap', 'streams', 'catalog', 'go',
+    'words', 'address', 'rows', 'neighbours', 'names', 'sentences', 'files', 'tree', 'treemap', 'streams', 'choices', 'catalog', 'go',
     'layout', 'changes', 'walks', 'marks', 'fuzzy', 'find', 'host', 'site/filters', 'site/places']);
 });

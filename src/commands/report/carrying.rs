@@ -133,7 +133,7 @@ impl ReportRun<'_> {
         if self.args.carry_in_forms || !self.outputs.have_form_for_tools() {
             return Ok(None);
         }
-        let sources = self.sources(found, profile, None, None)?;
+        let sources = self.sources(found, profile, (None, None), None)?;
         let mut report = Report::new(head.clone(), profile, sources);
         report.retain(&self.filter);
         Ok(Some(report))

@@ -41,7 +41,7 @@ use crate::source::{
     Compared, FoundSource, LookupOutcome, OtherState, SourceDemand, SourceLack, SourceLookup, SourceReader,
     SourceSettings, Subject, check_texts, compared,
 };
-use crate::together::Together;
+use crate::together::{BlockLabels, Together};
 
 /// Number of files without source that are listed without `--verbose`.
 const NAMED_FILES: usize = 5;
@@ -93,10 +93,11 @@ pub(super) fn report(
     let union = carried.as_ref().map(|carried| carried.union(of_commit));
     let profile = union.as_ref().unwrap_or(of_commit);
     let packer = Packer::new(&run.filter);
+    let labels = together.as_ref().filter(|_| run.outputs.have_page()).and_then(Together::block_labels);
     let of_page = run.carried_to_page(found.as_ref(), of_commit, &reported, &rows)?;
     // Texts are packed once, with the report that the page is written from.
     let packer_of_all = of_page.is_none().then_some(&packer);
-    let sources = run.sources(found.as_ref(), profile, carried.as_ref(), packer_of_all)?;
+    let sources = run.sources(found.as_ref(), profile, (carried.as_ref(), labels.as_ref()), packer_of_all)?;
     reported.subject.source_commit = run.source_commit(found.as_ref(), &reported.subject);
     if run.outputs.have_page() {
         let of_clone = || run.reader.host_links(found.as_ref().map(|found| &found.at));
@@ -118,7 +119,8 @@ pub(super) fn report(
     let page_profile = of_page.as_ref().map(|carried| carried.union(of_commit));
     let page = match (&of_page, &page_profile) {
         (Some(carried), Some(profile)) => {
-            let sources = run.sources(found.as_ref(), profile, Some(carried), Some(&packer))?;
+            let sources =
+                run.sources(found.as_ref(), profile, (Some(carried), labels.as_ref()), Some(&packer))?;
             Some(new_report(&head, profile, sources)?)
         }
         _ => None,
@@ -293,17 +295,19 @@ impl ReportRun<'_> {
         Ok((profile, found, code))
     }
 
-    /// Reads the sources of the files that a form needs. `carried` is what the profile has from other commits.
+    /// Reads the sources of the files that a form needs. `carried` is what the profile has from other commits, `labels` are the
+    /// runs that count together.
     pub(super) fn sources<'p>(
         &self,
         found: Option<&FoundSource>,
         profile: &Profile,
-        carried: Option<&'p Carried>,
+        (carried, labels): (Option<&'p Carried>, Option<&'p BlockLabels>),
         packer: Option<&'p Packer<'p>>,
     ) -> Result<Vec<FileSource>> {
         // Marks are listed and judged in all files.
         let marks = self.filter.ignore_marked;
-        let needs = FileNeeds { carried, marks, ..self.outputs.file_needs(packer) };
+        let labels = labels.filter(|_| packer.is_some());
+        let needs = FileNeeds { carried, labels, marks, ..self.outputs.file_needs(packer) };
         let is_only_changed = self.outputs.are_all_of_changes() && self.against.is_none() && !marks;
         match found {
             Some(found) => found.sources(profile, &self.reader, is_only_changed, needs),

@@ -59,8 +59,8 @@ impl PageCarried {
         let own = CoverageView(carried.fresh);
         // The parts of other runs stand elsewhere.
         let words = match head.together {
-            Some(_) => carried.words_of_carried(),
-            None => carried.words(),
+            Some(_) => carried.carried_words(" points"),
+            None => carried.words_with_units(),
         };
         Ok(Some(Self { own, words, origins: origins.collect(), json }))
     }

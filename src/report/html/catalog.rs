@@ -52,6 +52,14 @@ impl Catalog {
             bytes.extend_from_slice(function.extent.receiver.as_bytes());
             bytes.extend_from_slice(function.extent.name.as_bytes());
         }
+        // Each choice of runs has a column behind the names.
+        let choices =
+            files.first().and_then(|file| file.labels.as_ref()).map_or(0, |labels| labels.covered.len());
+        for choice in 0..choices {
+            let shares = files.iter().filter_map(|file| file.labels.as_ref());
+            let functions = shares.flat_map(|labels| &labels.functions[choice]);
+            table(&mut bytes, &functions.map(|covered| [*covered]).collect::<Vec<_>>());
+        }
         // Of a function that began before its counters, only later blocks have counts.
         let is_entered = |function: &&FunctionReport| function.hits > 0 || function.coverage.covered > 0;
         let entered = counted().filter(is_entered).count() as u64;

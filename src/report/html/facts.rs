@@ -49,12 +49,6 @@ impl Facts {
     }
 }
 
-/// Returns the parts of the total, in words, if it has more than what the processes of the commit executed.
-pub(super) fn parts(head: &ReportHead) -> Option<String> {
-    let together = head.together.as_ref()?;
-    Some(format!("Together with {}: {}", together.labels(), together.words()))
-}
-
 /// Returns the change of the total since the previous row, in words.
 pub(super) fn change(report: &Report<'_>) -> Option<String> {
     let head = &report.head;

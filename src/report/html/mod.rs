@@ -11,6 +11,7 @@ mod catalog;
 mod changes;
 mod facts;
 mod host;
+mod labels;
 mod map;
 mod marked;
 mod owners;
@@ -47,6 +48,7 @@ use catalog::Catalog;
 use changes::{Cell, PageChanges};
 use facts::Facts;
 use host::PageLinks;
+use labels::PageLabels;
 use map::FileMap;
 use marked::PageMarks;
 use owners::OwnersTable;
@@ -74,17 +76,19 @@ const STYLE: &str = concat!(
     include_str!("changes.css"),
     include_str!("carried.css"),
     include_str!("marked.css"),
+    include_str!("labels.css"),
     include_str!("finder.css"),
     include_str!("../treemap/treemap.css")
 );
 static SCRIPT: LazyLock<String> =
     LazyLock::new(|| script::without_comments(&[script::SHARED, script::OF_REPORT]));
 /// The templates of the page: the page itself, and those that it includes.
-const MARKUP: [&str; 6] = [
+const MARKUP: [&str; 7] = [
     include_str!("page.html"),
     include_str!("apps.html"),
     include_str!("changes.html"),
     include_str!("owners.html"),
+    include_str!("parts.html"),
     include_str!("places.html"),
     include_str!("../treemap/treemap.html"),
 ];
@@ -121,7 +125,8 @@ pub(super) fn write(
         version: env!("CARGO_PKG_VERSION"),
         total: CoverageView(report.coverage()),
         statements_of: statements_of(head),
-        change: facts::parts(head).or_else(|| facts::change(report)),
+        change: facts::change(report),
+        labels: PageLabels::new(head, files)?,
         chart: (is_whole && head.together.is_none())
             .then(|| TrendChart::from_trend(&head.trend, head.confirmed_at))
             .flatten(),
@@ -177,6 +182,8 @@ struct ReportPage<'p> {
     /// Heading of the total beside that of changed lines.
     statements_of: &'static str,
     change: Option<String>,
+    /// The runs that count together; `None` if the service counts alone.
+    labels: Option<PageLabels>,
     chart: Option<TrendChart>,
     facts: Facts,
     filters: &'p str,

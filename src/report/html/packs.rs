@@ -20,6 +20,7 @@ use flate2::write::DeflateEncoder;
 use crate::filter::{Filter, FilteredFile};
 use crate::parallel::lock;
 use crate::profile::Block;
+use crate::report::labels::{FileLabels, LineLabels};
 use crate::report::{FunctionReport, LineReport, LineState};
 
 /// Bytes of files after which a stream ends. Four times as many make the page of Kubernetes only 1 % smaller.
@@ -77,6 +78,8 @@ pub(in crate::report) struct FileFigures<'r> {
     pub(in crate::report) carried: Option<&'r [u32]>,
     pub(in crate::report) lines: &'r [LineReport],
     pub(in crate::report) functions: &'r [FunctionReport],
+    /// The runs that count together; `None` in a page that shows nothing of the kind.
+    pub(in crate::report) labels: Option<&'r FileLabels<'r>>,
 }
 
 impl<'f> Packer<'f> {
@@ -201,6 +204,14 @@ impl FileFigures<'_> {
             out.extend_from_slice(function.extent.receiver.as_bytes());
             out.extend_from_slice(function.extent.name.as_bytes());
         }
+        if let Some(FileLabels { choices, lines, shares }) = self.labels {
+            let counted = self.blocks.iter().zip(*choices).filter(|(block, _)| block.statements > 0);
+            table(out, &counted.map(|(_, &choices)| [choices.into()]).collect::<Vec<_>>());
+            table(out, &label_runs(lines));
+            for functions in &shares.functions {
+                table(out, &functions.iter().map(|covered| [*covered]).collect::<Vec<_>>());
+            }
+        }
     }
 }
 
@@ -237,6 +248,20 @@ fn blocks(blocks: &[Block], counts: &[u64]) -> Vec<[u64; 6]> {
         [from.into(), start.1.into(), lines.into(), end.1.into(), (*statements).into(), count]
     });
     rows.collect()
+}
+
+/// Returns a row for each run of lines that the same runs cover: lines since the run before, length, choices that cover all of
+/// it, and those that cover some of it.
+fn label_runs(lines: &[LineLabels]) -> Vec<[u64; 4]> {
+    let alike = |a: &LineLabels, b: &LineLabels| a.line + 1 == b.line && (a.all, a.some) == (b.all, b.some);
+    let mut end = 0;
+    let runs = lines.chunk_by(alike).map(|run| {
+        let LineLabels { line, all, some } = run[0];
+        let row = [u64::from(line - end), run.len() as u64, all.into(), some.into()];
+        end = run[run.len() - 1].line;
+        row
+    });
+    runs.collect()
 }
 
 /// Returns a row for each run of equal lines: lines since the run before, length, state, count.
@@ -442,7 +467,14 @@ mod tests {
         };
         let packer = Packer::new(&filter);
         let put = |name, is_generated| {
-            let figures = FileFigures { blocks: &[], counts: &[], carried: None, lines: &[], functions: &[] };
+            let figures = FileFigures {
+                blocks: &[],
+                counts: &[],
+                carried: None,
+                lines: &[],
+                functions: &[],
+                labels: None,
+            };
             let file = FilteredFile { name, path: None, is_generated, is_in_commit: false };
             packer.put(file, &figures, Some(name.as_bytes()))
         };

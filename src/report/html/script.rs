@@ -15,11 +15,23 @@ pub(in crate::report) const SHARED: &str =
 
 /// Further files of the page of a report: first logic, then the elements that show it.
 pub(super) const OF_REPORT: &str = concat!(
-    joined!("names", "sentences", "files", "tree", "treemap", "streams", "catalog", "go", "layout"),
+    joined!(
+        "names",
+        "sentences",
+        "files",
+        "tree",
+        "treemap",
+        "streams",
+        "choices",
+        "catalog",
+        "go",
+        "layout"
+    ),
     joined!("changes", "walks", "marks", "fuzzy", "find", "host"),
     joined!(
         "state",
         "figures",
+        "choice",
         "placelinks",
         "packs",
         "filemap",

@@ -8,7 +8,8 @@ page.allFunctions = (() => {
   const { percent, grade } = page.files;
   const { inflated } = page.streams;
   const { functionsFrom, FIGURES, listFrom, listFragment, isNever, isListed, placeOf } = page.catalog;
-  const { FILES, FOLDERS, CARRIED, loaded } = page.state;
+  const { FILES, FOLDERS, CARRIED, CHOICES, view, loaded } = page.state;
+  const { onChange, isOnly } = page.choice;
 
   /** Number of rows that are put into the table at once. Thousands of functions have rows only on request. */
   const SOME = 200;
@@ -20,11 +21,21 @@ page.allFunctions = (() => {
   /** Calls a function after each change of the list by a person. */
   let tellTabs = () => {};
 
+  /** Gives functions the figures of the present choice of runs. */
+  const byChoice = (all) => {
+    if (CHOICES === 0) return all;
+    for (const of of all) {
+      [of.covered, of.count] = view.choice < 0 ? of.whole : [of.by[view.choice], Math.min(of.by[view.choice], 1)];
+    }
+    return all;
+  };
+
   const read = async () => {
     // The list comes after this script in the page.
     await loaded;
     const catalog = element('catalog');
-    return catalog === null ? [] : functionsFrom(await inflated(catalog.textContent), FILES, CARRIED !== null);
+    const all = catalog === null ? [] : functionsFrom(await inflated(catalog.textContent), FILES, CARRIED !== null, CHOICES);
+    return byChoice(all);
   };
 
   /** Returns the functions of all files, of which a page without source has none. */
@@ -34,8 +45,9 @@ page.allFunctions = (() => {
   };
 
   const enteredCell = (of) => {
-    if (of.isCarried) return made('td', '', WORDS.carriedOnly);
+    if (of.isCarried && view.choice < 0) return made('td', '', WORDS.carriedOnly);
     if (isNever(of)) return made('td', 'low', WORDS.block[3]);
+    if (view.choice >= 0) return made('td', '', WORDS.entered);
     if (of.count > 0) return made('td', '', grouped(of.count));
     const cell = made('td', '', WORDS.earlier[0]);
     [, cell.title] = WORDS.earlier;
@@ -77,7 +89,7 @@ page.allFunctions = (() => {
       return;
     }
     const words = searchWords(list.filter);
-    const listed = all.filter((of) => isListed(of, list, words));
+    const listed = all.filter((of) => isListed(of, list, words) && (!isOnly() || of.covered > 0));
     found = ordered(listed, FIGURES[list.sort], list.down);
     table.tBodies[0].replaceChildren();
     drawn = 0;
@@ -119,6 +131,7 @@ page.allFunctions = (() => {
   const begin = (then) => {
     tellTabs = then;
     stickBelow(element('function-tools'));
+    onChange(() => functions?.then(byChoice).then(() => element('catalog-list').hidden || draw()));
     element('function-filter').addEventListener('input', (event) => {
       changeAndTell({ filter: event.target.value }).then(bringIntoView);
     });

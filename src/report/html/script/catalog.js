@@ -9,8 +9,8 @@ page.catalog = (() => {
   /** Tells whether a function was entered at other commits alone. */
   const isCarried = ({ count, covered }, withCarried) => withCarried && count === 0 && covered > 0;
 
-  /** Returns the functions of the bytes of a list; `files` are those of the page, which may have carried blocks. */
-  const functionsFrom = (bytes, files, withCarried) => {
+  /** Returns the functions of the bytes of a list; `files` are those of the page, which may have carried blocks, or choices. */
+  const functionsFrom = (bytes, files, withCarried, choices = 0) => {
     const { table, take } = readerOf(bytes);
     const [numbers, flat] = [table(1), table(6)];
     const functions = [];
@@ -28,7 +28,9 @@ page.catalog = (() => {
         at += 6;
       }
     }
-    return functions;
+    if (choices === 0) return functions;
+    const columns = Array.from({ length: choices }, () => table(1));
+    return functions.map((of, index) => ({ ...of, whole: [of.covered, of.count], by: columns.map((column) => column[index]) }));
   };
 
   /** Figures by which the columns order functions. */

@@ -36,10 +36,17 @@ page.elements = (() => {
   /** Values by name that a reload must not lose, although they are no part of what the address names. */
   const kept = { ...history.state };
 
+  /** Returns a fragment with the choice of runs whose coverage the page shows. */
+  const withChoice = (fragment) => {
+    const parts = fragment.slice(1).split('&').filter((part) => part !== '' && !part.startsWith('by='));
+    return `#${[...parts, ...(kept.by ? [`by=${kept.by}`] : [])].join('&')}`;
+  };
+
   /** Changes the address without a step in the browser's history. */
   const replaceAddress = (fragment) => {
+    const whole = withChoice(fragment);
     try {
-      history.replaceState(kept, '', fragment === '#' ? location.href.replace(/#.*/, '') : fragment);
+      history.replaceState(kept, '', whole === '#' ? location.href.replace(/#.*/, '') : whole);
     } catch {
       // A page in a frame of another origin may not change its address, and works without that.
     }

@@ -25,12 +25,8 @@ page.figures = (() => {
   const textOf = ({ covered, own, total, lost, gained, ignored, change }) => (
     [covered, own, total, lost, gained, ignored.statements, change.covered, change.total].join(' '));
 
-  /** Writes the figures of a folder into its row, unless they stand there. */
-  const drawFolder = (folder) => {
-    const { body, covered, own, total, lost, gained, ignored, change, drawn } = folder;
-    folder.drawn = textOf(folder);
-    if (folder.drawn === drawn) return;
-    const [row] = body.rows;
+  /** Writes the statements of a file or folder into its row. */
+  const drawFigures = (row, { covered, own, total }) => {
     const texts = [percent(covered, total), grouped(covered), grouped(total - covered), grouped(total)];
     texts.forEach((text, at) => {
       row.cells[at + 1].textContent = text;
@@ -38,11 +34,20 @@ page.figures = (() => {
     row.cells[1].className = shares(covered, total);
     // The bar has a second part for what is carried from other commits.
     if (CARRIED !== null) row.cells[1].className += ` ${shares(own, total, 'ov')}`;
+  };
+
+  /** Writes the figures of a folder into its row, unless they stand there. */
+  const drawFolder = (folder) => {
+    const { body, lost, gained, ignored, change, drawn } = folder;
+    folder.drawn = textOf(folder);
+    if (folder.drawn === drawn) return;
+    const [row] = body.rows;
+    drawFigures(row, folder);
     row.querySelector('.changed')?.replaceChildren(...changedLines(change));
     for (const [name, number] of Object.entries({ lost, gained, ignored: ignored.statements })) {
       row.querySelector(`.${name}`)?.replaceChildren(number > 0 ? grouped(number) : '');
     }
   };
 
-  return { bar, textOf, drawFolder };
+  return { bar, textOf, drawFigures, drawFolder };
 })();

@@ -29,8 +29,8 @@ page.files = (() => {
     const name = folder === '' ? part : `${folder}/${part}`;
     return {
       name, base: baseName(name), lower: name.toLowerCase(), covered, total, pack, slot, why: why ?? undefined, owners: [],
-      // All files are shown until the table is narrowed.
-      isShown: true };
+      // All files are shown and count until the table is narrowed.
+      isShown: true, isCounted: true };
   })).map((file, at) => ({ ...file, at }));
 
   /** Figures by which the columns order files and folders. */

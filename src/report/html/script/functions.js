@@ -7,6 +7,7 @@ page.functions = (() => {
   const { percent, grade } = page.files;
   const { bar } = page.figures;
   const { isCarried, isNever } = page.catalog;
+  const { choiceName } = page.choice;
   const { CARRIED, view, lineFragment } = page.state;
   const { whenIdle } = page.source;
 
@@ -20,6 +21,10 @@ page.functions = (() => {
     const sentence = isNever({ count, covered }) ? 1 : count === 0 && !isElsewhere ? 2 : 0;
     link.title = filled(WORDS.function[sentence], {
       covered: grouped(covered), total: grouped(total), count: isElsewhere ? WORDS.carriedOnly : times(WORDS, count) });
+    if (view.choice >= 0) {
+      const block = filled(WORDS.statements, { covered: grouped(covered), total: grouped(total) });
+      link.title = filled(WORDS.executedBy, { block, runs: choiceName() });
+    }
     const what = made('span', 'what');
     what.append(...breakable(functionParts(printable(qualified(receiver, name)))));
     const share = total === 0 ? '–' : percent(covered, total);

@@ -38,7 +38,9 @@ page.jump = (() => {
   };
 
   const optionOf = ({ candidate: { text, start, value }, places }, at) => {
-    const { file, line, covered, total } = value;
+    const { file, line } = value;
+    // A choice of runs changes the figures of files and functions.
+    const { covered, total } = line > 0 ? value : file;
     const option = made('li', line > 0 ? 'of-function' : 'of-file');
     option.id = `jump-${at}`;
     option.setAttribute('role', 'option');

@@ -4,15 +4,15 @@ page.layout = (() => {
   // A character for each byte, so that columns, which count bytes, are offsets into the text.
   const latin = new TextDecoder('windows-1252');
 
-  /** Returns the blocks of a flat table in which lines count from the block before, each with its origin or 0. */
-  const blocksFrom = (flat, origins = []) => {
+  /** Returns the blocks of a flat table in which lines count from the block before, each with its origin or 0, and choices. */
+  const blocksFrom = (flat, origins = [], choices = []) => {
     const blocks = [];
     let line = 0;
     for (let at = 0; at < flat.length; at += 6) {
       line += flat[at];
       blocks.push({
         line, column: flat[at + 1], endLine: line + flat[at + 2], endColumn: flat[at + 3],
-        statements: flat[at + 4], count: flat[at + 5], origin: origins[at / 6] ?? 0 });
+        statements: flat[at + 4], count: flat[at + 5], origin: origins[at / 6] ?? 0, by: choices[at / 6] ?? 0 });
     }
     return blocks;
   };
@@ -86,8 +86,8 @@ page.layout = (() => {
   };
 
   /** Lays out a file that was unpacked: flat tables, functions, and its text as bytes or `null`. */
-  const laidOut = ({ blocks: flatBlocks, origins, lines, functions, bytes }) => {
-    const blocks = blocksFrom(flatBlocks, origins);
+  const laidOut = ({ blocks: flatBlocks, origins, lines, functions, labels, bytes }) => {
+    const blocks = blocksFrom(flatBlocks, origins, labels?.blocks);
     const laid = { blocks, ...runsFrom(lines), functions, bytes, lineCount: 0 };
     if (bytes === null) return laid;
     const text = latin.decode(bytes);

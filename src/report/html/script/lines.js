@@ -7,7 +7,8 @@ page.lines = (() => {
   const { piecesOf } = page.layout;
   const { rangeWith, categoryOf } = page.changes;
   const { STATES } = page.marks;
-  const { CHANGES, CARRIED, view, lineFragment } = page.state;
+  const { has, namesIn } = page.choices;
+  const { CHANGES, CARRIED, RUNS, view, lineFragment } = page.state;
 
   /** Characters of a line that are drawn before its button for more is clicked. */
   const LONGEST = 2000;
@@ -30,10 +31,13 @@ page.lines = (() => {
 
   /** Returns the element for a part of a block on one line. */
   const blockPart = (block, isBegin) => {
-    const part = made('span', block.count > 0 ? 'on' : 'off');
+    const isOn = view.choice < 0 ? block.count > 0 : has(block.by, view.choice);
+    const part = made('span', isOn ? 'on' : 'off');
     if (isBegin) part.classList.add('from');
     part.title = ofBlock(WORDS, block, CARRIED);
-    if (block.origin > 0) part.classList.add('carried');
+    const runs = RUNS === null ? [] : namesIn(block.by, RUNS.runs);
+    if (runs.length > 0) part.title = filled(WORDS.executedBy, { block: part.title, runs: runs.join(', ') });
+    if (block.origin > 0 && view.choice < 0) part.classList.add('carried');
     return part;
   };
 
@@ -78,7 +82,9 @@ page.lines = (() => {
     if (state > 0) named(mark, name, withCount ? `${name}: ${times(WORDS, count)}` : name);
     node.append(number);
     if (CHANGES !== null) node.append(...changeMarks(line, state));
-    node.append(mark, made('span', 'count-of-line', state > 0 && (count > 0 || STATES[state] !== 'carried') ? `${short(count)}\u00d7` : ''));
+    // The counts of one run alone are unknown.
+    const hasCount = state > 0 && view.choice < 0 && (count > 0 || STATES[state] !== 'carried');
+    node.append(mark, made('span', 'count-of-line', hasCount ? `${short(count)}\u00d7` : ''));
     return node;
   };
 

@@ -4,10 +4,11 @@ page.search = (() => {
   const { filled, grouped, counted } = page.words;
   const { toFragment } = page.address;
   const { printable, signed } = page.names;
-  const { readerOf } = page.streams;
+  const { readerOf, figuresOf } = page.streams;
+  const { figuresBy } = page.choices;
   const { searchOf, hitsIn } = page.find;
   const { STATES } = page.marks;
-  const { CARRIED, fileFragment } = page.state;
+  const { CARRIED, CHOICES, view, fileFragment } = page.state;
   const { forEachStream } = page.packs;
 
   /** Largest number of lines in the list. */
@@ -61,6 +62,7 @@ page.search = (() => {
 
   /** Returns the flat runs of lines in the figures of a file, which follow its blocks. */
   const runsOf = (figures) => {
+    if (view.choice >= 0) return figuresBy(figuresOf(figures, CARRIED !== null, CHOICES), view.choice).lines;
     const { table } = readerOf(figures);
     table(6);
     if (CARRIED !== null) table(1);

@@ -15,6 +15,10 @@ page.state = (() => {
   const { origins: CARRIED, own } = element('carried') === null ? { origins: null, own: [] } : parsed('carried');
   /** Ignored statements and lines of files, and places of stale marks; `null` where marks in the source mean nothing. */
   const MARKED = element('marked') === null ? null : parsed('marked');
+  /** Names of the runs that count together, and what each executed of each file; `null` if the service counts alone. */
+  const RUNS = element('labels') === null ? null : parsed('labels');
+  /** Number of choices among them. */
+  const CHOICES = RUNS === null ? 0 : 2 * RUNS.runs.length;
   for (const file of FILES) {
     file.ignored = MARKED?.files[file.at];
     file.change = CHANGES?.files[file.at];
@@ -22,6 +26,7 @@ page.state = (() => {
     file.gained = linesOf(file.change?.turned ?? [], 'GBC');
     // The statements that were executed at this commit, if what is carried from others is shown.
     file.own = own[file.at];
+    file.whole = { covered: file.covered, own: file.own };
   }
   addFigures(FOLDERS);
   for (const [owner, ranges] of element('owners') === null ? [] : parsed('owners')) {
@@ -38,6 +43,8 @@ page.state = (() => {
     /** Number of the file that was opened last, so that work for an earlier one can stop. */
     turn: 0,
     withCounts: false,
+    /** The choice of runs whose coverage is shown; -1 for all together. */
+    choice: -1,
     /** Only changed lines of a file are shown and part of walks. */
     onlyChanged: false,
     /** States of lines whose colours are off. */
@@ -65,5 +72,5 @@ page.state = (() => {
   const lineFragment = (line) => fileFragment(view.open.file.name, line, {
     changed: view.onlyChanged, unfolded: view.onlyChanged && toRanges(view.unfolded) });
 
-  return { FILES, FOLDERS, CHANGES, CARRIED, MARKED, USUAL_ORDER, PLACES, view, loaded, fileFragment, walkFragment, lineFragment };
+  return { FILES, FOLDERS, CHANGES, CARRIED, MARKED, RUNS, CHOICES, USUAL_ORDER, PLACES, view, loaded, fileFragment, walkFragment, lineFragment };
 })();

@@ -68,8 +68,8 @@ page.streams = (() => {
   /** Unpacks the files of a stream. */
   const unpacked = async (characters) => filesOf(await inflated(characters));
 
-  /** Reads blocks, the origins of carried blocks and runs of lines as flat tables, and functions. */
-  const figuresOf = (bytes, withCarried) => {
+  /** Reads blocks, the origins of carried blocks and runs of lines as flat tables, functions, and what choices of runs cover. */
+  const figuresOf = (bytes, withCarried, choices = 0) => {
     const { table, take } = readerOf(bytes);
     const [blocks, origins, lines, flat] = [table(6), withCarried ? table(1) : [], table(4), table(7)];
     // A block may end above its start, which is written as 2 ** 32 more.
@@ -82,7 +82,10 @@ page.streams = (() => {
       line = (first + flat[at + 3]) >>> 0;
       functions.push([receiver, name, first, line, ...flat.slice(at + 4, at + 7)]);
     }
-    return { blocks, origins, lines, functions };
+    const figures = { blocks, origins, lines, functions };
+    if (choices === 0) return figures;
+    const labels = { blocks: table(1), lines: table(4), functions: Array.from({ length: choices }, () => table(1)) };
+    return { ...figures, labels };
   };
 
   /** Returns a function that loads each value once and keeps the newest ones. */

@@ -7,8 +7,9 @@ page.table = (() => {
   const { printable, pathParts } = page.names;
   const { figureOf, listFrom, listFragment, isListed } = page.files;
   const { isNarrow, hasSameFilters, foldsAfter, hidesAll, addFigures, inOrder, toggled, unfold } = page.tree;
-  const { textOf, drawFolder } = page.figures;
-  const { FILES, FOLDERS, CHANGES, USUAL_ORDER } = page.state;
+  const { textOf, drawFigures, drawFolder } = page.figures;
+  const { onChange, isOnly, choiceName } = page.choice;
+  const { FILES, FOLDERS, CHANGES, USUAL_ORDER, view } = page.state;
   const { map, fileMap } = page;
 
   /** Number of rows in a body of the table without folders. Browsers do not lay out bodies far from the screen. */
@@ -152,8 +153,21 @@ page.table = (() => {
   /** Tells each file whether the filters leave it, and each folder the figures of those that are left. */
   const applyFilters = () => {
     const words = searchWords(list.filter);
-    for (const file of FILES) file.isShown = isListed(file, list, words);
+    for (const file of FILES) {
+      file.isCounted = isListed(file, list, words);
+      // What one run alone executed is in few files. The share of all files is the one that the summary has.
+      file.isShown = file.isCounted && (!isOnly() || file.covered > 0);
+    }
     addFigures(FOLDERS);
+  };
+
+  /** Tells how many files are shown, and what they lack, or what the chosen run covers. */
+  const tellShown = () => {
+    const counted = FILES.filter((file) => file.isCounted);
+    const [covered, total] = ['covered', 'total'].map((name) => counted.reduce((sum, file) => sum + file[name], 0));
+    const numbers = {
+      shown: grouped(shownOf(FILES).length), all: grouped(FILES.length), uncovered: grouped(total - covered), covered: grouped(covered), total: grouped(total) };
+    element('shown').value = view.choice < 0 ? filled(WORDS.shown, numbers) : filled(WORDS.shownBy, { ...numbers, by: choiceName() });
   };
 
   /** Shows and hides rows. */
@@ -161,9 +175,7 @@ page.table = (() => {
     const shown = shownOf(FILES);
     if (list.flat) for (const { body, files: rows } of flatBodies) drawBody(body, rows, 0);
     else drawTree();
-    const uncovered = shown.reduce((sum, file) => sum + file.total - file.covered, 0);
-    element('shown').value = filled(WORDS.shown, {
-      shown: grouped(shown.length), all: grouped(FILES.length), uncovered: grouped(uncovered) });
+    tellShown();
     element('nothing').hidden = shown.length > 0;
     element('list').classList.toggle('narrowed', shown.length < FILES.length);
     element('fold').textContent = !list.flat && hasUnfolded() ? WORDS.fold : WORDS.unfold;
@@ -196,6 +208,15 @@ page.table = (() => {
     if (isFiltered) applyFilters();
     if (['sort', 'down', 'flat'].some((name) => before[name] !== list[name])) order();
     else if (isFiltered && !list.flat) orderFolders();
+    draw();
+  };
+
+  /** Draws all figures anew after another choice of runs. */
+  const redraw = () => {
+    for (const file of FILES) drawFigures(file.row, file);
+    applyFilters();
+    // Names are in the same order, and to order thousands of rows is slow.
+    if (list.sort !== 'name') order();
     draw();
   };
 
@@ -263,6 +284,7 @@ page.table = (() => {
       bringIntoView();
     });
     stickBelow(element('tools'));
+    onChange(redraw);
     for (const name of ['uncovered', 'changed', 'flat']) {
       element(name)?.addEventListener('change', (event) => changeAndTell({ [name]: event.target.checked }));
     }

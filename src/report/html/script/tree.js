@@ -24,13 +24,13 @@ page.tree = (() => {
     return folders;
   };
 
-  /** Counts the files that are shown in each folder, and sums their figures. */
+  /** Counts the files that are shown in each folder, and sums the figures of those that count, which all shown ones do. */
   const addFigures = (folders) => {
     for (const folder of [...folders].reverse()) {
-      const shown = folder.files.filter((file) => file.isShown);
+      const [shown, counted] = ['isShown', 'isCounted'].map((name) => folder.files.filter((file) => file[name]));
       Object.assign(folder, { covered: 0, own: 0, total: 0, change: { covered: 0, total: 0 }, lost: 0, gained: 0, ignored: { statements: 0 } });
       folder.shown = folder.folders.reduce((sum, inner) => sum + inner.shown, shown.length);
-      for (const inner of [...shown, ...folder.folders]) {
+      for (const inner of [...counted, ...folder.folders]) {
         folder.covered += inner.covered;
         folder.own += inner.own ?? 0;
         folder.total += inner.total;

@@ -7,12 +7,13 @@ page.views = (() => {
   const { printable, baseName, pathParts } = page.names;
   const { percent, grade } = page.files;
   const { figuresOf } = page.streams;
+  const { figuresBy } = page.choices;
   const { laidOut } = page.layout;
   const { rangeWith, aroundChanges } = page.changes;
   const { STATES, lineCounts } = page.marks;
-  const { FILES, PLACES, CARRIED, view, lineFragment } = page.state;
+  const { FILES, PLACES, CARRIED, CHOICES, view, lineFragment } = page.state;
   const { partsOf } = page.packs;
-  const { table, tabs, source, functions, viewport, search } = page;
+  const { choice, table, tabs, source, functions, viewport, search } = page;
   const { tell, tellRanges, tellPlaces, goTo } = page.position;
   const { linkLine } = page.outside;
 
@@ -26,7 +27,7 @@ page.views = (() => {
     const { figures, text } = await partsOf(file);
     const missed = PLACES.missed.filter(([at]) => at === file.at).map(([, first, last]) => ({ first, last }));
     return {
-      file, ...laidOut({ ...figuresOf(figures, CARRIED !== null), bytes: text }), missed,
+      file, ...laidOut({ ...figuresBy(figuresOf(figures, CARRIED !== null, CHOICES), view.choice), bytes: text }), missed,
       added: file.change?.added ?? [], turned: file.change?.turned ?? [], ignored: file.ignored?.lines ?? [], current: 0 };
   };
 
@@ -161,6 +162,18 @@ page.views = (() => {
     document.body.dataset.shown = name;
   };
 
+  /** Draws the open file anew after another choice of runs, where it is. */
+  const redraw = async () => {
+    if (view.open === null) return;
+    const { turn, open: { file, current } } = view;
+    const found = await opened(file);
+    if (view.turn !== turn || view.open === null) return;
+    view.open = { ...found, current };
+    tellFile(file.name, file);
+    drawOpen();
+    document.body.dataset.shown = file.name;
+  };
+
   const pressOnlyChanged = (to) => {
     view.onlyChanged = to;
     element('only-changed')?.setAttribute('aria-pressed', String(to));
@@ -237,12 +250,17 @@ page.views = (() => {
 
   /** Takes over what the view of files showed before the page was loaded anew. */
   const begin = () => {
+    choice.choose(kept.by ?? '');
+    choice.onChange(redraw);
+    choice.begin(tellAddress);
     setCounts(kept.counts === true);
     setWithoutColour(kept.without ?? []);
   };
 
   /** Shows the file or the table that the values of an address name. */
   const show = (values) => {
+    // The choice stays from view to view, and most links name none.
+    if (values.by !== undefined) choice.choose(values.by);
     if (values.search === undefined) search.leave();
     if (values.file === undefined) {
       showTable(values);

@@ -1,0 +1,280 @@
+//! The runs that count together on a report's page (`--with`): a table of their figures, and the choice of one of them.
+
+use std::fs;
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use crate::harness::browser::Browser;
+use crate::harness::screens::on_each_screen;
+use crate::harness::service::Service;
+use crate::harness::source::Source;
+use crate::html_overview::OVERFLOW;
+
+const TEXT: &str = "package app
+
+func Both() {
+\tone()
+}
+
+func Served() {
+\tone()
+\ttwo()
+}
+
+func Tested(n int) {
+\tif n > 0 {
+\t\tone()
+\t}
+}
+
+func None() {
+\tone()
+}
+";
+/// The blocks of the file with their statements, and how often the service, unit tests and end-to-end tests executed each.
+const BLOCKS: [(&str, [u32; 3]); 5] = [
+    ("example.com/app/app.go:3.13,5.2 1", [4, 1, 0]),
+    ("example.com/app/app.go:7.15,10.2 2", [2, 0, 0]),
+    ("example.com/app/app.go:12.20,13.11 1", [0, 1, 1]),
+    ("example.com/app/app.go:13.11,15.3 1", [0, 0, 1]),
+    ("example.com/app/app.go:18.13,20.2 1", [0, 0, 0]),
+];
+/// The values of the choices, their names, the covered ones of 7 statements, and their percentage.
+const CHOICES: [(&str, &str, u64, &str); 7] = [
+    ("", "all together", 6, "85.7%"),
+    ("0", "the service", 3, "42.9%"),
+    ("1", "unit", 3, "42.9%"),
+    ("2", "e2e", 2, "28.6%"),
+    ("only-0", "the service only", 2, "28.6%"),
+    ("only-1", "unit only", 1, "14.3%"),
+    ("only-2", "e2e only", 1, "14.3%"),
+];
+const APP: &str = "#file=example.com/app/app.go";
+
+fn profile(run: usize) -> String {
+    let lines: Vec<String> =
+        BLOCKS.iter().map(|(block, counts)| format!("{block} {}\n", counts[run])).collect();
+    lines.concat()
+}
+
+/// A service, its page together with unit tests, which execute a file that the service lacks, and with end-to-end tests, and
+/// what was printed.
+fn tested_service() -> (Service, PathBuf, String) {
+    let source = Source::from_files(&[
+        ("go.mod", b"module example.com/app\n"),
+        ("app.go", TEXT.as_bytes()),
+        ("other/other.go", b"package other\n\nfunc Other() {\n\tgo()\n}\n"),
+    ]);
+    let service = Service::from_source(source, &profile(0));
+    let with = |name: &str, text: String| {
+        let path = service.world.home().join(name);
+        fs::write(&path, format!("mode: set\n{text}")).unwrap();
+        format!("{}={name}", path.display())
+    };
+    let unit = with("unit", profile(1) + "example.com/app/other/other.go:3.14,5.2 1 1\n");
+    let e2e = with("e2e", profile(2));
+    let page = service.world.home().join("page.html");
+    let form = format!("html={}", page.display());
+    let said = service.report(&["--with", &unit, "--with", &e2e, "--format", &form]).assert_code(0).stderr;
+    (service, page, said)
+}
+
+/// Chooses a run as a person does.
+fn choose(browser: &mut Browser, list: &str, value: &str) {
+    let (list, value) = (json!(list), json!(value));
+    browser.eval(&format!(
+        "(() => {{
+            const box = document.querySelector({list});
+            box.focus();
+            box.value = {value};
+            box.dispatchEvent(new Event('change'));
+        }})()"
+    ));
+}
+
+/// Waits until the functions are listed, and returns the number of their statements that are not covered.
+fn uncovered_of_functions(browser: &mut Browser) -> Vec<u64> {
+    browser.click("#tab-functions");
+    browser.wait_until("!document.querySelector('#catalog-list').hidden && document.body.dataset.functions");
+    let cells = browser.texts("#all-functions tbody td:nth-child(4)");
+    cells.iter().map(|cell| cell.parse().unwrap()).collect()
+}
+
+#[test]
+fn the_figures_of_runs_are_those_that_were_printed_and_those_that_each_choice_shows() {
+    let Some(mut browser) = Browser::start() else { return };
+    let (_service, page, said) = tested_service();
+    let printed = "42.9 the service alone, 42.9 unit alone (14.3 only it), 28.6 e2e alone (14.3 only it), \
+                   1 of 7 statements are not in the service";
+    assert!(said.contains(printed), "{said}");
+    let options =
+        "[...document.querySelector('#tools [data-by]').options].map(({ value, text }) => [value, text])";
+    on_each_screen(&mut browser, 900, |browser, screen| {
+        browser.open(&page, "");
+        let table = browser.texts(".runs tbody :is(th, td)");
+        let wanted = ["the service", "42.9%", "28.6%", "unit", "42.9%", "14.3%", "e2e", "28.6%", "14.3%"];
+        assert_eq!(table, wanted, "{screen}");
+        let caption = browser.text(".runs caption");
+        assert_eq!(
+            caption, "Together with unit and e2e; 1 of 7 statements are not in the service",
+            "{screen}"
+        );
+        assert_eq!(browser.eval(options), json!(CHOICES.map(|(value, name, ..)| [value, name])), "{screen}");
+        for (value, name, covered, percent) in CHOICES {
+            browser.open(&page, "");
+            choose(browser, "#tools [data-by]", value);
+            let total = browser.text("#files tbody:first-of-type .package td:nth-child(2)");
+            assert_eq!(total, percent, "{screen}, {name}");
+            if !value.is_empty() {
+                let shown = browser.text("#shown");
+                assert!(shown.ends_with(&format!(", {covered} of 7 covered by {name}")), "{screen}: {shown}");
+            }
+            let hash = if value.is_empty() { String::new() } else { format!("#by={value}") };
+            assert_eq!(browser.eval("location.hash"), json!(hash), "{screen}");
+            assert_eq!(browser.eval("document.activeElement.matches('[data-by]')"), true, "{screen}");
+            assert_eq!(browser.eval(OVERFLOW), 0, "{screen}, {name}");
+            let uncovered = uncovered_of_functions(browser);
+            if !value.starts_with("only") {
+                assert_eq!(
+                    (uncovered.len(), 7 - uncovered.iter().sum::<u64>()),
+                    (5, covered),
+                    "{screen}, {name}"
+                );
+            }
+            assert_eq!(browser.eval(OVERFLOW), 0, "{screen}, {name}");
+        }
+        browser.take_screenshot(&format!("with-functions-{screen}"));
+        browser.open(&page, "#by=only-1");
+        assert_eq!(
+            browser.texts("#files .file a"),
+            ["other.go"],
+            "{screen}: of which unit tests alone covered a part"
+        );
+        if let Some(violations) = browser.accessibility_violations() {
+            assert_eq!(violations, [] as [&str; 0], "{screen}");
+        }
+        browser.open(&page, "#by=0");
+        browser.take_screenshot(&format!("with-{screen}"));
+        browser.assert_quiet();
+    });
+}
+
+#[test]
+fn functions_are_those_of_the_chosen_run() {
+    let Some(mut browser) = Browser::start() else { return };
+    let (_service, page, _) = tested_service();
+    let rows = "[...document.querySelectorAll('#all-functions tbody tr')].map((row) => [0, 2, 3, 4]
+        .map((at) => row.cells[at].textContent).join(' '))";
+    for (fragment, wanted) in [
+        (
+            "#tab=functions&sort=name",
+            &[
+                "Both 1 0 100.0%",
+                "None never 1 0.0%",
+                "Other 1 0 100.0%",
+                "Served 1 0 100.0%",
+                "Tested 1 0 100.0%",
+            ][..],
+        ),
+        (
+            "#tab=functions&sort=name&by=1",
+            &[
+                "Both yes 0 100.0%",
+                "None never 1 0.0%",
+                "Other yes 0 100.0%",
+                "Served never 2 0.0%",
+                "Tested yes 1 50.0%",
+            ],
+        ),
+        ("#tab=functions&sort=name&never=1&by=1", &["None never 1 0.0%", "Served never 2 0.0%"]),
+        ("#tab=functions&by=only-2", &["Tested yes 1 50.0%"]),
+    ] {
+        browser.open(&page, fragment);
+        browser.wait_until(&format!("document.body.dataset.functions === '{}'", wanted.len()));
+        assert_eq!(browser.eval(rows), json!(wanted), "{fragment}");
+        assert_eq!(browser.eval("location.hash"), fragment);
+    }
+    browser.press("f");
+    browser.press("tested");
+    browser.wait_until("document.querySelector('#jump-list .percent') !== null");
+    assert_eq!(browser.text("#jump-list .percent"), "50.0%", "the jump, too");
+    browser.assert_quiet();
+}
+
+/// Returns the numbers of the covered, partly covered and uncovered lines.
+fn lines(browser: &mut Browser) -> [String; 3] {
+    ["hit", "partly", "missed"]
+        .map(|state| browser.texts(&format!(".line.{state} .number-of-line")).join(" "))
+}
+
+#[test]
+fn lines_of_a_file_are_those_of_the_chosen_run_from_file_to_file_and_after_a_reload() {
+    let Some(mut browser) = Browser::start() else { return };
+    let (_service, page, _) = tested_service();
+    let has_focus = "document.activeElement.matches('[data-by]')";
+    on_each_screen(&mut browser, 800, |browser, screen| {
+        browser.open_file(&page, APP);
+        assert_eq!(lines(browser), ["4 8 9 13 14", "", "19"], "{screen}: all together");
+        let title = browser.eval("document.querySelector('#L4 .on').title");
+        assert_eq!(title, "1 statement executed once, by the service, unit", "{screen}");
+        choose(browser, "#states [data-by]", "1");
+        browser.wait_until("document.querySelector('#file-percent').textContent === '33.3%'");
+        browser.wait_until("document.querySelector('#lines-hit').textContent === '2'");
+        assert_eq!(lines(browser), ["4 13", "", "8 9 14 19"], "{screen}: unit tests");
+        assert_eq!(browser.eval(has_focus), true, "{screen}: the list keeps the focus");
+        assert_eq!(browser.eval("location.hash"), format!("{APP}&by=1"), "{screen}");
+        let shares = "[...document.querySelectorAll('#function-list .percent')].map((e) => e.textContent)";
+        assert_eq!(browser.eval(shares), json!(["100.0%", "0.0%", "50.0%", "0.0%"]), "{screen}");
+        browser.eval("document.activeElement.blur()");
+        browser.press("c");
+        assert_eq!(browser.texts(".count-of-line").concat(), "", "{screen}: counts of one run are unknown");
+        browser.press("c");
+        browser.take_screenshot(&format!("with-file-{screen}"));
+        if let Some(violations) = browser.accessibility_violations() {
+            assert_eq!(violations, [] as [&str; 0], "{screen}");
+        }
+        browser.press("]");
+        browser.wait_until("document.body.dataset.shown?.endsWith('other.go')");
+        assert_eq!(browser.eval("document.querySelector('#states [data-by]').value"), "1", "{screen}");
+        browser.reload();
+        browser.wait_until("document.body.dataset.shown?.endsWith('other.go')");
+        assert_eq!(browser.text("#file-percent"), "100.0%", "{screen}");
+        assert!(browser.eval("location.hash").as_str().unwrap().ends_with("&by=1"), "{screen}");
+        choose(browser, "#states [data-by]", "0");
+        browser.wait_until("document.querySelector('#file-percent').textContent === '0.0%'");
+        browser.press_named("Escape", 27);
+        browser.wait_until("!document.querySelector('#overview').hidden");
+        assert_eq!(browser.eval("location.hash"), "#by=0", "{screen}");
+        assert_eq!(browser.eval("document.querySelector('#tools [data-by]').value"), "0", "{screen}");
+        browser.open_file(&page, &format!("{APP}&by=only-2&line=14"));
+        assert_eq!(
+            lines(browser),
+            ["14", "", "4 8 9 13 19"],
+            "{screen}: what end-to-end tests alone executed"
+        );
+        assert_eq!(browser.current_line(), "14", "{screen}");
+        browser.assert_quiet();
+    });
+}
+
+#[test]
+fn a_search_of_uncovered_lines_is_that_of_the_chosen_run_and_a_plain_page_has_no_choice() {
+    let Some(mut browser) = Browser::start() else { return };
+    let (service, page, _) = tested_service();
+    for (by, lines) in [("", &["19"][..]), ("&by=1", &["8", "14", "19"]), ("&by=2", &["4", "8", "19"])] {
+        browser.open(&page, &format!("#search=one()&missed=1{by}"));
+        browser.wait_until("/ in 1 file$/.test(document.querySelector('#search-state').value)");
+        assert_eq!(browser.texts("#search-list a .at"), lines, "{by}");
+        browser.assert_quiet();
+    }
+    browser.call("Emulation.setScriptExecutionDisabled", &json!({"value": true}));
+    browser.open(&page, "");
+    assert_eq!(browser.texts(".runs tbody td").len(), 6, "the table needs no script");
+    assert_eq!(browser.texts("[data-by]"), [] as [&str; 0], "the choice does");
+    browser.call("Emulation.setScriptExecutionDisabled", &json!({"value": false}));
+    let plain = fs::read_to_string(service.page(&[])).unwrap();
+    assert!(!["id=\"labels\"", "data-by>", "class=\"runs\""].iter().any(|part| plain.contains(part)));
+    browser.open(&page, "#by=1");
+    browser.assert_quiet();
+}
