@@ -45,7 +45,12 @@ const DEPLOYED: [(u32, &str); 6] = [
 ];
 
 /// Writes the site of an app whose commits were deployed one after the other, three of them on one day.
-fn deployed() -> World {
+fn deployed() -> Arc<World> {
+    static SHARED: Shared<World> = Shared::new();
+    SHARED.get(make_deployed)
+}
+
+fn make_deployed() -> World {
     let world = World::new();
     for (covered, (days, commit)) in (3..).zip(DEPLOYED) {
         let agent = world.start_counted(&format!("staging_th_cart_main_{commit}"), &profile(covered));

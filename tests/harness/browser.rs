@@ -193,7 +193,7 @@ impl Browser {
         };
         if self.eval(&of_all("e.innerText")).as_array().unwrap().contains(&json!("")) {
             // Elements that are not laid out have no text yet; a screenshot lays out those on the screen.
-            self.call("Page.captureScreenshot", &json!({}));
+            self.call("Page.captureScreenshot", &json!({"optimizeForSpeed": true}));
         }
         // Elements below the screen have no `innerText` even then.
         let texts = self.eval(&of_all("(e.innerText || e.textContent).trim()"));
@@ -317,13 +317,18 @@ impl Browser {
 
     /// Returns a picture of what the window shows, as PNG.
     pub(crate) fn screenshot(&mut self) -> Vec<u8> {
-        let picture = self.call("Page.captureScreenshot", &json!({"format": "png"}));
+        self.capture(&json!({"format": "png"}))
+    }
+
+    fn capture(&mut self, parameters: &Value) -> Vec<u8> {
+        let picture = self.call("Page.captureScreenshot", parameters);
         STANDARD.decode(picture["data"].as_str().unwrap()).unwrap()
     }
 
-    /// Saves a screenshot for people, in the folder `pages` of the temporary files of the build.
+    /// Saves a screenshot for people, in the folder `pages` of the temporary files of the build. It takes half the time of
+    /// [`Self::screenshot`] and is larger.
     pub(crate) fn take_screenshot(&mut self, name: &str) {
-        let picture = self.screenshot();
+        let picture = self.capture(&json!({"format": "png", "optimizeForSpeed": true}));
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("pages");
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join(format!("{name}.png")), picture).unwrap();
