@@ -145,6 +145,16 @@ fn the_figures_of_runs_are_those_that_were_printed_and_those_that_each_choice_sh
             assert_eq!(browser.eval(OVERFLOW), 0, "{screen}, {name}");
         }
         browser.take_screenshot(&format!("with-functions-{screen}"));
+        browser.open(&page, "#folds=-");
+        choose(browser, "#tools [data-by]", "0");
+        assert_eq!(
+            browser.texts("#files .file td:nth-child(2)"),
+            ["50.0%"],
+            "{screen}: of the folder that is open"
+        );
+        browser.click("#fold");
+        let opened = browser.texts("#files .file td:nth-child(2)");
+        assert_eq!(opened, ["50.0%", "0.0%"], "{screen}: figures of folders that are opened later, too");
         browser.open(&page, "#by=only-1");
         assert_eq!(
             browser.texts("#files .file a"),

@@ -46,7 +46,7 @@ page.table = (() => {
       row.cells[0].prepend(folder.fold);
       row.addEventListener('click', () => !list.flat && changeAndTell({ folds: toggled(list.folds, folder) }));
       for (const [number, file] of folder.files.entries()) {
-        Object.assign(file, { row: rows[number], inFolder: folder });
+        Object.assign(file, { row: rows[number], inFolder: folder, drawnBy: view.choice });
         // Links are set here, because they lead nowhere without the script.
         link(file).href = toFragment({ file: file.name });
         // Screen readers would speak a space at each possible line break.
@@ -110,9 +110,19 @@ page.table = (() => {
 
   const shownOf = (rows) => rows.filter((file) => file.isShown);
 
+  /** Writes the figures of a file for the present choice of runs into its row, unless they stand there. */
+  const drawRow = (file) => {
+    if (file.drawnBy === view.choice) return;
+    file.drawnBy = view.choice;
+    drawFigures(file.row, file);
+  };
+
   /** Shows and hides the rows of a body, and tells the style their number, for a body that is not laid out. */
   const drawBody = (body, rows, heads) => {
-    for (const file of rows) file.row.hidden = !file.isShown;
+    for (const file of rows) {
+      file.row.hidden = !file.isShown;
+      drawRow(file);
+    }
     body.style.setProperty('--rows', shownOf(rows).length + heads);
   };
 
@@ -211,9 +221,8 @@ page.table = (() => {
     draw();
   };
 
-  /** Draws all figures anew after another choice of runs. */
+  /** Draws the figures anew after another choice of runs. Those of files in closed folders follow when these are opened. */
   const redraw = () => {
-    for (const file of FILES) drawFigures(file.row, file);
     applyFilters();
     // Names are in the same order, and to order thousands of rows is slow.
     if (list.sort !== 'name') order();
