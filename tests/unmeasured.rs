@@ -1,12 +1,14 @@
 //! The code of a commit that no stored profile has: real programs of `go build -cover`, of one module.
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::harness::go::Go;
+use crate::harness::go::{Go, write};
+use crate::harness::service::{MAIN_PROFILE, MAIN_SOURCE, Service};
 use crate::harness::source::Source;
 use crate::harness::{Output, World};
 
@@ -206,4 +208,168 @@ fn what_makes_no_sense_or_cannot_be_known_is_refused() {
     fs::remove_dir_all(shop.world.root().join("shop/repo")).unwrap();
     let refused = shop.report(&["--unmeasured", "--offline"]).assert_code(1);
     assert!(refused.stdout.is_empty() && refused.stderr.contains("shop/repo"), "{}", refused.stderr);
+}
+
+#[test]
+fn unmeasured_packages_count_with_nothing_executed() {
+    let Some(shop) = Shop::new() else { return };
+    // `main`, `Add`, `Pay` and `Linux` are linked; the first two are executed.
+    let words = "50.0 of what is measured, 1.2 with 157 statements of 2 packages that no stored profile has";
+    let total = |options: &[&str]| shop.world.run(&[&["total", "th_shop"], options].concat());
+    let printed = total(&["-v", "--count-unmeasured"]).assert_code(0);
+    assert_eq!(printed.stdout, "1.2\n");
+    assert!(printed.stderr.contains(words), "{}", printed.stderr);
+    let json = |output: Output| -> Value { serde_json::from_str(&output.assert_code(0).stdout).unwrap() };
+    let part = json!({"packages": 2, "files": 4, "statements": 157, "measured_percent": 50.0});
+    let in_total = json(total(&["--count-unmeasured", "--format", "json"]));
+    let in_report = json(shop.report(&["--count-unmeasured", "--format", "json"]));
+    for found in [&in_total, &in_report] {
+        assert_eq!(found["counted_unmeasured"], part);
+        assert_eq!((&found["covered"], &found["total"]), (&json!(2), &json!(161)));
+    }
+    assert_eq!(in_report["filters"], json!(["with packages that no stored profile has"]));
+    assert_eq!(json(total(&["--format", "json"]))["counted_unmeasured"], Value::Null);
+
+    total(&["--fail-under", "40"]).assert_code(0);
+    let unmet = total(&["--fail-under", "40", "--count-unmeasured"]).assert_code(5);
+    assert!(unmet.stderr.contains("1.2% (2 of 161 statements) is below 40%"), "{}", unmet.stderr);
+    assert!(unmet.stderr.contains("with packages that no stored profile has"), "{}", unmet.stderr);
+    assert!(unmet.stderr.contains("report"), "{}", unmet.stderr);
+    shop.report(&["--fail-under", "40", "--count-unmeasured"]).assert_code(5);
+    let func = shop.report(&["--count-unmeasured"]).assert_code(0).stdout;
+    assert!(func.contains("example.com/shop/price/price.go:3:\t\tPrice\t\t0.0%\n"), "{func}");
+    assert!(func.ends_with("(statements)\t1.2%\n"), "{func}");
+    assert_eq!(shop.world.files("_report.txt"), Vec::<PathBuf>::new(), "such a report is not stored");
+
+    let excluded = json(shop.report(&["--count-unmeasured", "--format", "json", "--exclude", "cmd/**"]));
+    assert_eq!(excluded["counted_unmeasured"]["statements"], json!(156), "only files of the report count");
+    for options in [&["--max-drop", "1"][..], &["--against", "1"], &["--by-mark"], &["--unmeasured"]] {
+        shop.report(&[&["--count-unmeasured"], options].concat()).assert_code(2);
+    }
+    total(&["--count-unmeasured", "--max-drop", "1"]).assert_code(2);
+    fs::remove_dir_all(shop.world.root().join("shop/repo")).unwrap();
+    let failed = total(&["--count-unmeasured"]).assert_code(1);
+    assert!(failed.stdout.is_empty() && failed.stderr.contains("shop/repo"), "{}", failed.stderr);
+}
+
+#[test]
+fn unit_tests_of_an_unmeasured_package_count_beside_the_unmeasured_rest() {
+    let Some(shop) = Shop::new() else { return };
+    let profile = shop.world.home().join("unit.out").display().to_string();
+    let test = "package price\n\nimport \"testing\"\n\nfunc TestPrice(t *testing.T) {\n\tPrice()\n}\n";
+    write(shop.folder(), "price/price_test.go", test);
+    shop.go.run(shop.folder(), &["test", "-coverprofile", &profile, "./price"]);
+    let options = ["total", "th_shop", "--format", "json", "--count-unmeasured", "--with", &profile];
+    let found = shop.world.run(&options).assert_code(0);
+    let found: Value = serde_json::from_str(&found.stdout).unwrap();
+    // The tests executed the 4 statements of `Price`; `cmd/tool` is what nobody measured.
+    assert_eq!((&found["covered"], &found["total"]), (&json!(6), &json!(161)));
+    assert_eq!(found["counted_unmeasured"]["statements"], json!(1));
+    assert_eq!(found["fresh"], json!(100.0 * 2.0 / 161.0));
+}
+
+/// Packages of Go's own library.
+const PACKAGES: [&str; 24] = [
+    "archive/tar",
+    "bufio",
+    "bytes",
+    "compress/flate",
+    "container/list",
+    "database/sql",
+    "encoding/gob",
+    "encoding/json",
+    "errors",
+    "fmt",
+    "go/ast",
+    "go/parser",
+    "go/printer",
+    "go/scanner",
+    "html/template",
+    "math/big",
+    "net/http",
+    "net/url",
+    "os",
+    "regexp/syntax",
+    "sort",
+    "strconv",
+    "strings",
+    "text/template/parse",
+];
+
+/// Returns the blocks that Go's cover tool makes of a file, in order, as a profile has them behind the name.
+fn blocks_of_go(tool: &str, file: &Path) -> Vec<String> {
+    let output = Command::new(tool).args(["-mode=set", "-var=GoCover"]).arg(file).output().unwrap();
+    assert!(output.status.success(), "{}", file.display());
+    let text = String::from_utf8(output.stdout).unwrap();
+    let table = &text[text.rfind("\nvar GoCover = struct {").unwrap()..];
+    let rows = table.lines().filter(|line| line.starts_with("\t\t"));
+    let row = |line: &str| -> Vec<u32> {
+        let numbers =
+            line.split("//").next().unwrap().split(',').map(str::trim).filter(|number| !number.is_empty());
+        let number = |text: &str| match text.strip_prefix("0x") {
+            Some(digits) => u32::from_str_radix(digits, 16).unwrap(),
+            None => text.parse().unwrap(),
+        };
+        numbers.map(number).collect()
+    };
+    let (places, statements): (Vec<Vec<u32>>, Vec<Vec<u32>>) = rows.map(row).partition(|row| row.len() == 3);
+    let mut blocks: Vec<_> = places
+        .iter()
+        .zip(&statements)
+        .map(|(place, statements)| {
+            let [from, to, columns] = place[..] else { panic!("{place:?}") };
+            (from, columns & 0xffff, to, columns >> 16, statements[0])
+        })
+        .collect();
+    blocks.sort_unstable();
+    let shown = |(from, at, to, end, statements)| format!("{from}.{at},{to}.{end} {statements}");
+    blocks.into_iter().map(shown).collect()
+}
+
+#[test]
+fn the_counted_blocks_are_those_of_gos_cover_tool() {
+    let Some(go) = Go::installed("no block was compared with Go's cover tool") else { return };
+    let library = go.output(Path::new("/"), &["env", "GOROOT"]);
+    let library = Path::new(library.trim()).join("src");
+    let tool = go.output(Path::new("/"), &["tool", "-n", "cover"]);
+    let mut files = vec![
+        ("main.go".to_owned(), MAIN_SOURCE.as_bytes().to_vec()),
+        ("go.mod".to_owned(), b"module example.com/app\n".to_vec()),
+    ];
+    for package in PACKAGES {
+        for entry in fs::read_dir(library.join(package)).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap();
+            if name.strip_suffix(".go").is_some_and(|stem| !stem.ends_with("_test")) {
+                files.push((format!("{package}/{name}"), fs::read(&path).unwrap()));
+            }
+        }
+    }
+    let files: Vec<(&str, &[u8])> = files.iter().map(|(path, text)| (path.as_str(), &text[..])).collect();
+    let service = Service::from_source(Source::from_files(&files), MAIN_PROFILE);
+    let printed = service.report(&["-q", "--count-unmeasured", "--format", "profile"]).assert_code(0).stdout;
+    let mut ours: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for line in printed.lines().skip(1).filter(|line| !line.contains("/app/main.go:")) {
+        let (name, block) = line.rsplit_once(':').unwrap();
+        let (block, count) = block.rsplit_once(' ').unwrap();
+        assert_eq!(count, "0", "{line}");
+        ours.entry(name.strip_prefix("example.com/app/").unwrap()).or_default().push(block.to_owned());
+    }
+    assert!(
+        ours.len() > 150 && printed.lines().count() > 15_000,
+        "{} files, {} blocks",
+        ours.len(),
+        printed.lines().count()
+    );
+    let files: Vec<(&str, Vec<String>)> = ours.into_iter().collect();
+    std::thread::scope(|scope| {
+        for part in files.chunks(files.len().div_ceil(4)) {
+            let (library, tool) = (&library, tool.trim());
+            scope.spawn(move || {
+                for (file, ours) in part {
+                    assert_eq!(*ours, blocks_of_go(tool, &library.join(file)), "{file}");
+                }
+            });
+        }
+    });
 }

@@ -9,6 +9,7 @@ pub(crate) mod total;
 
 mod before;
 mod carry;
+mod count_unmeasured;
 mod counted;
 mod gate;
 mod group;

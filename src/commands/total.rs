@@ -14,6 +14,7 @@ use crate::collect::fleet::stored_fleet;
 use crate::collect::mending::stored_profile;
 use crate::commands::before::{NamedState, StoredState, state_before};
 use crate::commands::carry::CarryArgs;
+use crate::commands::count_unmeasured::UnmeasuredArgs;
 use crate::commands::counted::Counted;
 use crate::commands::gate::{GateArgs, Judged, tell_verdicts};
 use crate::commands::group::group_state;
@@ -68,6 +69,9 @@ pub struct TotalArgs {
     with: WithArgs,
 
     #[command(flatten)]
+    counting: UnmeasuredArgs,
+
+    #[command(flatten)]
     since: SinceArgs,
 
     #[command(flatten)]
@@ -101,7 +105,7 @@ enum FailOn {
 /// Runs the command.
 pub(crate) fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
     let signals = Signals::catch()?;
-    let counts_more = args.carry.is_given() || args.with.is_given();
+    let counts_more = args.carry.is_given() || args.with.is_given() || args.counting.count_unmeasured;
     let needs_profile = counts_more || args.marks.ignore_marked;
     // Sweeps are prevented before the rows are chosen, so that their files still exist when they are opened.
     let opens_files = needs_profile || args.since.is_given();
@@ -161,6 +165,9 @@ pub(crate) fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
             if let Some(words) = counted.words() {
                 context.tell(format_args!("{name}: {words}"));
             }
+            if let Some(unmeasured) = &counted.unmeasured {
+                context.tell(format_args!("{name}: {}", unmeasured.words()));
+            }
             if let Some(since) = &total.since {
                 since::tell(name, since, (&fleet.entries[..], &total.rows()[..]), context);
             }
@@ -189,7 +196,7 @@ pub(crate) fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
     args.gate.tell_doubts();
     let options = total.group.as_ref().map(|group| args.narrow.shown() + &shown_commit(&group.key.commit));
     let options = options.unwrap_or_default() + &args.carry.shown() + &args.with.shown();
-    let options = options + &args.since.shown() + args.marks.shown();
+    let options = options + args.counting.shown() + &args.since.shown() + args.marks.shown();
     let judged = Judged { name, is_group: total.group.is_some(), options: &options };
     tell_verdicts(&verdicts, judged, before.as_ref(), context);
     let is_unmet = verdicts.iter().any(Verdict::is_unmet);
@@ -206,6 +213,8 @@ struct Total<'a> {
     group: Option<GroupState<'a>>,
     /// The profiles of a group as one, and what each app has of them; `None` for a service.
     combined: Option<(Profile, Arc<GroupFacts>)>,
+    /// The profile of what was executed since a row; `None` for a group.
+    grown: Option<Profile>,
     /// The two states, if only what was executed between them counts.
     since: Option<SinceFacts>,
     /// The coverage of changed lines, if a report computed it.
@@ -248,7 +257,7 @@ impl<'a> Total<'a> {
         object["id"] = json!(row.id.0);
         object["cov_file_path"] = json!(row.cov_file_path);
         object["diff"] = json!(diff);
-        Ok(Self { name, data, row, group: None, combined: None, since: None, diff, object })
+        Ok(Self { name, data, row, group: None, combined: None, grown: None, since: None, diff, object })
     }
 
     /// Adds up the profiles of a group.
@@ -268,7 +277,7 @@ impl<'a> Total<'a> {
         object["group"] = json!(GroupJson::new(&facts, profile.build.files().map(|file| file.name)));
         let name = in_message(&group.group.name).into_owned();
         let combined = Some((profile, facts));
-        Ok(Self { name, data, row, group: Some(group), combined, since, diff: None, object })
+        Ok(Self { name, data, row, group: Some(group), combined, grown: None, since, diff: None, object })
     }
 
     /// Counts only what was executed since a row.
@@ -276,6 +285,7 @@ impl<'a> Total<'a> {
         let profile = told(stored_profile(&self.row, &context.workdir)?);
         let Since { profile, facts } = since::since(choice, (&self.row, &profile), rows, context)?;
         self.count_only(profile.coverage());
+        self.grown = Some(profile);
         // The changed lines are those that were executed at any time.
         self.diff = None;
         self.object["diff"] = Value::Null;

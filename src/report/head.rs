@@ -9,12 +9,15 @@ use super::host_links::HostLinks;
 use super::since::SinceFacts;
 use super::text;
 use super::trend::TrendPoint;
+use super::unmeasured::CountedUnmeasured;
 use crate::carry::CarriedCoverage;
 use crate::coverage::Coverage;
 use crate::gate::{Before, Verdict};
 use crate::names::CommitChoice;
 use crate::together::TogetherCoverage;
 
+/// The filter, in words, of a report that counts what no stored profile has.
+pub(crate) const WITH_UNMEASURED: &str = "with packages that no stored profile has";
 /// The filter, in words, of a report that has changed files only.
 pub(crate) const ONLY_CHANGED: &str = "only files that changed";
 
@@ -63,6 +66,8 @@ pub(crate) struct ReportHead {
     pub together: Option<TogetherCoverage>,
     /// The coverage with what is carried from other commits, if that counts.
     pub carried: Option<CarriedCoverage>,
+    /// What no stored profile has, if that counts.
+    pub counted_unmeasured: Option<CountedUnmeasured>,
     /// The two rows, if only what was executed between them counts.
     pub since: Option<SinceFacts>,
     /// The state before, if the total was compared with one.

@@ -8,6 +8,7 @@ use serde::{Serialize, Serializer};
 use super::group::{GroupJson, ShareJson};
 use super::marked::MarkJson;
 use super::since::{SinceFacts, SinceJson};
+use super::unmeasured::{CountedUnmeasured, CountedUnmeasuredJson};
 use super::{
     FileReport, FunctionReport, LineState, MissedRange, PreviousRow, Report, ReportHead, fresh_percent,
 };
@@ -66,6 +67,7 @@ struct Document<'r> {
     carried: Option<f64>,
     carried_from: Option<Vec<CarriedFromJson>>,
     with: Option<Vec<WithJson>>,
+    counted_unmeasured: Option<CountedUnmeasuredJson>,
     since: Option<SinceJson>,
     ignored: Option<u64>,
     marks: Option<Vec<MarkJson<'r>>>,
@@ -217,6 +219,7 @@ impl<'r> Document<'r> {
             verdicts,
             together,
             carried,
+            counted_unmeasured,
             since,
             before,
         } = head;
@@ -254,6 +257,7 @@ impl<'r> Document<'r> {
             carried: carried.as_ref().map(CarriedCoverage::points),
             carried_from: carried.as_ref().map(CarriedCoverage::origins_json),
             with: together.as_ref().map(TogetherCoverage::json),
+            counted_unmeasured: counted_unmeasured.as_ref().map(CountedUnmeasured::json),
             since: since.as_ref().map(SinceFacts::to_json),
             ignored: ignores_marked.then(|| report.ignored().total),
             marks: ignores_marked.then(|| report.marks().map(MarkJson::from).collect()),

@@ -45,7 +45,7 @@ pub(crate) use by_mark::{ByMark, ExecutedFunctions, TestRun};
 pub(crate) use counted::{counted_words, fresh_percent};
 pub(crate) use functions::FunctionReport;
 pub(crate) use group::{ConflictingFile, GroupApp, GroupFacts, GroupJson, LackingApp};
-pub(crate) use head::{ONLY_CHANGED, PreviousRow, ReportHead};
+pub(crate) use head::{ONLY_CHANGED, PreviousRow, ReportHead, WITH_UNMEASURED};
 pub(crate) use host_links::HostLinks;
 pub(crate) use html::Packer;
 pub(crate) use lines::{LineReport, LineState, MissedRange, missed_line_ranges};
@@ -54,5 +54,7 @@ pub(crate) use since::{SinceFacts, StoredMoment};
 pub(crate) use source::{FileNeeds, FileSource, NoSource};
 pub(crate) use text::{FileOrder, TextLayout};
 pub(crate) use trend::TrendPoint;
-pub(crate) use unmeasured::{MeasuredFile, Unmeasured, UnmeasuredFile, UnmeasuredProfile, UnmeasuredReport};
+pub(crate) use unmeasured::{
+    CountedUnmeasured, MeasuredFile, Unmeasured, UnmeasuredFile, UnmeasuredProfile, UnmeasuredReport,
+};
 pub(crate) use unused::{Observed, Unused, UnusedRequest};

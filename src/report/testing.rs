@@ -48,6 +48,7 @@ pub(super) fn head() -> ReportHead {
         verdicts: Vec::new(),
         together: None,
         carried: None,
+        counted_unmeasured: None,
         since: None,
         before: None,
     }

@@ -7,6 +7,8 @@ use serde::Serialize;
 
 use super::model::shown_package;
 use super::{FileReport, FileSource, PackageReport, Report, ReportHead};
+use crate::code::gosrc::parent;
+use crate::coverage::{Coverage, shown_percent};
 use crate::filter::{Filter, FilteredFile};
 use crate::json;
 use crate::names::{in_message, printable};
@@ -78,6 +80,73 @@ impl UnmeasuredProfile {
     }
 }
 
+/// The part of a coverage that no stored profile has, and that counts all the same (`--count-unmeasured`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct CountedUnmeasured {
+    pub(crate) packages: usize,
+    pub(crate) files: usize,
+    pub(crate) statements: u64,
+    /// The coverage of all together.
+    pub(crate) all: Coverage,
+}
+
+/// That part in the form for scripts.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct CountedUnmeasuredJson {
+    packages: usize,
+    files: usize,
+    statements: u64,
+    measured_percent: f64,
+}
+
+impl CountedUnmeasured {
+    /// Sums up files: names, with whether they are unmeasured, and their coverage.
+    pub(crate) fn of_files<'n>(files: impl Iterator<Item = (&'n str, bool, Coverage)>) -> Self {
+        let mut sum = Self::default();
+        let mut packages = BTreeSet::new();
+        for (name, is_unmeasured, coverage) in files {
+            sum.all += coverage;
+            if is_unmeasured {
+                packages.insert(parent(name));
+                sum.files += 1;
+                sum.statements += coverage.total;
+            }
+        }
+        sum.packages = packages.len();
+        sum
+    }
+
+    /// Returns the percentage of what is measured.
+    fn measured_percent(&self) -> f64 {
+        let Coverage { covered, total } = self.all;
+        Coverage { covered, total: total - self.statements }.percent()
+    }
+
+    /// Returns both percentages in words.
+    pub(crate) fn words(&self) -> String {
+        if self.files == 0 {
+            return "every package of the modules is in a stored profile".to_owned();
+        }
+        format!(
+            "{} of what is measured, {} with {} of {} that no stored profile has",
+            shown_percent(self.measured_percent()),
+            shown_percent(self.all.percent()),
+            statements(self.statements),
+            count(self.packages, "packages")
+        )
+    }
+
+    pub(crate) fn json(&self) -> CountedUnmeasuredJson {
+        CountedUnmeasuredJson {
+            packages: self.packages,
+            files: self.files,
+            statements: self.statements,
+            measured_percent: self.measured_percent(),
+        }
+    }
+}
+
 /// A report of what no stored profile has.
 pub(crate) struct UnmeasuredReport<'r> {
     of: &'r Unmeasured,
@@ -107,8 +176,7 @@ impl<'r> UnmeasuredReport<'r> {
             })
         };
         let packages = of.measured.iter().filter(is_taken);
-        let packages: BTreeSet<&str> =
-            packages.map(|file| file.name.rsplit_once('/').map_or("", |(package, _)| package)).collect();
+        let packages: BTreeSet<&str> = packages.map(|file| parent(&file.name)).collect();
         Self { of, report, left_out, commands, measured_packages: packages.len() }
     }
 
@@ -297,4 +365,29 @@ struct LeftOutJson<'r> {
     path: Option<&'r str>,
     functions: usize,
     statements: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_added_is_told_beside_what_is_measured() {
+        let coverage = |covered, total| Coverage { covered, total };
+        let files = [
+            ("m/a/a.go", false, coverage(3, 4)),
+            ("m/b/b.go", true, coverage(0, 2)),
+            ("m/b/c.go", true, coverage(0, 4)),
+            ("m/c.go", true, coverage(0, 2)),
+        ];
+        let counted = CountedUnmeasured::of_files(files.into_iter());
+        let all = coverage(3, 12);
+        assert_eq!(counted, CountedUnmeasured { packages: 2, files: 3, statements: 8, all });
+        assert_eq!(
+            counted.words(),
+            "75.0 of what is measured, 25.0 with 8 statements of 2 packages that no stored profile has"
+        );
+        let none = CountedUnmeasured::of_files(files[..1].iter().copied());
+        assert_eq!(none.words(), "every package of the modules is in a stored profile");
+    }
 }

@@ -125,6 +125,7 @@ impl Subject {
             verdicts: Vec::new(),
             together: None,
             carried: None,
+            counted_unmeasured: None,
             since: None,
             before: None,
             above: self.above.clone(),

@@ -8,7 +8,7 @@ mod coverage;
 mod fit;
 mod labels;
 
-use crate::profile::{BlockConflict, Profile, executed_of, unite};
+use crate::profile::{BlockConflict, Build, Profile, executed_of, unite};
 
 pub(crate) use argument::{WithArgument, repeated_label};
 pub(crate) use coverage::{LabelCoverage, TogetherCoverage, WithJson};
@@ -68,6 +68,19 @@ impl Together {
         &self.profile
     }
 
+    /// Adds the files of a build that it lacks. They count, and nothing of them was executed.
+    pub(crate) fn widen(&mut self, by: &Build) {
+        let profile = self.profile.widened(by);
+        let places: Vec<Option<usize>> = places_in(&self.profile.build, &profile.build);
+        self.alone =
+            places.iter().map(|place| place.map_or(Some(false), |place| self.alone[place])).collect();
+        for with in &mut self.with {
+            with.executed =
+                places.iter().map(|place| place.is_some_and(|place| with.executed[place])).collect();
+        }
+        self.profile = profile;
+    }
+
     /// Adds a profile that is carried from another commit: its executed blocks as they are numbered here. A block that
     /// nobody else executed gets a count of 1.
     pub(crate) fn carry(&mut self, label: String, commit: String, blocks: impl Iterator<Item = usize>) {
@@ -111,6 +124,18 @@ impl Together {
         }
         coverage
     }
+}
+
+/// Returns for each block of a wider build its place in a build; `None` for one of another file.
+fn places_in(build: &Build, wider: &Build) -> Vec<Option<usize>> {
+    let mut places = vec![None; wider.blocks().len()];
+    for file in build.files() {
+        let (first, end) = wider.find(file.name).map_or((0, 0), |wide| wide.range);
+        for (place, own) in places[first..end].iter_mut().zip(file.range.0..) {
+            *place = Some(own);
+        }
+    }
+    places
 }
 
 #[cfg(test)]
@@ -171,6 +196,23 @@ mod tests {
         let figures: Vec<_> = coverage.with.iter().map(|label| (label.covered, label.only)).collect();
         assert_eq!(figures, [(1 + 4, 4), (1 + 2 + 16, 2 + 16)]);
         assert_eq!(coverage.with[0].commit.as_deref(), Some("aaaa"));
+    }
+
+    #[test]
+    fn files_that_nobody_measured_count_as_not_executed_by_the_service() {
+        let mut together = together(&[("unit", UNIT)]).unwrap();
+        let before = together.coverage();
+        together.widen(&profile("mode: set\na.go:9.1,9.2 500 0\naa.go:1.1,2.2 64 0\n").build);
+        let coverage = together.coverage();
+        let Coverage { covered, total } = before.all;
+        assert_eq!(
+            coverage.all,
+            Coverage { covered, total: total + 64 },
+            "a file that is known stays as it is"
+        );
+        assert_eq!((coverage.alone, coverage.added), (before.alone, before.added));
+        let figures = |coverage: &TogetherCoverage| (coverage.with[0].covered, coverage.with[0].only);
+        assert_eq!(figures(&coverage), figures(&before));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use anyhow::Result;
 use super::reported::Reported;
 use super::run::{FinishedReport, ReportRun};
 use crate::carry::Carried;
+use crate::commands::count_unmeasured::{AddedFiles, add_unmeasured};
 use crate::commands::counted::Counted;
 use crate::commands::{self, Context, carry, with};
 use crate::exit::EarlyEnd;
@@ -14,7 +15,7 @@ use crate::names::in_message;
 use crate::profile::Profile;
 use crate::report::diff::DiffReport;
 use crate::report::{FileReport, Report, ReportHead};
-use crate::source::{CarryRequest, CarrySubject, FoundSource};
+use crate::source::{CarryRequest, CarrySubject, FoundSource, UnmeasuredSubject};
 use crate::together::Together;
 
 /// The report for a page, if the page alone has what is carried from other commits.
@@ -123,6 +124,24 @@ impl ReportRun<'_> {
         together.map(Some).map_err(with::refusal)
     }
 
+    /// Adds to a profile, and to that of other runs together with it, the files that no stored profile has, if these count.
+    /// `rows` are all rows.
+    pub(super) fn with_unmeasured(
+        &self,
+        found: Option<&FoundSource>,
+        (profile, together): (Profile, Option<&mut Together>),
+        reported: &Reported<'_>,
+        rows: &[Row],
+    ) -> Result<(Profile, Option<AddedFiles>)> {
+        // The report fails without source if they count.
+        let found = found.filter(|_| self.args.counting.count_unmeasured);
+        let Some(FoundSource { at, tree, .. }) = found else { return Ok((profile, None)) };
+        let keys = reported.keys();
+        let subject = UnmeasuredSubject { at, tree, profile: &profile, keys: &keys, needs_generated: false };
+        let (profile, added) = add_unmeasured(&self.reader, subject, rows, together)?;
+        Ok((profile, Some(added)))
+    }
+
     /// Returns the report for other tools, without what is carried; `None` if no form needs it.
     pub(super) fn fresh_report<'r>(
         &self,
@@ -156,10 +175,11 @@ impl FinishedReport<'_> {
         let counted = Counted {
             together: together.map(|together| together.coverage_of_files(names())),
             carried: carried.map(|carried| carried.coverage_of_files(of_commit, files(), context.now())),
+            unmeasured: None,
         };
         let Some(words) = counted.words() else { return };
         context.tell(format_args!("{}: {words}", in_message(&self.report.head.service)));
-        let Counted { together, carried } = counted;
+        let Counted { together, carried, .. } = counted;
         for head in self.heads() {
             if let Some(together) = &together {
                 head.set_together(together.clone());
@@ -167,6 +187,15 @@ impl FinishedReport<'_> {
             if let Some(carried) = &carried {
                 head.set_carried(carried.clone());
             }
+        }
+    }
+
+    /// Prints the part that no stored profile has, and puts it where the forms find it.
+    pub(super) fn set_unmeasured(&mut self, added: &AddedFiles, context: &Context) {
+        let counted = added.counted(self.report.files.iter().map(|file| (file.name, file.coverage)));
+        context.tell(format_args!("{}: {}", in_message(&self.report.head.service), counted.words()));
+        for head in self.heads() {
+            head.counted_unmeasured = Some(counted.clone());
         }
     }
 

@@ -50,7 +50,8 @@ impl ReportRun<'_> {
         let (last_pull, now) = (subject.last_pull(), self.context.now());
         let mut verdicts = requirements.judge(report, diff.as_ref(), last_pull, now);
         let (together, carried) = (report.head.together.clone(), report.head.carried.clone());
-        Counted { together, carried }.name_in(&mut verdicts);
+        let unmeasured = report.head.counted_unmeasured.clone();
+        Counted { together, carried, unmeasured }.name_in(&mut verdicts);
         if reported.since.is_some() {
             since::name_since(&mut verdicts);
         }

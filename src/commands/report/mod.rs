@@ -18,6 +18,7 @@ use outputs::{RequestedOutput, RequestedOutputParser};
 use unused::UnusedArgs;
 
 use crate::commands::carry::CarryArgs;
+use crate::commands::count_unmeasured::UnmeasuredArgs;
 use crate::commands::gate::{ChangesGateArgs, GateArgs};
 use crate::commands::marks::MarkArgs;
 use crate::commands::narrow::NarrowArgs;
@@ -128,13 +129,16 @@ pub struct ReportArgs {
     pub(crate) carry_in_forms: bool,
 
     #[command(flatten)]
+    pub(crate) counting: UnmeasuredArgs,
+
+    #[command(flatten)]
     pub(crate) since: SinceArgs,
 
     /// List the functions with the marks of pull --mark between which they were executed, as text or JSON. With --base or
     /// --diff-file: only functions that changed, also by test runs at other commits, and which of these to repeat.
     #[arg(long, conflicts_with_all = [
         "since", "against", "carry", "with", "all", "blame", "only_changed", "sort", "limit", "fail_under", "max_age",
-        "min_replicas", "max_drop", "fail_missed", "min_changed", "fail_on", "ignore_marked",
+        "min_replicas", "max_drop", "fail_missed", "min_changed", "fail_on", "ignore_marked", "count_unmeasured",
     ])]
     pub(crate) by_mark: bool,
 
@@ -146,7 +150,7 @@ pub struct ReportArgs {
     #[arg(long, conflicts_with_all = [
         "since", "against", "carry", "with", "all", "blame", "only_changed", "sort", "limit", "fail_under", "max_age",
         "min_replicas", "max_drop", "fail_missed", "min_changed", "fail_on", "ignore_marked", "by_mark", "unused", "base",
-        "diff_file", "exclude_without_source",
+        "diff_file", "exclude_without_source", "count_unmeasured",
     ])]
     pub(crate) unmeasured: bool,
 
@@ -231,7 +235,7 @@ impl ReportArgs {
 
     /// Tells whether more counts than what the processes of the commit executed.
     fn counts_more(&self) -> bool {
-        self.carry.is_given() || self.with.is_given()
+        self.carry.is_given() || self.with.is_given() || self.counting.count_unmeasured
     }
 
     /// Tells whether the report is that of its row, with nothing else and no part of it.

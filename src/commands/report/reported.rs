@@ -125,7 +125,7 @@ impl<'a> Reported<'a> {
             (None, None, Some(revision)) if self.subject.row.key.commit.is_empty() => shown_commit(revision),
             (None, None, _) => String::new(),
         };
-        state + &args.carry.shown() + &args.with.shown()
+        state + &args.carry.shown() + &args.with.shown() + args.counting.shown()
     }
 
     /// Returns the state that `--against` names.

@@ -35,7 +35,8 @@ use crate::profile::Profile;
 use crate::report::diff::{Changes, Comparison, DiffReport};
 use crate::report::forms::{Form, FormInput, FormNeed, PAGE};
 use crate::report::{
-    FileNeeds, FileReport, FileSource, NoSource, ONLY_CHANGED, Packer, Report, ReportHead, SinceFacts, Unused,
+    FileNeeds, FileReport, FileSource, NoSource, ONLY_CHANGED, Packer, Report, ReportHead, SinceFacts,
+    Unused, WITH_UNMEASURED,
 };
 use crate::source::{
     Compared, FoundSource, LookupOutcome, OtherState, SourceDemand, SourceLack, SourceLookup, SourceReader,
@@ -87,7 +88,9 @@ pub(super) fn report(
     if let Some(since) = &reported.since {
         since::tell(&reported.subject.name(), since, (&fleet.entries[..], &reported.rows()[..]), context);
     }
-    let together = run.together(found.as_ref(), &stored_profile)?;
+    let mut together = run.together(found.as_ref(), &stored_profile)?;
+    let (stored_profile, added) =
+        run.with_unmeasured(found.as_ref(), (stored_profile, together.as_mut()), &reported, &rows)?;
     let of_commit = together.as_ref().map_or(&stored_profile, Together::profile);
     let carried = run.carried(found.as_ref(), of_commit, &reported, &rows)?;
     let union = carried.as_ref().map(|carried| carried.union(of_commit));
@@ -137,6 +140,9 @@ pub(super) fn report(
     }
     finished.set_unused(unused);
     finished.set_counted(together.as_ref(), carried.as_ref(), of_commit, context);
+    if let Some(added) = &added {
+        finished.set_unmeasured(added, context);
+    }
     if run.filter.ignore_marked {
         let report = &finished.report;
         marks::tell(&report.head.service, report.ignored(), report.coverage(), report.marks(), context);
@@ -326,15 +332,16 @@ impl ReportRun<'_> {
         if self.args.only_changed {
             filters.push(ONLY_CHANGED.to_owned());
         }
+        if self.args.counting.count_unmeasured {
+            filters.push(WITH_UNMEASURED.to_owned());
+        }
         let head = subject.head(filters, self.context.now());
         let head = ReportHead { ignores_marked: self.filter.ignore_marked, ..head };
-        match since {
-            None => head,
-            // Other rows have no such figure to compare with.
-            Some(since) => {
-                ReportHead { since: Some(since.clone()), previous: None, trend: Vec::new(), ..head }
-            }
+        if since.is_none() && !self.args.counting.count_unmeasured {
+            return head;
         }
+        // Other rows have no such figure to compare with.
+        ReportHead { since: since.clone(), previous: None, trend: Vec::new(), ..head }
     }
 
     /// Removes the files that are not wanted, and finds the coverage of changes and the comparison.

@@ -34,6 +34,7 @@ pub(super) struct UnusedArgs {
     #[arg(long, value_name = "AGE", value_parser = parse_duration, conflicts_with_all = [
         "since", "against", "carry", "with", "all", "blame", "only_changed", "sort", "limit", "fail_under", "max_age",
         "min_replicas", "max_drop", "fail_missed", "min_changed", "fail_on", "by_mark", "base", "diff_file",
+        "count_unmeasured",
     ])]
     pub(super) unused: Option<Duration>,
 

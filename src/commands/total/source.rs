@@ -1,23 +1,30 @@
 //! The part of a total that the source decides: what other commits executed, and what marks take out.
 
+use std::collections::HashMap;
+
 use anyhow::{Result, bail};
 use serde_json::json;
 
 use super::{Total, TotalArgs};
 use crate::collect::mending::stored_profile;
 use crate::commands::before::StoredState;
+use crate::commands::count_unmeasured::add_unmeasured;
 use crate::commands::counted::Counted;
 use crate::commands::group::without_marked;
 use crate::commands::notices::told;
 use crate::commands::report::notices;
 use crate::commands::{Context, carry, with};
+use crate::coverage::Coverage;
 use crate::exit::EarlyEnd;
 use crate::fleet::row::Row;
 use crate::gate::Before;
 use crate::io::signals::Signals;
 use crate::io::workdir::ReadersLock;
+use crate::profile::Profile;
 use crate::report::GroupJson;
-use crate::source::{CarrySubject, MarkedProfile, RepositoryCommit, Revision, SourceReader, SourceTree};
+use crate::source::{
+    CarrySubject, MarkedProfile, RepositoryCommit, Revision, SourceReader, SourceTree, UnmeasuredSubject,
+};
 use crate::together::Together;
 
 impl Total<'_> {
@@ -34,9 +41,9 @@ impl Total<'_> {
         let settings = notices::source_settings(context, signals, &notify);
         let reader = SourceReader { settings, app: self.app(settings), is_offline: false };
         let read;
-        let profile = match &self.combined {
-            Some((profile, _)) => profile,
-            None => {
+        let profile = match (&self.combined, &self.grown) {
+            (Some((profile, _)), _) | (None, Some(profile)) => profile,
+            (None, None) => {
                 read = told(stored_profile(&self.row, &context.workdir)?);
                 &read
             }
@@ -45,10 +52,11 @@ impl Total<'_> {
         let request = args.carry.request(context.now());
         let needs_source = request.is_some()
             || args.marks.ignore_marked
+            || args.counting.count_unmeasured
             || with.iter().any(|with| with.needs_source(profile));
         let found = if needs_source { Some(self.source(&reader, reading)?) } else { None };
         let here = found.as_ref().map(|(at, tree)| (at, tree));
-        let together = match with.is_empty() {
+        let mut together = match with.is_empty() {
             true => None,
             false => {
                 let commit = (self.row.key.commit.as_str(), here);
@@ -56,26 +64,37 @@ impl Total<'_> {
                 Some(together.map_err(with::refusal)?)
             }
         };
-        let profile = together.as_ref().map_or(profile, Together::profile);
-        let marked = here.filter(|_| args.marks.ignore_marked);
-        let marked = marked.map(|here| reader.marks(profile, here)).transpose()?;
         let keys = match &self.group {
             None => vec![self.row.key.clone()],
             Some(group) => group.keys(),
         };
+        let added = match here.filter(|_| args.counting.count_unmeasured) {
+            Some((at, tree)) => {
+                let subject = UnmeasuredSubject { at, tree, profile, keys: &keys, needs_generated: false };
+                Some(add_unmeasured(&reader, subject, rows, together.as_mut())?)
+            }
+            None => None,
+        };
+        let (widened, added) = added.unzip();
+        let of_service = widened.as_ref().unwrap_or(profile);
+        let profile = together.as_ref().map_or(of_service, Together::profile);
+        let marked = here.filter(|_| args.marks.ignore_marked);
+        let marked = marked.map(|here| reader.marks(profile, here)).transpose()?;
         let carried = match (request, here) {
             (Some(request), Some((at, tree))) => {
                 let subject = CarrySubject { at, tree, profile, keys: &keys };
-                let carried = carry::carried(&reader, subject, rows, request)?;
-                Some(match &marked {
-                    Some(marked) => {
-                        carried.coverage_of_files(profile, marked.ignored_blocks(), context.now())
-                    }
-                    None => carried.coverage(profile, context.now()),
-                })
+                Some(carry::carried(&reader, subject, rows, request)?)
             }
             _ => None,
         };
+        let ignored = || marked.iter().flat_map(MarkedProfile::ignored_blocks);
+        let union = carried.as_ref().filter(|_| added.is_some()).map(|carried| carried.union(profile));
+        let all = union.as_ref().unwrap_or(profile);
+        let unmeasured = added.map(|added| added.counted(coverage_of_files(all, ignored())));
+        let carried = carried.map(|carried| match &marked {
+            Some(_) => carried.coverage_of_files(profile, ignored(), context.now()),
+            None => carried.coverage(profile, context.now()),
+        });
         if let Some(signal) = signals.received() {
             bail!(EarlyEnd::Signal(signal));
         }
@@ -87,7 +106,8 @@ impl Total<'_> {
         if let Some(left) = left {
             self.count_only(left);
         }
-        Ok((Counted { together: together.as_ref().map(Together::coverage), carried }, marked))
+        let together = together.as_ref().map(Together::coverage);
+        Ok((Counted { together, carried, unmeasured }, marked))
     }
 
     /// Finds the commit with its files.
@@ -98,8 +118,8 @@ impl Total<'_> {
     ) -> Result<(RepositoryCommit, SourceTree)> {
         if self.row.key.commit.is_empty() {
             bail!(
-                "{} has no commit in its name, so it is unknown which source it has; without --carry, --with and \
-                 --ignore-marked its total is printed",
+                "{} has no commit in its name, so it is unknown which source it has; without --carry, --with, \
+                 --count-unmeasured and --ignore-marked its total is printed",
                 self.name
             );
         }
@@ -107,6 +127,26 @@ impl Total<'_> {
         let tree = reader.tree(&at)?;
         Ok((at, tree))
     }
+}
+
+/// Returns the files of a profile with their coverage. `ignored` has for each file the numbers of its blocks from which marks
+/// take statements, with how many.
+fn coverage_of_files<'p, 'm: 'p>(
+    profile: &'p Profile,
+    ignored: impl Iterator<Item = (&'m str, &'m [(usize, u32)])>,
+) -> impl Iterator<Item = (&'p str, Coverage)> {
+    let ignored: HashMap<&str, &[(usize, u32)]> = ignored.collect();
+    profile.build.files().map(move |file| {
+        let counts = &profile.counts[file.range.0..file.range.1];
+        let part = |statements: u32, count: u64| {
+            let total = u64::from(statements);
+            Coverage { covered: if count > 0 { total } else { 0 }, total }
+        };
+        let all = file.blocks.iter().zip(counts).map(|(block, &count)| part(block.statements, count)).sum();
+        let taken = ignored.get(file.name).copied().unwrap_or_default();
+        let taken = taken.iter().map(|&(block, statements)| part(statements, counts[block])).sum();
+        (file.name, Coverage::without(all, taken))
+    })
 }
 
 /// Returns a state before without the statements that marks take out there; `Err` in the result tells in words why they are

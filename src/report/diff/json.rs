@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::super::group::GroupJson;
 use super::super::json::CoverageJson;
 use super::super::since::{SinceFacts, SinceJson};
+use super::super::unmeasured::{CountedUnmeasured, CountedUnmeasuredJson};
 use super::{ChangedFile, DiffReport, LineCategory, LineState, WhyLeftOut};
 use crate::carry::{CarriedCoverage, CarriedFromJson};
 use crate::gate::{self, Before, Verdict};
@@ -54,6 +55,7 @@ struct Document<'r> {
     statements: CoverageJson,
     carried_from: Option<Vec<CarriedFromJson>>,
     with: Option<Vec<WithJson>>,
+    counted_unmeasured: Option<CountedUnmeasuredJson>,
     since: Option<SinceJson>,
     ignored_lines: Option<usize>,
     files: Vec<ChangedFileJson<'r>>,
@@ -154,6 +156,7 @@ pub(super) fn write(diff: &DiffReport, out: &mut dyn Write) -> io::Result<()> {
         statements: diff.statements().into(),
         carried_from: head.carried.as_ref().map(CarriedCoverage::origins_json),
         with: head.together.as_ref().map(TogetherCoverage::json),
+        counted_unmeasured: head.counted_unmeasured.as_ref().map(CountedUnmeasured::json),
         since: head.since.as_ref().map(SinceFacts::to_json),
         ignored_lines: head.ignores_marked.then_some(diff.ignored_lines),
         files,
