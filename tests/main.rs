@@ -87,6 +87,7 @@ mod target_names;
 mod targets;
 mod terminals;
 mod threads;
+mod three_commits;
 mod timer;
 mod tls;
 mod unmeasured;

@@ -4,6 +4,8 @@ use std::fs;
 
 use serde_json::{Value, json};
 
+use crate::harness::browser::Browser;
+use crate::harness::screens::on_each_screen;
 use crate::harness::source::Source;
 use crate::harness::{Output, World};
 use crate::sim::{Agent, Program};
@@ -216,7 +218,7 @@ fn what_is_unknown_is_said_and_senseless_options_are_refused() {
     assert_eq!(json["observed"]["lacking"], json!([first[..10]]));
     assert_eq!(json["functions"][0]["last_seen"], Value::Null);
     for (options, why) in [
-        (&["--unused", "30d", "--format", "lcov"][..], "--unused has the forms text and json"),
+        (&["--unused", "30d", "--format", "lcov"][..], "--unused has the forms text, json and html"),
         (&["--unused", "30d", "--carry"], "cannot be used with"),
         (&["--unused", "soon"], "invalid value"),
         (&["--exclude-one-line"], "--unused"),
@@ -229,4 +231,41 @@ fn what_is_unknown_is_said_and_senseless_options_are_refused() {
         .run(&["report", "shop", "--unused", "30d"])
         .assert_code(2)
         .assert_stderr_contains("is a group of several apps");
+}
+
+#[test]
+fn a_page_has_a_tab_of_functions_that_nobody_executes() {
+    let services = Services::new();
+    let page = services.world.home().join("page.html");
+    let form = format!("html={}", page.display());
+    services.unused(&["--format", &form]).assert_code(0);
+    assert!(!fs::read_to_string(&page).unwrap().contains("tab-unused"));
+    let stored = services.world.files("_report.html");
+    let before = fs::read(&stored[0]).unwrap();
+    services.unused(&["--unused", "30d", "--format", &form]).assert_code(0);
+    let text = fs::read_to_string(&page).unwrap();
+    assert!(text.contains("<a id=\"tab-unused\" href=\"#tab=unused\">Unused <span>3</span></a>"), "{text}");
+    assert_eq!(fs::read(&stored[0]).unwrap(), before, "the page of the row stays beside its profile");
+
+    let Some(mut browser) = Browser::start() else { return };
+    on_each_screen(&mut browser, 700, |browser, screen| {
+        browser.open(&page, "#tab=unused");
+        let rows = browser.texts("#unused-functions tbody tr:not(.package) :is(a, .seen)");
+        assert_eq!([&rows[0], &rows[2], &rows[4]], ["aa", "bb", "short"], "{screen}");
+        assert!(
+            rows[1].starts_with("last seen 20") && rows[3].starts_with("never in the "),
+            "{screen}: {rows:?}"
+        );
+        let beyond = "[...document.querySelectorAll('#unused-list *')].filter((it) => it.checkVisibility() && !it.matches('.unseen'))
+            .filter((it) => it.getBoundingClientRect().right > innerWidth || it.scrollWidth > it.clientWidth + 1 && it.clientWidth)
+            .map((it) => it.outerHTML)";
+        assert_eq!(browser.eval(beyond), json!([]), "{screen}");
+        let heads = "new Set([...document.querySelectorAll('#unused-functions thead th')]
+            .filter((it) => it.checkVisibility()).map((it) => it.offsetHeight)).size";
+        assert_eq!(browser.eval(heads), json!(1), "{screen}: no head is broken within a word");
+        browser.assert_quiet();
+    });
+    browser.click("#unused-functions tbody tr:not(.package) a");
+    browser.wait_until("!document.getElementById('view').hidden");
+    assert_eq!(browser.eval("location.hash"), json!("#file=example.com/app/main.go&line=7"));
 }

@@ -43,7 +43,9 @@ pub(crate) const DEFAULT_OF_CHANGES: &Form = &diff::text::FORM;
 /// The form of a list of functions, such as those by marks, when no form is named.
 pub(crate) const DEFAULT_OF_FUNCTIONS: &Form = &text::FORM;
 /// The forms of such lists.
-pub(crate) const FORMS_OF_FUNCTIONS: [&Form; 2] = [&text::FORM, &json::FORM];
+pub(crate) static FORMS_OF_FUNCTIONS: [&Form; 2] = [&text::FORM, &json::FORM];
+/// The forms that list the functions that nobody executes.
+pub(crate) static FORMS_OF_UNUSED: [&Form; 3] = [&text::FORM, &json::FORM, &html::FORM];
 /// The page for browsers.
 pub(crate) const PAGE: &Form = &html::FORM;
 

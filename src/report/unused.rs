@@ -185,15 +185,23 @@ impl Unused {
         )
     }
 
+    /// Returns the commits of which nothing is known, in words; empty if there is none.
+    pub(super) fn lacking_words(&self) -> String {
+        let lacking: Vec<String> = self.observed.lacking.iter().map(|commit| short_commit(commit)).collect();
+        match lacking.is_empty() {
+            true => String::new(),
+            false => printable(&format!("unknown, because the clone lacks them: {}", lacking.join(", ")))
+                .into_owned(),
+        }
+    }
+
     /// Writes the form for people.
     pub(super) fn write_text(&self, report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "{}", report.head.line())?;
         writeln!(out, "{}", self.words())?;
         writeln!(out, "{}", self.observed_words())?;
         if !self.observed.lacking.is_empty() {
-            let lacking: Vec<String> =
-                self.observed.lacking.iter().map(|commit| short_commit(commit)).collect();
-            writeln!(out, "unknown, because the clone lacks them: {}", printable(&lacking.join(", ")))?;
+            writeln!(out, "{}", self.lacking_words())?;
         }
         let mut rest = &self.functions[..];
         for (package, counted) in &self.packages {

@@ -10,8 +10,10 @@ use crate::commands::report::ReportArgs;
 use crate::io::workdir::{self, FillError};
 use crate::names::in_message;
 use crate::parallel;
+use crate::phrases::listed;
 use crate::report::forms::{
-    DEFAULT, DEFAULT_OF_CHANGES, DEFAULT_OF_FUNCTIONS, FORMS, FORMS_OF_FUNCTIONS, Form, FormNeed,
+    DEFAULT, DEFAULT_OF_CHANGES, DEFAULT_OF_FUNCTIONS, FORMS, FORMS_OF_FUNCTIONS, FORMS_OF_UNUSED, Form,
+    FormNeed,
 };
 use crate::report::{FileNeeds, Packer, TextLayout};
 use crate::source::SourceDemand;
@@ -119,11 +121,12 @@ impl Outputs {
         }
         let outputs =
             Self { all: outputs, page_file: None, asks_about_changes, only_changed: args.only_changed };
-        if let Some(option) = option_of_functions(args) {
-            let are_lists = outputs.forms().all(|form| FORMS_OF_FUNCTIONS.contains(&form));
+        if let Some((option, known)) = list_of_functions(args) {
+            let are_lists = outputs.forms().all(|form| known.contains(&form));
+            let names: Vec<String> = known.iter().map(|form| form.name.to_owned()).collect();
             return are_lists
                 .then_some(outputs)
-                .ok_or_else(|| format!("{option} has the forms text and json"));
+                .ok_or_else(|| format!("{option} has the forms {}", listed(&names)));
         }
         if args.needs_changes() && !outputs.have_changes() {
             return Err("--base, --against and --diff-file are for html, the forms that begin with diff, and --only-changed; so are --fail-missed, --min-changed and --fail-on lost or unmeasured"
@@ -227,17 +230,21 @@ impl Outputs {
     }
 }
 
-/// Returns the option that asks for a list of functions in place of a report, if it is given.
-fn option_of_functions(args: &ReportArgs) -> Option<&'static str> {
-    [(args.by_mark, "--by-mark"), (args.unmeasured, "--unmeasured"), (args.unused.is_given(), "--unused")]
-        .into_iter()
-        .find_map(|(is_given, option)| is_given.then_some(option))
+/// Returns the option that asks for a list of functions, with its forms.
+fn list_of_functions(args: &ReportArgs) -> Option<(&'static str, &'static [&'static Form])> {
+    [
+        (args.by_mark, "--by-mark", &FORMS_OF_FUNCTIONS[..]),
+        (args.unmeasured, "--unmeasured", &FORMS_OF_FUNCTIONS),
+        (args.unused.is_given(), "--unused", &FORMS_OF_UNUSED),
+    ]
+    .into_iter()
+    .find_map(|(is_given, option, forms)| is_given.then_some((option, forms)))
 }
 
 /// Returns the requested forms; fails unless each has a file or stdout, and `--output` has a form.
 fn requested(args: &ReportArgs, asks_about_changes: bool) -> Result<Vec<RequestedOutput>, String> {
     let requested = match args.formats.is_empty() {
-        true if option_of_functions(args).is_some() => {
+        true if list_of_functions(args).is_some() => {
             vec![RequestedOutput { form: DEFAULT_OF_FUNCTIONS, file: None }]
         }
         true if asks_about_changes => vec![RequestedOutput { form: DEFAULT_OF_CHANGES, file: None }],

@@ -29,7 +29,7 @@ use crate::source::{DatedFunction, DatedRows, DigestedTexts, FoundSource};
 #[derive(Args, Debug)]
 pub(super) struct UnusedArgs {
     /// List the functions that were not executed within this time, at any stored commit at which their text is the same,
-    /// each with its last execution; as text or JSON. The data of the service's own environment and
+    /// each with its last execution; as text, JSON, or a tab of the page. The data of the service's own environment and
     /// region counts, with --env all that of all.
     #[arg(long, value_name = "AGE", value_parser = parse_duration, conflicts_with_all = [
         "since", "against", "carry", "with", "all", "blame", "only_changed", "sort", "limit", "fail_under", "max_age",

@@ -20,6 +20,7 @@ mod places;
 pub(super) mod script;
 mod tree;
 mod trend;
+mod unused;
 
 pub(crate) use packs::Packer;
 pub(super) use packs::{FileFigures, PackSlot};
@@ -54,6 +55,7 @@ use marked::PageMarks;
 use owners::OwnersTable;
 use tree::{Folder, Tree};
 use trend::TrendChart;
+use unused::UnusedTable;
 
 pub(in crate::report) const FORM: Form = Form {
     needs: &[FormNeed::Source, FormNeed::Lines, FormNeed::PackedText, FormNeed::KnownChanges],
@@ -78,6 +80,7 @@ const STYLE: &str = concat!(
     include_str!("marked.css"),
     include_str!("labels.css"),
     include_str!("finder.css"),
+    include_str!("unused.css"),
     include_str!("../treemap/treemap.css")
 );
 static SCRIPT: LazyLock<String> =
@@ -90,6 +93,7 @@ const MARKUP: [&str; 7] = [
     include_str!("owners.html"),
     include_str!("parts.html"),
     include_str!("places.html"),
+    include_str!("unused.html"),
     include_str!("../treemap/treemap.html"),
 ];
 
@@ -147,6 +151,7 @@ pub(super) fn write(
         carried: PageCarried::new(head, files)?,
         marked: PageMarks::new(report, files)?,
         owners,
+        unused: UnusedTable::new(report, files)?,
         links: links.as_ref(),
     };
     page.write_into(out)?;
@@ -205,6 +210,8 @@ struct ReportPage<'p> {
     /// Marks in the source; `None` if they mean nothing.
     marked: Option<PageMarks>,
     owners: Option<OwnersTable>,
+    /// The functions that nobody executed for some time, if the report is about them.
+    unused: Option<UnusedTable>,
     links: Option<&'p PageLinks<'p>>,
 }
 

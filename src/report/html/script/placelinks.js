@@ -2,6 +2,7 @@
 // script.
 page.placeLinks = (() => {
   const { toFragment } = page.address;
+  const { element, parsed } = page.elements;
   const { FILES, CHANGES, MARKED } = page.state;
 
   /** Lets links lead to places `[file, line, ...]`, which are in the same order. */
@@ -18,6 +19,7 @@ page.placeLinks = (() => {
       lead('.places.lost li a', CHANGES.lost);
     }
     if (MARKED !== null) lead('.marked a', MARKED.stale);
+    if (element('unused') !== null) lead('#unused-functions tbody a', parsed('unused'));
     lead('.summary .missing a', FILES.filter(({ why }) => why !== undefined).map(({ at }) => [at]));
   };
 

@@ -4,12 +4,12 @@ page.tabs = (() => {
   const { fromFragment } = page.address;
   const { table, allFunctions, authors } = page;
 
-  const SECTIONS = { files: 'list', functions: 'catalog-list', changed: 'changed-lines', lost: 'lost-lines', owners: 'owner-list' };
+  const SECTIONS = { files: 'list', functions: 'catalog-list', changed: 'changed-lines', lost: 'lost-lines', unused: 'unused-list', owners: 'owner-list' };
   const PARTS = { files: table, functions: allFunctions, changed: authors };
   const known = () => Object.keys(SECTIONS).filter((tab) => element(SECTIONS[tab]) !== null);
   let open = 'files';
   /** The fragment of the address of each tab as it was left, to which its link leads. */
-  const left = { files: '#', functions: '#tab=functions', changed: '#tab=changed', lost: '#tab=lost', owners: '#tab=owners' };
+  const left = { files: '#', functions: '#tab=functions', changed: '#tab=changed', lost: '#tab=lost', unused: '#tab=unused', owners: '#tab=owners' };
 
   /** Lets the link of a tab lead to what the tab shows now, also after a reload. */
   const tell = (tab) => {
