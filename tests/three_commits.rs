@@ -25,7 +25,9 @@ const TEST: &str = "package work\n\nimport \"testing\"\n\nfunc TestSixteen(t *te
 
 /// The package whose functions have as many statements as their names say, and are called by their names.
 fn work(functions: &[(&str, usize)]) -> String {
-    let entries: String = functions.iter().map(|(name, _)| format!("\t\"{name}\": {name},\n")).collect();
+    let entry = |(name, _): &(&str, usize)| format!("\t\"{name}\": {name},\n");
+    let entries: Vec<String> = functions.iter().map(entry).collect();
+    let entries = entries.concat();
     let bodies = functions.iter().map(|(name, statements)| {
         let body = "\tprintln()\n".repeat(*statements);
         format!("\nfunc {name}() {{\n{body}}}\n")
