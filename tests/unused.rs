@@ -55,9 +55,7 @@ impl Services {
         old.hit(&[1], 1);
         old.hit(&[2], 1);
         world.pull(0);
-        world.execute(
-            "UPDATE goc_o_staging_service_cover SET created_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-60 days')",
-        );
+        world.execute(LONG_AGO);
         fs::write(source.folder.path().join("main.go"), text_of(&SECOND)).unwrap();
         source.commit_all();
         world.center.remove(&old.url());
@@ -109,9 +107,12 @@ fn functions_that_no_commit_executed_within_the_time_are_listed_with_their_last_
 
     let text = services.unused(&["--unused", "30d"]).assert_code(0).stdout;
     let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(lines[1], "3 of 4 functions (75.0%), 3 of 4 statements: executed at no commit in 30 days");
+    assert_eq!(
+        lines[1],
+        "3 of 4 functions (75.0%) and 3 of 4 statements were not executed in 30 days; known for less time: 1"
+    );
     assert!(
-        lines[2].starts_with("observed: staging th, 2 commits since 20") && lines[2].ends_with("(60 days)"),
+        lines[2].starts_with("observed: staging th, 2 commits from 20") && lines[2].ends_with("(60 days)"),
         "{text}"
     );
     assert_eq!(lines[4], "example.com/app: 3 of 4 functions, 3 statements");
@@ -122,7 +123,7 @@ fn functions_that_no_commit_executed_within_the_time_are_listed_with_their_last_
     assert!(lines[6].starts_with("  main.go:11  bb     never in the "), "{text}");
     assert!(lines[7].starts_with("  main.go:15  short  never in the 60 days observed"), "{text}");
     assert!(text.ends_with("\nOnly what was pulled is known: silence is one sign, not a proof.\n"));
-    assert!(lines[1..].iter().all(|line| line.chars().count() <= 80), "{text}");
+    assert!(lines[3..].iter().all(|line| line.chars().count() <= 80), "{text}");
 
     assert_eq!(services.names("30d", &["--exclude-one-line"]), named(&[("aa", true), ("bb", false)]));
     assert_eq!(services.names("30d", &["--exclude", "main.go"]), []);
@@ -140,9 +141,10 @@ fn another_environment_counts_only_where_all_are_named() {
     services.world.pull(0);
     let own = named(&[("aa", true), ("bb", false), ("short", false)]);
     assert_eq!(services.names("30d", &["--region", "th"]), own);
-    let all = &["--region", "th", "--env", "all"];
-    assert_eq!(services.names("30d", all), named(&[("aa", true), ("short", false)]));
-    assert_eq!(services.json("30d", all)["observed"]["places"], json!(["staging th", "staging sg"]));
+    for all in [&["--region", "th", "--env", "all"][..], &["--env", "all"]] {
+        assert_eq!(services.names("30d", all), named(&[("aa", true), ("short", false)]));
+        assert_eq!(services.json("30d", all)["observed"]["places"], json!(["staging th", "staging sg"]));
+    }
 }
 
 #[test]
@@ -172,28 +174,109 @@ fn dates_outlive_the_profiles_that_told_them() {
     assert_eq!(services.json("30d", &[])["functions"], json["functions"]);
 }
 
-#[test]
-fn in_mode_set_a_function_counts_as_executed_until_the_last_pull() {
+const LONG_AGO: &str =
+    "UPDATE goc_o_staging_service_cover SET created_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-60 days')";
+
+/// A service of one commit whose first row is 60 days old.
+fn old_service(mode: &'static str) -> (World, Source, Agent) {
     let source = Source::from_files(&[
         ("main.go", text_of(&FIRST).as_bytes()),
         ("go.mod", b"module example.com/app\n"),
+        ("work/work.go", b"package work\n\nfunc Work() {\n\tprintln()\n}\n"),
+        ("zz.go", b"package main\n\nfunc zz() {\n\tprintln()\n}\n"),
     ]);
     let world = World::new();
-    let agent = start(&world, &source, "th", "set");
-    agent.hit(&[0], 1);
+    let agent = start(&world, &source, "th", mode);
+    agent.hit(&[0, 1], 5);
     world.pull(0);
-    world.execute(
-        "UPDATE goc_o_staging_service_cover SET created_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-60 days')",
-    );
-    world.pull(0);
+    world.execute(LONG_AGO);
     source.clone_for("app", &world, &["--bare"]);
-    let json = world
-        .run(&["report", "app", "-q", "--unused", "30d", "--format", "json"])
-        .assert_code(0)
-        .json()
-        .remove(0);
-    let names: Vec<&Value> = json["functions"].as_array().unwrap().iter().map(|it| &it["name"]).collect();
-    assert_eq!(names, [&json!("aa"), &json!("bb"), &json!("short")], "{json}");
+    (world, source, agent)
+}
+
+fn unused(world: &World) -> (Vec<String>, Value) {
+    let output = world.run(&["report", "app", "-q", "--unused", "30d", "--format", "json"]).assert_code(0);
+    let json = output.json().remove(0);
+    let names =
+        json["functions"].as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap().to_owned());
+    (names.collect(), json)
+}
+
+#[test]
+fn counts_that_have_no_row_yet_are_executions_too() {
+    let (world, _source, agent) = old_service("count");
+    assert_eq!(unused(&world).0, ["main", "aa", "bb", "short"]);
+    // Nothing new is covered, so no row is stored, and then the process ends.
+    agent.hit(&[1], 1);
+    world.pull(0);
+    world.center.remove(&agent.url());
+    assert_eq!(
+        (unused(&world).0, world.row_count()),
+        (vec!["main".to_owned(), "bb".to_owned(), "short".to_owned()], 1)
+    );
+}
+
+#[test]
+fn counts_of_another_build_of_the_commit_are_not_compared_and_a_package_stands_once() {
+    let (world, source, old) = old_service("count");
+    world.center.remove(&old.url());
+    let block = |index: usize| {
+        let line = 3 + 4 * index;
+        format!("example.com/app/main.go:{line}.13,{}.2 1\n", line + 2)
+    };
+    let files: String = (0..3).map(block).collect();
+    let profile = format!(
+        "{files}example.com/app/main.go:15.14,15.27 1\nexample.com/app/work/work.go:3.13,5.2 1\nexample.com/app/zz.go:3.11,5.2 1\n"
+    );
+    let new = world.start(&source.service_name(), &Program::from_profile(&profile.replace(" 1\n", " 1 0\n")));
+    // As often as the build before, or less.
+    new.hit(&[0], 5);
+    new.hit(&[1], 3);
+    world.pull(0);
+    let (names, json) = unused(&world);
+    assert_eq!(names, ["bb", "short", "zz", "Work"], "{json}");
+    let packages: Vec<(&str, u64)> = json["packages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| (it["name"].as_str().unwrap(), it["unused"].as_u64().unwrap()))
+        .collect();
+    assert_eq!(packages, [("example.com/app", 3), ("example.com/app/work", 1)]);
+}
+
+#[test]
+fn a_row_that_cannot_be_read_is_told_and_the_rows_after_it_are_dated() {
+    let (world, _source, agent) = old_service("count");
+    unused(&world);
+    std::fs::remove_file(&world.files("_1.cov")[0]).unwrap();
+    agent.hit(&[2], 1);
+    world.pull(0);
+    let (names, json) = unused(&world);
+    assert!(!names.contains(&"bb".to_owned()), "{json}");
+    let why = json["observed"]["unknown"][0]["why"].as_str().unwrap();
+    assert!(why.contains("app_1.cov"), "{json}");
+}
+
+#[test]
+fn what_was_deleted_before_the_first_report_is_unknown() {
+    let services = Services::new();
+    let world = &services.world;
+    world.execute("UPDATE goc_o_staging_service_cover SET deleted_at = created_at WHERE id = 1");
+    let json = services.json("30d", &[]);
+    let unknown = &json["observed"]["unknown"];
+    assert_eq!(unknown[0]["commit"], json!(services.source.commit_of("HEAD^")[..10]));
+    assert!(unknown[0]["why"].as_str().unwrap().contains("deleted before the first report"), "{json}");
+}
+
+#[test]
+fn in_mode_set_a_function_counts_as_executed_until_its_data_was_read_last() {
+    let (world, _source, _agent) = old_service("set");
+    world.pull(0);
+    let (names, json) = unused(&world);
+    assert_eq!(names, ["bb", "short"], "{json}");
+    // They have been there since the first row all the same.
+    let since = json["functions"][0]["observed_since"].as_str().unwrap();
+    assert!(since < json["until"].as_str().unwrap() && json["observed_less"] == json!(0), "{json}");
 }
 
 #[test]
@@ -211,16 +294,22 @@ fn what_is_unknown_is_said_and_senseless_options_are_refused() {
     let output =
         world.run(&["report", "app", "--unused", "30d", "--format", "json", "--offline"]).assert_code(0);
     let output = output.assert_stderr_contains(&format!(
-        "the clone lacks {}, so what was executed there is unknown",
+        "what commit {} executed is unknown: the clone lacks it; so functions may be listed that were executed there",
         &first[..10]
     ));
     let json = output.json().remove(0);
-    assert_eq!(json["observed"]["lacking"], json!([first[..10]]));
+    assert_eq!(json["observed"]["unknown"], json!([{"commit": first[..10], "why": "the clone lacks it"}]));
+    let text = world.run(&["report", "app", "--unused", "30d", "-q", "--offline"]).assert_code(0).stdout;
+    assert!(
+        text.contains(&format!("\nunknown, so functions may be listed that it executed: {} (", &first[..10])),
+        "{text}"
+    );
     assert_eq!(json["functions"][0]["last_seen"], Value::Null);
     for (options, why) in [
         (&["--unused", "30d", "--format", "lcov"][..], "--unused has the forms text, json and html"),
         (&["--unused", "30d", "--carry"], "cannot be used with"),
         (&["--unused", "soon"], "invalid value"),
+        (&["--unused", "0s"], "a time longer than 0 is needed"),
         (&["--exclude-one-line"], "--unused"),
     ] {
         let output = world.run(&[&["report", "app"], options].concat()).assert_code(2);

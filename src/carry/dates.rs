@@ -94,14 +94,15 @@ pub(crate) struct PlaceDates {
 }
 
 impl PlaceDates {
-    /// Notes that a row has a function, and whether it was executed by a time.
+    /// Notes that a row, which was stored at a time, has a function, and when it was executed by what the row tells.
     pub(crate) fn note(
         &mut self,
         digest: FunctionDigest,
-        (row, at): (i64, DateTime<Utc>),
-        is_executed: bool,
+        (row, stored_at): (i64, DateTime<Utc>),
+        executed_at: Option<DateTime<Utc>>,
     ) {
-        let new = FunctionDates { first_at: at, executed: is_executed.then_some(LastExecution { at, row }) };
+        let executed = executed_at.map(|at| LastExecution { at, row });
+        let new = FunctionDates { first_at: stored_at, executed };
         let known = self.functions.get(&digest).copied();
         let dates = known.map_or(new, |known| known.and(new));
         if known != Some(dates) {
@@ -111,12 +112,12 @@ impl PlaceDates {
     }
 }
 
-/// Returns the counts that tell what was executed since an earlier row of the same commit; all counts if there is none, or
-/// if it is of another build. In mode `set` a count tells only that a block was executed at some time, so that a block may
-/// have been executed again at any time.
+/// Returns the counts that tell what was executed since an earlier state of the same build; all counts if there is none, or
+/// if a count fell, so that others may have begun anew, too. In mode `set` a count tells only that a block was executed at
+/// some time, so that a block may have been executed again at any time.
 pub(crate) fn executed_since(before: Option<&Profile>, now: &Profile) -> Vec<u64> {
     let grown = before.filter(|_| now.mode != Mode::Set).and_then(|before| grown(before, now).ok());
-    grown.map_or_else(|| now.counts.clone(), |grown| grown.profile.counts)
+    grown.filter(|grown| grown.fallen == 0).map_or_else(|| now.counts.clone(), |grown| grown.profile.counts)
 }
 
 #[cfg(test)]
@@ -156,19 +157,19 @@ mod tests {
     fn the_last_execution_and_the_first_row_are_kept() {
         let digest = FunctionDigest([7; 16]);
         let mut dates = PlaceDates::default();
-        dates.note(digest, (3, at(30)), false);
+        dates.note(digest, (3, at(30)), None);
         let never = FunctionDates { first_at: at(30), executed: None };
         assert_eq!(dates.functions[&digest], never);
-        dates.note(digest, (4, at(40)), true);
-        dates.note(digest, (5, at(50)), false);
+        dates.note(digest, (4, at(40)), Some(at(40)));
+        dates.note(digest, (5, at(50)), None);
         let last = |row, minute| Some(LastExecution { at: at(minute), row });
         assert_eq!(dates.functions[&digest], FunctionDates { first_at: at(30), executed: last(4, 40) });
         dates.changed.clear();
-        dates.note(digest, (2, at(20)), true);
+        dates.note(digest, (2, at(20)), Some(at(20)));
         assert_eq!(dates.functions[&digest], FunctionDates { first_at: at(20), executed: last(4, 40) });
         assert!(dates.changed.contains(&digest), "the first row is an earlier one");
         dates.changed.clear();
-        dates.note(digest, (3, at(30)), true);
+        dates.note(digest, (3, at(30)), Some(at(30)));
         assert!(dates.changed.is_empty(), "nothing is new");
         let elsewhere = FunctionDates { first_at: at(10), executed: last(9, 90) };
         assert_eq!(dates.functions[&digest].and(elsewhere), elsewhere);
@@ -185,6 +186,8 @@ mod tests {
         assert_eq!(executed_since(None, &now), [5, 4]);
         let other = profile("mode: count\nm/b.go:1.1,2.2 1 9\n");
         assert_eq!(executed_since(Some(&other), &now), [5, 4], "another build counts from the begin");
+        let fallen = profile(&text("count", 3, 4));
+        assert_eq!(executed_since(Some(&now), &fallen), [3, 4], "a count that fell may hide others");
         let [before, now] = [profile(&text("set", 1, 0)), profile(&text("set", 1, 1))];
         assert_eq!(executed_since(Some(&before), &now), [1, 1]);
     }

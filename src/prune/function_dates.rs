@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use anyhow::{Result, bail};
 
 use crate::collect::fleet::stored_fleet;
-use crate::collect::mending::stored_profile;
+use crate::collect::mending::{executed_blocks, stored_profile};
 use crate::fleet::pick::is_same_app;
 use crate::fleet::records::Key;
 use crate::fleet::row::{Row, RowFilter};
@@ -16,7 +16,7 @@ use crate::names::in_message;
 use crate::notice::Notice;
 use crate::prune::retention::RetentionRun;
 use crate::prune::run::PruneRun;
-use crate::source::{DatedRows, DigestedTexts, RepositoryCommit, Revision, SourceReader};
+use crate::source::{DatedRows, DigestedTexts, RepositoryCommit, Revision, SourceReader, UnknownCommit};
 
 /// Number of stored commits that are looked for in a clone, the newest ones.
 const MOST_COMMITS: usize = 100;
@@ -26,9 +26,10 @@ impl PruneRun<'_> {
     /// environment and region a report has dated functions before, with what the clone has. A failure is told, and keeps
     /// no row.
     pub(super) fn date_functions(&self, run: &RetentionRun, store: &Store, workdir: &Workdir) -> Result<()> {
-        let dropped = run.rows.iter().chain(run.keys.iter().flat_map(|key| &key.rows));
+        let dropped = || run.rows.iter().chain(run.keys.iter().flat_map(|key| &key.rows));
         let mut seen = HashSet::new();
-        let places = dropped.map(|row| &row.key).filter(|key| seen.insert((&key.env, &key.region, &key.app)));
+        let places =
+            dropped().map(|row| &row.key).filter(|key| seen.insert((&key.env, &key.region, &key.app)));
         let places: Vec<&Key> = places.collect();
         if places.is_empty() {
             return Ok(());
@@ -37,7 +38,9 @@ impl PruneRun<'_> {
         let rows = store.rows(&RowFilter::default())?;
         for place in places {
             let of_place: Vec<&Row> = rows.iter().filter(|row| is_same_app(&row.key, place)).collect();
-            if let Err(error) = self.date_place(place, of_place, &fleet, store, workdir) {
+            let of_dropped = dropped().filter(|row| is_same_app(&row.key, place));
+            let commits: HashSet<&str> = of_dropped.map(|row| row.key.commit.as_str()).collect();
+            if let Err(error) = self.date_place((place, &commits), of_place, &fleet, store, workdir) {
                 let app = in_message(&place.app);
                 (self.source.notify)(Notice::Warning(format!(
                     "report --unused loses the dates of what is deleted of {app}: {error:#}"
@@ -47,9 +50,11 @@ impl PruneRun<'_> {
         Ok(())
     }
 
+    /// Dates the functions of an app in an environment and region; fails if that fails for one of the commits of which
+    /// something is dropped.
     fn date_place(
         &self,
-        place: &Key,
+        (place, dropped): (&Key, &HashSet<&str>),
         rows: Vec<&Row>,
         fleet: &Fleet,
         store: &Store,
@@ -63,14 +68,17 @@ impl PruneRun<'_> {
             let entry = fleet.entries.iter().find(|entry| entry.key == row.key)?;
             entry.schedule.schedule.last_pull
         };
-        let read = |row: &Row| Ok(stored_profile(row, workdir)?.profile);
-        let of_place = DatedRows { rows, last_pull: &last_pull, read: &read };
+        let counters_read_at = |row: &Row| store.counters_read_at(&row.key).ok().flatten();
+        let read_at = |row: &Row| last_pull(row).max(counters_read_at(row));
+        let profile = |row: &Row| Ok(stored_profile(row, workdir)?.profile);
+        let present = |row: &Row| Ok(executed_blocks(row, workdir)?.profile);
+        let of_place = DatedRows { rows, read_at: &read_at, profile: &profile, present: &present };
         let mut texts = DigestedTexts::default();
-        let lacking = reader.date_functions((&at, &tree), &mut texts, &mut dates, &of_place);
+        let unknown = reader.date_functions((&at, &tree), &mut texts, &mut dates, &of_place);
         store.store_function_dates(place, &dates)?;
-        match &lacking[..] {
-            [] => Ok(()),
-            [first, ..] => bail!("the clone lacks commit {}", in_message(first)),
+        match unknown.iter().find(|unknown| dropped.contains(&*unknown.commit)) {
+            None => Ok(()),
+            Some(UnknownCommit { commit, why }) => bail!("commit {}: {why}", in_message(commit)),
         }
     }
 }

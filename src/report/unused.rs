@@ -1,5 +1,6 @@
 //! The functions that nobody executed for some time, at whatever commit: the list for people and for scripts.
 
+use std::collections::HashMap;
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -26,12 +27,14 @@ pub(super) const ONE_SIGN: &str = "Only what was pulled is known: silence is one
 pub(crate) struct Observed {
     /// Time of the first row.
     pub since: DateTime<Utc>,
+    /// Time of the last data.
+    pub until: DateTime<Utc>,
     /// Environments with their regions, in words.
     pub places: Vec<String>,
     /// Number of commits whose executions are known.
     pub commits: usize,
-    /// The commits that the clone lacks, so that nothing is known of them.
-    pub lacking: Vec<String>,
+    /// The commits of which not all is known, each with the reason.
+    pub unknown: Vec<(String, String)>,
 }
 
 /// A last execution with the commit that shows it.
@@ -64,6 +67,8 @@ pub(crate) struct UnusedCount {
     /// Of the functions.
     pub statements: u64,
     pub unused_statements: u64,
+    /// Of the unused functions: those that have been observed for less than the time.
+    pub observed_less: usize,
 }
 
 /// The functions of a report that nobody executed within a time.
@@ -74,9 +79,9 @@ pub(crate) struct Unused {
     pub now: DateTime<Utc>,
     pub observed: Observed,
     pub all: UnusedCount,
-    /// The packages with such functions by their import paths, in order.
+    /// The packages with such functions by their import paths, in the order of their first files.
     pub packages: Vec<(String, UnusedCount)>,
-    /// In order of files and lines.
+    /// In order of the packages, files and lines.
     pub functions: Vec<UnusedFunction>,
 }
 
@@ -89,21 +94,24 @@ pub(crate) struct UnusedRequest {
 }
 
 impl UnusedCount {
-    fn add(&mut self, statements: u64, is_unused: bool) {
+    /// Adds a function. `unused` tells whether it was not executed, and then whether it has been observed for less than the
+    /// time.
+    fn add(&mut self, statements: u64, unused: Option<bool>) {
         self.functions += 1;
         self.statements += statements;
-        if is_unused {
+        if let Some(is_observed_less) = unused {
             self.unused += 1;
             self.unused_statements += statements;
+            self.observed_less += usize::from(is_observed_less);
         }
     }
 }
 
 impl UnusedFunction {
     /// Returns the last execution in words: `last seen 2026-10-12, 3f2a1b9c0d`, `never in the 47 days observed`.
-    pub(super) fn words(&self, now: DateTime<Utc>) -> String {
+    pub(super) fn words(&self, until: DateTime<Utc>) -> String {
         match &self.last {
-            None => format!("never in the {} observed", length(now - self.since)),
+            None => format!("never in the {} observed", length(until - self.since)),
             Some(LastSeen { at, commit: Some(commit), .. }) => {
                 format!("last seen {}, {}", day(*at), short_commit(commit))
             }
@@ -127,6 +135,7 @@ impl Unused {
         let since = since.unwrap_or(DateTime::<Utc>::MIN_UTC);
         let (all, packages, functions) = (UnusedCount::default(), Vec::new(), Vec::new());
         let mut unused = Self { window, now, observed, all, packages, functions };
+        let mut numbers: HashMap<&str, usize> = HashMap::new();
         for (number, file) in report.files.iter().enumerate() {
             for (index, function) in file.functions.iter().enumerate() {
                 let FunctionReport { extent, coverage: Coverage { total, .. }, .. } = function;
@@ -135,15 +144,13 @@ impl Unused {
                     continue;
                 };
                 let is_unused = dates.executed.is_none_or(|last| last.at < since);
-                unused.all.add(*total, is_unused);
-                match unused.packages.last_mut() {
-                    Some((package, counted)) if package == file.package() => counted.add(*total, is_unused),
-                    _ => {
-                        let mut counted = UnusedCount::default();
-                        counted.add(*total, is_unused);
-                        unused.packages.push((file.package().to_owned(), counted));
-                    }
-                }
+                let counted = is_unused.then_some(dates.executed.is_none() && dates.first_at > since);
+                unused.all.add(*total, counted);
+                let package = *numbers.entry(file.package()).or_insert_with(|| {
+                    unused.packages.push((file.package().to_owned(), UnusedCount::default()));
+                    unused.packages.len() - 1
+                });
+                unused.packages[package].1.add(*total, counted);
                 if is_unused {
                     let last = dates.executed.map(|last| LastSeen {
                         at: last.at,
@@ -155,19 +162,25 @@ impl Unused {
                 }
             }
         }
+        // Files stand by their paths, so those of a package may lie apart.
+        unused.functions.sort_by_key(|function| numbers[report.files[function.file].package()]);
         unused.packages.retain(|(_, counted)| counted.unused > 0);
         unused
     }
 
     /// Returns the figure of all in words.
     pub(super) fn words(&self) -> String {
-        let UnusedCount { functions, unused, statements, unused_statements } = self.all;
+        let UnusedCount { functions, unused, statements, unused_statements, observed_less } = self.all;
         let window = TimeDelta::from_std(self.window).map_or_else(|_| "ever".to_owned(), length);
         if functions == 0 {
             return "no function with statements is known".to_owned();
         }
+        let less = match observed_less {
+            0 => String::new(),
+            less => format!("; known for less time: {less}"),
+        };
         format!(
-            "{unused} of {} ({}), {unused_statements} of {statements} statements: executed at no commit in {window}",
+            "{unused} of {} ({}) and {unused_statements} of {statements} statements were not executed in {window}{less}",
             count(functions, "functions"),
             Coverage { covered: unused as u64, total: functions as u64 }
         )
@@ -175,23 +188,25 @@ impl Unused {
 
     /// Returns what was observed, in words.
     pub(super) fn observed_words(&self) -> String {
-        let Observed { since, places, commits, lacking: _ } = &self.observed;
+        let Observed { since, until, places, commits, unknown: _ } = &self.observed;
         format!(
-            "observed: {}, {} since {} ({})",
+            "observed: {}, {} from {} to {} ({})",
             printable(&places.join(", ")),
             count(*commits, "commits"),
             day(*since),
-            length(self.now - *since)
+            day(*until),
+            length(*until - *since)
         )
     }
 
-    /// Returns the commits of which nothing is known, in words; empty if there is none.
-    pub(super) fn lacking_words(&self) -> String {
-        let lacking: Vec<String> = self.observed.lacking.iter().map(|commit| short_commit(commit)).collect();
-        match lacking.is_empty() {
+    /// Returns the commits of which not all is known, in words; empty if there is none.
+    pub(super) fn unknown_words(&self) -> String {
+        let unknown = self.observed.unknown.iter();
+        let unknown: Vec<String> =
+            unknown.map(|(commit, why)| format!("{} ({})", short_commit(commit), printable(why))).collect();
+        match unknown.is_empty() {
             true => String::new(),
-            false => printable(&format!("unknown, because the clone lacks them: {}", lacking.join(", ")))
-                .into_owned(),
+            false => format!("unknown, so functions may be listed that it executed: {}", unknown.join(", ")),
         }
     }
 
@@ -200,8 +215,8 @@ impl Unused {
         writeln!(out, "{}", report.head.line())?;
         writeln!(out, "{}", self.words())?;
         writeln!(out, "{}", self.observed_words())?;
-        if !self.observed.lacking.is_empty() {
-            writeln!(out, "{}", self.lacking_words())?;
+        if !self.observed.unknown.is_empty() {
+            writeln!(out, "{}", self.unknown_words())?;
         }
         let mut rest = &self.functions[..];
         for (package, counted) in &self.packages {
@@ -221,7 +236,7 @@ impl Unused {
                     let (file, function) = unused.of(report);
                     let place = format!("{}:{}", printable(file.base_name()), function.extent.start.0);
                     let name = printable(&function.extent.qualified_name()).into_owned();
-                    [place, name, unused.words(self.now)]
+                    [place, name, unused.words(self.observed.until)]
                 })
                 .collect();
             let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
@@ -239,7 +254,8 @@ impl Unused {
     /// Writes the form for scripts.
     pub(super) fn write_json(&self, report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
         let head = &report.head;
-        let Observed { since, places, commits, lacking } = &self.observed;
+        let Observed { since, until, places, commits, unknown } = &self.observed;
+        let unknown = unknown.iter().map(|(commit, why)| UnknownJson { commit, why });
         let document = Document {
             schema: SCHEMA,
             service: &head.service,
@@ -249,7 +265,13 @@ impl Unused {
             filters: &head.filters,
             window_seconds: self.window.as_secs(),
             until: iso(self.now),
-            observed: ObservedJson { since: iso(*since), places, commits: *commits, lacking },
+            observed: ObservedJson {
+                since: iso(*since),
+                until: iso(*until),
+                places,
+                commits: *commits,
+                unknown: unknown.collect(),
+            },
             count: self.all.into(),
             packages: self
                 .packages
@@ -273,6 +295,8 @@ impl UnusedFunction {
 
 /// Returns the length of a time in words: `47 days`, `5 hours`.
 fn length(time: TimeDelta) -> String {
+    // A clock that went back may have made the begin later than the end.
+    let time = time.max(TimeDelta::zero());
     let of = |number: i64, what: &str| count(usize::try_from(number).unwrap_or(0), what);
     match (time.num_days(), time.num_hours()) {
         (days @ 2.., _) => of(days, "days"),
@@ -301,9 +325,16 @@ struct Document<'r> {
 #[derive(Serialize)]
 struct ObservedJson<'r> {
     since: String,
+    until: String,
     places: &'r [String],
     commits: usize,
-    lacking: &'r [String],
+    unknown: Vec<UnknownJson<'r>>,
+}
+
+#[derive(Serialize)]
+struct UnknownJson<'r> {
+    commit: &'r str,
+    why: &'r str,
 }
 
 #[derive(Serialize)]
@@ -312,11 +343,14 @@ struct CountJson {
     unused: usize,
     statements: u64,
     unused_statements: u64,
+    observed_less: usize,
 }
 
 impl From<UnusedCount> for CountJson {
-    fn from(UnusedCount { functions, unused, statements, unused_statements }: UnusedCount) -> Self {
-        Self { total: functions, unused, statements, unused_statements }
+    fn from(
+        UnusedCount { functions, unused, statements, unused_statements, observed_less }: UnusedCount,
+    ) -> Self {
+        Self { total: functions, unused, statements, unused_statements, observed_less }
     }
 }
 

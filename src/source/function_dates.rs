@@ -33,98 +33,153 @@ pub(crate) struct DatedFunction {
     pub(crate) blocks: Range<usize>,
 }
 
-/// Access to the rows of an app, and what they tell.
+/// The rows of an app in an environment and region, and access to what they tell.
 pub(crate) struct DatedRows<'a> {
-    /// The rows of the app in an environment and region that have a profile, the newest last.
+    /// The rows that have a profile, the newest last.
     pub(crate) rows: Vec<&'a Row>,
-    /// Returns the time of the last pull that found the counts of a latest row.
-    pub(crate) last_pull: &'a dyn Fn(&Row) -> Option<DateTime<Utc>>,
-    pub(crate) read: &'a dyn Fn(&Row) -> Result<Profile>,
+    /// Returns the time at which counters of the row's commit were read last, if the row is the latest one.
+    pub(crate) read_at: &'a dyn Fn(&Row) -> Option<DateTime<Utc>>,
+    /// Reads the profile of a row.
+    pub(crate) profile: &'a dyn Fn(&Row) -> Result<Profile>,
+    /// Reads the present counts of a latest row, which may be ahead of its profile.
+    pub(crate) present: &'a dyn Fn(&Row) -> Result<Profile>,
+}
+
+/// A commit of whose executions nothing is known, or not all.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct UnknownCommit {
+    pub(crate) commit: String,
+    /// The reason as a clause.
+    pub(crate) why: String,
+}
+
+impl DatedRows<'_> {
+    /// Returns the time until which a row tells what was executed: that at which the same counters were read last, or that
+    /// at which it was stored.
+    fn told_until(&self, row: &Row) -> DateTime<Utc> {
+        let read_at = Some(row).filter(|row| row.is_latest).and_then(self.read_at);
+        read_at.map_or(row.created_at, |at| at.max(row.created_at))
+    }
+}
+
+/// The state of a row that was read.
+struct DatedState<'r> {
+    row: &'r Row,
+    profile: Profile,
+    functions: Vec<DatedFunction>,
+}
+
+impl DatedState<'_> {
+    /// Returns the profile if it is of the build that another row shows, so that counts of both can be compared.
+    fn of_build(&self, other: &Row) -> Option<&Profile> {
+        let group = |row: &Row| row.stats.as_ref().map(|stats| stats.build_group);
+        (group(self.row).is_some() && group(self.row) == group(other)).then_some(&self.profile)
+    }
+
+    /// Notes which functions have a count, as executed by a time.
+    fn note(&self, counts: &[u64], at: DateTime<Utc>, dates: &mut PlaceDates) {
+        for DatedFunction { digest, blocks, .. } in &self.functions {
+            let is_executed = counts[blocks.clone()].iter().any(|count| *count > 0);
+            dates.note(*digest, (self.row.id.0, self.row.created_at), is_executed.then_some(at));
+        }
+    }
 }
 
 impl SourceReader<'_> {
-    /// Adds to the dates of a place what its rows tell that were not read before, and returns the commits that the clone
-    /// lacks, of whose functions nothing is known. A row that cannot be read is named, and tells nothing. A signal ends the
-    /// search early. `here` is a commit of the clone whose tree is known.
+    /// Adds to the dates of a place what its rows tell that were not read before, and returns the commits of which not all is
+    /// known. A signal ends the search early. `here` is a commit of the clone whose tree is known.
     pub(crate) fn date_functions(
         &self,
         here: (&RepositoryCommit, &SourceTree),
         texts: &mut DigestedTexts,
         dates: &mut PlaceDates,
         of_place: &DatedRows<'_>,
-    ) -> Vec<String> {
+    ) -> Vec<UnknownCommit> {
         let mut by_commit: BTreeMap<&str, Vec<&Row>> = BTreeMap::new();
         for row in of_place.rows.iter().filter(|row| !row.key.commit.is_empty()) {
             by_commit.entry(&row.key.commit).or_default().push(row);
         }
-        let mut lacking = Vec::new();
+        let mut unknown = Vec::new();
         for (commit, rows) in by_commit {
             if self.settings.signals.received().is_some() {
                 break;
             }
-            let until = dates.commits.get(commit).copied();
-            let new = rows_to_read(&rows, until, of_place.last_pull);
-            if new.is_empty() {
+            let Some(last) = rows.last() else { continue };
+            let until = dates.commits.get(commit);
+            let told_until = of_place.told_until(last).timestamp_millis();
+            if until.is_some_and(|until| until.row >= last.id.0 && until.at.timestamp_millis() >= told_until)
+            {
                 continue;
             }
+            let mut lacks = |why: String| unknown.push(UnknownCommit { commit: commit.to_owned(), why });
             let Ok(object) = here.0.repository.commit(commit) else {
-                lacking.push(commit.to_owned());
+                lacks("the clone lacks it".to_owned());
                 continue;
             };
             let (repository, network) = (here.0.repository.clone(), here.0.network.clone());
             let at = RepositoryCommit { repository, network, commit: object };
-            let before = until.and_then(|until| rows.iter().find(|row| row.id.0 == until.row)).copied();
-            if let Err(error) = self.date_commit(here, &at, texts, dates, (before, &new), of_place) {
-                self.warn(format!("what commit {commit} executed is not dated: {error:#}"));
+            if let Err(error) = self.date_commit(here, &at, texts, dates, (&rows, of_place)) {
+                lacks(format!("{error:#}"));
             }
         }
-        lacking
+        unknown
     }
 
-    /// Adds what new rows of a commit tell. `before` is the last row that was read earlier.
+    /// Adds what the rows of a commit tell that were not read before. A row that cannot be read is the error in the end; the
+    /// others tell what they have.
     fn date_commit(
         &self,
         here: (&RepositoryCommit, &SourceTree),
         at: &RepositoryCommit,
         texts: &mut DigestedTexts,
         dates: &mut PlaceDates,
-        (before, new): (Option<&Row>, &[&Row]),
-        of_place: &DatedRows<'_>,
+        (rows, of_place): (&[&Row], &DatedRows<'_>),
     ) -> Result<()> {
-        let mut before = match before {
-            Some(row) if new.iter().all(|new| new.id != row.id) => Some((of_place.read)(row)?),
-            _ => None,
-        };
         let (tree, _) = self.other_tree(here, at)?;
-        let mut functions: Option<(Arc<_>, Vec<DatedFunction>)> = None;
-        for row in new {
-            let profile = match (of_place.read)(row) {
+        let mut failed = None;
+        let mut before: Option<DatedState<'_>> = None;
+        let known = rows.first().and_then(|row| dates.commits.get(&row.key.commit)).map(|until| until.row);
+        for &row in rows.iter().filter(|row| known.is_none_or(|known| row.id.0 >= known)) {
+            let profile = match (of_place.profile)(row) {
                 Ok(profile) => profile,
                 Err(error) => {
-                    self.warn(format!("row {} tells nothing: {error:#}", row.id.0));
+                    failed = Some(error);
                     continue;
                 }
             };
-            let told_at = match profile.mode {
-                Mode::Set => told_until(row, of_place.last_pull),
-                Mode::Count | Mode::Atomic => row.created_at,
-            };
-            let known = functions.take().filter(|(build, _)| Arc::ptr_eq(build, &profile.build));
-            let (build, of_build) = match known {
-                Some(known) => known,
-                None => (Arc::clone(&profile.build), self.dated_functions((at, &tree), &profile, texts)?),
-            };
-            let counts = executed_since(before.as_ref(), &profile);
-            for DatedFunction { digest, blocks, .. } in &of_build {
-                let is_executed = counts[blocks.clone()].iter().any(|count| *count > 0);
-                dates.note(*digest, (row.id.0, told_at), is_executed);
+            let functions = self.dated_functions((at, &tree), &profile, texts)?;
+            let state = DatedState { row, profile, functions };
+            if known != Some(row.id.0) {
+                let counts =
+                    executed_since(before.as_ref().and_then(|before| before.of_build(row)), &state.profile);
+                state.note(&counts, row.created_at, dates);
+                // In mode `set` the state before may have executed its blocks until this row came.
+                if let Some(before) = before.filter(|before| before.profile.mode == Mode::Set) {
+                    before.note(&before.profile.counts, row.created_at, dates);
+                }
             }
-            let until = DatedUntil { row: row.id.0, at: told_until(row, of_place.last_pull) };
-            dates.commits.insert(row.key.commit.clone(), until);
-            functions = Some((build, of_build));
-            before = Some(profile);
+            before = Some(state);
         }
-        Ok(())
+        if let Some(state) = before {
+            let row = state.row;
+            let told_until = of_place.told_until(row);
+            if told_until > row.created_at {
+                let counts = match state.profile.mode {
+                    Mode::Set => state.profile.counts.clone(),
+                    Mode::Count | Mode::Atomic => {
+                        let present = (of_place.present)(row)?;
+                        let is_same = present.build == state.profile.build;
+                        if is_same { executed_since(Some(&state.profile), &present) } else { Vec::new() }
+                    }
+                };
+                if !counts.is_empty() {
+                    state.note(&counts, told_until, dates);
+                }
+            }
+            let until = DatedUntil { row: row.id.0, at: told_until };
+            dates.commits.insert(row.key.commit.clone(), until);
+        }
+        failed.map_or(Ok(()), Err)
     }
 
     /// Returns the functions of a profile at its commit that have blocks and a name of their own. Files without source have
@@ -179,28 +234,5 @@ impl SourceReader<'_> {
         })?;
         texts.known.extend(new.into_iter().cloned().zip(read));
         Ok(())
-    }
-}
-
-/// Returns the time until which a row tells what was executed: that of the last pull that found the same counts, or that at
-/// which it was stored.
-fn told_until(row: &Row, last_pull: &dyn Fn(&Row) -> Option<DateTime<Utc>>) -> DateTime<Utc> {
-    let pulled = last_pull(row).filter(|_| row.is_latest);
-    pulled.map_or(row.created_at, |pulled| pulled.max(row.created_at))
-}
-
-/// Returns the rows of a commit that tell more than those until which it is dated: those that were stored later; without
-/// one the latest row, if a later pull found the same counts.
-fn rows_to_read<'r>(
-    rows: &[&'r Row],
-    until: Option<DatedUntil>,
-    last_pull: &dyn Fn(&Row) -> Option<DateTime<Utc>>,
-) -> Vec<&'r Row> {
-    let Some(until) = until else { return rows.to_vec() };
-    let later: Vec<&Row> = rows.iter().copied().filter(|row| row.id.0 > until.row).collect();
-    let known = rows.iter().copied().filter(|row| row.id.0 == until.row);
-    match later.is_empty() {
-        true => known.filter(|row| told_until(row, last_pull).timestamp() > until.at.timestamp()).collect(),
-        false => later,
     }
 }

@@ -32,7 +32,7 @@ pub(crate) use changes::ChangesFrom;
 pub(crate) use clone::{NotFetched, NotTrusted};
 pub(crate) use commit_before::{CommitBefore, nearest_stored, row_of_commit_before};
 pub(crate) use comparison::{OtherState, compared, filtered_coverage};
-pub(crate) use function_dates::{DatedFunction, DatedRows, DigestedTexts};
+pub(crate) use function_dates::{DatedFunction, DatedRows, DigestedTexts, UnknownCommit};
 pub(crate) use group_state::GroupState;
 pub(crate) use lookup::{FoundSource, LookupOutcome, SourceDemand, SourceLack, SourceLookup};
 pub(crate) use marks::{MarkedProfile, check_texts};

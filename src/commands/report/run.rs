@@ -9,6 +9,7 @@ use super::judging::Judgement;
 use super::notices::{print, source_settings};
 use super::outputs::{Outputs, StdoutTerminal};
 use super::reported::Reported;
+use super::unused::in_newest_place;
 use super::{ReportArgs, usage};
 use crate::carry::Carried;
 use crate::collect::fleet::stored_fleet;
@@ -176,7 +177,13 @@ fn reported<'a>(
             let (reported, profile) = Reported::from_group(group, args, (context, settings), stored.1)?;
             (reported, Some(profile))
         }
-        None => (Reported::from_service(args.row(service), context, stored)?, None),
+        None => {
+            let mut request = args.row(service);
+            if args.names_all_environments() {
+                request.service = in_newest_place(request.service, stored);
+            }
+            (Reported::from_service(request, context, stored)?, None)
+        }
     })
 }
 

@@ -1,29 +1,30 @@
 //! `report --unused`: the functions that nobody executed for some time, and the dates that it remembers.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use chrono::{DateTime, Utc};
 use clap::Args;
 
 use super::reported::Reported;
 use super::run::ReportRun;
 use crate::carry::{FunctionDates, PlaceDates};
-use crate::collect::mending::stored_profile;
+use crate::collect::mending::{executed_blocks, stored_profile};
 use crate::commands::notices::told;
 use crate::commands::{self, warn};
 use crate::config::parse_duration;
 use crate::exit::EarlyEnd;
 use crate::fleet::key_entry::KeyEntry;
-use crate::fleet::pick::is_same_app;
+use crate::fleet::pick::{ServiceQuery, is_same_app, pick};
 use crate::fleet::records::Key;
 use crate::fleet::row::Row;
 use crate::io::store::Store;
 use crate::names::in_message;
-use crate::phrases::listed;
+use crate::phrases::count;
 use crate::profile::Profile;
 use crate::report::{Observed, Report, Unused, UnusedRequest};
-use crate::source::{DatedFunction, DatedRows, DigestedTexts, FoundSource};
+use crate::source::{DatedFunction, DatedRows, DigestedTexts, FoundSource, UnknownCommit};
 
 /// The options about functions that nobody executes.
 #[derive(Args, Debug)]
@@ -31,7 +32,7 @@ pub(super) struct UnusedArgs {
     /// List the functions that were not executed within this time, at any stored commit at which their text is the same,
     /// each with its last execution; as text, JSON, or a tab of the page. The data of the service's own environment and
     /// region counts, with --env all that of all.
-    #[arg(long, value_name = "AGE", value_parser = parse_duration, conflicts_with_all = [
+    #[arg(long, value_name = "AGE", value_parser = parse_window, conflicts_with_all = [
         "since", "against", "carry", "with", "all", "blame", "only_changed", "sort", "limit", "fail_under", "max_age",
         "min_replicas", "max_drop", "fail_missed", "min_changed", "fail_on", "by_mark", "base", "diff_file",
         "count_unmeasured",
@@ -87,11 +88,12 @@ impl ReportRun<'_> {
         let wanted: Vec<&Row> = rows.iter().filter(|row| is_wanted(&row.key)).collect();
         let mut texts = DigestedTexts::default();
         let functions = self.reader.dated_functions((&found.at, &found.tree), profile, &mut texts)?;
-        let (places, lacking) = self.dated_places(&wanted, entries, found, &mut texts)?;
+        let (places, mut unknown, until) = self.dated_places(&wanted, entries, found, &mut texts)?;
         if let Some(signal) = self.reader.settings.signals.received() {
             bail!(EarlyEnd::Signal(signal));
         }
-        tell_lacking(&lacking);
+        unknown.extend(dropped_undated(&wanted, &places));
+        tell_unknown(&unknown);
         self.remember_dates(&places);
         let mut dates: HashMap<String, HashMap<(u32, u32), FunctionDates>> = HashMap::new();
         for DatedFunction { digest, file, start, .. } in functions {
@@ -100,38 +102,40 @@ impl ReportRun<'_> {
                 dates.entry(file).or_default().insert(start, of_all);
             }
         }
-        let first =
-            places.iter().flat_map(|(_, dates)| dates.functions.values().map(|dates| dates.first_at)).min();
+        let first = places.iter().flat_map(|(_, dates)| dates.functions.values().map(|dates| dates.first_at));
         let known = places.iter().flat_map(|(_, dates)| dates.commits.keys());
+        let place = |(key, _): &DatedPlace| format!("{} {}", key.env, key.region).trim().to_owned();
         let observed = Observed {
-            since: first.unwrap_or(self.context.now()),
-            places: places
-                .iter()
-                .map(|(key, _)| format!("{} {}", key.env, key.region).trim().to_owned())
-                .collect(),
+            since: first.min().unwrap_or(until),
+            until,
+            places: places.iter().map(place).collect(),
             commits: known.collect::<BTreeSet<_>>().len(),
-            lacking: lacking.into_iter().collect(),
+            unknown: unknown.into_iter().map(|UnknownCommit { commit, why }| (commit, why)).collect(),
         };
         let commits = wanted.iter().map(|row| (row.id.0, row.key.commit.clone())).collect();
         Ok(Some(DatedReport { dates, observed, commits }))
     }
 
-    /// Returns the dates of the functions of each environment and region of these rows, and the commits that the clone lacks.
+    /// Returns the dates of the functions of each environment and region of these rows, the commits of which not all is known,
+    /// and the time of the last data.
     fn dated_places(
         &self,
         rows: &[&Row],
         entries: &[KeyEntry],
         found: &FoundSource,
         texts: &mut DigestedTexts,
-    ) -> Result<(Vec<DatedPlace>, BTreeSet<String>)> {
+    ) -> Result<(Vec<DatedPlace>, BTreeSet<UnknownCommit>, DateTime<Utc>)> {
         let workdir = &self.context.workdir;
+        let store = Store::open_read_only(&workdir.database())?;
         let last_pull = |row: &Row| {
             let entry = entries.iter().find(|entry| entry.key == row.key)?;
             entry.schedule.schedule.last_pull
         };
-        let read = |row: &Row| stored_profile(row, workdir).map(told);
-        let store = Store::open_read_only(&workdir.database())?;
-        let (mut places, mut lacking): (Vec<DatedPlace>, _) = (Vec::new(), BTreeSet::new());
+        let counters_read_at = |row: &Row| store.counters_read_at(&row.key).ok().flatten();
+        let read_at = |row: &Row| last_pull(row).max(counters_read_at(row));
+        let profile = |row: &Row| stored_profile(row, workdir).map(told);
+        let present = |row: &Row| executed_blocks(row, workdir).map(told);
+        let (mut places, mut unknown): (Vec<DatedPlace>, _) = (Vec::new(), BTreeSet::new());
         for first in rows {
             if places.iter().any(|(key, _)| is_same_app(key, &first.key)) {
                 continue;
@@ -139,8 +143,9 @@ impl ReportRun<'_> {
             let mut dates = store.function_dates(&first.key)?.unwrap_or_default();
             let kept =
                 rows.iter().filter(|row| is_same_app(&row.key, &first.key) && row.deleted_at.is_none());
-            let of_place = DatedRows { rows: kept.copied().collect(), last_pull: &last_pull, read: &read };
-            lacking.extend(self.reader.date_functions(
+            let rows = kept.copied().collect();
+            let of_place = DatedRows { rows, read_at: &read_at, profile: &profile, present: &present };
+            unknown.extend(self.reader.date_functions(
                 (&found.at, &found.tree),
                 texts,
                 &mut dates,
@@ -148,8 +153,11 @@ impl ReportRun<'_> {
             ));
             places.push((first.key.clone(), dates));
         }
+        let latest = rows.iter().filter(|row| row.is_latest);
+        let last_data =
+            latest.filter_map(|row| read_at(row)).chain(rows.iter().map(|row| row.created_at)).max();
         commands::tell_damages(&store);
-        Ok((places, lacking))
+        Ok((places, unknown, last_data.unwrap_or(self.context.now())))
     }
 
     /// Finds the functions of a report that nobody executed within the time.
@@ -175,15 +183,65 @@ impl ReportRun<'_> {
     }
 }
 
-/// Names the commits that the clone lacks.
-fn tell_lacking(commits: &BTreeSet<String>) {
-    if commits.is_empty() {
-        return;
-    }
-    let named: Vec<String> = commits.iter().map(|commit| in_message(commit).into_owned()).collect();
+/// Returns the commits whose profiles were all dropped before their functions were dated.
+fn dropped_undated(rows: &[&Row], places: &[DatedPlace]) -> Vec<UnknownCommit> {
+    let kept: HashSet<&Key> =
+        rows.iter().filter(|row| row.deleted_at.is_none()).map(|row| &row.key).collect();
+    let is_dated = |key: &Key| {
+        let place = places.iter().find(|(place, _)| is_same_app(place, key));
+        place.is_some_and(|(_, dates)| dates.commits.contains_key(&key.commit))
+    };
+    let dropped: BTreeSet<&str> = rows
+        .iter()
+        .map(|row| &row.key)
+        .filter(|key| !key.commit.is_empty() && !kept.contains(key) && !is_dated(key))
+        .map(|key| key.commit.as_str())
+        .collect();
+    let why = "its profiles were deleted before the first report of this kind".to_owned();
+    dropped.into_iter().map(|commit| UnknownCommit { commit: commit.to_owned(), why: why.clone() }).collect()
+}
+
+/// Names the commits of which not all is known.
+fn tell_unknown(unknown: &BTreeSet<UnknownCommit>) {
+    let Some(UnknownCommit { commit, why }) = unknown.first() else { return };
+    let more = match unknown.len() {
+        1 => String::new(),
+        number => format!(" (and {})", count(number - 1, "more commits")),
+    };
     warn(format_args!(
-        "the clone lacks {}, so what was executed there is unknown, and functions may be listed that were; git fetch gets what \
-         the remote still has",
-        listed(&named)
+        "what commit {} executed is unknown: {why}{more}; so functions may be listed that were executed there",
+        in_message(commit)
     ));
+}
+
+/// Reads a time that is longer than nothing.
+fn parse_window(text: &str) -> Result<Duration, String> {
+    match parse_duration(text)? {
+        Duration::ZERO => Err("a time longer than 0 is needed, such as 30d".to_owned()),
+        window => Ok(window),
+    }
+}
+
+/// Returns the query for the service in the environment and region whose data is the newest, if it fits services of one app in
+/// several.
+pub(super) fn in_newest_place<'a>(
+    query: ServiceQuery<'a>,
+    (entries, rows): (&'a [KeyEntry], &[Row]),
+) -> ServiceQuery<'a> {
+    if pick(&query, entries).is_ok() {
+        return query;
+    }
+    let places: BTreeSet<(&str, &str)> =
+        entries.iter().map(|entry| (entry.key.env.as_str(), entry.key.region.as_str())).collect();
+    let in_place = |(env, region): (&'a str, &'a str)| {
+        let query = ServiceQuery { env: Some(env), region: Some(query.region.unwrap_or(region)), ..query };
+        Some((pick(&query, entries).ok()?.entry, query))
+    };
+    let fitting: Vec<(&KeyEntry, ServiceQuery<'_>)> = places.into_iter().filter_map(in_place).collect();
+    let Some((first, _)) = fitting.first() else { return query };
+    if fitting.iter().any(|(entry, _)| entry.key.app != first.key.app) {
+        return query;
+    }
+    let newest = |entry: &KeyEntry| rows.iter().rfind(|row| row.key == entry.key).map(|row| row.id);
+    fitting.into_iter().max_by_key(|(entry, _)| newest(entry)).map_or(query, |(_, query)| query)
 }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::{OptionalExtension as _, Row, params};
 
 use super::damage::ValueOwner;
-use super::{Store, StoreError};
+use super::{Store, StoreError, reading};
 use crate::carry::{DatedUntil, FunctionDates, FunctionDigest, LastExecution, PlaceDates};
 use crate::fleet::records::Key;
 
@@ -50,6 +50,14 @@ impl Store {
         self.insert_dates(place, dates).map_err(self.failed())
     }
 
+    /// Returns the time at which counters of a key were read last; `None` if none are kept.
+    pub(crate) fn counters_read_at(&self, key: &Key) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let Some(key) = self.key_id(key)? else { return Ok(None) };
+        let sql = "SELECT max(pulled_at) FROM generation WHERE edition_id IN (SELECT id FROM edition WHERE key_id = ?1)
+                   HAVING max(pulled_at) IS NOT NULL";
+        Ok(self.query_all("generation", sql, [key], |row| reading::time(row, 0))?.pop())
+    }
+
     fn insert_dates(&self, place: &Key, dates: &PlaceDates) -> rusqlite::Result<()> {
         let transaction = self.connection.unchecked_transaction()?;
         let Key { env, region, app, .. } = place;
@@ -61,7 +69,7 @@ impl Store {
                    ON CONFLICT (app_id, hash) DO UPDATE SET row_id = excluded.row_id, read_at = excluded.read_at
                    WHERE (row_id, read_at) < (excluded.row_id, excluded.read_at)";
         for (hash, DatedUntil { row, at }) in &dates.commits {
-            transaction.prepare_cached(sql)?.execute(params![app, hash, row, at.timestamp()])?;
+            transaction.prepare_cached(sql)?.execute(params![app, hash, row, at.timestamp_millis()])?;
         }
         let sql = "INSERT INTO function_date (app_id, digest, first_at, executed_at, executed_row)
                    VALUES (?1, ?2, ?3, ?4, ?5)
@@ -73,11 +81,11 @@ impl Store {
                            coalesce(excluded.executed_at, executed_at))";
         for digest in &dates.changed {
             let Some(FunctionDates { first_at, executed }) = dates.functions.get(digest) else { continue };
-            let (at, row) = executed.map(|last| (last.at.timestamp(), last.row)).unzip();
+            let (at, row) = executed.map(|last| (last.at.timestamp_millis(), last.row)).unzip();
             transaction.prepare_cached(sql)?.execute(params![
                 app,
                 digest.0,
-                first_at.timestamp(),
+                first_at.timestamp_millis(),
                 at,
                 row
             ])?;
@@ -93,10 +101,11 @@ impl Store {
     }
 }
 
-/// Reads seconds since 1970.
+/// Reads milliseconds since 1970.
 fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<DateTime<Utc>> {
-    let seconds: i64 = row.get(column)?;
-    DateTime::from_timestamp(seconds, 0).ok_or(rusqlite::Error::IntegralValueOutOfRange(column, seconds))
+    let milliseconds: i64 = row.get(column)?;
+    let at = DateTime::from_timestamp_millis(milliseconds);
+    at.ok_or(rusqlite::Error::IntegralValueOutOfRange(column, milliseconds))
 }
 
 #[cfg(test)]
@@ -118,13 +127,13 @@ mod tests {
         assert_eq!(store.function_dates(&place("th")).unwrap(), None);
         let [a, b, c] = [1, 2, 3].map(|byte| FunctionDigest([byte; 16]));
         let mut dates = PlaceDates::default();
-        dates.note(a, (1, at(10)), true);
-        dates.note(b, (1, at(10)), false);
+        dates.note(a, (1, at(10)), Some(at(10)));
+        dates.note(b, (1, at(10)), None);
         dates.commits.insert("aaaa".to_owned(), DatedUntil { row: 1, at: at(10) });
         let mut other = PlaceDates::default();
-        other.note(a, (1, at(5)), true);
-        other.note(b, (2, at(20)), true);
-        other.note(c, (2, at(20)), false);
+        other.note(a, (1, at(5)), Some(at(5)));
+        other.note(b, (2, at(20)), Some(at(20)));
+        other.note(c, (2, at(20)), None);
         other.commits.insert("aaaa".to_owned(), DatedUntil { row: 2, at: at(20) });
         for dates in [&dates, &other, &dates] {
             Store::remember_function_dates(&path, &[(place("th"), dates.clone())]).unwrap();

@@ -86,7 +86,7 @@ const STYLE: &str = concat!(
 static SCRIPT: LazyLock<String> =
     LazyLock::new(|| script::without_comments(&[script::SHARED, script::OF_REPORT]));
 /// The templates of the page: the page itself, and those that it includes.
-const MARKUP: [&str; 7] = [
+const MARKUP: [&str; 8] = [
     include_str!("page.html"),
     include_str!("apps.html"),
     include_str!("changes.html"),

@@ -18,8 +18,8 @@ pub(super) struct UnusedTable {
     pub(super) words: [String; 2],
     /// The sentence about what the list can tell.
     pub(super) caution: &'static str,
-    /// The commits of which nothing is known, in words; empty if there is none.
-    pub(super) lacking: String,
+    /// The commits of which not all is known, in words; empty if there is none.
+    pub(super) unknown: String,
     pub(super) packages: Vec<UnusedPackage>,
     /// Number of functions without a row.
     pub(super) more: u64,
@@ -64,7 +64,7 @@ impl UnusedTable {
                     name: printable(&function.extent.qualified_name()).into_owned(),
                     place: format!("{}:{line}", printable(file.base_name())),
                     statements: function.coverage.total,
-                    seen: of.words(unused.now),
+                    seen: of.words(unused.observed.until),
                 }
             });
             UnusedPackage { rows: rows.collect(), name: printable(name).into_owned(), count: *count }
@@ -74,7 +74,7 @@ impl UnusedTable {
             number: unused.all.unused as u64,
             words: [unused.words(), unused.observed_words()],
             caution: ONE_SIGN,
-            lacking: unused.lacking_words(),
+            unknown: unused.unknown_words(),
             more: (unused.all.unused - places.len()) as u64,
             packages,
             json: json_in_markup(&places)?,

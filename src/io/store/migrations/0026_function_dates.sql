@@ -1,6 +1,6 @@
 -- When functions were first stored and last executed, for `report --unused`, beyond the time for which profiles are kept.
 -- Private. A function is known by a digest of its place in the repository and its tokens, so that it is the same one at
--- all commits that have it unchanged. Times are seconds since 1970, UTC. Written under SQLite's own lock alone by reports;
+-- all commits that have it unchanged. Times are milliseconds since 1970, UTC. Written under SQLite's own lock alone by reports;
 -- nothing that a pull or prune decides hangs on it.
 CREATE TABLE dated_app (
     id     INTEGER PRIMARY KEY,
