@@ -16,6 +16,12 @@ pub(crate) fn minute(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%d %H:%M UTC").to_string()
 }
 
+/// Returns a time for people, to the second: `2026-11-25 14:20:31 UTC`.
+#[must_use]
+pub(crate) fn second(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
 /// Returns a time for people, to the day: `2026-11-25`.
 #[must_use]
 pub(crate) fn day(at: DateTime<Utc>) -> String {

@@ -374,3 +374,20 @@ fn a_dot_stands_between_two_facts_of_a_line_and_never_at_its_begin() {
     }
     assert!(wrapped > 0, "a narrow screen has several lines");
 }
+
+#[test]
+fn the_figures_of_owners_are_on_each_screen() {
+    let Some(mut browser) = Browser::start() else { return };
+    let service = owned_service();
+    let page = service.page(&["--base", "master", "--blame"]);
+    on_each_screen(&mut browser, 700, |browser, screen| {
+        browser.open(&page, "#tab=owners");
+        let beyond =
+            "[...document.querySelectorAll('#owner-list :is(th, td)')].filter((it) => it.checkVisibility())
+            .filter((it) => it.getBoundingClientRect().right > innerWidth).map((it) => it.outerHTML)";
+        assert_eq!(browser.eval(beyond), json!([]), "{screen}");
+        let heads = browser.texts("#owner-list thead th").len();
+        // On a phone, statements and files of each owner are left out.
+        assert_eq!(heads, if screen.width < 640 { 4 } else { 6 }, "{screen}");
+    });
+}

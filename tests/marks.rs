@@ -93,7 +93,7 @@ fn a_database_of_before_marks_keeps_its_rows_and_gets_marks() {
     let (world, _agents) = World::with_pulled_echo();
     world.downgrade_to(24);
     world.run(&["history", "echoserver"]).assert_code(1);
-    world.mark("echoserver", "A").assert_code(0).assert_stderr_contains("(schema 24 to 25)");
+    world.mark("echoserver", "A").assert_code(0).assert_stderr_contains("(schema 24 to ");
     assert_eq!(world.marks(), [json!(null), json!("A")]);
 }
 

@@ -206,6 +206,15 @@ pub(crate) fn executed_blocks(row: &Row, workdir: &Workdir) -> Result<StoredProf
     }
 }
 
+/// Returns the present counts of the build group that a row shows, which may be ahead of the row; `None` if the database does
+/// not have them any more.
+pub(crate) fn present_counts(row: &Row, workdir: &Workdir) -> Result<Option<Profile>> {
+    let Some(stats) = &row.stats else { return Ok(None) };
+    let store = Store::open_read_only(&workdir.database())?;
+    let Some(key) = store.key_id(&row.key)? else { return Ok(None) };
+    Ok(rebuilt(&store, key, stats.build_group).ok())
+}
+
 /// The state of a stored profile.
 enum FileCondition {
     /// The file is unchanged.

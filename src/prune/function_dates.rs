@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use anyhow::{Result, bail};
 
 use crate::collect::fleet::stored_fleet;
-use crate::collect::mending::{executed_blocks, stored_profile};
+use crate::collect::mending::{present_counts, stored_profile};
 use crate::fleet::pick::is_same_app;
 use crate::fleet::records::Key;
 use crate::fleet::row::{Row, RowFilter};
@@ -71,7 +71,7 @@ impl PruneRun<'_> {
         let counters_read_at = |row: &Row| store.counters_read_at(&row.key).ok().flatten();
         let read_at = |row: &Row| last_pull(row).max(counters_read_at(row));
         let profile = |row: &Row| Ok(stored_profile(row, workdir)?.profile);
-        let present = |row: &Row| Ok(executed_blocks(row, workdir)?.profile);
+        let present = |row: &Row| present_counts(row, workdir);
         let of_place = DatedRows { rows, read_at: &read_at, profile: &profile, present: &present };
         let mut texts = DigestedTexts::default();
         let unknown = reader.date_functions((&at, &tree), &mut texts, &mut dates, &of_place);

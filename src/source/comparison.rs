@@ -14,7 +14,7 @@ use crate::phrases;
 use crate::profile::{BuildFile, Profile};
 use crate::report::diff::{Changes, Comparison};
 use crate::report::{FileNeeds, FileReport, Report, ReportHead};
-use crate::time::minute;
+use crate::time::{minute, second};
 
 /// Another stored state: its row and profile, and the changes from its commit to that of the report.
 pub(crate) struct OtherState<'a> {
@@ -86,8 +86,7 @@ fn same_files<'r>(
 }
 
 /// Returns the shortest names that tell a report and the row with which it is compared apart: environment and region,
-/// else commits, with their branches if these differ, else the marks of both, else times, else a mark or the number of
-/// each row.
+/// else commits, with their branches if these differ, else the mark of each or its time, else the numbers of the rows.
 fn sides(head: &ReportHead, row: &Row, rows: &[i64]) -> [String; 2] {
     let key = &row.key;
     let places = [(&head.env, &head.region), (&key.env, &key.region)];
@@ -98,17 +97,16 @@ fn sides(head: &ReportHead, row: &Row, rows: &[i64]) -> [String; 2] {
         let commit = phrases::short_commit(commit);
         if with_branches { format!("{branch} {commit}").trim().to_owned() } else { commit }
     });
+    let stored = [head.stored_at, row.created_at];
     let marks = [&head.mark, &row.mark];
-    let both_marks = marks.map(|mark| mark.clone().unwrap_or_default());
-    let times = [head.stored_at, row.created_at].map(minute);
+    let marks_or = |times: [String; 2]| {
+        let [now, before] = times;
+        [marks[0].clone().unwrap_or(now), marks[1].clone().unwrap_or(before)]
+    };
+    let names = [places, commits, marks_or(stored.map(minute)), marks_or(stored.map(second))];
     let tell_apart = |[now, before]: &[String; 2]| now != before && !now.is_empty() && !before.is_empty();
-    let found = [places, commits, both_marks, times].into_iter().find(tell_apart);
-    found.unwrap_or_else(|| {
-        let [now, before] = marks.map(Option::as_ref);
-        let or_rows =
-            |mark: Option<&String>, rows: &[i64]| mark.cloned().unwrap_or_else(|| phrases::rows(rows));
-        [or_rows(now, &head.rows()), or_rows(before, rows)]
-    })
+    let found = names.into_iter().find(tell_apart);
+    found.unwrap_or_else(|| [phrases::rows(&head.rows()), phrases::rows(rows)])
 }
 
 /// Returns the coverage of another state in the files that a filter leaves.
@@ -145,6 +143,8 @@ fn filtered<'p>(
 
 #[cfg(test)]
 mod tests {
+    use chrono::TimeDelta;
+
     use super::*;
     use crate::fleet::fixtures::at;
     use crate::fleet::pick::ServiceQuery;
@@ -180,13 +180,13 @@ mod tests {
         let times = [now.created_at, at(3)].map(minute);
         assert_eq!(other(&|_| {}), times);
         assert_eq!(other(&|other| other.created_at = now.created_at), ["row 7", "row 3"]);
-        let marked = |other: &mut Row| other.mark = Some("before".to_owned());
-        assert_eq!(other(&marked), times, "a mark of one side alone is no name for both");
-        let at_once = |other: &mut Row| {
-            marked(other);
+        let soon = |other: &mut Row| other.created_at = now.created_at + TimeDelta::seconds(9);
+        assert_eq!(other(&soon), [now.created_at, now.created_at + TimeDelta::seconds(9)].map(second));
+        let marked = |other: &mut Row| {
+            other.mark = Some("before".to_owned());
             other.created_at = now.created_at;
         };
-        assert_eq!(other(&at_once), ["row 7", "before"]);
+        assert_eq!(other(&marked), [minute(now.created_at), "before".to_owned()]);
         let of_mark = ReportHead { mark: Some("after".to_owned()), ..head.clone() };
         let mut before = superseded(row(3, "shop", "bbbb"));
         marked(&mut before);

@@ -41,8 +41,9 @@ pub(crate) struct DatedRows<'a> {
     pub(crate) read_at: &'a dyn Fn(&Row) -> Option<DateTime<Utc>>,
     /// Reads the profile of a row.
     pub(crate) profile: &'a dyn Fn(&Row) -> Result<Profile>,
-    /// Reads the present counts of a latest row, which may be ahead of its profile.
-    pub(crate) present: &'a dyn Fn(&Row) -> Result<Profile>,
+    /// Reads the present counts of the build that a row shows, which may be ahead of its profile; `None` if they are not
+    /// stored any more.
+    pub(crate) present: &'a dyn Fn(&Row) -> Result<Option<Profile>>,
 }
 
 /// A commit of whose executions nothing is known, or not all.
@@ -149,37 +150,49 @@ impl SourceReader<'_> {
             };
             let functions = self.dated_functions((at, &tree), &profile, texts)?;
             let state = DatedState { row, profile, functions };
+            let same_build = before.as_ref().and_then(|before| before.of_build(row));
             if known != Some(row.id.0) {
-                let counts =
-                    executed_since(before.as_ref().and_then(|before| before.of_build(row)), &state.profile);
-                state.note(&counts, row.created_at, dates);
-                // In mode `set` the state before may have executed its blocks until this row came.
-                if let Some(before) = before.filter(|before| before.profile.mode == Mode::Set) {
-                    before.note(&before.profile.counts, row.created_at, dates);
-                }
+                state.note(&executed_since(same_build, &state.profile), row.created_at, dates);
+            }
+            // Counts of the build before may have been ahead of its row when this one came.
+            if same_build.is_none()
+                && let Some(before) = &before
+            {
+                self.date_present((at, &tree), texts, dates, (before, row.created_at), of_place)?;
             }
             before = Some(state);
         }
-        if let Some(state) = before {
-            let row = state.row;
-            let told_until = of_place.told_until(row);
-            if told_until > row.created_at {
-                let counts = match state.profile.mode {
-                    Mode::Set => state.profile.counts.clone(),
-                    Mode::Count | Mode::Atomic => {
-                        let present = (of_place.present)(row)?;
-                        let is_same = present.build == state.profile.build;
-                        if is_same { executed_since(Some(&state.profile), &present) } else { Vec::new() }
-                    }
-                };
-                if !counts.is_empty() {
-                    state.note(&counts, told_until, dates);
-                }
-            }
-            let until = DatedUntil { row: row.id.0, at: told_until };
-            dates.commits.insert(row.key.commit.clone(), until);
+        let Some(state) = before else { return failed.map_or(Ok(()), Err) };
+        let told_until = of_place.told_until(state.row);
+        if told_until > state.row.created_at {
+            self.date_present((at, &tree), texts, dates, (&state, told_until), of_place)?;
+        }
+        // The rows are read again until each of them tells what it has.
+        if failed.is_none() {
+            let until = DatedUntil { row: state.row.id.0, at: told_until };
+            dates.commits.insert(state.row.key.commit.clone(), until);
         }
         failed.map_or(Ok(()), Err)
+    }
+
+    /// Adds what the present counts of a row's build tell beyond the row. In mode `set` all that the row has may have been
+    /// executed again.
+    fn date_present(
+        &self,
+        at: (&RepositoryCommit, &SourceTree),
+        texts: &mut DigestedTexts,
+        dates: &mut PlaceDates,
+        (state, told_until): (&DatedState<'_>, DateTime<Utc>),
+        of_place: &DatedRows<'_>,
+    ) -> Result<()> {
+        if state.profile.mode == Mode::Set {
+            state.note(&state.profile.counts, told_until, dates);
+        }
+        let Some(profile) = (of_place.present)(state.row)? else { return Ok(()) };
+        let counts = executed_since(Some(&state.profile), &profile);
+        let functions = self.dated_functions(at, &profile, texts)?;
+        DatedState { row: state.row, profile, functions }.note(&counts, told_until, dates);
+        Ok(())
     }
 
     /// Returns the functions of a profile at its commit that have blocks and a name of their own. Files without source have

@@ -65,7 +65,10 @@ impl ReportRun<'_> {
         reported: &Reported<'_>,
         rows: &[Row],
     ) -> Result<Option<Carried>> {
-        let has_option = self.args.carry.is_given() || self.args.since.is_given() || self.against.is_some();
+        let has_option = self.args.carry.is_given()
+            || self.args.since.is_given()
+            || self.args.counting.count_unmeasured
+            || self.against.is_some();
         let is_decided = has_option || !self.outputs.have_page();
         let age = reported.age_of_carried(&self.context.config).filter(|_| !is_decided);
         let Some((age, found)) = age.zip(found) else { return Ok(None) };

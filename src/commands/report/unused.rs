@@ -10,7 +10,7 @@ use clap::Args;
 use super::reported::Reported;
 use super::run::ReportRun;
 use crate::carry::{FunctionDates, PlaceDates};
-use crate::collect::mending::{executed_blocks, stored_profile};
+use crate::collect::mending::{present_counts, stored_profile};
 use crate::commands::notices::told;
 use crate::commands::{self, warn};
 use crate::config::parse_duration;
@@ -134,7 +134,7 @@ impl ReportRun<'_> {
         let counters_read_at = |row: &Row| store.counters_read_at(&row.key).ok().flatten();
         let read_at = |row: &Row| last_pull(row).max(counters_read_at(row));
         let profile = |row: &Row| stored_profile(row, workdir).map(told);
-        let present = |row: &Row| executed_blocks(row, workdir).map(told);
+        let present = |row: &Row| present_counts(row, workdir);
         let (mut places, mut unknown): (Vec<DatedPlace>, _) = (Vec::new(), BTreeSet::new());
         for first in rows {
             if places.iter().any(|(key, _)| is_same_app(key, &first.key)) {
@@ -197,7 +197,7 @@ fn dropped_undated(rows: &[&Row], places: &[DatedPlace]) -> Vec<UnknownCommit> {
         .filter(|key| !key.commit.is_empty() && !kept.contains(key) && !is_dated(key))
         .map(|key| key.commit.as_str())
         .collect();
-    let why = "its profiles were deleted before the first report of this kind".to_owned();
+    let why = "its profiles were deleted before their functions were dated".to_owned();
     dropped.into_iter().map(|commit| UnknownCommit { commit: commit.to_owned(), why: why.clone() }).collect()
 }
 

@@ -40,7 +40,11 @@ impl Facts {
             commit: shown(&short_commit(head.best_commit())),
             whole_commit: shown(head.best_commit()),
             place: shown(format!("{} {}", head.env, head.region).trim()),
-            replicas: head.replicas.map(|(answered, listed)| (replicas(answered, listed), answered < listed)),
+            // Data that a process left has no listed replicas.
+            replicas: head
+                .replicas
+                .filter(|(_, listed)| *listed > 0)
+                .map(|(answered, listed)| (replicas(answered, listed), answered < listed)),
             since: iso(at),
             minute: minute(at),
             rows: shown(&rows),

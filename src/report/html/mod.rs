@@ -300,6 +300,7 @@ fn statements_of(head: &ReportHead) -> &'static str {
     match &head.filters[..] {
         _ if head.since.is_some() => "Statements executed in between",
         [] => "All statements",
+        [_] if head.ignores_marked => "Statements but ignored ones",
         [filter] if filter == ONLY_CHANGED => "Statements of changed files",
         _ => "Statements of these files",
     }
