@@ -126,7 +126,7 @@ impl CountedUnmeasured {
     /// Returns both percentages in words.
     pub(crate) fn words(&self) -> String {
         if self.files == 0 {
-            return "every package of the modules is in a stored profile".to_owned();
+            return "no package is added: a stored profile has each, or a filter leaves it out".to_owned();
         }
         format!(
             "{} of what is measured, {} with {} of {} that no stored profile has",
@@ -388,6 +388,6 @@ mod tests {
             "75.0 of what is measured, 25.0 with 8 statements of 2 packages that no stored profile has"
         );
         let none = CountedUnmeasured::of_files(files[..1].iter().copied());
-        assert_eq!(none.words(), "every package of the modules is in a stored profile");
+        assert_eq!(none.words(), "no package is added: a stored profile has each, or a filter leaves it out");
     }
 }

@@ -156,7 +156,8 @@ impl SourceReader<'_> {
     ) -> Result<Vec<Candidate>> {
         let measured_folders: HashSet<&str> = measured.keys().map(|path| parent(path)).collect();
         let is_of_agent = |name: &str| self.settings.config.pull.agent_files.fits(name);
-        let named = tree.files.paths().filter(|path| !measured.contains_key(*path));
+        let named =
+            tree.files.paths().filter(|path| !measured.contains_key(*path) && !tree.modules.ignore(path));
         let named = named.filter_map(|path| Some((path, modules.name_of(path)?)));
         let mut named: Vec<(&str, String)> = named.filter(|(_, name)| !is_of_agent(name)).collect();
         named.sort_unstable_by(|one, other| one.1.cmp(&other.1));

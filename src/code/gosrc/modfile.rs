@@ -12,6 +12,8 @@ pub(super) struct ModuleFile {
     pub(super) replaced: Vec<Replacement>,
     /// Folders of a workspace's modules, unchanged from the file.
     pub(super) used: Vec<String>,
+    /// Folders that Go leaves out of `./...`, unchanged from the file.
+    pub(super) ignored: Vec<String>,
 }
 
 /// A `replace` directive.
@@ -25,6 +27,20 @@ pub(super) struct Replacement {
 }
 
 impl ModuleFile {
+    /// Tells whether a folder of the module is below one that the file has Go leave out of `./...`: one from the folder of the
+    /// module (`./generated`), or one of that path anywhere (`node_modules`).
+    pub(super) fn ignores(&self, folder: &str) -> bool {
+        let parts: Vec<&str> = folder.split('/').collect();
+        self.ignored.iter().any(|ignored| {
+            let from_module = ignored.strip_prefix("./");
+            let wanted: Vec<&str> = from_module.unwrap_or(ignored).trim_end_matches('/').split('/').collect();
+            match from_module {
+                Some(_) => parts.starts_with(&wanted),
+                None => parts.windows(wanted.len()).any(|part| part == wanted),
+            }
+        })
+    }
+
     pub(super) fn parse(text: &str) -> Self {
         let mut file = Self::default();
         let mut block: Option<String> = None;
@@ -50,6 +66,7 @@ impl ModuleFile {
             }
             ("require", [path, version]) => self.required.push(((*path).to_owned(), (*version).to_owned())),
             ("use", [folder]) => self.used.push((*folder).to_owned()),
+            ("ignore", [folder]) => self.ignored.push((*folder).to_owned()),
             ("replace", [module, "=>", target @ ..]) => self.replace(module, None, target),
             ("replace", [module, version, "=>", target @ ..]) => self.replace(module, Some(version), target),
             _ => {}
@@ -97,6 +114,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn ignored_folders_are_those_from_the_module_or_of_that_path_anywhere() {
+        let file =
+            ModuleFile::parse("module m\n\nignore ./gen\nignore (\n\tnode_modules\n\tweb/dist // built\n)\n");
+        for (folder, is_ignored) in [
+            ("gen", true),
+            ("gen/a", true),
+            ("a/gen", false),
+            ("generated", false),
+            ("node_modules/x", true),
+            ("a/node_modules", true),
+            ("web/dist/a", true),
+            ("web/a/dist", false),
+            ("", false),
+        ] {
+            assert_eq!(file.ignores(folder), is_ignored, "{folder}");
+        }
+    }
+
+    #[test]
     fn directives_stand_alone_or_in_blocks() {
         let file = ModuleFile::parse(
             "module \"example.com/a\" // the root\ngo 1.21.3\nrequire (\n\texample.com/l v1.2.0 // indirect\n)\n\
@@ -118,6 +154,7 @@ mod tests {
                 replaced("example.com/l", None, Some("../l2")),
                 replaced("example.com/m", None, None),
             ],
+            ignored: Vec::new(),
             used: vec![".".to_owned(), "./x".to_owned()],
         };
         assert_eq!(file, wanted);

@@ -58,7 +58,16 @@ pub(crate) fn is_of_builds(path: &str, module: &str) -> bool {
     let file = rest.rsplit('/').next().unwrap_or_default();
     file.strip_suffix(".go").is_some_and(|stem| !stem.ends_with("_test"))
         && !file.starts_with(['_', '.'])
-        && !is_set_apart(parent(rest))
+        && !is_below_set_apart(parent(rest))
+}
+
+/// Tells whether Go leaves a folder of a module out of `./...`. A folder that is called `vendor` itself is one of a package,
+/// unless it is that of the module.
+fn is_below_set_apart(folder: &str) -> bool {
+    match folder.strip_suffix("/vendor") {
+        Some(above) => is_set_apart(above),
+        None => is_set_apart(folder),
+    }
 }
 
 #[cfg(test)]
@@ -87,6 +96,9 @@ mod tests {
             ("a/x.s", "", false),
             ("a/testdata/x.go", "", false),
             ("vendor/a/x.go", "", false),
+            ("vendor/x.go", "", false),
+            ("internal/vendor/x.go", "", true),
+            ("internal/vendor/a/x.go", "", false),
             ("_examples/a/x.go", "", false),
             ("_examples/a/x.go", "_examples/a", true),
             (".ci/x.go", "", false),

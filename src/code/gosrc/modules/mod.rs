@@ -11,6 +11,7 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::modfile::ModuleFile;
+use super::packages::path_in_module;
 use super::paths::{
     common_prefix, depth, is_import_path, is_set_apart, is_within, is_work, joined, parent,
     position_of_vendor, within,
@@ -71,6 +72,16 @@ pub(crate) struct AmbiguousModule {
 }
 
 impl Modules {
+    /// Tells whether the module of a file has Go leave its folder out of `./...`.
+    pub(crate) fn ignore(&self, path: &str) -> bool {
+        let mut folder = parent(path);
+        while !folder.is_empty() && !self.roots.contains(folder) {
+            folder = parent(folder);
+        }
+        let module = self.files.get(folder);
+        module.is_some_and(|module| module.ignores(parent(path_in_module(path, folder))))
+    }
+
     /// Reads the modules of a tree from all its paths, and from the text of each [`is_module_file`].
     ///
     /// Folders that Go leaves out of `./...` (`testdata`, and names that begin with `_` or a dot) may have modules with
