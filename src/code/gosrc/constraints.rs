@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use memchr::{memchr_iter, memmem};
 
 use super::scanner::skip_comment;
+use super::tokens::{Piece, for_each_token};
 
 /// The values of `GOOS` (Go's internal/syslist).
 const SYSTEMS: [&str; 18] = [
@@ -100,7 +101,7 @@ impl Constraint {
             }
             BuildLines { older, .. } => all.extend(older.into_iter().map(of_older_line)),
         }
-        if memmem::find(text, b"import \"C\"").is_some() {
+        if imports_c(text) {
             all.push(tag(CGO));
         }
         match all.len() {
@@ -329,6 +330,25 @@ impl<'t> Parser<'t> {
     }
 }
 
+/// Tells whether a file imports `C`.
+fn imports_c(text: &[u8]) -> bool {
+    // Most files are told by that alone.
+    if memmem::find(text, b"C\"").is_none() && memmem::find(text, b"C`").is_none() {
+        return false;
+    }
+    let (mut is_import, mut is_over, mut found) = (false, false, false);
+    for_each_token(text, (0, text.len()), |piece| {
+        let Piece::Token { text: token, .. } = piece else { return };
+        match token {
+            b"import" => is_import = true,
+            b"func" | b"type" | b"var" | b"const" => is_over = true,
+            b"\"C\"" | b"`C`" => found |= is_import && !is_over,
+            _ => {}
+        }
+    });
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -373,6 +393,16 @@ mod tests {
             assert_eq!(is_met, is_compiled, "{name} {line}");
         }
         assert_eq!(constraint("a.go", ""), None);
+        let without_cgo = tags("linux", "amd64", &[]);
+        let of_text = |text: &str| Constraint::of("a.go", text.as_bytes());
+        for text in ["package p\nimport \"C\"\n", "package p\nimport (\n\t\"fmt\"\n\t`C` // so\n)\n"] {
+            assert!(!of_text(text).unwrap().is_met(&without_cgo), "{text}");
+        }
+        for text in
+            ["package p\n// import \"C\"\nimport \"fmt\"\n", "package p\nimport \"fmt\"\nvar c = \"C\"\n"]
+        {
+            assert_eq!(of_text(text), None, "{text}");
+        }
         let is_met = |line: &str, tags: &BuildTags| constraint("a.go", line).unwrap().is_met(tags);
         assert!(is_met("//go:build linux && unix", &tags("android", "arm64", &[])));
         assert!(is_met("//go:build !unix && !linux", &tags("windows", "amd64", &[])));
