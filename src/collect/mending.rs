@@ -178,32 +178,31 @@ pub(crate) fn stored_profile(row: &Row, workdir: &Workdir) -> Result<StoredProfi
     if !row.is_latest {
         return Err(fault);
     }
-    let store = Store::open_read_only(&workdir.database())?;
-    let Some(key) = store.key_id(&row.key)? else { return Err(fault) };
-    match rebuilt(&store, key, stats.build_group) {
-        Ok(profile) if covered_digest(&profile.build, &profile.counts) == stats.covered_digest => {
+    match present_counts(row, workdir)?.filter(|profile| has_covered_set_of(row, profile)) {
+        Some(profile) => {
             let warning = format!(
                 "{fault:#}; this report is made from the database, goc-watchdog prune writes the file again"
             );
             Ok(StoredProfile { profile, warning: Some(warning) })
         }
-        _ => Err(fault),
+        None => Err(fault),
     }
 }
 
 /// Returns a profile with the blocks of a row that were executed, whose counts may be other ones. It comes from the counters
 /// in the database if they are still those of the row, because its file takes longer to read.
 pub(crate) fn executed_blocks(row: &Row, workdir: &Workdir) -> Result<StoredProfile> {
-    let of_database = || -> Option<Profile> {
-        let stats = row.stats.as_ref().filter(|_| row.is_latest)?;
-        let store = Store::open_read_only(&workdir.database()).ok()?;
-        let profile = rebuilt(&store, store.key_id(&row.key).ok()??, stats.build_group).ok()?;
-        (covered_digest(&profile.build, &profile.counts) == stats.covered_digest).then_some(profile)
-    };
-    match of_database() {
+    let present = if row.is_latest { present_counts(row, workdir).ok().flatten() } else { None };
+    match present.filter(|profile| has_covered_set_of(row, profile)) {
         Some(profile) => Ok(StoredProfile { profile, warning: None }),
         None => stored_profile(row, workdir),
     }
+}
+
+/// Tells whether a profile has the covered set of a row.
+fn has_covered_set_of(row: &Row, profile: &Profile) -> bool {
+    let covered = covered_digest(&profile.build, &profile.counts);
+    row.stats.as_ref().is_some_and(|stats| covered == stats.covered_digest)
 }
 
 /// Returns the present counts of the build group that a row shows, which may be ahead of the row; `None` if the database does

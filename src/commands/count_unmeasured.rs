@@ -24,9 +24,9 @@ pub(crate) struct UnmeasuredArgs {
     pub(crate) count_unmeasured: bool,
 }
 
-/// A profile without and with the files that no stored profile has.
+/// The files that were added to a profile, because no stored profile has them.
 pub(crate) struct AddedFiles {
-    /// Only those that no other run has either.
+    /// The names of those that no other run has either.
     names: HashSet<String>,
 }
 

@@ -17,7 +17,7 @@ pub(crate) struct Counted {
     pub(crate) together: Option<TogetherCoverage>,
     /// These together with other commits.
     pub(crate) carried: Option<CarriedCoverage>,
-    /// What no stored profile has, in the coverage of all parts.
+    /// The code that no stored profile has, in the coverage of all parts.
     pub(crate) unmeasured: Option<CountedUnmeasured>,
 }
 

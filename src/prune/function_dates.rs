@@ -64,15 +64,10 @@ impl PruneRun<'_> {
         let reader = SourceReader { settings: self.source, app: &place.app, is_offline: true };
         let at = newest_commit(&reader, &rows, workdir)?;
         let tree = reader.tree(&at)?;
-        let last_pull = |row: &Row| {
-            let entry = fleet.entries.iter().find(|entry| entry.key == row.key)?;
-            entry.schedule.schedule.last_pull
-        };
-        let counters_read_at = |row: &Row| store.counters_read_at(&row.key).ok().flatten();
-        let read_at = |row: &Row| last_pull(row).max(counters_read_at(row));
         let profile = |row: &Row| Ok(stored_profile(row, workdir)?.profile);
         let present = |row: &Row| present_counts(row, workdir);
-        let of_place = DatedRows { rows, read_at: &read_at, profile: &profile, present: &present };
+        let entries = &fleet.entries;
+        let of_place = DatedRows { rows, entries, store, profile: &profile, present: &present };
         let mut texts = DigestedTexts::default();
         let unknown = reader.date_functions((&at, &tree), &mut texts, &mut dates, &of_place);
         store.store_function_dates(place, &dates)?;

@@ -66,7 +66,7 @@ pub(crate) struct ReportHead {
     pub together: Option<TogetherCoverage>,
     /// The coverage with what is carried from other commits, if that counts.
     pub carried: Option<CarriedCoverage>,
-    /// What no stored profile has, if that counts.
+    /// The code that no stored profile has, if it counts.
     pub counted_unmeasured: Option<CountedUnmeasured>,
     /// The two rows, if only what was executed between them counts.
     pub since: Option<SinceFacts>,

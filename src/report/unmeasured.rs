@@ -46,7 +46,7 @@ pub(crate) struct UnmeasuredFile {
     pub(crate) name: String,
     /// The blocks that Go's cover tool makes of it, sorted.
     pub(crate) blocks: Vec<Block>,
-    /// It belongs to a command (`package main`).
+    /// The file belongs to a command (`package main`).
     pub(crate) is_of_command: bool,
     pub(crate) source: FileSource,
 }
@@ -90,7 +90,7 @@ pub(crate) struct CountedUnmeasured {
     pub(crate) all: Coverage,
 }
 
-/// That part in the form for scripts.
+/// The counted part in the form for scripts.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct CountedUnmeasuredJson {

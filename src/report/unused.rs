@@ -67,7 +67,7 @@ pub(crate) struct UnusedCount {
     /// Of the functions.
     pub statements: u64,
     pub unused_statements: u64,
-    /// Of the unused functions: those that have been observed for less than the time.
+    /// Number of unused functions that have been observed for less than the time.
     pub observed_less: usize,
 }
 

@@ -1,6 +1,6 @@
 //! The dating of functions: the rows of an app tell when each function of their commits was executed last.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -10,8 +10,11 @@ use chrono::{DateTime, Utc};
 use super::{RepositoryCommit, SourceReader, SourceTree};
 use crate::carry::{DatedUntil, DigestedText, FunctionDigest, PlaceDates, carriable, executed_since};
 use crate::code::gosrc::{DeclaredFunctions, parent};
+use crate::fleet::key_entry::KeyEntry;
+use crate::fleet::records::Key;
 use crate::fleet::row::Row;
 use crate::io::git::ObjectId;
+use crate::io::store::Store;
 use crate::profile::{BuildFile, Mode, Profile};
 
 /// The texts whose functions are known. Commits have most texts in common.
@@ -37,8 +40,9 @@ pub(crate) struct DatedFunction {
 pub(crate) struct DatedRows<'a> {
     /// The rows that have a profile, the newest last.
     pub(crate) rows: Vec<&'a Row>,
-    /// Returns the time at which counters of the row's commit were read last, if the row is the latest one.
-    pub(crate) read_at: &'a dyn Fn(&Row) -> Option<DateTime<Utc>>,
+    /// The keys with their schedules.
+    pub(crate) entries: &'a [KeyEntry],
+    pub(crate) store: &'a Store,
     /// Reads the profile of a row.
     pub(crate) profile: &'a dyn Fn(&Row) -> Result<Profile>,
     /// Reads the present counts of the build that a row shows, which may be ahead of its profile; `None` if they are not
@@ -55,11 +59,16 @@ pub(crate) struct UnknownCommit {
 }
 
 impl DatedRows<'_> {
-    /// Returns the time until which a row tells what was executed: that at which the same counters were read last, or that
-    /// at which it was stored.
-    fn told_until(&self, row: &Row) -> DateTime<Utc> {
-        let read_at = Some(row).filter(|row| row.is_latest).and_then(self.read_at);
-        read_at.map_or(row.created_at, |at| at.max(row.created_at))
+    /// Returns the time until which a row tells what was executed: for a latest row that at which counters of its commit were
+    /// read last, else that at which it was stored.
+    fn told_until(&self, row: &Row) -> Result<DateTime<Utc>> {
+        if !row.is_latest {
+            return Ok(row.created_at);
+        }
+        let entry = self.entries.iter().find(|entry| entry.key == row.key);
+        let last_pull = entry.and_then(|entry| entry.schedule.schedule.last_pull);
+        let read_at = last_pull.max(self.store.counters_read_at(&row.key)?);
+        Ok(read_at.map_or(row.created_at, |at| at.max(row.created_at)))
     }
 }
 
@@ -67,7 +76,7 @@ impl DatedRows<'_> {
 struct DatedState<'r> {
     row: &'r Row,
     profile: Profile,
-    functions: Vec<DatedFunction>,
+    functions: Arc<[DatedFunction]>,
 }
 
 impl DatedState<'_> {
@@ -79,7 +88,7 @@ impl DatedState<'_> {
 
     /// Notes which functions have a count, as executed by a time.
     fn note(&self, counts: &[u64], at: DateTime<Utc>, dates: &mut PlaceDates) {
-        for DatedFunction { digest, blocks, .. } in &self.functions {
+        for DatedFunction { digest, blocks, .. } in &*self.functions {
             let is_executed = counts[blocks.clone()].iter().any(|count| *count > 0);
             dates.note(*digest, (self.row.id.0, self.row.created_at), is_executed.then_some(at));
         }
@@ -106,13 +115,19 @@ impl SourceReader<'_> {
                 break;
             }
             let Some(last) = rows.last() else { continue };
+            let mut lacks = |why: String| unknown.push(UnknownCommit { commit: commit.to_owned(), why });
+            let told_until = match of_place.told_until(last) {
+                Ok(told_until) => told_until.timestamp_millis(),
+                Err(error) => {
+                    lacks(format!("{error:#}"));
+                    continue;
+                }
+            };
             let until = dates.commits.get(commit);
-            let told_until = of_place.told_until(last).timestamp_millis();
             if until.is_some_and(|until| until.row >= last.id.0 && until.at.timestamp_millis() >= told_until)
             {
                 continue;
             }
-            let mut lacks = |why: String| unknown.push(UnknownCommit { commit: commit.to_owned(), why });
             let Ok(object) = here.0.repository.commit(commit) else {
                 lacks("the clone lacks it".to_owned());
                 continue;
@@ -148,8 +163,7 @@ impl SourceReader<'_> {
                     continue;
                 }
             };
-            let functions = self.dated_functions((at, &tree), &profile, texts)?;
-            let state = DatedState { row, profile, functions };
+            let state = self.dated_state((at, &tree), texts, (row, profile), before.as_ref())?;
             let same_build = before.as_ref().and_then(|before| before.of_build(row));
             if known != Some(row.id.0) {
                 state.note(&executed_since(same_build, &state.profile), row.created_at, dates);
@@ -163,7 +177,7 @@ impl SourceReader<'_> {
             before = Some(state);
         }
         let Some(state) = before else { return failed.map_or(Ok(()), Err) };
-        let told_until = of_place.told_until(state.row);
+        let told_until = of_place.told_until(state.row)?;
         if told_until > state.row.created_at {
             self.date_present((at, &tree), texts, dates, (&state, told_until), of_place)?;
         }
@@ -190,9 +204,23 @@ impl SourceReader<'_> {
         }
         let Some(profile) = (of_place.present)(state.row)? else { return Ok(()) };
         let counts = executed_since(Some(&state.profile), &profile);
-        let functions = self.dated_functions(at, &profile, texts)?;
-        DatedState { row: state.row, profile, functions }.note(&counts, told_until, dates);
+        self.dated_state(at, texts, (state.row, profile), Some(state))?.note(&counts, told_until, dates);
         Ok(())
+    }
+
+    /// Finds the functions of a profile that a row tells. Those of another state of the same build are the same.
+    fn dated_state<'r>(
+        &self,
+        at: (&RepositoryCommit, &SourceTree),
+        texts: &mut DigestedTexts,
+        (row, profile): (&'r Row, Profile),
+        other: Option<&DatedState<'_>>,
+    ) -> Result<DatedState<'r>> {
+        let functions = match other.filter(|other| other.profile.build == profile.build) {
+            Some(other) => Arc::clone(&other.functions),
+            None => self.dated_functions(at, &profile, texts)?.into(),
+        };
+        Ok(DatedState { row, profile, functions })
     }
 
     /// Returns the functions of a profile at its commit that have blocks and a name of their own. Files without source have
@@ -248,4 +276,18 @@ impl SourceReader<'_> {
         texts.known.extend(new.into_iter().cloned().zip(read));
         Ok(())
     }
+}
+
+/// Returns the commits of rows whose profiles were all dropped before their functions were dated. `is_dated` tells whether
+/// the dates of a key's functions are known.
+pub(crate) fn dropped_undated(rows: &[&Row], is_dated: impl Fn(&Key) -> bool) -> BTreeSet<UnknownCommit> {
+    let kept: HashSet<&Key> =
+        rows.iter().filter(|row| row.deleted_at.is_none()).map(|row| &row.key).collect();
+    let keys = rows.iter().map(|row| &row.key);
+    let dropped = keys.filter(|key| !key.commit.is_empty() && !kept.contains(key) && !is_dated(key));
+    let unknown = dropped.map(|key| UnknownCommit {
+        commit: key.commit.clone(),
+        why: "its profiles were deleted before their functions were dated".to_owned(),
+    });
+    unknown.collect()
 }

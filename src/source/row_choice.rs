@@ -52,6 +52,30 @@ pub(super) fn row_of<'r>(
     }
 }
 
+/// Returns the query for the service in the environment and region whose data is the newest, if it fits services of one app in
+/// several.
+pub(crate) fn in_newest_place<'a>(
+    query: ServiceQuery<'a>,
+    (entries, rows): (&'a [KeyEntry], &[Row]),
+) -> ServiceQuery<'a> {
+    if pick(&query, entries).is_ok() {
+        return query;
+    }
+    let places: BTreeSet<(&str, &str)> =
+        entries.iter().map(|entry| (entry.key.env.as_str(), entry.key.region.as_str())).collect();
+    let in_place = |(env, region): (&'a str, &'a str)| {
+        let query = ServiceQuery { env: Some(env), region: Some(query.region.unwrap_or(region)), ..query };
+        Some((pick(&query, entries).ok()?.entry, query))
+    };
+    let fitting: Vec<(&KeyEntry, ServiceQuery<'_>)> = places.into_iter().filter_map(in_place).collect();
+    let Some((first, _)) = fitting.first() else { return query };
+    if fitting.iter().any(|(entry, _)| entry.key.app != first.key.app) {
+        return query;
+    }
+    let newest = |entry: &KeyEntry| rows.iter().rfind(|row| row.key == entry.key).map(|row| row.id);
+    fitting.into_iter().max_by_key(|(entry, _)| newest(entry)).map_or(query, |(_, query)| query)
+}
+
 /// The part of another row that is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Compared {
@@ -297,6 +321,29 @@ mod tests {
     #[test]
     fn a_commit_of_a_service_without_one_leaves_its_latest_row() {
         assert_eq!(chosen("pay", None, Some("v1.2")), Ok(3));
+    }
+
+    #[test]
+    fn of_the_places_that_a_name_fits_that_of_the_newest_row_is_meant() {
+        let in_region = |region: &str, number: i64| {
+            let mut entry = entry(number, "shop", "aaaa1111");
+            entry.key.region = region.to_owned();
+            entry.members[0].name = format!("staging_{region}_shop");
+            entry
+        };
+        let entries = [in_region("th", 1), in_region("sg", 2)];
+        let rows = [(1, &entries[0]), (2, &entries[1])]
+            .map(|(number, entry)| Row { key: entry.key.clone(), ..row(number, "shop", "aaaa1111") });
+        let region = |rows: &[Row], query: ServiceQuery<'_>| {
+            in_newest_place(query, (&entries, rows)).region.map(str::to_owned)
+        };
+        let shop = ServiceQuery::from_text("shop");
+        assert_eq!(region(&rows, shop).as_deref(), Some("sg"));
+        assert_eq!(region(&rows[..1], shop).as_deref(), Some("th"));
+        let named = ServiceQuery { region: Some("th"), ..shop };
+        assert_eq!(region(&rows, named).as_deref(), Some("th"), "what is named stays");
+        let nobody = ServiceQuery::from_text("nobody");
+        assert_eq!(region(&rows, nobody), None);
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub(crate) struct UnmeasuredSubject<'a> {
     pub(crate) profile: &'a Profile,
     /// The keys of its rows.
     pub(crate) keys: &'a [Key],
-    /// It must be known which measured files are generated.
+    /// The generated ones among measured files must be known.
     pub(crate) needs_generated: bool,
 }
 
@@ -52,7 +52,7 @@ struct Candidate {
 
 /// The reason why a text has no statements that could count.
 enum Unusable {
-    /// It has none, or Go ignores it.
+    /// The file has no statements, or Go ignores it.
     NoStatements,
     DoesNotParse,
 }

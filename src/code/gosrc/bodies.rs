@@ -46,7 +46,7 @@ pub(super) struct Statement {
 pub(super) enum StatementKind {
     /// The coverage block goes on behind it.
     Plain,
-    /// It ends its coverage block: a control statement, a jump, a call of `panic`, or a statement with a function literal.
+    /// The statement ends its coverage block: a control statement, a jump, a call of `panic`, or one with a function literal.
     Last,
     /// The `if` of an `else if`, which is in no list.
     ElseIf,

@@ -28,7 +28,7 @@ const SYSTEMS: [&str; 18] = [
     "windows",
     "zos",
 ];
-/// Those of them that are no Unix.
+/// The systems among them that are no Unix.
 const NOT_UNIX: [&str; 6] = ["js", "nacl", "plan9", "wasip1", "windows", "zos"];
 /// The values of `GOARCH`.
 const ARCHITECTURES: [&str; 24] = [

@@ -9,7 +9,6 @@ use super::judging::Judgement;
 use super::notices::{print, source_settings};
 use super::outputs::{Outputs, StdoutTerminal};
 use super::reported::Reported;
-use super::unused::in_newest_place;
 use super::{ReportArgs, usage};
 use crate::carry::Carried;
 use crate::collect::fleet::stored_fleet;
@@ -41,7 +40,7 @@ use crate::report::{
 };
 use crate::source::{
     Compared, FoundSource, LookupOutcome, OtherState, SourceDemand, SourceLack, SourceLookup, SourceReader,
-    SourceSettings, Subject, check_texts, compared,
+    SourceSettings, Subject, check_texts, compared, in_newest_place,
 };
 use crate::together::{BlockLabels, Together};
 

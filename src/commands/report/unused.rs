@@ -1,10 +1,9 @@
 //! `report --unused`: the functions that nobody executed for some time, and the dates that it remembers.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use chrono::{DateTime, Utc};
 use clap::Args;
 
 use super::reported::Reported;
@@ -16,7 +15,7 @@ use crate::commands::{self, warn};
 use crate::config::parse_duration;
 use crate::exit::EarlyEnd;
 use crate::fleet::key_entry::KeyEntry;
-use crate::fleet::pick::{ServiceQuery, is_same_app, pick};
+use crate::fleet::pick::is_same_app;
 use crate::fleet::records::Key;
 use crate::fleet::row::Row;
 use crate::io::store::Store;
@@ -24,7 +23,7 @@ use crate::names::in_message;
 use crate::phrases::count;
 use crate::profile::Profile;
 use crate::report::{Observed, Report, Unused, UnusedRequest};
-use crate::source::{DatedFunction, DatedRows, DigestedTexts, FoundSource, UnknownCommit};
+use crate::source::{DatedFunction, DatedRows, DigestedTexts, FoundSource, UnknownCommit, dropped_undated};
 
 /// The options about functions that nobody executes.
 #[derive(Args, Debug)]
@@ -88,11 +87,14 @@ impl ReportRun<'_> {
         let wanted: Vec<&Row> = rows.iter().filter(|row| is_wanted(&row.key)).collect();
         let mut texts = DigestedTexts::default();
         let functions = self.reader.dated_functions((&found.at, &found.tree), profile, &mut texts)?;
-        let (places, mut unknown, until) = self.dated_places(&wanted, entries, found, &mut texts)?;
+        let (places, mut unknown) = self.dated_places(&wanted, entries, found, &mut texts)?;
         if let Some(signal) = self.reader.settings.signals.received() {
             bail!(EarlyEnd::Signal(signal));
         }
-        unknown.extend(dropped_undated(&wanted, &places));
+        unknown.extend(dropped_undated(&wanted, |key| {
+            let place = places.iter().find(|(place, _)| is_same_app(place, key));
+            place.is_some_and(|(_, dates)| dates.commits.contains_key(&key.commit))
+        }));
         tell_unknown(&unknown);
         self.remember_dates(&places);
         let mut dates: HashMap<String, HashMap<(u32, u32), FunctionDates>> = HashMap::new();
@@ -103,6 +105,8 @@ impl ReportRun<'_> {
             }
         }
         let first = places.iter().flat_map(|(_, dates)| dates.functions.values().map(|dates| dates.first_at));
+        let read = places.iter().flat_map(|(_, dates)| dates.commits.values().map(|until| until.at));
+        let until = read.chain(wanted.iter().map(|row| row.created_at)).max().unwrap_or(self.context.now());
         let known = places.iter().flat_map(|(_, dates)| dates.commits.keys());
         let place = |(key, _): &DatedPlace| format!("{} {}", key.env, key.region).trim().to_owned();
         let observed = Observed {
@@ -116,23 +120,17 @@ impl ReportRun<'_> {
         Ok(Some(DatedReport { dates, observed, commits }))
     }
 
-    /// Returns the dates of the functions of each environment and region of these rows, the commits of which not all is known,
-    /// and the time of the last data.
+    /// Returns the dates of the functions of each environment and region of these rows, and the commits of which not all is
+    /// known.
     fn dated_places(
         &self,
         rows: &[&Row],
         entries: &[KeyEntry],
         found: &FoundSource,
         texts: &mut DigestedTexts,
-    ) -> Result<(Vec<DatedPlace>, BTreeSet<UnknownCommit>, DateTime<Utc>)> {
+    ) -> Result<(Vec<DatedPlace>, BTreeSet<UnknownCommit>)> {
         let workdir = &self.context.workdir;
         let store = Store::open_read_only(&workdir.database())?;
-        let last_pull = |row: &Row| {
-            let entry = entries.iter().find(|entry| entry.key == row.key)?;
-            entry.schedule.schedule.last_pull
-        };
-        let counters_read_at = |row: &Row| store.counters_read_at(&row.key).ok().flatten();
-        let read_at = |row: &Row| last_pull(row).max(counters_read_at(row));
         let profile = |row: &Row| stored_profile(row, workdir).map(told);
         let present = |row: &Row| present_counts(row, workdir);
         let (mut places, mut unknown): (Vec<DatedPlace>, _) = (Vec::new(), BTreeSet::new());
@@ -144,7 +142,8 @@ impl ReportRun<'_> {
             let kept =
                 rows.iter().filter(|row| is_same_app(&row.key, &first.key) && row.deleted_at.is_none());
             let rows = kept.copied().collect();
-            let of_place = DatedRows { rows, read_at: &read_at, profile: &profile, present: &present };
+            let (store, profile, present) = (&store, &profile, &present);
+            let of_place = DatedRows { rows, entries, store, profile, present };
             unknown.extend(self.reader.date_functions(
                 (&found.at, &found.tree),
                 texts,
@@ -153,11 +152,8 @@ impl ReportRun<'_> {
             ));
             places.push((first.key.clone(), dates));
         }
-        let latest = rows.iter().filter(|row| row.is_latest);
-        let last_data =
-            latest.filter_map(|row| read_at(row)).chain(rows.iter().map(|row| row.created_at)).max();
         commands::tell_damages(&store);
-        Ok((places, unknown, last_data.unwrap_or(self.context.now())))
+        Ok((places, unknown))
     }
 
     /// Finds the functions of a report that nobody executed within the time.
@@ -183,24 +179,6 @@ impl ReportRun<'_> {
     }
 }
 
-/// Returns the commits whose profiles were all dropped before their functions were dated.
-fn dropped_undated(rows: &[&Row], places: &[DatedPlace]) -> Vec<UnknownCommit> {
-    let kept: HashSet<&Key> =
-        rows.iter().filter(|row| row.deleted_at.is_none()).map(|row| &row.key).collect();
-    let is_dated = |key: &Key| {
-        let place = places.iter().find(|(place, _)| is_same_app(place, key));
-        place.is_some_and(|(_, dates)| dates.commits.contains_key(&key.commit))
-    };
-    let dropped: BTreeSet<&str> = rows
-        .iter()
-        .map(|row| &row.key)
-        .filter(|key| !key.commit.is_empty() && !kept.contains(key) && !is_dated(key))
-        .map(|key| key.commit.as_str())
-        .collect();
-    let why = "its profiles were deleted before their functions were dated".to_owned();
-    dropped.into_iter().map(|commit| UnknownCommit { commit: commit.to_owned(), why: why.clone() }).collect()
-}
-
 /// Names the commits of which not all is known.
 fn tell_unknown(unknown: &BTreeSet<UnknownCommit>) {
     let Some(UnknownCommit { commit, why }) = unknown.first() else { return };
@@ -220,28 +198,4 @@ fn parse_window(text: &str) -> Result<Duration, String> {
         Duration::ZERO => Err("a time longer than 0 is needed, such as 30d".to_owned()),
         window => Ok(window),
     }
-}
-
-/// Returns the query for the service in the environment and region whose data is the newest, if it fits services of one app in
-/// several.
-pub(super) fn in_newest_place<'a>(
-    query: ServiceQuery<'a>,
-    (entries, rows): (&'a [KeyEntry], &[Row]),
-) -> ServiceQuery<'a> {
-    if pick(&query, entries).is_ok() {
-        return query;
-    }
-    let places: BTreeSet<(&str, &str)> =
-        entries.iter().map(|entry| (entry.key.env.as_str(), entry.key.region.as_str())).collect();
-    let in_place = |(env, region): (&'a str, &'a str)| {
-        let query = ServiceQuery { env: Some(env), region: Some(query.region.unwrap_or(region)), ..query };
-        Some((pick(&query, entries).ok()?.entry, query))
-    };
-    let fitting: Vec<(&KeyEntry, ServiceQuery<'_>)> = places.into_iter().filter_map(in_place).collect();
-    let Some((first, _)) = fitting.first() else { return query };
-    if fitting.iter().any(|(entry, _)| entry.key.app != first.key.app) {
-        return query;
-    }
-    let newest = |entry: &KeyEntry| rows.iter().rfind(|row| row.key == entry.key).map(|row| row.id);
-    fitting.into_iter().max_by_key(|(entry, _)| newest(entry)).map_or(query, |(_, query)| query)
 }

@@ -1,4 +1,4 @@
-//! What a page shows of the runs that count together (`--with`): a table of their figures, and a filter by each of them.
+//! The runs that count together (`--with`) in a page: a table of their figures, and a filter by each of them.
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! What a page shows of marks in the source: the number of statements that they take out, stale marks, and the lines with
+//! The marks in the source as a page shows them: the number of statements that they take out, stale marks, and the lines with
 //! their reasons.
 
 use std::collections::BTreeMap;
@@ -34,7 +34,7 @@ pub(super) struct StaleMark {
 
 #[derive(Serialize)]
 struct Document {
-    /// What marks take out of each file, by its index in the page.
+    /// The lines and statements that marks take out of each file, by its index in the page.
     files: BTreeMap<usize, IgnoredLines>,
     /// File and line of each stale mark.
     stale: Vec<(usize, u32)>,
