@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::diff::{Base, DiffReport};
 use super::functions::covered_functions;
+use super::listed_function::ListedFunctionJson;
 use super::since::{MomentJson, StoredMoment};
 use super::{FileReport, Report, ReportHead};
 use crate::code::gosrc::FuncExtent;
@@ -253,11 +254,7 @@ impl<'r> ByMark<'r> {
             functions: functions
                 .iter()
                 .map(|FunctionRuns { file, extent, runs }| FunctionJson {
-                    file: file.name,
-                    path: file.path.as_deref(),
-                    line: extent.start.0,
-                    name: &extent.name,
-                    receiver: Some(&*extent.receiver).filter(|receiver| !receiver.is_empty()),
+                    function: ListedFunctionJson::new(file, extent),
                     runs,
                 })
                 .collect(),
@@ -292,11 +289,8 @@ struct RunJson<'r> {
 
 #[derive(Serialize)]
 struct FunctionJson<'r> {
-    file: &'r str,
-    path: Option<&'r str>,
-    line: u32,
-    name: &'r str,
-    receiver: Option<&'r str>,
+    #[serde(flatten)]
+    function: ListedFunctionJson<'r>,
     runs: &'r [usize],
 }
 

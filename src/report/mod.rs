@@ -21,6 +21,7 @@ mod json;
 mod labels;
 mod lcov;
 mod lines;
+mod listed_function;
 mod markdown;
 pub(crate) mod marked;
 mod model;

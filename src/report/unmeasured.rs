@@ -5,6 +5,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use super::listed_function::ListedFunctionJson;
 use super::model::shown_package;
 use super::{FileReport, FileSource, PackageReport, Report, ReportHead};
 use crate::code::gosrc::parent;
@@ -279,11 +280,7 @@ impl<'r> UnmeasuredReport<'r> {
                 .collect(),
             functions: functions(&self.report.files)
                 .map(|(file, function)| FunctionJson {
-                    file: file.name,
-                    path: file.path.as_deref(),
-                    line: function.extent.start.0,
-                    name: &function.extent.name,
-                    receiver: Some(&*function.extent.receiver).filter(|receiver| !receiver.is_empty()),
+                    function: ListedFunctionJson::new(file, &function.extent),
                     statements: function.coverage.total,
                 })
                 .collect(),
@@ -351,11 +348,8 @@ struct PackageJson<'r> {
 
 #[derive(Serialize)]
 struct FunctionJson<'r> {
-    file: &'r str,
-    path: Option<&'r str>,
-    line: u32,
-    name: &'r str,
-    receiver: Option<&'r str>,
+    #[serde(flatten)]
+    function: ListedFunctionJson<'r>,
     statements: u64,
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
+use super::listed_function::ListedFunctionJson;
 use super::{FileReport, FunctionReport, Report};
 use crate::carry::FunctionDates;
 use crate::coverage::Coverage;
@@ -363,12 +364,9 @@ struct PackageJson<'r> {
 
 #[derive(Serialize)]
 struct FunctionJson<'r> {
-    file: &'r str,
-    path: Option<&'r str>,
-    line: u32,
+    #[serde(flatten)]
+    function: ListedFunctionJson<'r>,
     end_line: u32,
-    name: &'r str,
-    receiver: Option<&'r str>,
     statements: u64,
     observed_since: String,
     last_seen: Option<LastSeenJson<'r>>,
@@ -390,12 +388,8 @@ impl<'r> FunctionJson<'r> {
             id: last.row,
         };
         Self {
-            file: file.name,
-            path: file.path.as_deref(),
-            line: extent.start.0,
+            function: ListedFunctionJson::new(file, extent),
             end_line: extent.end.0,
-            name: &extent.name,
-            receiver: Some(&*extent.receiver).filter(|receiver| !receiver.is_empty()),
             statements: coverage.total,
             observed_since: iso(unused.since),
             last_seen: unused.last.as_ref().map(seen),

@@ -2,15 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
-use super::notices::{print, source_settings};
-use super::outputs::{Outputs, StdoutTerminal};
-use super::run::stored;
-use super::{ReportArgs, usage};
+use super::ReportArgs;
+use super::list_of_functions::{self, ListedService};
 use crate::collect::mending::stored_profile;
-use crate::commands::group::refuse_group;
-use crate::commands::narrow::among_stored;
 use crate::commands::notices::told;
 use crate::commands::since::moment;
 use crate::commands::{Context, warn};
@@ -23,9 +19,7 @@ use crate::names::in_message;
 use crate::profile::{Profile, grown};
 use crate::report::diff::DiffReport;
 use crate::report::{ByMark, ExecutedFunctions, FileNeeds, Report, ReportHead, TestRun};
-use crate::source::{
-    FoundSource, LookupOutcome, RepositoryCommit, SourceDemand, SourceLookup, SourceReader, Subject,
-};
+use crate::source::{FoundSource, RepositoryCommit, SourceReader};
 
 /// Number of other commits whose runs are told, the newest ones.
 const MOST_COMMITS: usize = 20;
@@ -38,47 +32,21 @@ pub(super) fn report(
     signals: &Signals,
     reading: &ReadersLock,
 ) -> Result<ExitCode> {
-    let screen = StdoutTerminal { is_terminal: false, width: None, has_color: false };
-    let outputs = match Outputs::new(args, screen) {
-        Ok(outputs) => outputs,
-        Err(message) => return Ok(usage(&message)),
-    };
-    let (fleet, rows) = stored(context)?;
-    refuse_group(service, "report --by-mark", context, &fleet.entries)?;
-    let mut subject = Subject::find(args.row(service), &fleet.entries, &rows)
-        .map_err(|error| among_stored(error, &context.config.groups))?;
-    context.tell_choice(subject.choice, &subject.row.key.commit);
-    let notify = |notice| print(notice, context);
-    let app = subject.row.key.app.clone();
-    let settings = source_settings(context, signals, &notify);
-    let reader = SourceReader { settings, app: &app, is_offline: args.offline };
-    let filter = args.filter();
-    let configured = context.config.apps.get(&app).and_then(|app| app.base.as_deref());
-    let lookup = SourceLookup {
-        reader: &reader,
-        subject: &subject,
-        filter: &filter,
-        demand: SourceDemand { is_useful: true, is_needed: true, is_needed_by_all: true },
-        changes: args.asks_about_changes().then(|| args.changes_from(None, configured)),
-    };
-    let found = match lookup.run(reading)? {
-        LookupOutcome::Found(found) => *found,
-        LookupOutcome::Lacking(error, _) => return Err(error),
-        LookupOutcome::NotNeeded => bail!("the source of {} is unknown", subject.name()),
-    };
-    subject.source_commit = Some(found.at.commit.to_string());
-    let profile = told(stored_profile(&subject.row, &context.workdir)?);
+    list_of_functions::list((service, "--by-mark"), args, context, (signals, reading), write)
+}
+
+fn write(listed: &ListedService<'_>) -> Result<()> {
+    let ListedService { context, subject, rows, reader, filter, found, profile, .. } = listed;
     let head = subject.head(filter.words(), context.now());
-    let sources =
-        found.sources(&profile, &reader, false, FileNeeds { lines: true, ..FileNeeds::default() })?;
-    let mut own = Report::new(head.clone(), &profile, sources);
-    let changes = found.changes.as_ref().map(|changes| DiffReport::new(&own, changes, &filter));
-    own.retain(&filter);
+    let sources = found.sources(profile, reader, false, FileNeeds { lines: true, ..FileNeeds::default() })?;
+    let mut own = Report::new(head.clone(), profile, sources);
+    let changes = found.changes.as_ref().map(|changes| DiffReport::new(&own, changes, filter));
+    own.retain(filter);
     let mut by_mark = ByMark::new(&own, changes.as_ref());
-    let runs = Runs { context, reader: &reader, head: &head };
+    let runs = Runs { context, reader, head: &head };
     if changes.is_some() {
-        for rows in marked_elsewhere(&subject.row, &rows) {
-            runs.add_of_commit(&mut by_mark, &rows, &found)?;
+        for rows in marked_elsewhere(&subject.row, rows) {
+            runs.add_of_commit(&mut by_mark, &rows, found)?;
         }
     }
     let marked = rows.iter().filter(|row| row.key == subject.row.key && row.deleted_at.is_none());
@@ -90,14 +58,7 @@ pub(super) fn report(
     for (run, between) in runs.between(&of_service)? {
         by_mark.add(run, &ExecutedFunctions::find(&own, &between, false));
     }
-    outputs.write(
-        |_| true,
-        |form, _, out| match form.name {
-            "json" => by_mark.write_json(out),
-            _ => by_mark.write_text(out),
-        },
-    )?;
-    Ok(ExitCode::Done)
+    listed.write(|out| by_mark.write_text(out), |out| by_mark.write_json(out))
 }
 
 /// Returns the marked rows of other commits of the app in its environment and region, by commit, the newest commit last.

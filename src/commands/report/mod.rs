@@ -4,6 +4,7 @@ mod by_mark;
 mod carrying;
 mod judging;
 mod keeping;
+mod list_of_functions;
 pub(crate) mod notices;
 mod outputs;
 mod reported;
