@@ -18,8 +18,8 @@ use crate::together::Together;
 /// The option.
 #[derive(Args, Debug)]
 pub(crate) struct UnmeasuredArgs {
-    /// Count also the packages of the service's modules that no stored profile of its commit contains, with nothing executed
-    /// (report --unmeasured lists them). Files that build constraints leave out do not count.
+    /// Count also the packages that no stored profile of the service's commit contains, as not executed; report --unmeasured
+    /// lists them. Files that build constraints leave out do not count.
     #[arg(long, conflicts_with_all = ["against", "max_drop", "carry"])]
     pub(crate) count_unmeasured: bool,
 }

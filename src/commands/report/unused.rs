@@ -29,8 +29,8 @@ use crate::source::{DatedFunction, DatedRows, DigestedTexts, FoundSource, Unknow
 #[derive(Args, Debug)]
 pub(super) struct UnusedArgs {
     /// List the functions that were not executed within this time, at any stored commit at which their text is the same,
-    /// each with its last execution; as text, JSON, or a tab of the page. The data of the service's own environment and
-    /// region counts, with --env all that of all.
+    /// each with its last execution; as text, JSON, or a tab of the page. Data of the service's own environment and
+    /// region counts; with --env all, data of all of them.
     #[arg(long, value_name = "AGE", value_parser = parse_window, conflicts_with_all = [
         "since", "against", "carry", "with", "all", "blame", "only_changed", "sort", "limit", "fail_under", "max_age",
         "min_replicas", "max_drop", "fail_missed", "min_changed", "fail_on", "by_mark", "base", "diff_file",
