@@ -311,7 +311,10 @@ fn what_is_unknown_is_said_and_senseless_options_are_refused() {
     assert_eq!(json["observed"]["unknown"], json!([{"commit": first[..10], "why": "the clone lacks it"}]));
     let text = world.run(&["report", "app", "--unused", "30d", "-q", "--offline"]).assert_code(0).stdout;
     assert!(
-        text.contains(&format!("\nunknown, so functions may be listed that it executed: {} (", &first[..10])),
+        text.contains(&format!(
+            "\ncommits of which not all is known, so that listed functions may have run there: {} (",
+            &first[..10]
+        )),
         "{text}"
     );
     assert_eq!(json["functions"][0]["last_seen"], Value::Null);

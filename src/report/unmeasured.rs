@@ -189,13 +189,16 @@ impl<'r> UnmeasuredReport<'r> {
     fn summary(&self, packages: &[PackageReport<'_, '_>]) -> String {
         let all = count(self.measured_packages + packages.len(), "packages");
         let commit = short_commit(&self.head().commit);
-        let found = match packages.len() {
-            0 => format!("none of {all} is"),
-            1 => format!("1 of {all} is"),
-            some => format!("{some} of {all} are"),
-        };
+        if packages.is_empty() {
+            return format!(
+                "nothing is unmeasured: a stored profile of commit {} has each of {all}",
+                printable(&commit)
+            );
+        }
+        let are = if packages.len() == 1 { "is" } else { "are" };
         format!(
-            "{found} in no stored profile of commit {}, {} of {} in {}",
+            "{} of {all} {are} in no stored profile of commit {}, {} of {} in {}",
+            packages.len(),
             printable(&commit),
             statements(self.report.coverage().total),
             count(functions(&self.report.files).count(), "functions"),

@@ -207,7 +207,10 @@ impl Unused {
             unknown.map(|(commit, why)| format!("{} ({})", short_commit(commit), printable(why))).collect();
         match unknown.is_empty() {
             true => String::new(),
-            false => format!("unknown, so functions may be listed that it executed: {}", unknown.join(", ")),
+            false => format!(
+                "commits of which not all is known, so that listed functions may have run there: {}",
+                unknown.join(", ")
+            ),
         }
     }
 
