@@ -340,6 +340,7 @@ fn functions_have_the_test_runs_that_executed_them_and_changed_ones_say_which_to
     world.pull(0);
     let json = world.run(&["report", "app", "-q", "--by-mark", "--base", "previous", "--format", "json"]);
     let json = &json.assert_code(0).json()[0];
+    source.assert_document_fits_schema("man/goc-watchdog-report-by-mark.schema.json", json);
     let functions: Vec<(&str, Vec<u64>)> = json["functions"]
         .as_array()
         .unwrap()

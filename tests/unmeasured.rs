@@ -93,7 +93,9 @@ impl Shop {
 
     fn unmeasured(&self, options: &[&str]) -> Value {
         let output = self.report(&[&["--unmeasured", "--format", "json"], options].concat());
-        serde_json::from_str(&output.assert_code(0).stdout).unwrap()
+        let document = serde_json::from_str(&output.assert_code(0).stdout).unwrap();
+        self.source.assert_document_fits_schema("man/goc-watchdog-report-unmeasured.schema.json", &document);
+        document
     }
 }
 

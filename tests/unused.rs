@@ -104,6 +104,7 @@ fn functions_that_no_commit_executed_within_the_time_are_listed_with_their_last_
     assert_eq!([&aa["last_seen"]["commit"], &aa["last_seen"]["id"]], [&json!(first[..10]), &json!(1)]);
     assert_eq!(json["observed"]["commits"], json!(2));
     assert_eq!(json["packages"][0]["name"], json!("example.com/app"));
+    services.source.assert_document_fits_schema("man/goc-watchdog-report-unused.schema.json", &json);
 
     let text = services.unused(&["--unused", "30d"]).assert_code(0).stdout;
     let lines: Vec<&str> = text.lines().collect();

@@ -239,6 +239,7 @@ impl<'r> ByMark<'r> {
             id: head.row,
             commit: &head.commit,
             stored_at: iso(head.stored_at),
+            filters: &head.filters,
             base_commit: base.and_then(|base| base.commit.as_deref()),
             base: base.map(|base| base.how.as_str()),
             runs: runs
@@ -266,12 +267,14 @@ impl<'r> ByMark<'r> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Document<'r> {
     schema: u32,
     service: &'r str,
     id: i64,
     commit: &'r str,
     stored_at: String,
+    filters: &'r [String],
     base_commit: Option<&'r str>,
     base: Option<&'r str>,
     runs: Vec<RunJson<'r>>,
@@ -280,6 +283,7 @@ struct Document<'r> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct RunJson<'r> {
     from: Option<MomentJson>,
     until: MomentJson,
@@ -288,6 +292,7 @@ struct RunJson<'r> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct FunctionJson<'r> {
     #[serde(flatten)]
     function: ListedFunctionJson<'r>,
@@ -300,6 +305,7 @@ mod tests {
     use super::*;
     use crate::fleet::fixtures::at;
     use crate::profile::{Limits, parse};
+    use crate::report::schema::PublishedSchema;
 
     const SOURCE: &str = "package p\nfunc a() {\n}\nfunc (t *T) b() {\n}\nfunc init() {\n}\n";
 
@@ -374,5 +380,12 @@ mod tests {
                 "3 of 3 changed functions executed in a run; repeat until B (2), until A (1)"
             );
         });
+    }
+
+    #[test]
+    fn the_published_schema_has_the_fields_that_are_written() {
+        let published =
+            PublishedSchema::new(include_str!("../../man/goc-watchdog-report-by-mark.schema.json"));
+        published.assert_describes::<Document<'_>>(SCHEMA);
     }
 }

@@ -7,6 +7,7 @@ use crate::code::gosrc::FuncExtent;
 
 /// The place and the name of a function.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct ListedFunctionJson<'r> {
     file: &'r str,
     path: Option<&'r str>,

@@ -321,6 +321,7 @@ fn shown_folder(folder: &str) -> String {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Document<'r> {
     schema: u32,
     service: &'r str,
@@ -341,6 +342,7 @@ struct Document<'r> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct PackageJson<'r> {
     package: &'r str,
     is_command: bool,
@@ -350,6 +352,7 @@ struct PackageJson<'r> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct FunctionJson<'r> {
     #[serde(flatten)]
     function: ListedFunctionJson<'r>,
@@ -357,6 +360,7 @@ struct FunctionJson<'r> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct LeftOutJson<'r> {
     file: &'r str,
     path: Option<&'r str>,
@@ -367,6 +371,7 @@ struct LeftOutJson<'r> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::schema::PublishedSchema;
 
     #[test]
     fn what_is_added_is_told_beside_what_is_measured() {
@@ -386,5 +391,12 @@ mod tests {
         );
         let none = CountedUnmeasured::of_files(files[..1].iter().copied());
         assert_eq!(none.words(), "no package is added: a stored profile has each, or a filter leaves it out");
+    }
+
+    #[test]
+    fn the_published_schema_has_the_fields_that_are_written() {
+        let published =
+            PublishedSchema::new(include_str!("../../man/goc-watchdog-report-unmeasured.schema.json"));
+        published.assert_describes::<Document<'_>>(SCHEMA);
     }
 }

@@ -310,6 +310,7 @@ fn length(time: TimeDelta) -> String {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Document<'r> {
     schema: u32,
     service: &'r str,
@@ -327,6 +328,7 @@ struct Document<'r> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ObservedJson<'r> {
     since: String,
     until: String,
@@ -336,12 +338,14 @@ struct ObservedJson<'r> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct UnknownJson<'r> {
     commit: &'r str,
     why: &'r str,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct CountJson {
     total: usize,
     unused: usize,
@@ -359,6 +363,7 @@ impl From<UnusedCount> for CountJson {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct PackageJson<'r> {
     name: &'r str,
     #[serde(flatten)]
@@ -366,6 +371,7 @@ struct PackageJson<'r> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct FunctionJson<'r> {
     #[serde(flatten)]
     function: ListedFunctionJson<'r>,
@@ -376,6 +382,7 @@ struct FunctionJson<'r> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct LastSeenJson<'r> {
     at: String,
     commit: Option<&'r str>,
@@ -397,5 +404,18 @@ impl<'r> FunctionJson<'r> {
             observed_since: iso(unused.since),
             last_seen: unused.last.as_ref().map(seen),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::schema::PublishedSchema;
+
+    #[test]
+    fn the_published_schema_has_the_fields_that_are_written() {
+        let published =
+            PublishedSchema::new(include_str!("../../man/goc-watchdog-report-unused.schema.json"));
+        published.assert_describes::<Document<'_>>(SCHEMA);
     }
 }

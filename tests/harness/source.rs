@@ -105,6 +105,14 @@ jsonschema.Draft202012Validator(schema).validate(report)
         self.run_tool(&["python3", "-c", script, &project_path(schema), file]);
     }
 
+    /// Fails unless a document fits a schema, as [`Source::assert_fits_schema`] does for a file.
+    #[track_caller]
+    pub(crate) fn assert_document_fits_schema(&self, schema: &str, document: &serde_json::Value) {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        serde_json::to_writer(&file, document).unwrap();
+        self.assert_fits_schema(schema, file.path().to_str().unwrap());
+    }
+
     /// Returns the name of a service of app `app` at this commit.
     pub(crate) fn service_name(&self) -> String {
         format!("staging_th_app_master_{}", &self.commit[..10])
