@@ -136,7 +136,7 @@ set edit:completion:arg-completer[goc-watchdog] = {|@words|
             cand --carry-from 'With --carry: the data that counts, that of the service''s own environment and region, or that of any'
             cand --with 'Count also what another run of the same commit executed, such as unit tests: PATH is a profile of go test -coverprofile, or a folder of GOCOVERDIR. LABEL names it [default: its file name]. With --carry, REV may be another commit, at which that run was. May be given several times'
             cand --since 'Count as covered only what was executed since a stored row: its number, the name that pull --mark gave it, or the newest row that is at least so old (2h) or was stored by a time (2026-11-30 14:20, in UTC)'
-            cand --unused 'List the functions that were not executed within this time, at any stored commit at which their text is the same, each with its last execution; as text, JSON, or a tab of the page. Data of the service''s own environment and region counts; with --env all, data of all of them'
+            cand --unused 'List the functions that were not executed within this time, at any stored commit at which their text is the same, each with its last execution; as text, JSON, or a tab of the page. Data of the service''s own environment and region counts; with --env all, data of all of them. For a group, that of each app counts'
             cand --fail-under 'Fail if the percentage of all statements is lower, or that of the changed lines in a report of changes. The exact value counts, not the rounded one'
             cand --max-age 'Fail if the last pull with an answer is longer ago'
             cand --min-replicas 'Fail if fewer replicas answered at the last pull'

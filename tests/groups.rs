@@ -185,6 +185,40 @@ fn reports_tell_which_app_executed_what() {
 }
 
 #[test]
+fn functions_that_no_app_of_a_group_executes_are_listed() {
+    let mut shop = Shop::new();
+    shop.clone_source();
+    let unused = |shop: &Shop, options: &[&str]| {
+        let json = shop.json(&[&["report", "-q", "--unused", "30d", "--format", "json"], options].concat());
+        shop.source.assert_document_fits_schema("man/goc-watchdog-report-unused.schema.json", &json);
+        let functions = json["functions"].as_array().unwrap().iter();
+        let names: Vec<String> = functions
+            .map(|it| format!("{} {}", it["path"].as_str().unwrap(), it["name"].as_str().unwrap()))
+            .collect();
+        (names, json)
+    };
+    // `pay` executed a function of the package that both have.
+    let mains = ["cmd/cart/main.go run", "cmd/pay/main.go run"];
+    let (names, json) = unused(&shop, &["shop"]);
+    assert_eq!(names, [mains[0], mains[1], "lib/lib.go Mul"], "{json}");
+    assert_eq!((&json["id"], &json["observed"]["places"]), (&Value::Null, &json!(["staging th"])));
+    assert_eq!(json["group"]["apps"][1]["app"], json!("pay"));
+    assert_eq!(unused(&shop, &["cart"]).0, [mains[0], "lib/lib.go Sub", "lib/lib.go Mul"]);
+
+    // Another environment counts where all are named; the group is that of the newest data.
+    shop.start("prod", "pay", &(main_of("pay") + &lib(1, 0).replace("13.2 1 0", "13.2 1 3")));
+    shop.run(&["report", "-q", "shop", "--unused", "30d"], 1).assert_stderr_contains("--env prod");
+    assert_eq!(unused(&shop, &["shop", "--env", "staging"]).0, names);
+    let (names, json) = unused(&shop, &["shop", "--env", "all"]);
+    assert_eq!(
+        (names, &json["observed"]["places"]),
+        (vec![mains[1].to_owned()], &json!(["prod th", "staging th"]))
+    );
+    let text = shop.run(&["report", "-q", "shop", "--unused", "30d", "--env", "staging"], 0).stdout;
+    assert!(text.contains("3 of 7 functions (42.9%)"), "{text}");
+}
+
+#[test]
 fn all_gates_judge_a_group() {
     let mut shop = Shop::new();
     let first = shop.commit().to_owned();

@@ -7,6 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
+use super::group::GroupJson;
 use super::listed_function::ListedFunctionJson;
 use super::{FileReport, FunctionReport, Report};
 use crate::carry::FunctionDates;
@@ -263,7 +264,11 @@ impl Unused {
         let document = Document {
             schema: SCHEMA,
             service: &head.service,
-            id: head.row,
+            id: head.own_row(),
+            group: head
+                .group
+                .as_deref()
+                .map(|group| GroupJson::new(group, report.files.iter().map(|file| file.name))),
             commit: &head.commit,
             stored_at: iso(head.stored_at),
             filters: &head.filters,
@@ -314,7 +319,8 @@ fn length(time: TimeDelta) -> String {
 struct Document<'r> {
     schema: u32,
     service: &'r str,
-    id: i64,
+    id: Option<i64>,
+    group: Option<GroupJson<'r>>,
     commit: &'r str,
     stored_at: String,
     filters: &'r [String],

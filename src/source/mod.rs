@@ -37,7 +37,9 @@ pub(crate) use group_state::GroupState;
 pub(crate) use lookup::{FoundSource, LookupOutcome, SourceDemand, SourceLack, SourceLookup};
 pub(crate) use marks::{MarkedProfile, check_texts};
 pub(crate) use revision::{RepositoryCommit, Revision};
-pub(crate) use row_choice::{Compared, RowName, RowRequest, in_newest_place, row_to_compare};
+pub(crate) use row_choice::{
+    Compared, RowName, RowRequest, group_in_newest_place, in_newest_place, row_to_compare,
+};
 pub(crate) use since::SinceChoice;
 pub(crate) use stored_commits::StoredCommits;
 pub(crate) use subject::{Subject, previous_row, trend};

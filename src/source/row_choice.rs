@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use anyhow::{Result, anyhow, bail};
 
+use crate::fleet::app_group::AppGroup;
 use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::pick::{Picked, ServiceQuery, is_same_app, is_same_commit, pick, pick_app};
 use crate::fleet::pick_error::PickError;
@@ -74,6 +75,21 @@ pub(crate) fn in_newest_place<'a>(
     }
     let newest = |entry: &KeyEntry| rows.iter().rfind(|row| row.key == entry.key).map(|row| row.id);
     fitting.into_iter().max_by_key(|(entry, _)| newest(entry)).map_or(query, |(_, query)| query)
+}
+
+/// Returns the query for a group in the environment and region whose data is the newest.
+pub(crate) fn group_in_newest_place<'a>(
+    query: ServiceQuery<'a>,
+    group: &AppGroup,
+    rows: &'a [Row],
+) -> ServiceQuery<'a> {
+    let is_wanted = |row: &&Row| {
+        row.deleted_at.is_none() && group.has(&row.key.app) && query.admits(&row.key, &row.branch)
+    };
+    match rows.iter().rfind(is_wanted) {
+        Some(Row { key, .. }) => ServiceQuery { env: Some(&key.env), region: Some(&key.region), ..query },
+        None => query,
+    }
 }
 
 /// The part of another row that is compared.

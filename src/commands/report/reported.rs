@@ -158,7 +158,7 @@ impl<'a> Reported<'a> {
     }
 
     /// Returns the app, or the apps of the group, also those without data.
-    fn apps(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn apps(&self) -> impl Iterator<Item = &str> {
         let of_group = self.group.as_ref().map(|state| &state.group.apps[..]);
         let apps = of_group.unwrap_or(std::slice::from_ref(&self.app));
         apps.iter().map(String::as_str)

@@ -15,12 +15,13 @@ use crate::collect::fleet::stored_fleet;
 use crate::collect::mending::stored_profile;
 use crate::commands::before::{NamedState, StoredState};
 use crate::commands::gate::{Judged, tell_verdicts};
-use crate::commands::group::{group_state, refuse_group};
+use crate::commands::group::group_state;
 use crate::commands::notices::told;
 use crate::commands::{self, Context, Level, marks, since};
 use crate::coverage::Coverage;
 use crate::exit::ExitCode;
 use crate::filter::Filter;
+use crate::fleet::app_group::AppGroup;
 use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::row::{Row, RowFilter};
 use crate::fleet::services::Fleet;
@@ -40,7 +41,7 @@ use crate::report::{
 };
 use crate::source::{
     Compared, FoundSource, LookupOutcome, OtherState, SourceDemand, SourceLack, SourceLookup, SourceReader,
-    SourceSettings, Subject, check_texts, compared, in_newest_place,
+    SourceSettings, Subject, check_texts, compared, group_in_newest_place, in_newest_place,
 };
 use crate::together::{BlockLabels, Together};
 
@@ -165,13 +166,16 @@ fn reported<'a>(
     (context, settings): (&'a Context, SourceSettings<'_>),
     stored: (&'a [KeyEntry], &'a [Row]),
 ) -> Result<(Reported<'a>, Option<Profile>)> {
-    if args.unused.is_given() {
-        refuse_group(service, "report --unused AGE", context, stored.0)?;
-    }
     let is_judged = args.gate.gate() != Gate::default()
         || args.changes_gate.is_given()
         || args.changes_gate.forbids_stale_marks();
-    Ok(match group_state(&args.query(service), context, stored, is_judged)? {
+    let mut query = args.query(service);
+    if args.names_all_environments()
+        && let Some(group) = AppGroup::named(service, &context.config.groups, stored.0)
+    {
+        query = group_in_newest_place(query, group, stored.1);
+    }
+    Ok(match group_state(&query, context, stored, is_judged)? {
         Some(group) => {
             let (reported, profile) = Reported::from_group(group, args, (context, settings), stored.1)?;
             (reported, Some(profile))

@@ -30,7 +30,7 @@ use crate::source::{DatedFunction, DatedRows, DigestedTexts, FoundSource, Unknow
 pub(super) struct UnusedArgs {
     /// List the functions that were not executed within this time, at any stored commit at which their text is the same,
     /// each with its last execution; as text, JSON, or a tab of the page. Data of the service's own environment and
-    /// region counts; with --env all, data of all of them.
+    /// region counts; with --env all, data of all of them. For a group, that of each app counts.
     #[arg(long, value_name = "AGE", value_parser = parse_window, conflicts_with_all = [
         "since", "against", "carry", "with", "all", "blame", "only_changed", "sort", "limit", "fail_under", "max_age",
         "min_replicas", "max_drop", "fail_missed", "min_changed", "fail_on", "by_mark", "base", "diff_file",
@@ -49,7 +49,7 @@ impl UnusedArgs {
     }
 }
 
-/// An environment and region of an app, by one of its keys, with the dates of its functions.
+/// An app in an environment and region, by one of its keys, with the dates of its functions.
 type DatedPlace = (Key, PlaceDates);
 
 /// The dates of the functions of a report.
@@ -73,6 +73,7 @@ impl ReportRun<'_> {
     ) -> Result<Option<DatedReport>> {
         // The report fails without source if functions are to be dated.
         let Some(found) = found.filter(|_| self.args.unused.is_given()) else { return Ok(None) };
+        // Of a group, its environment and region.
         let own = &reported.subject.row.key;
         if own.commit.is_empty() {
             bail!(EarlyEnd::Refused(format!(
@@ -80,9 +81,9 @@ impl ReportRun<'_> {
                 reported.subject.name()
             )));
         }
-        let is_wanted = |key: &Key| match self.args.names_all_environments() {
-            true => key.app == own.app,
-            false => is_same_app(key, own),
+        let is_here = |key: &Key| (&key.env, &key.region) == (&own.env, &own.region);
+        let is_wanted = |key: &Key| {
+            reported.apps().any(|app| app == key.app) && (self.args.names_all_environments() || is_here(key))
         };
         let wanted: Vec<&Row> = rows.iter().filter(|row| is_wanted(&row.key)).collect();
         let mut texts = DigestedTexts::default();
@@ -108,11 +109,15 @@ impl ReportRun<'_> {
         let read = places.iter().flat_map(|(_, dates)| dates.commits.values().map(|until| until.at));
         let until = read.chain(wanted.iter().map(|row| row.created_at)).max().unwrap_or(self.context.now());
         let known = places.iter().flat_map(|(_, dates)| dates.commits.keys());
-        let place = |(key, _): &DatedPlace| format!("{} {}", key.env, key.region).trim().to_owned();
+        let mut shown: Vec<String> =
+            places.iter().map(|(key, _)| format!("{} {}", key.env, key.region).trim().to_owned()).collect();
+        // The apps of a group have places in common.
+        shown.sort_unstable();
+        shown.dedup();
         let observed = Observed {
             since: first.min().unwrap_or(until),
             until,
-            places: places.iter().map(place).collect(),
+            places: shown,
             commits: known.collect::<BTreeSet<_>>().len(),
             unknown: unknown.into_iter().map(|UnknownCommit { commit, why }| (commit, why)).collect(),
         };
