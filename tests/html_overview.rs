@@ -108,7 +108,7 @@ fn one_line_of_facts_stands_above_the_figures() {
     let page = service.page(&[]);
     browser.open(&page, "");
     let commit = service.source.head();
-    let wanted = ["master", &commit[..10], "staging th", "1 replica", "less than a minute ago"];
+    let wanted = ["master", &commit[..10], "staging th", "1 replica", "just now"];
     assert_eq!(browser.texts(".about bdi, .about code, .about li:nth-child(n + 3)"), wanted);
     let height = browser.eval("document.querySelector('.about').offsetHeight").as_f64().unwrap();
     assert!(height <= 24.0, "one line, not {height} pixels");

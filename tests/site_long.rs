@@ -143,6 +143,22 @@ fn long_states_and_ages_stand_over_nothing_and_leave_the_page_as_wide_as_the_win
 }
 
 #[test]
+fn a_long_state_has_the_room_that_the_table_has() {
+    let Some(mut browser) = Browser::start() else { return };
+    let long = LongTexts::shared();
+    on_each_screen(&mut browser, 900, |browser, view| {
+        browser.open(&site_folder(&long.world).join("index.html"), "");
+        let [state, name] = browser.numbers(
+            "((row) => [row.querySelector('.state').offsetHeight, row.querySelector('.name').offsetHeight])
+                ([...document.querySelectorAll('#services .row')].find((row) => /fix-rounding.*not asked/.test(row.textContent)))",
+        );
+        let lines = if view.width == 768 { 3 } else { 1 };
+        assert!(state <= 20 * lines, "{view}: a state of {state} pixels");
+        assert!(name <= 60, "{view}: a name of {name} pixels");
+    });
+}
+
+#[test]
 fn the_header_begins_and_ends_where_the_page_does() {
     let Some(mut browser) = Browser::start() else { return };
     let long = LongTexts::shared();
@@ -168,6 +184,9 @@ fn the_buttons_of_filters_are_whole() {
     let long = LongTexts::shared();
     on_each_width(&mut browser, |browser, view| {
         browser.open(&site_folder(&long.world).join("index.html"), "");
+        if !browser.texts("#more-filters").is_empty() {
+            browser.click("#more-filters");
+        }
         let (buttons, cut) = (
             "document.querySelectorAll('[data-filter]')",
             "(({ left, right }) => left < from || right > to)",

@@ -32,6 +32,8 @@ pub(super) struct IndexPage<'s> {
     /// Number of services that the treemap leaves out.
     pub(super) unmapped: usize,
     pub(super) apps: Vec<AppRows<'s>>,
+    /// The column of states has long texts, so it gets room from the names.
+    pub(super) has_long_states: bool,
     pub(super) without_source: usize,
 }
 
@@ -128,6 +130,7 @@ impl<'s> IndexPage<'s> {
         let treemap = Treemap::new(&parts(&tables));
         Self {
             frame: PageFrame::new(coverage_of(apps.iter().flat_map(|app| &app.places))),
+            has_long_states: services.iter().any(|service| service.state.is_long()),
             counts: StateCount::of_states(services.iter().map(|service| &service.state)),
             number: services.len(),
             newest: services.iter().filter_map(|service| service.last_pull).max().map(Moment),

@@ -366,7 +366,7 @@ impl EnvRegion {
         match (self.env.as_str(), self.region.as_str()) {
             ("", "") => String::new(),
             (one, "") | ("", one) => printable(one).into_owned(),
-            (env, region) => format!("{} · {}", printable(env), printable(region)),
+            (env, region) => format!("{} {}", printable(env), printable(region)),
         }
     }
 

@@ -1,12 +1,14 @@
 // The table of services: its order, its filters, and the address that has both.
 page.services = (() => {
   const { element, WORDS, replaceAddress, markOrder, onColumnClick } = page.elements;
-  const { filled, grouped } = page.words;
+  const { filled, grouped, counted } = page.words;
   const { toFragment, fromFragment } = page.address;
   const { ordered, sortFrom, sortText, sortAfterClick } = page.rows;
   const { map } = page;
   const { NONE, filtersFrom, valuesOf, toggled, isNone, fits } = page.filters;
 
+  /** Pixels of the line of filters that are seen before one to which it was scrolled. */
+  const EDGE = 24;
   const table = element('services');
   const START = { sort: 'name', down: false, map: false, ...NONE };
   let list = { ...START };
@@ -72,7 +74,8 @@ page.services = (() => {
     narrowAttention?.((at) => shown[at], !isNone(list));
     const number = shown.filter((is) => is).length;
     element('nothing').hidden = number > 0;
-    element('shown').textContent = filled(WORDS.shown, { shown: grouped(number), all: grouped(all.length) });
+    element('shown').textContent = filled(
+      WORDS.shown, { shown: grouped(number), services: counted(WORDS.services, all.length) });
     map.show(list.map);
   };
 
@@ -85,20 +88,37 @@ page.services = (() => {
       button.setAttribute('aria-pressed', list[filter].includes(value));
     }
     element('all').hidden = isNone(list);
+    fitFilters();
   };
 
-  /** Returns the bar that stays on the screen: on narrow screens that is the search alone. */
-  const barNode = () => [element('tools').parentNode, element('tools')].find((node) => node.getClientRects().length > 0);
+  const bar = () => element('tools').parentNode;
 
   /** Tells the style how high the bar is, below which the head of the table stays. */
-  const measureBar = () => document.documentElement.style.setProperty('--bar', `${barNode().offsetHeight}px`);
+  const measureBar = () => document.documentElement.style.setProperty('--bar', `${bar().offsetHeight}px`);
+
+  // On a narrow screen the buttons of all filters stand in one line, which scrolls sideways, until all are asked for.
+  const fitFilters = () => {
+    const { scrollWidth, clientWidth } = element('filters');
+    element('more-filters').hidden = scrollWidth <= clientWidth && !bar().classList.contains('open');
+  };
+
+  const toggleFilters = () => {
+    element('more-filters').setAttribute('aria-expanded', bar().classList.toggle('open'));
+  };
+
+  /** Scrolls the line of filters to the first one that is pressed. */
+  const showPressed = () => {
+    const line = element('filters');
+    const pressed = line.querySelector('[aria-pressed=true]');
+    if (pressed !== null) line.scrollLeft += pressed.getBoundingClientRect().left - line.getBoundingClientRect().left - EDGE;
+  };
 
   /** Scrolls the table under the bar of filters unless its first rows are on the screen. */
   const reveal = () => {
-    const bar = barNode().getBoundingClientRect();
+    const { bottom, height } = bar().getBoundingClientRect();
     const { top } = table.getBoundingClientRect();
     // A bar that has not reached the top of the window yet leaves less room below it.
-    if (top < bar.bottom - 1 || top > innerHeight / 2) scrollBy(0, top - bar.height);
+    if (top < bottom - 1 || top > innerHeight / 2) scrollBy(0, top - height);
   };
 
   const change = (to) => {
@@ -126,6 +146,7 @@ page.services = (() => {
     measureBar();
     const values = fromFragment(location.hash);
     change({ ...sortFrom(values.sort, FIGURES), map: values.map === '1', ...filtersFrom(values, facts) });
+    showPressed();
     if (!isNone(list)) reveal();
   };
 
@@ -147,6 +168,7 @@ page.services = (() => {
     }
     element('tools').addEventListener('submit', (event) => event.preventDefault());
     element('all').addEventListener('click', () => changeAndTell(NONE));
+    element('more-filters').addEventListener('click', toggleFilters);
     element('home').addEventListener('click', (event) => {
       event.preventDefault();
       changeAndTell(START);
@@ -162,9 +184,10 @@ page.services = (() => {
       tell: (isOpen) => isOpen !== list.map && changeAndTell({ map: isOpen }),
     });
     window.addEventListener('hashchange', showAddress);
-    const observer = new ResizeObserver(measureBar);
-    observer.observe(element('tools').parentNode);
-    observer.observe(element('tools'));
+    new ResizeObserver(() => {
+      fitFilters();
+      measureBar();
+    }).observe(bar());
     order();
     return KEYS;
   };
