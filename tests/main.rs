@@ -91,6 +91,7 @@ mod three_commits;
 mod timer;
 mod tls;
 mod unmeasured;
+mod unmeasured_builds;
 mod unused;
 mod upgrades;
 mod users;

@@ -7,8 +7,8 @@ use anyhow::{Result, bail};
 use super::texts::paths_of;
 use super::{RepositoryCommit, SourceReader, SourceTree};
 use crate::code::gosrc::{
-    BuildTags, ConstrainedFile, Constraint, CoverBlock, CoveredText, ModuleFolders, import_path_of_module,
-    is_of_builds, name_in_profiles, parent, scan,
+    BuildTags, ConstrainedFile, CoverBlock, CoveredText, FileConstraint, ModuleFolders,
+    import_path_of_module, is_of_builds, name_in_profiles, parent, scan,
 };
 use crate::exit::EarlyEnd;
 use crate::fleet::ids::BuildGroupId;
@@ -38,12 +38,14 @@ pub(crate) struct UnmeasuredSubject<'a> {
 struct MeasuredModules<'t> {
     folders: ModuleFolders<'t>,
     import_paths: BTreeMap<String, String>,
+    /// Minor version of the newest Go that a `go.mod` among them asks for.
+    oldest_go: u32,
 }
 
 /// A file that may be unmeasured, with its statements.
 struct Candidate {
     file: UnmeasuredFile,
-    constraint: Option<Constraint>,
+    constraint: FileConstraint,
     /// Line comments give its code places in another file.
     has_moved_lines: bool,
     /// The package has measured files.
@@ -94,16 +96,24 @@ impl SourceReader<'_> {
         }
 
         let candidates = self.candidates(subject, &modules, (&measured, &packages))?;
-        let needs_tags =
-            candidates.iter().any(|found| found.constraint.is_some() && !found.is_of_measured_package);
+        let needs_tags = candidates
+            .iter()
+            .any(|found| found.constraint.constraint.is_some() && !found.is_of_measured_package);
         let (tags, measured) =
             self.measured(at, tree, (&modules, measured), &candidates, needs_tags, needs_generated)?;
+        for found in &candidates {
+            let FileConstraint { refused: Some(reason), .. } = &found.constraint else { continue };
+            if !found.is_of_measured_package && found.constraint.is_met(&tags) {
+                let file = in_message(&found.file.name);
+                self.warn(format!("\"{file}\" does not count, because Go cannot build it: {reason}"));
+            }
+        }
         let (mut files, mut left_out) = (Vec::new(), Vec::new());
         for Candidate { file, constraint, has_moved_lines, is_of_measured_package } in candidates {
             match is_of_measured_package {
                 // The profile has its code under the name that the line comments give.
                 true if has_moved_lines => {}
-                false if constraint.is_none_or(|constraint| constraint.is_met(&tags)) => files.push(file),
+                false if constraint.refused.is_none() && constraint.is_met(&tags) => files.push(file),
                 _ => left_out.push(file),
             }
         }
@@ -210,7 +220,7 @@ impl SourceReader<'_> {
         let mut files: Vec<MeasuredFile> =
             files.map(|(path, name)| MeasuredFile { name, path, is_generated: false }).collect();
         if !needs_tags && !needs_generated {
-            return Ok((BuildTags::concluded(&[]), files));
+            return Ok((BuildTags::concluded(&[], modules.oldest_go), files));
         }
         let blobs: Vec<ObjectId> =
             files.iter().filter_map(|file| tree.files.blob(&file.path).cloned()).collect();
@@ -218,20 +228,21 @@ impl SourceReader<'_> {
         let heads = at.repository.blobs(&blobs, |index, content| {
             let text = content.text()?;
             let is_generated = needs_generated && scan(text).is_ok_and(|scanned| scanned.is_generated);
-            Some((Constraint::of(base_name(&files[index].path), text), is_generated))
+            Some((FileConstraint::of(base_name(&files[index].path), text), is_generated))
         })?;
         let mut known = Vec::new();
         for (file, head) in files.iter_mut().zip(heads) {
             let Some((constraint, is_generated)) = head else { continue };
             file.is_generated = is_generated;
+            let constraint = constraint.constraint;
             known.extend(constraint.map(|constraint| ConstrainedFile { constraint, is_compiled: true }));
         }
         let beside = candidates.iter().filter(|found| found.is_of_measured_package && !found.has_moved_lines);
         known.extend(beside.filter_map(|found| {
-            let constraint = found.constraint.clone()?;
+            let constraint = found.constraint.constraint.clone()?;
             Some(ConstrainedFile { constraint, is_compiled: false })
         }));
-        Ok((BuildTags::concluded(&known), files))
+        Ok((BuildTags::concluded(&known, modules.oldest_go), files))
     }
 }
 
@@ -246,7 +257,9 @@ impl<'t> MeasuredModules<'t> {
                 import_paths.entry(folder.to_owned()).or_insert_with(|| import_path.to_owned());
             }
         }
-        Self { folders, import_paths }
+        let versions = import_paths.keys().filter_map(|folder| tree.modules.go_minor(folder));
+        let oldest_go = versions.max().unwrap_or(0);
+        Self { folders, import_paths, oldest_go }
     }
 
     /// Returns the name in profiles of a file that a build of the modules can have.
@@ -296,7 +309,7 @@ fn candidate(path: &str, name: &str, text: &[u8]) -> Result<Candidate, Unusable>
     let counts = vec![0; blocks.len()];
     let source = FileSource::from_text((path, text, Ok(found.scanned)), &file, &counts, FileNeeds::default());
     Ok(Candidate {
-        constraint: Constraint::of(base_name(path), text),
+        constraint: FileConstraint::of(base_name(path), text),
         has_moved_lines,
         is_of_measured_package: false,
         file: UnmeasuredFile { name: name.to_owned(), is_of_command, source, blocks },

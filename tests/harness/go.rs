@@ -24,12 +24,14 @@ const COUNTED_MODULE: &str = "module example.com/counted\n\ngo 1.20\n\nrequire e
 pub(crate) struct Go {
     /// A value of `GOTOOLCHAIN`.
     toolchain: String,
+    /// Variables that a test sets.
+    variables: Vec<(&'static str, &'static str)>,
 }
 
 impl Go {
     /// Returns the Go in `PATH`. `untested` is a clause that says what is not tested without it.
     pub(crate) fn installed(untested: &str) -> Option<Self> {
-        let go = Self { toolchain: "local".to_owned() };
+        let go = Self { toolchain: "local".to_owned(), variables: Vec::new() };
         if go.is_here() {
             return Some(go);
         }
@@ -43,7 +45,7 @@ impl Go {
         let mut found = Vec::new();
         for version in OLDER_GO {
             let toolchain = format!("go{version}");
-            let go = Self { toolchain: toolchain.clone() };
+            let go = Self { toolchain: toolchain.clone(), variables: Vec::new() };
             if go.is_here() {
                 found.push(go);
                 continue;
@@ -53,6 +55,11 @@ impl Go {
             warn_skipped(&format!("no {toolchain} here (\"{fetch}\" fetches it), so {untested}"));
         }
         found
+    }
+
+    /// Has variables in the environment, such as `CGO_ENABLED`.
+    pub(crate) fn with_variables(self, variables: &[(&'static str, &'static str)]) -> Self {
+        Self { variables: variables.to_vec(), ..self }
     }
 
     fn is_here(&self) -> bool {
@@ -67,7 +74,8 @@ impl Go {
             .env("GOFLAGS", "-mod=mod -buildvcs=false")
             .env("GOPROXY", "off")
             .env("GONOSUMDB", "*")
-            .env("GOWORK", "off");
+            .env("GOWORK", "off")
+            .envs(self.variables.iter().copied());
         command
     }
 

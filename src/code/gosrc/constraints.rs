@@ -2,69 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use memchr::{memchr_iter, memmem};
+use memchr::memmem;
 
-use super::scanner::skip_comment;
+use super::build_tags::{ARCHITECTURES, BuildTags, SYSTEMS};
 use super::tokens::{Piece, for_each_token};
 
-/// The values of `GOOS` (Go's internal/syslist).
-const SYSTEMS: [&str; 18] = [
-    "aix",
-    "android",
-    "darwin",
-    "dragonfly",
-    "freebsd",
-    "hurd",
-    "illumos",
-    "ios",
-    "js",
-    "linux",
-    "nacl",
-    "netbsd",
-    "openbsd",
-    "plan9",
-    "solaris",
-    "wasip1",
-    "windows",
-    "zos",
-];
-/// The systems among them that are no Unix.
-const NOT_UNIX: [&str; 6] = ["js", "nacl", "plan9", "wasip1", "windows", "zos"];
-/// The values of `GOARCH`.
-const ARCHITECTURES: [&str; 24] = [
-    "386",
-    "amd64",
-    "amd64p32",
-    "arm",
-    "arm64",
-    "arm64be",
-    "armbe",
-    "loong64",
-    "mips",
-    "mips64",
-    "mips64le",
-    "mips64p32",
-    "mips64p32le",
-    "mipsle",
-    "ppc",
-    "ppc64",
-    "ppc64le",
-    "riscv",
-    "riscv64",
-    "s390",
-    "s390x",
-    "sparc",
-    "sparc64",
-    "wasm",
-];
-
-const CGO: &str = "cgo";
+pub(super) const CGO: &str = "cgo";
 
 /// Most nested brackets and negations that are read.
 const DEEPEST: usize = 100;
 
 /// The condition under which Go compiles a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Constraint {
     Tag(Box<str>),
     Not(Box<Self>),
@@ -72,55 +21,70 @@ pub(crate) enum Constraint {
     Any(Vec<Self>),
 }
 
-/// The system and the tags of a build.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct BuildTags {
-    system: String,
-    architecture: String,
-    /// Other tags that are set, `cgo` among them.
-    others: BTreeSet<String>,
+/// The constraint of a file, as far as Go can read it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct FileConstraint {
+    /// `None` if Go compiles the file on each system.
+    pub(crate) constraint: Option<Constraint>,
+    /// The reason for which Go fails at the file if its name fits the system. The constraint is then that of the name.
+    pub(crate) refused: Option<&'static str>,
 }
 
-/// A file of which it is known whether it was compiled.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ConstrainedFile {
-    pub(crate) constraint: Constraint,
-    pub(crate) is_compiled: bool,
+impl FileConstraint {
+    /// Finds the constraint of a file by its name and text.
+    pub(crate) fn of(name: &str, text: &[u8]) -> Self {
+        let tag = |tag: &str| Constraint::Tag(tag.into());
+        let of_name = systems_of_name(name).into_iter().map(tag);
+        match BuildLines::of(text).constraints() {
+            Err(reason) => Self { constraint: Constraint::all_of(of_name), refused: Some(reason) },
+            Ok(lines) => {
+                let of_import = imports_c(text).then(|| tag(CGO));
+                let constraint = Constraint::all_of(of_name.chain(lines).chain(of_import));
+                Self { constraint, refused: None }
+            }
+        }
+    }
+
+    /// Tells whether a build has the file.
+    pub(crate) fn is_met(&self, tags: &BuildTags) -> bool {
+        self.constraint.as_ref().is_none_or(|constraint| constraint.is_met(tags))
+    }
 }
 
 impl Constraint {
-    /// Returns the constraint of a file by its name and text; `None` if Go compiles it on each system. A line that cannot be
-    /// read is one that is never met, as Go fails at it.
-    pub(crate) fn of(name: &str, text: &[u8]) -> Option<Self> {
-        let tag = |tag: &str| Self::Tag(tag.into());
-        let mut all: Vec<Self> = systems_of_name(name).into_iter().map(tag).collect();
-        let never = || Self::Any(Vec::new());
-        match BuildLines::of(text) {
-            BuildLines { expression: Some(line), .. } => {
-                all.push(Parser::parse(line).unwrap_or_else(never));
-            }
-            BuildLines { older, .. } => all.extend(older.into_iter().map(of_older_line)),
-        }
-        if imports_c(text) {
-            all.push(tag(CGO));
-        }
+    fn all_of(constraints: impl Iterator<Item = Self>) -> Option<Self> {
+        let mut all: Vec<Self> = constraints.collect();
         match all.len() {
             0 | 1 => all.pop(),
             _ => Some(Self::All(all)),
         }
     }
 
-    /// Tells whether a build compiles the file.
-    pub(crate) fn is_met(&self, tags: &BuildTags) -> bool {
+    fn is_met(&self, tags: &BuildTags) -> bool {
+        self.value(&|tag| Some(tags.have(tag))) == Some(true)
+    }
+
+    /// Tells whether it is met, as far as the tags are known.
+    pub(super) fn value(&self, known: &dyn Fn(&str) -> Option<bool>) -> Option<bool> {
+        let of_list = |list: &[Self], deciding: bool| {
+            let mut is_known = true;
+            for of in list {
+                match of.value(known) {
+                    Some(value) if value == deciding => return Some(deciding),
+                    value => is_known &= value.is_some(),
+                }
+            }
+            is_known.then_some(!deciding)
+        };
         match self {
-            Self::Tag(tag) => tags.have(tag),
-            Self::Not(of) => !of.is_met(tags),
-            Self::All(of) => of.iter().all(|of| of.is_met(tags)),
-            Self::Any(of) => of.iter().any(|of| of.is_met(tags)),
+            Self::Tag(tag) => known(tag),
+            Self::Not(of) => of.value(known).map(|value| !value),
+            Self::All(of) => of_list(of, false),
+            Self::Any(of) => of_list(of, true),
         }
     }
 
-    fn add_tags<'c>(&'c self, tags: &mut BTreeSet<&'c str>) {
+    pub(super) fn add_tags<'c>(&'c self, tags: &mut BTreeSet<&'c str>) {
         match self {
             Self::Tag(tag) => {
                 tags.insert(tag);
@@ -131,78 +95,11 @@ impl Constraint {
     }
 }
 
-impl BuildTags {
-    /// Concludes the tags of a build from files of which it is known whether it compiled them: those by which most of these
-    /// files are explained, else those of Go on Linux and amd64.
-    pub(crate) fn concluded(files: &[ConstrainedFile]) -> Self {
-        let mut tags = BTreeSet::new();
-        for file in files {
-            file.constraint.add_tags(&mut tags);
-        }
-        let explained = |tags: &Self| {
-            files.iter().filter(|file| file.constraint.is_met(tags) == file.is_compiled).count()
-        };
-        let of_list = |list: &[&'static str], first: &'static str| {
-            let mentioned = list.iter().copied().filter(|word| *word != first && tags.contains(word));
-            [first].into_iter().chain(mentioned).collect::<Vec<_>>()
-        };
-        let mut best = Self {
-            system: "linux".to_owned(),
-            architecture: "amd64".to_owned(),
-            others: BTreeSet::from([CGO.to_owned()]),
-        };
-        let mut most = explained(&best);
-        for system in of_list(&SYSTEMS, "linux") {
-            for architecture in of_list(&ARCHITECTURES, "amd64") {
-                let tried = Self {
-                    system: system.to_owned(),
-                    architecture: architecture.to_owned(),
-                    others: best.others.clone(),
-                };
-                let number = explained(&tried);
-                if number > most {
-                    (best, most) = (tried, number);
-                }
-            }
-        }
-        let is_free = |tag: &&&str| !SYSTEMS.contains(tag) && !ARCHITECTURES.contains(tag);
-        for tag in tags.iter().filter(is_free) {
-            let mut tried = best.clone();
-            if !tried.others.remove(*tag) {
-                tried.others.insert((*tag).to_owned());
-            }
-            let number = explained(&tried);
-            if number > most {
-                (best, most) = (tried, number);
-            }
-        }
-        best
-    }
-
-    fn have(&self, tag: &str) -> bool {
-        let system = self.system.as_str();
-        tag == system
-            || tag == self.architecture
-            || tag == "gc"
-            || tag == "unix" && !NOT_UNIX.contains(&system)
-            || matches!((tag, system), ("linux", "android") | ("solaris", "illumos") | ("darwin", "ios"))
-            // A file for a newer Go than the one of the build is rare, and one for an older Go is not.
-            || tag.strip_prefix("go1.").is_some_and(|minor| minor.parse::<u32>().is_ok())
-            || self.others.contains(tag)
-    }
-
-    /// Returns the system, the architecture and the other tags, in words.
-    pub(crate) fn words(&self) -> String {
-        let Self { system, architecture, others } = self;
-        let others = others.iter().map(|tag| format!(", {tag}"));
-        format!("{system}, {architecture}{}", others.collect::<String>())
-    }
-}
-
 /// Returns the system and the architecture in the name of a file, behind its first `_`.
 fn systems_of_name(name: &str) -> Vec<&str> {
     let name = name.split('.').next().unwrap_or_default();
-    let words: Vec<&str> = name.split('_').skip(1).collect();
+    let mut words: Vec<&str> = name.split('_').skip(1).collect();
+    words.pop_if(|word| *word == "test");
     match words[..] {
         [.., system, architecture] if SYSTEMS.contains(&system) && ARCHITECTURES.contains(&architecture) => {
             vec![system, architecture]
@@ -212,11 +109,11 @@ fn systems_of_name(name: &str) -> Vec<&str> {
     }
 }
 
-/// The lines with constraints before the package clause.
+/// The lines with constraints before the package clause, found as go/build does in `parseFileHeader`.
 #[derive(Debug, Default)]
 struct BuildLines<'t> {
-    /// The expression of the line `//go:build`.
-    expression: Option<&'t str>,
+    /// The expressions of lines `//go:build`.
+    expressions: Vec<&'t str>,
     /// The words of lines `// +build`, which hold if there is no such line.
     older: Vec<&'t str>,
 }
@@ -224,33 +121,63 @@ struct BuildLines<'t> {
 impl<'t> BuildLines<'t> {
     fn of(text: &'t [u8]) -> Self {
         let mut found = Self::default();
-        // A line `// +build` counts if a blank line follows before the package clause.
+        // A line `// +build` counts if a blank line follows before the first line that is no `//` comment.
         let mut pending = Vec::new();
-        let mut at = if text.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
-        let mut begins_line = true;
-        loop {
-            let blanks = text[at..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
-            let lines = memchr_iter(b'\n', &text[at..at + blanks]).count();
-            if lines > 1 {
+        let (mut has_ended, mut is_in_comment) = (false, false);
+        let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+        for line in text.split(|&byte| byte == b'\n') {
+            let line = line.trim_ascii();
+            if line.is_empty() && !has_ended {
                 found.older.append(&mut pending);
+                continue;
             }
-            begins_line |= lines > 0;
-            at += blanks;
-            if !matches!(text.get(at..at + 2), Some(b"//" | b"/*")) {
-                return found;
+            has_ended |= !line.starts_with(b"//");
+            if !is_in_comment && let Ok(comment) = str::from_utf8(line) {
+                let is_end = |rest: &&str| rest.is_empty() || rest.starts_with(char::is_whitespace);
+                found.expressions.extend(comment.strip_prefix("//go:build").filter(is_end));
+                let older =
+                    comment.strip_prefix("//").and_then(|rest| rest.trim_start().strip_prefix("+build"));
+                pending.extend(older.filter(is_end).filter(|_| !has_ended));
             }
-            let Ok(end) = skip_comment(text, at) else { return found };
-            let comment = str::from_utf8(&text[at..end]).unwrap_or_default();
-            let is_end = |rest: &&str| rest.starts_with(char::is_whitespace);
-            if let Some(rest) = comment.strip_prefix("//go:build").filter(|rest| begins_line && is_end(rest))
-            {
-                found.expression.get_or_insert(rest);
+            if !is_of_comments(line, &mut is_in_comment) {
+                break;
             }
-            let older = comment.strip_prefix("//").and_then(|rest| rest.trim_start().strip_prefix("+build"));
-            pending.extend(older.filter(|rest| begins_line && is_end(rest)));
-            (at, begins_line) = (end, false);
+        }
+        found
+    }
+
+    /// Returns the constraints of the lines; the reason if Go refuses these.
+    fn constraints(self) -> Result<Vec<Constraint>, &'static str> {
+        match self.expressions[..] {
+            [] => Ok(self.older.into_iter().map(of_older_line).collect()),
+            [line] => match Parser::parse(line) {
+                Some(constraint) => Ok(vec![constraint]),
+                None => Err("its //go:build line is no constraint"),
+            },
+            _ => Err("it has several //go:build lines"),
         }
     }
+}
+
+/// Tells whether a line has comments alone. `is_in_comment` tells whether it begins in a comment, and then whether the next
+/// one does.
+fn is_of_comments(line: &[u8], is_in_comment: &mut bool) -> bool {
+    let mut rest = line;
+    while !rest.is_empty() {
+        if *is_in_comment {
+            let Some(at) = memmem::find(rest, b"*/") else { return true };
+            *is_in_comment = false;
+            rest = rest[at + 2..].trim_ascii_start();
+        } else if rest.starts_with(b"//") {
+            return true;
+        } else if let Some(inside) = rest.strip_prefix(b"/*") {
+            *is_in_comment = true;
+            rest = inside;
+        } else {
+            return false;
+        }
+    }
+    true
 }
 
 /// Reads the words of a line `// +build`: alternatives after blanks, whose parts after commas must all hold.
@@ -353,18 +280,14 @@ fn imports_c(text: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    fn constraint(name: &str, line: &str) -> Option<Constraint> {
-        Constraint::of(name, format!("// Copyright\n\n{line}\n\npackage p\n").as_bytes())
+    fn of_text(name: &str, line: &str) -> FileConstraint {
+        FileConstraint::of(name, format!("// Copyright\n\n{line}\n\npackage p\n").as_bytes())
     }
 
-    fn tags(system: &str, architecture: &str, others: &[&str]) -> BuildTags {
-        let others = others.iter().map(|tag| (*tag).to_owned()).collect();
-        BuildTags { system: system.to_owned(), architecture: architecture.to_owned(), others }
-    }
-
+    /// The expectations are what `go list` says of such files.
     #[test]
     fn a_file_is_compiled_as_go_does() {
-        let linux = tags("linux", "amd64", &["cgo"]);
+        let linux = BuildTags::concluded(&[], 21);
         for (name, line, is_compiled) in [
             ("a_linux.go", "", true),
             ("a_windows.go", "", false),
@@ -374,63 +297,64 @@ mod tests {
             // Without a word before it, a system is a name.
             ("windows.go", "", true),
             ("a_windows.pb.go", "", false),
+            ("a_windows_test.pb.go", "", false),
+            ("a_windows_amd64_test.pb.go", "", false),
+            ("a_test.pb.go", "", true),
             ("a.go", "//go:build ignore", false),
+            ("a.go", "  //go:build ignore", false),
             ("a.go", "//go:build unix && !(darwin || arm64)", true),
             ("a.go", "//go:build go1.18 && gc", true),
+            ("a.go", "//go:build go1.99", false),
             ("a.go", "//go:build !cgo", false),
+            ("a.go", "//go:build amd64.v1 && !amd64.v2 && !arm64.v8.0", true),
+            ("a.go", "//go:build goexperiment.regabiargs && !goexperiment.arenas && !boringcrypto", true),
             ("a.go", "import \"C\"", true),
             ("a_windows.go", "//go:build linux", false),
-            ("a.go", "//go:build linux &&", false),
             ("a.go", "//go:builder ignore", true),
             ("a.go", "package p\n//go:build ignore", true),
             ("a.go", "/* a */ //go:build ignore", true),
+            ("a.go", "/* a\n*/\n//go:build ignore", false),
+            ("a.go", "/*\n//go:build ignore\n*/", true),
             ("a.go", "// +build windows,amd64 !linux\n", false),
             ("a.go", "// +build windows linux\n// +build !ignore\n", true),
             ("a.go", "// +build ignore\n//go:build linux\n", true),
+            ("a.go", "// +build ignore\n/* a */\n", true),
+            ("a.go", "/* a */\n// +build ignore\n", true),
+            ("a.go", "\t// +build ignore\n", false),
             ("a.go", "// A comment\npackage p\n\n// +build ignore\n", true),
         ] {
-            let is_met = constraint(name, line).is_none_or(|constraint| constraint.is_met(&linux));
-            assert_eq!(is_met, is_compiled, "{name} {line}");
+            let found = of_text(name, line);
+            assert_eq!((found.is_met(&linux), found.refused), (is_compiled, None), "{name} {line}");
         }
-        assert_eq!(constraint("a.go", ""), None);
-        let without_cgo = tags("linux", "amd64", &[]);
-        let of_text = |text: &str| Constraint::of("a.go", text.as_bytes());
+        assert_eq!(of_text("a.go", ""), FileConstraint::default());
+        let tag = |tag: &str| Constraint::Tag(tag.into());
+        let of_text = |text: &str| FileConstraint::of("a.go", text.as_bytes()).constraint;
         for text in ["package p\nimport \"C\"\n", "package p\nimport (\n\t\"fmt\"\n\t`C` // so\n)\n"] {
-            assert!(!of_text(text).unwrap().is_met(&without_cgo), "{text}");
+            assert_eq!(of_text(text), Some(tag("cgo")), "{text}");
         }
         for text in
             ["package p\n// import \"C\"\nimport \"fmt\"\n", "package p\nimport \"fmt\"\nvar c = \"C\"\n"]
         {
             assert_eq!(of_text(text), None, "{text}");
         }
-        let is_met = |line: &str, tags: &BuildTags| constraint("a.go", line).unwrap().is_met(tags);
-        assert!(is_met("//go:build linux && unix", &tags("android", "arm64", &[])));
-        assert!(is_met("//go:build !unix && !linux", &tags("windows", "amd64", &[])));
-        let deep = format!("//go:build {}linux", "!".repeat(10_000));
-        assert!(!is_met(&deep, &linux), "a hostile line is one that Go does not meet");
     }
 
     #[test]
-    fn the_tags_of_a_build_follow_from_what_it_compiled() {
-        let concluded = |files: &[(&str, &str, bool)]| {
-            let file = |(name, line, is_compiled): &(&str, &str, bool)| {
-                let constraint = constraint(name, line).unwrap();
-                ConstrainedFile { constraint, is_compiled: *is_compiled }
-            };
-            BuildTags::concluded(&files.iter().map(file).collect::<Vec<_>>())
-        };
-        assert_eq!(concluded(&[]), tags("linux", "amd64", &["cgo"]));
-        assert_eq!(
-            concluded(&[("a_windows.go", "", true), ("a_linux.go", "", false), ("b_arm64.go", "", true)]),
-            tags("windows", "arm64", &["cgo"])
-        );
-        assert_eq!(
-            concluded(&[
-                ("a.go", "//go:build !cgo", true),
-                ("b.go", "//go:build enterprise && !lite", true),
-                ("c.go", "//go:build ignore", false),
-            ]),
-            tags("linux", "amd64", &["enterprise"])
-        );
+    fn lines_at_which_go_fails_are_told_unless_the_name_leaves_the_file_out() {
+        let no_constraint = "its //go:build line is no constraint";
+        let deep = format!("//go:build {}linux", "!".repeat(10_000));
+        for (line, reason) in [
+            ("//go:build linux &&", no_constraint),
+            ("//go:build", no_constraint),
+            ("//go:build linux // alone", no_constraint),
+            ("//go:build (linux", no_constraint),
+            (&deep, no_constraint),
+            ("//go:build linux\n//go:build !ignore", "it has several //go:build lines"),
+        ] {
+            let refused = Some(reason);
+            assert_eq!(of_text("a.go", line), FileConstraint { constraint: None, refused }, "{line}");
+            let constraint = Some(Constraint::Tag("windows".into()));
+            assert_eq!(of_text("a_windows.go", line), FileConstraint { constraint, refused }, "{line}");
+        }
     }
 }

@@ -5,6 +5,7 @@
 
 mod blocks;
 mod bodies;
+mod build_tags;
 mod constraints;
 mod extents;
 mod lines;
@@ -19,7 +20,8 @@ mod scanner;
 mod tokens;
 
 pub(crate) use blocks::{CoverBlock, CoveredText};
-pub(crate) use constraints::{BuildTags, ConstrainedFile, Constraint};
+pub(crate) use build_tags::{BuildTags, ConstrainedFile};
+pub(crate) use constraints::FileConstraint;
 pub(crate) use extents::{FuncExtent, ScannedFile, SyntaxError, scan};
 pub(crate) use lines::CodeLines;
 pub(crate) use links::{Links, LostLink};

@@ -82,6 +82,11 @@ impl Modules {
         module.is_some_and(|module| module.ignores(parent(path_in_module(path, folder))))
     }
 
+    /// Returns the minor version of Go that the `go.mod` of a folder asks for.
+    pub(crate) fn go_minor(&self, folder: &str) -> Option<u32> {
+        self.files.get(folder)?.go_minor
+    }
+
     /// Reads the modules of a tree from all its paths, and from the text of each [`is_module_file`].
     ///
     /// Folders that Go leaves out of `./...` (`testdata`, and names that begin with `_` or a dot) may have modules with
