@@ -138,6 +138,7 @@ fn all_stored_data_has_a_path_that_stays() {
         "shop/staging/th/fix/report.html",
         "shop/staging/th/history.json",
         "shop/staging/th/latest.json",
+        "shop/staging/th/master/845820727e/report.html",
         "shop/staging/th/master/badge.svg",
         "shop/staging/th/master/latest.json",
         "shop/staging/th/master/report.html",
@@ -145,7 +146,7 @@ fn all_stored_data_has_a_path_that_stays() {
     assert_eq!(
         public_files(&apps.world),
         wanted.map(str::to_owned).into(),
-        "of each branch its newest commit"
+        "of each branch its newest commit and those before"
     );
     let master = read_json(&apps.world, "shop/staging/th/master/latest.json");
     assert_eq!(
@@ -161,7 +162,7 @@ fn all_stored_data_has_a_path_that_stays() {
 }
 
 #[test]
-fn a_commit_that_runs_beside_the_newest_has_a_report_while_it_runs() {
+fn a_commit_beside_the_newest_has_a_report_and_keeps_it_when_it_stops() {
     let world = World::new();
     let earlier = world.start_counted(MASTER, &profile(4));
     world.pull(0);
@@ -181,11 +182,79 @@ fn a_commit_that_runs_beside_the_newest_has_a_report_while_it_runs() {
         assert!(read_page(&world, page).contains(&format!("{of_earlier}\"")), "{page} links to it");
     }
 
+    let times = || files_with_times(&site_folder(&world)).remove(of_earlier);
+    let written = times();
     world.center.remove(&earlier.url());
     world.run(&["pull", "--force"]).assert_code(0);
     write_site(&world).assert_code(0);
-    assert!(!public_files(&world).contains(of_earlier), "it is gone, and its figures are not");
-    assert!(read_page(&world, "shop/index.html").contains("845820727e"));
+    assert_eq!(times(), written, "nothing in it changed");
+    assert!(!read_page(&world, "index.html").contains(of_earlier), "the index has what runs");
+    assert!(read_page(&world, "shop/index.html").contains(&format!("{of_earlier}\"")));
+}
+
+#[test]
+fn the_newest_earlier_commits_of_a_branch_have_reports_which_are_written_once() {
+    let world = World::new();
+    let name = |at: usize| format!("staging_th_shop_master_{at:010x}");
+    let earlier: Vec<Agent> = (0..22).map(|at| world.start_counted(&name(at), &profile(4))).collect();
+    world.pull(0);
+    write_site(&world).assert_code(0);
+    for agent in &earlier {
+        world.center.remove(&agent.url());
+    }
+    let newest = world.start_counted(&name(22), &profile(6));
+    world.pull(0);
+    write_site(&world).assert_code(0);
+    let reports = || -> BTreeMap<String, (u64, SystemTime)> {
+        let files = files_with_times(&site_folder(&world)).into_iter();
+        files.filter(|(path, _)| path.ends_with("/report.html")).collect()
+    };
+    let before = reports();
+    assert_eq!(before.len(), 21, "that of the branch and 20 others");
+
+    world.center.remove(&newest.url());
+    let _next = world.start_counted(&name(23), &profile(7));
+    world.pull(0);
+    write_site(&world).assert_code(0);
+    let after = reports();
+    assert_eq!(after.len(), 21);
+    let paths: Vec<String> = changed_files(&before, &after);
+    let [gone, became_earlier, of_branch] = &paths[..] else { panic!("{paths:?}") };
+    assert!(before.contains_key(gone) && !after.contains_key(gone), "the oldest one made room: {paths:?}");
+    let of_former = format!("shop/staging/th/master/{:010x}/report.html", 22);
+    assert_eq!((became_earlier, &**of_branch), (&of_former, "shop/staging/th/master/report.html"));
+    assert!(read_page(&world, became_earlier).contains(&name(22)));
+}
+
+#[test]
+fn the_source_of_an_earlier_commit_is_not_fetched_and_is_no_reason_to_fail() {
+    let source = Source::from_files(&[
+        ("go.mod", b"module example.com/shop\n"),
+        ("a.go", b"package shop\n\nfunc Buy() {\n\tpay()\n}\n"),
+    ]);
+    let world = World::new();
+    source.clone_into(&world, &["--bare"]);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = listener.local_addr().unwrap();
+    world.configure(&format!(
+        "[git]\nprotocols = [\"http\"]\n[apps.app]\nrepo = \"http://{address}/app.git\"\n"
+    ));
+    let profile = "example.com/shop/a.go:3.12,5.2 1 3\n";
+    let unknown = world.start_counted("staging_th_app_master_77aa88bb99", profile);
+    world.pull(0);
+    world.center.remove(&unknown.url());
+    let _newest = world.start_counted(&source.service_name(), profile);
+    world.pull(0);
+    write_site(&world).assert_code(0);
+    let of_unknown = "app/staging/th/master/77aa88bb99/report.html";
+    assert!(read_page(&world, of_unknown).contains("No source was read"));
+    assert!(!read_page(&world, REPORT).contains("No source was read"));
+    assert!(listener.accept().is_err());
+    let files = || files_with_times(&site_folder(&world));
+    let before = files();
+    write_site(&world).assert_code(0);
+    assert_eq!(files(), before, "it is looked for once an hour");
 }
 
 #[test]
@@ -288,8 +357,8 @@ fn scripts_find_every_service_with_its_figures_and_paths() {
     let former = service(MASTER);
     assert_eq!(
         (&former["state"], &former["report"], &former["percent"]),
-        (&json!("offline"), &Value::Null, &json!(40.0)),
-        "an earlier commit has figures and no report"
+        (&json!("offline"), &json!("shop/staging/th/master/845820727e/report.html"), &json!(40.0)),
+        "an earlier commit has a report, too"
     );
     let history = read_json(&apps.world, "shop/staging/th/history.json");
     let rows: BTreeSet<(String, u64)> = history["rows"]
@@ -1004,7 +1073,7 @@ fn an_app_shows_its_environments_branches_commits_and_their_history() {
         text(&mut browser),
         [
             "master 0a1b2c3d4e 60.0% +20.0 10 just now ok Report of master without source",
-            "845820727e 40.0% first commit 10 just now offline",
+            "845820727e 40.0% first commit 10 just now offline Report of 845820727e without source",
             "fix 77aa88bb99 60.0% first commit = 10 just now ok Report of fix without source",
         ]
     );

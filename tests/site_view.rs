@@ -631,14 +631,41 @@ fn each_line_of_a_commit_has_its_hash_and_the_arrow_keys_tell_the_others() {
 }
 
 #[test]
-fn a_dot_leads_to_the_report_of_its_commit_or_to_its_row() {
+fn a_dot_leads_to_the_report_of_its_commit() {
     let Some(mut browser) = Browser::start() else { return };
     let world = deployed();
     on_each_screen(&mut browser, 900, |browser, view| {
+        for (dot, (commit, total)) in
+            [("first", (DEPLOYED[0].1, "30.0%")), ("last", (DEPLOYED[5].1, "80.0%"))]
+        {
+            browser.open(&site_folder(&world).join("cart/index.html"), "");
+            let addresses = browser.eval(
+                "[...document.querySelectorAll('.dot')].filter((dot) =>
+                    !dot.closest('a')?.getAttribute('href').endsWith('report.html')).length",
+            );
+            assert_eq!(addresses, 0, "{view}: each of them");
+            browser.assert_quiet();
+            browser.follow(&format!(".plot .line-0 a:{dot}-of-type"));
+            assert_eq!(browser.text(".total .number"), total, "{view}");
+            assert!(browser.text(".about").contains(&commit[..10]), "{view}");
+            browser.follow(".up");
+            assert_eq!(browser.eval("document.title"), "cart", "{view}");
+        }
+    });
+}
+
+#[test]
+fn a_dot_of_a_commit_without_report_says_so_and_leads_to_its_row() {
+    let Some(mut browser) = Browser::start() else { return };
+    let world = make_deployed();
+    world.execute(
+        "UPDATE goc_o_staging_service_cover SET deleted_at = created_at, is_latest = 'n' WHERE id = 1",
+    );
+    write_site(&world).assert_code(0);
+    on_each_screen(&mut browser, 900, |browser, view| {
         browser.open(&site_folder(&world).join("cart/index.html"), "");
-        let alone =
-            "[...document.querySelectorAll('.dot')].filter((dot) => dot.closest('a') === null).length";
-        assert_eq!(browser.eval(alone), 0, "{view}");
+        let title = browser.text(".dot title");
+        assert!(title.starts_with("30.0% ") && title.ends_with(" UTC (no report)"), "{view}: {title}");
         browser.click(".plot .line-0 a:first-of-type");
         let of_row = "document.querySelector('.row:target')";
         browser.wait_until(of_row);
@@ -649,8 +676,6 @@ fn a_dot_leads_to_the_report_of_its_commit_or_to_its_row() {
         ));
         assert!(0 <= top && bottom <= height, "{view}: a row at {top}");
         browser.assert_quiet();
-        browser.follow(".plot .line-0 a:last-of-type");
-        assert_eq!(browser.text(".total .number"), "80.0%", "{view}");
     });
 }
 

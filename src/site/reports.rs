@@ -93,7 +93,7 @@ impl ReportMaker<'_> {
             }
             // After a failure an earlier report may still exist, which is of other data.
             if let Some(source) = writer.source(&page.path, origin) {
-                if source.could_be_more() && self.has_repository(entry) {
+                if page.is_current && source.could_be_more() && self.has_repository(entry) {
                     writer.tally.lacking_source.push(page.service.clone());
                 }
                 reports.insert(page.path.clone(), source.shown);
@@ -158,7 +158,7 @@ impl ReportMaker<'_> {
     /// Writes a report if it changes; returns its size in bytes.
     fn bring_up_to_date(
         &self,
-        ReportCandidate { page, entry, origin, .. }: &ReportCandidate<'_>,
+        ReportCandidate { page, entry, work, origin }: &ReportCandidate<'_>,
         unreachable: &mut HashSet<String>,
         writer: &mut SiteWriter<'_>,
     ) -> Result<u64> {
@@ -169,7 +169,12 @@ impl ReportMaker<'_> {
             (reader.fetch_name(&entry.key.commit), reader.host().unwrap_or_default())
         };
         let may_ask = [&fetch, &host].into_iter().all(|asked| writer.manifest.may_ask(asked, now));
-        let is_offline = self.request.is_offline || unreachable.contains(app) || !may_ask;
+        // The source of an earlier commit was fetched while the commit was current, or cannot be had.
+        let is_earlier = !page.is_current;
+        if is_earlier && *work == ReportWork::Source && !may_ask {
+            return Ok(0);
+        }
+        let is_offline = self.request.is_offline || unreachable.contains(app) || !may_ask || is_earlier;
         let MadeReport { text, source, not_fetched } =
             self.make(page, entry, &self.reader(app, is_offline), known.as_ref())?;
         if let Some(not_fetched) = not_fetched {
@@ -179,7 +184,8 @@ impl ReportMaker<'_> {
                 writer.asked(host, now);
             }
         }
-        if !is_offline && source.could_be_more() {
+        let was_sought = !is_offline || is_earlier && self.has_repository(entry);
+        if was_sought && source.could_be_more() {
             writer.asked(fetch, now);
         }
         let Some(text) = text else { return Ok(0) };

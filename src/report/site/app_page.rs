@@ -121,7 +121,7 @@ fn histories(app: &App, views: &[EnvRegionView<'_>], reports: &HashMap<String, S
             let Some(service) = branch.stored() else { continue };
             let is_latest = latest.is_some_and(|latest| std::ptr::eq(latest, branch));
             let row = service.total.as_ref().map(|total| total.row);
-            let report = |service: &Service| {
+            let report = |(service, _): (&Service, bool)| {
                 let path = branch.report(service);
                 reports.contains_key(&path).then(|| (service.commit.clone(), format!("../{path}")))
             };
@@ -129,7 +129,7 @@ fn histories(app: &App, views: &[EnvRegionView<'_>], reports: &HashMap<String, S
                 name: [&place.name(), &branch.name].map(String::as_str).join(" ").trim().to_owned(),
                 points: place.points(branch),
                 last_pull: service.last_pull,
-                reports: branch.current().filter_map(report).collect(),
+                reports: branch.reported().filter_map(report).collect(),
                 rows: table.rows(),
             };
             lines.push((Reverse((is_latest, row)), history));

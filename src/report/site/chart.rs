@@ -175,11 +175,12 @@ impl ChartLine {
             x: format!("{:.1}", x(point.stored_at)),
             y: format!("{:.1}", y(point.percent)),
             title: format!(
-                "{} {} {}, {}",
+                "{} {} {}, {}{}",
                 shown(point.percent),
                 printable(name),
                 printable(&short_commit(&point.commit)),
-                minute(point.stored_at)
+                minute(point.stored_at),
+                if reports.contains_key(&point.commit) { "" } else { " (no report)" }
             ),
             address: reports.get(&point.commit).or(rows.get(&point.commit)).cloned(),
             is_reported: reports.contains_key(&point.commit) && is_last_of_commit(at),
@@ -271,7 +272,10 @@ mod tests {
         assert_eq!(drawn, [("prod master", "M0.0 190.0L1000.0 20.0"), ("fix", "M500.0 100.0")]);
         let ticks = chart.ticks.each_ref().map(|(y, label)| (*y, label.as_str()));
         assert_eq!(ticks, [(0.0, "60%"), (100.0, "50%"), (200.0, "40%")]);
-        assert_eq!(chart.lines[0].dots[1].title, "58.0% prod master 845820727e, 2026-11-01 10:00 UTC");
+        assert_eq!(
+            chart.lines[0].dots[1].title,
+            "58.0% prod master 845820727e, 2026-11-01 10:00 UTC (no report)"
+        );
         assert!(HistoryChart::new(&lines[1..]).is_none(), "one total is no history");
     }
 

@@ -14,7 +14,7 @@
 //! <app>/<env>/<region>/<branch>/badge.svg    of the newest commit of a branch
 //!                              /latest.json
 //!                              /report.html
-//! <app>/<env>/<region>/<branch>/<commit>/report.html     of another commit, while it runs
+//! <app>/<env>/<region>/<branch>/<commit>/report.html     of another commit: those that run, and the newest 20 others
 //! ```
 mod address;
 mod app_page;
@@ -105,23 +105,26 @@ impl Site {
         Self { apps: apps.into_iter().map(app).collect() }
     }
 
-    /// Returns the reports to which the site links: one for the newest commit of each branch with data, and one for
-    /// each other running service.
+    /// Returns the reports to which the site links: of each branch those of its newest commit with data, of all running
+    /// commits, and of the newest others. The others come last.
     #[must_use]
     pub(crate) fn pages(&self) -> Vec<LinkedReport> {
         let places = self.apps.iter().flat_map(|app| &app.places);
         let branches = places.flat_map(|place| &place.branches);
         let pages = branches.flat_map(|branch| {
-            branch.current().filter_map(|service| {
+            branch.reported().filter_map(|(service, is_current)| {
                 Some(LinkedReport {
                     path: branch.report(service),
                     row: service.total.as_ref()?.row,
                     service: service.name.clone(),
                     branch: branch.name.clone(),
+                    is_current,
                 })
             })
         });
-        pages.collect()
+        let mut pages: Vec<LinkedReport> = pages.collect();
+        pages.sort_by_key(|page| !page.is_current);
+        pages
     }
 
     /// Calls `put` with each file except the reports. `reports` has the paths of the reports that exist.

@@ -18,6 +18,9 @@ use crate::report::html::grade;
 /// Branches with which all others are compared; the first that exists is taken.
 const TRUNKS: [&str; 4] = ["main", "master", "trunk", "develop"];
 
+/// Largest number of a branch's earlier commits that have a report.
+pub(super) const EARLIER_REPORTS: usize = 20;
+
 pub(super) fn is_trunk(branch: &str) -> bool {
     TRUNKS.contains(&branch)
 }
@@ -167,6 +170,8 @@ pub(crate) struct LinkedReport {
     /// Name of its service.
     pub service: String,
     pub branch: String,
+    /// The commit runs or is the newest one of the branch, so its source may still have to be fetched.
+    pub is_current: bool,
 }
 
 impl LinkedReport {
@@ -318,6 +323,16 @@ impl Branch {
         let is_current =
             |(at, service): &(usize, &Service)| *at == 0 || service.is_listed() || self.is_stored(service);
         self.services.iter().enumerate().filter(is_current).map(|(_, service)| service)
+    }
+
+    /// Returns the services that have a report if it can be written: the current ones, and the newest others that have
+    /// data, each with whether it is current.
+    pub(super) fn reported(&self) -> impl Iterator<Item = (&Service, bool)> {
+        let is_earlier = |service: &&Service| {
+            service.total.is_some() && !self.current().any(|current| std::ptr::eq(current, *service))
+        };
+        let earlier = self.services.iter().filter(is_earlier).take(EARLIER_REPORTS);
+        self.current().map(|service| (service, true)).chain(earlier.map(|service| (service, false)))
     }
 
     /// Returns the change within 7 days, which only the newest service that has data shows.
