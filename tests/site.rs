@@ -540,6 +540,19 @@ fn a_report_is_written_again_when_its_links_to_the_host_change() {
     service.world.configure("");
     write_site(&service.world).assert_code(0);
     assert!(!has_link());
+
+    let clone = repository(&service.world).display().to_string();
+    for host in ["one.example", "two.example"] {
+        let url = format!("https://user:secret@gitlab.{host}/acme/r.git");
+        service.source.git(&["--git-dir", &clone, "remote", "set-url", "origin", &url]);
+        write_site(&service.world).assert_code(0);
+        let page = read_page(&service.world, REPORT);
+        assert!(
+            page.contains(&format!("https://gitlab.{host}/acme/r/-/commit/")),
+            "{host}: the clone moved there"
+        );
+        assert!(!page.contains("secret"));
+    }
 }
 
 #[test]

@@ -137,6 +137,9 @@ fn long_states_and_ages_stand_over_nothing_and_leave_the_page_as_wide_as_the_win
                 assert_texts_apart(browser, ".table thead tr", &view);
                 assert_texts_apart(browser, ".matrix tr", &view);
                 assert_nothing_sticks_out(browser, &view);
+                let broken = "[...document.querySelectorAll(':is(.why, .facts-line) time')]
+                    .filter((time) => time.getClientRects().length > 1).length";
+                assert_eq!(browser.eval(broken), 0, "{view}: a time has one line");
             }
         });
     }

@@ -272,6 +272,13 @@ fn all_filters_are_within_reach_wherever_one_reads() {
         assert_nothing_sticks_out(browser, view);
         browser.assert_quiet();
     });
+    browser.resize(740, 360);
+    fleet.open(&mut browser, "index.html", "");
+    browser.eval("scrollTo(0, document.body.scrollHeight)");
+    let [height, states] = browser
+        .numbers(&format!("[{BAR}.height, document.querySelector('.tile').getBoundingClientRect().top]"));
+    assert!(height <= 52 && states > 0, "a phone on its side: a bar of {height} pixels");
+    assert_nothing_sticks_out(&mut browser, "740");
 }
 
 #[test]

@@ -125,10 +125,14 @@ impl ReportMaker<'_> {
         let blocked = writer.blocked(pages.iter().map(|page| page.path.as_str()));
         let entries = self.stored.entries();
         let of_pages = site::page_version();
+        // Each app is asked once, because git tells the remote of its clone.
+        let mut versions: HashMap<&str, String> = HashMap::new();
         let free = pages.iter().filter(|page| !blocked.contains(&page.path));
         let candidates = free.filter_map(|page| {
             let entry = *entries.get(&page.row)?;
-            let origin = self.stored.origin(page, entry, &self.version(&of_pages, &entry.key.app))?;
+            let app = &entry.key.app;
+            let version = versions.entry(app).or_insert_with(|| self.version(&of_pages, app));
+            let origin = self.stored.origin(page, entry, version)?;
             Some(ReportCandidate { page, entry, work: writer.work(&page.path, &origin), origin })
         });
         candidates.collect()
@@ -138,7 +142,7 @@ impl ReportMaker<'_> {
     /// host, whether they name people, or what is carried to them.
     fn version(&self, of_pages: &str, app: &str) -> String {
         let reader = self.reader(app, true);
-        let links = reader.host_links(None).map(|links| links.line(""));
+        let links = reader.host_links_of_clone().map(|links| links.line(""));
         let people = if reader.names_people() { " with people" } else { "" };
         let app = self.request.source.config.apps.get(app);
         let carry = app.and_then(|app| app.carry).map(|age| format!(" carry {}s", age.as_secs()));

@@ -73,6 +73,15 @@ impl SourceReader<'_> {
         })
     }
 
+    /// Returns the links to the host that a page of any commit would have: those of the configuration, or of the remote of
+    /// the clone.
+    pub(crate) fn host_links_of_clone(&self) -> Option<HostLinks> {
+        self.host_links(None).or_else(|| {
+            let repository = self.opened(&self.settings.workdir.repository(self.app).ok()?).ok()?;
+            HostLinks::of_repository(repository.remote(&self.network().ok()?).ok()?.as_str())
+        })
+    }
+
     pub(super) fn network(&self) -> Result<Network> {
         let git = &self.settings.config.git;
         let own = self.settings.config.apps.get(self.app).and_then(|app| app.repo.clone());
