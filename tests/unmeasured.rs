@@ -55,7 +55,7 @@ impl Shop {
             ("price/table.go", file(generated, "price", &[("table", 128)])),
             ("price/testdata/x.go", file("", "x", &[("X", 500)])),
             ("price/_old.go", file("", "price", &[("Old", 500)])),
-            ("price/broken.go", "package price\n\nfunc {\n".to_owned()),
+            ("broken/broken.go", "package broken\n\nfunc {\n".to_owned()),
             ("scripts/seed.go", file("//go:build ignore\n\n", "main", &[("main", 256)])),
             ("empty/doc.go", "package empty\n".to_owned()),
             ("vendor/other/other.go", file("", "other", &[("Other", 500)])),
@@ -64,8 +64,6 @@ impl Shop {
         ];
         let files: Vec<(&str, &[u8])> = files.iter().map(|(path, text)| (*path, text.as_bytes())).collect();
         let shop = Self { go, source: Source::from_files(&files), world: World::new() };
-        // Go would not build a package with this file.
-        fs::remove_file(shop.folder().join("price/broken.go")).unwrap();
         fs::remove_dir_all(shop.folder().join("vendor")).unwrap();
         shop.run("shop", ".");
         shop.source.clone_for("shop", &shop.world, &["--bare"]);
@@ -113,7 +111,9 @@ fn packages_that_no_stored_profile_has_are_listed_with_their_functions() {
     let Some(shop) = Shop::new() else { return };
     let printed = shop.report(&["--unmeasured"]).assert_code(0);
     assert!(
-        printed.stderr.contains("\"price/broken.go\" is too large or no Go, and does not count"),
+        printed.stderr.contains(
+            "package \"example.com/shop/broken\" does not count, because Go cannot build it: \"broken/broken.go\": line 3: "
+        ),
         "{}",
         printed.stderr
     );
@@ -271,6 +271,27 @@ fn unit_tests_of_an_unmeasured_package_count_beside_the_unmeasured_rest() {
     assert_eq!((&found["covered"], &found["total"]), (&json!(6), &json!(161)));
     assert_eq!(found["counted_unmeasured"]["statements"], json!(1));
     assert_eq!(found["fresh"], json!(100.0 * 2.0 / 161.0));
+}
+
+#[test]
+fn a_module_in_several_folders_is_told_once() {
+    let main = b"package main\n\nfunc main() {\n}\n";
+    let files: [(&str, &[u8]); 6] = [
+        ("svc/go.mod", b"module example.com/svc\n\nrequire example.com/lib v1.0.0\n"),
+        ("svc/main.go", main),
+        ("lib/go.mod", b"module example.com/lib\n"),
+        ("lib/main.go", main),
+        ("old/lib/go.mod", b"module example.com/lib\n"),
+        ("old/lib/main.go", main),
+    ];
+    let profile = "example.com/svc/main.go:3.13,4.2 1 1\nexample.com/lib/main.go:3.13,4.2 1 0\n";
+    let service = Service::from_source(Source::from_files(&files), profile);
+    for options in
+        [&["--count-unmeasured"][..], &["--count-unmeasured", "--ignore-marked"], &["--unmeasured"]]
+    {
+        let printed = service.report(options).assert_code(0).stderr;
+        assert_eq!(printed.matches("in several folders").count(), 1, "{options:?} {printed}");
+    }
 }
 
 /// Packages of Go's own library.

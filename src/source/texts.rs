@@ -59,7 +59,7 @@ impl SourceReader<'_> {
     }
 
     /// Returns the path of each file in the repository after following links, and the links without a target by the
-    /// indexes of their files. Warns of modules that lie in several folders.
+    /// indexes of their files. Warns once of modules that lie in several folders.
     pub(super) fn resolved(
         &self,
         files: &[BuildFile<'_>],
@@ -67,8 +67,8 @@ impl SourceReader<'_> {
     ) -> (Vec<Option<String>>, HashMap<usize, LostLink>) {
         let names: Vec<&str> = files.iter().map(|file| file.name).collect();
         let (ResolvedPaths { paths, ambiguous }, lost) = paths_of(&names, source);
-        for module in &ambiguous {
-            self.warn(ambiguity(module));
+        for warning in ambiguous.iter().map(ambiguity).filter(|warning| source.is_new(warning)) {
+            self.warn(warning);
         }
         (paths, lost)
     }
@@ -111,10 +111,8 @@ impl SourceReader<'_> {
 /// Returns the paths of files by their names in profiles, after following links, and the links without a target by the
 /// indexes of their files.
 pub(super) fn paths_of(names: &[&str], source: &SourceTree) -> (ResolvedPaths, HashMap<usize, LostLink>) {
-    let SourceTree { files: tree, links, modules, .. } = source;
-    // A link without a target is a file of the commit, too.
-    let leads = |path: &str| links.follow(path).is_some_and(|to| to.map_or(true, |to| tree.has(&to)));
-    let ResolvedPaths { paths, ambiguous } = modules.resolve(names, |path| tree.has(path) || leads(path));
+    let links = &source.links;
+    let ResolvedPaths { paths, ambiguous } = resolved_names(names, source);
     let mut lost = HashMap::new();
     let paths = paths.into_iter().enumerate().map(|(index, path)| match links.follow(path.as_ref()?) {
         Some(Ok(to)) => Some(to),
@@ -126,6 +124,26 @@ pub(super) fn paths_of(names: &[&str], source: &SourceTree) -> (ResolvedPaths, H
     });
     let paths = paths.collect();
     (ResolvedPaths { paths, ambiguous }, lost)
+}
+
+/// Returns the paths at which the tree has files, by their names in profiles. Of links that lead to the folder the folder is
+/// taken, and a file that is a link is at the path of the link.
+pub(super) fn places_of(names: &[&str], source: &SourceTree) -> Vec<Option<String>> {
+    let place = |path: String| {
+        let (folder, file) = path.rsplit_once('/')?;
+        let folder = source.links.follow(folder)?.ok()?;
+        Some(if folder.is_empty() { file.to_owned() } else { format!("{folder}/{file}") })
+    };
+    let paths = resolved_names(names, source).paths;
+    paths.into_iter().map(|path| path.map(|path| place(path.clone()).unwrap_or(path))).collect()
+}
+
+/// Returns the paths of files by their names in profiles, before links are followed.
+fn resolved_names(names: &[&str], source: &SourceTree) -> ResolvedPaths {
+    let SourceTree { files: tree, links, modules, .. } = source;
+    // A link without a target is a file of the commit, too.
+    let leads = |path: &str| links.follow(path).is_some_and(|to| to.map_or(true, |to| tree.has(&to)));
+    modules.resolve(names, |path| tree.has(path) || leads(path))
 }
 
 /// The files of a profile that are combined with their texts.

@@ -1,11 +1,13 @@
 //! The files of a commit, with the targets of its links and the folders of its modules.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Result, bail};
 
 use super::{RepositoryCommit, SourceReader};
-use crate::code::gosrc::{Links, Modules, concerns_modules, is_module_file};
+use crate::code::gosrc::{Links, LostLink, Modules, concerns_modules, is_module_file};
 use crate::io::git::{GitError, ObjectId, OtherTree, Tree};
 use crate::phrases::count;
 
@@ -16,6 +18,62 @@ pub(crate) struct SourceTree {
     pub(super) modules: Modules,
     /// Every `go.mod` could be read.
     pub(super) knows_all_modules: bool,
+    /// Warnings about the tree, and about others that were made of it, which are told once.
+    told: Arc<Mutex<HashSet<String>>>,
+}
+
+/// A Go file of a tree, by the name that Go sees.
+pub(super) enum LinkedFile<'t> {
+    /// The file is at this path, or the link leads there.
+    Text { path: Cow<'t, str>, blob: &'t ObjectId },
+    /// The link leads to no file, for this reason, so that Go fails at it.
+    Lost(&'static str),
+    /// It is unknown where the link leads, for this reason.
+    Unknown(&'static str),
+}
+
+impl SourceTree {
+    /// Returns the content of a file, or of the file that a link leads to.
+    pub(super) fn blob(&self, path: &str) -> Option<&ObjectId> {
+        match self.links.follow(path) {
+            None => self.files.blob(path),
+            Some(to) => self.files.blob(&to.ok()?),
+        }
+    }
+
+    /// Returns the Go files with their paths. A link to a file is one, and a link to a folder is none, as in go/build.
+    pub(super) fn go_files(&self) -> impl Iterator<Item = (&str, LinkedFile<'_>)> {
+        let is_go = |path: &str| path.strip_suffix(".go").is_some();
+        let files = self.files.files().iter().filter(move |(path, _)| is_go(path));
+        let files = files.map(|(path, blob)| (path.as_str(), LinkedFile::Text { path: path.into(), blob }));
+        let links = self.files.links().map(|(path, _)| path).filter(move |path| is_go(path));
+        files.chain(links.filter_map(|path| Some((path, self.linked(path)?))))
+    }
+
+    /// Returns what a link leads to; `None` for a folder.
+    fn linked(&self, path: &str) -> Option<LinkedFile<'_>> {
+        let to = match self.links.follow(path) {
+            None => {
+                return Some(LinkedFile::Unknown("the clone lacks the place where a symbolic link leads"));
+            }
+            Some(Err(LostLink::Outside)) => {
+                return Some(LinkedFile::Unknown("a symbolic link leads out of the repository"));
+            }
+            Some(Err(LostLink::Circle)) => return Some(LinkedFile::Lost("symbolic links lead in a circle")),
+            Some(Ok(to)) => to,
+        };
+        if let Some(blob) = self.files.blob(&to) {
+            return Some(LinkedFile::Text { path: to.into(), blob });
+        }
+        let is_in = |path: &str| path.strip_prefix(&*to).is_some_and(|rest| rest.starts_with('/'));
+        let is_folder = to.is_empty() || self.files.paths().any(is_in);
+        (!is_folder).then_some(LinkedFile::Lost("a symbolic link leads to no file"))
+    }
+
+    /// Tells whether a warning about the tree is new.
+    pub(super) fn is_new(&self, warning: &str) -> bool {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(warning.to_owned())
+    }
 }
 
 impl SourceReader<'_> {
@@ -41,7 +99,7 @@ impl SourceReader<'_> {
         let links = Links::new(links.map(|(path, target)| (path.to_owned(), target)));
         let modules = modules.iter().map(|(path, text)| (*path, text.as_str()));
         let modules = Modules::new(files.paths(), modules);
-        Ok(SourceTree { files, links, modules, knows_all_modules })
+        Ok(SourceTree { files, links, modules, knows_all_modules, told: Arc::default() })
     }
 
     /// Does the same for another commit of the clone, of which only what differs from `tree` is read, if that is possible.
@@ -52,6 +110,8 @@ impl SourceReader<'_> {
         other: &RepositoryCommit,
     ) -> Result<(SourceTree, bool)> {
         let most = self.settings.config.git.max_files;
+        let told = || Arc::clone(&tree.told);
+        let of_other = || self.tree(other).map(|other| SourceTree { told: told(), ..other });
         let found = at.repository.other_tree((&at.commit, &tree.files), &other.commit, most);
         match found {
             Ok(Some(OtherTree { tree: files, changed })) => {
@@ -60,14 +120,14 @@ impl SourceReader<'_> {
                 let has_other_names =
                     changed.iter().any(|path| concerns_modules(path) || links.contains(&**path));
                 if has_other_names {
-                    return Ok((self.tree(other)?, false));
+                    return Ok((of_other()?, false));
                 }
                 let (links, modules) = (tree.links.clone(), tree.modules.clone());
                 let knows_all_modules = tree.knows_all_modules;
-                Ok((SourceTree { files, links, modules, knows_all_modules }, true))
+                Ok((SourceTree { files, links, modules, knows_all_modules, told: told() }, true))
             }
             // The clone may lack folders, which are fetched then.
-            Ok(None) | Err(GitError::Failed { .. }) => Ok((self.tree(other)?, false)),
+            Ok(None) | Err(GitError::Failed { .. }) => Ok((of_other()?, false)),
             Err(error) => Err(error.into()),
         }
     }

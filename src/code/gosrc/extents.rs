@@ -94,6 +94,8 @@ pub(super) struct ScanWithPackage<'t> {
     pub(super) scanned: ScannedFile,
     /// Name of the package.
     pub(super) package: &'t str,
+    /// The offsets of the functions.
+    pub(super) spans: Vec<FuncSpan>,
     pub(super) directives: Vec<LineDirective>,
 }
 
@@ -108,7 +110,7 @@ pub(super) fn scan_with_package(source: &[u8]) -> Result<ScanWithPackage<'_>, Sy
         spanning: scanner.spanning,
     };
     let package = str::from_utf8(&source[from..to]).unwrap_or_default();
-    Ok(ScanWithPackage { scanned: found, package, directives: scanner.directives })
+    Ok(ScanWithPackage { scanned: found, package, spans, directives: scanner.directives })
 }
 
 /// The functions of a file by their offsets.

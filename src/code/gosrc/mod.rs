@@ -8,6 +8,7 @@ mod bodies;
 mod build_tags;
 mod constraints;
 mod extents;
+mod faults;
 mod lines;
 mod links;
 mod marks;
@@ -19,7 +20,7 @@ mod positions;
 mod scanner;
 mod tokens;
 
-pub(crate) use blocks::{CoverBlock, CoveredText};
+pub(crate) use blocks::{CoverBlock, CoveredPart, CoveredText};
 pub(crate) use build_tags::{BuildTags, ConstrainedFile};
 pub(crate) use constraints::FileConstraint;
 pub(crate) use extents::{FuncExtent, ScannedFile, SyntaxError, scan};
@@ -27,6 +28,8 @@ pub(crate) use lines::CodeLines;
 pub(crate) use links::{Links, LostLink};
 pub(crate) use marks::{Mark, MarkedCode, Marks};
 pub(crate) use modules::{AmbiguousModule, Modules, ResolvedPaths, concerns_modules, is_module_file};
-pub(crate) use packages::{ModuleFolders, import_path_of_module, is_of_builds, name_in_profiles};
+pub(crate) use packages::{
+    ModuleFolders, fault_of_import_path, import_path_of_module, is_of_builds, name_in_profiles,
+};
 pub(crate) use paths::parent;
 pub(crate) use tokens::{DeclaredFunctions, FuncTokens};

@@ -51,6 +51,38 @@ pub(crate) fn name_in_profiles(import_path: &str, path: &str, module: &str) -> S
     within(import_path, path_in_module(path, module))
 }
 
+/// Returns the reason for which Go takes the import path of a package for malformed, by the rules of `CheckImportPath` in
+/// golang.org/x/mod/module. The path of the module itself is not judged.
+pub(crate) fn fault_of_import_path(path: &str) -> Option<String> {
+    const OF_WINDOWS: [&str; 4] = ["con", "prn", "aux", "nul"];
+    let is_of_windows = |short: &str| {
+        let short = short.to_ascii_lowercase();
+        let is_port = |name: &str| {
+            short.strip_prefix(name).is_some_and(|port| matches!(port.as_bytes(), [b'1'..=b'9']))
+        };
+        OF_WINDOWS.contains(&&*short) || is_port("com") || is_port("lpt")
+    };
+    let is_short_name = |short: &str| {
+        let digits = short.rsplit_once('~').map_or("", |(_, digits)| digits);
+        !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    for part in path.split('/') {
+        let is_allowed = |letter: char| letter.is_ascii_alphanumeric() || "-._~+".contains(letter);
+        let short = part.split('.').next().unwrap_or_default();
+        let reason = if let Some(letter) = part.chars().find(|letter| !is_allowed(*letter)) {
+            format!("has the character '{letter}'")
+        } else if part.ends_with('.') {
+            "ends in a dot".to_owned()
+        } else if is_of_windows(short) || is_short_name(short) {
+            "is a name that Windows reserves".to_owned()
+        } else {
+            continue;
+        };
+        return Some(format!("\"{part}\" of its import path {reason}"));
+    }
+    None
+}
+
 /// Tells whether a file is one that Go compiles for a build of all packages of its module, apart from build constraints: no
 /// test, not in `testdata` or `vendor`, and below no name that begins with `_` or `.`.
 pub(crate) fn is_of_builds(path: &str, module: &str) -> bool {
@@ -104,6 +136,25 @@ mod tests {
             (".ci/x.go", "", false),
         ] {
             assert_eq!(is_of_builds(path, module), is_of_build, "{path} of {module:?}");
+        }
+    }
+
+    /// The expectations are what `go list ./...` says of such folders.
+    #[test]
+    fn an_import_path_that_go_refuses_is_told_with_its_fault() {
+        for path in ["example.com/m/a-b_c.d~e+f", "m/com0", "m/console", "m/a~", "m/~x"] {
+            assert_eq!(fault_of_import_path(path), None, "{path}");
+        }
+        for (path, fault) in [
+            ("m/ünï", "\"ünï\" of its import path has the character 'ü'"),
+            ("m/a b/c", "\"a b\" of its import path has the character ' '"),
+            ("m/a!", "\"a!\" of its import path has the character '!'"),
+            ("m/a./b", "\"a.\" of its import path ends in a dot"),
+            ("m/Aux.x", "\"Aux.x\" of its import path is a name that Windows reserves"),
+            ("m/com1", "\"com1\" of its import path is a name that Windows reserves"),
+            ("m/a~1", "\"a~1\" of its import path is a name that Windows reserves"),
+        ] {
+            assert_eq!(fault_of_import_path(path).as_deref(), Some(fault));
         }
     }
 

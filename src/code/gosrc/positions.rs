@@ -15,6 +15,18 @@ pub(super) struct LineDirective {
     pub(super) column: i64,
     /// First line of the text to which it applies, from 1.
     pub(super) text_line: usize,
+    /// Offsets of the name of the file in which it puts the text; `None` if the text stays in its own.
+    pub(super) file: Option<(usize, usize)>,
+}
+
+/// The name and the position that the text of a line comment gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct LinePosition {
+    pub(super) line: i64,
+    /// 0 without a column.
+    pub(super) column: i64,
+    /// Length of the name of the file, at the begin of the text.
+    pub(super) name_length: usize,
 }
 
 /// The offsets of a function.
@@ -107,20 +119,21 @@ impl Scanner<'_> {
 
 /// Reads the text after `line ` in a comment: `file:line` or `file:line:column`, as go/scanner does.
 ///
-/// Returns line and column (0 without a column); `None` if the comment is not a directive.
-pub(super) fn directive(text: &[u8]) -> Result<Option<(i64, i64)>, &'static str> {
+/// Returns `None` if the comment is not a directive.
+pub(super) fn directive(text: &[u8]) -> Result<Option<LinePosition>, &'static str> {
     const LARGEST: u64 = 1 << 30;
     let Some((rest, last)) = trailing_number(text) else { return Ok(None) };
     let Some(last) = last else { return Err("a line directive with an invalid line number") };
-    let (line, column) = match trailing_number(rest) {
-        Some((_, Some(line))) if (1..=LARGEST).contains(&last) => (line, last),
+    let (line, column, name) = match trailing_number(rest) {
+        Some((name, Some(line))) if (1..=LARGEST).contains(&last) => (line, last, name),
         Some((_, Some(_))) => return Err("a line directive with an invalid column number"),
-        _ => (last, 0),
+        _ => (last, 0, rest),
     };
     if !(1..=LARGEST).contains(&line) {
         return Err("a line directive with an invalid line number");
     }
-    Ok(Some((line.cast_signed(), column.cast_signed())))
+    let (line, column) = (line.cast_signed(), column.cast_signed());
+    Ok(Some(LinePosition { line, column, name_length: name.len() }))
 }
 
 /// Splits a text at its last colon. The number is `None` if the text after the colon is not a number.

@@ -3,7 +3,7 @@
 use memchr::{memchr, memchr_iter};
 
 use super::extents::MultilineToken;
-use super::positions::{LineDirective, directive};
+use super::positions::{LineDirective, LinePosition, directive};
 
 /// A fault with its offset.
 #[derive(Debug)]
@@ -230,12 +230,18 @@ impl<'a> Scanner<'a> {
         };
         match directive(text) {
             // A directive at the very end of the file does not count, as in go/token.
-            Ok(Some((line, column))) if applies_at < self.source.len() => {
+            Ok(Some(LinePosition { line, column, name_length })) if applies_at < self.source.len() => {
                 // The count continues from the directive before. Otherwise a file full of directives would take
                 // quadratic time.
                 let before = self.directives.last().map_or((0, 1), |last| (last.at, last.text_line));
                 let text_line = before.1 + memchr_iter(b'\n', &self.source[before.0..applies_at]).count();
-                self.directives.push(LineDirective { at: applies_at, line, column, text_line });
+                let name = (start + 7, start + 7 + name_length);
+                // An empty name before a column is the one before.
+                let file = match name_length {
+                    0 if column > 0 => self.directives.last().and_then(|last| last.file),
+                    _ => Some(name),
+                };
+                self.directives.push(LineDirective { at: applies_at, line, column, text_line, file });
             }
             Ok(_) => {}
             Err(reason) => return fault(start, reason),
