@@ -170,7 +170,7 @@ fn changed_lines_stand_first_and_are_listed_sorted_and_narrowed() {
             "4 lines, 1 of them partly",
             "4 lines in 3 places",
             "8 lines: comments, blank lines, lone brackets",
-            "6 of 11 in blocks that changed are covered",
+            "6 of 11 covered, in blocks that changed",
             "2 files with changed lines that count, 1 without",
         ]
     );
@@ -285,10 +285,10 @@ fn keys_and_buttons_walk_through_missed_changed_lines_in_all_files() {
         (browser.text("#path"), browser.current_line(), browser.text("#missed-place"))
     };
     let cart = |line: &str, place: &str| ("example.com/app/cart/cart.go".into(), line.into(), place.into());
-    let main = ("example.com/app/main.go".into(), "5".into(), "3 of 3 places".into());
-    assert_eq!(at(&mut browser), cart("6", "1 of 3 places"));
+    let main = ("example.com/app/main.go".into(), "5".into(), "3 of 3 in all files".into());
+    assert_eq!(at(&mut browser), cart("6", "1 of 3 in all files"));
     browser.press("m");
-    assert_eq!(at(&mut browser), cart("35", "2 of 3 places"));
+    assert_eq!(at(&mut browser), cart("35", "2 of 3 in all files"));
     assert_eq!(browser.eval("location.hash"), format!("{CART}&line=35"));
     browser.press("m");
     browser.wait_until("document.body.dataset.shown?.endsWith('main.go')");
@@ -298,12 +298,12 @@ fn keys_and_buttons_walk_through_missed_changed_lines_in_all_files() {
     assert_eq!((at(&mut browser), browser.text("#place")), (main, "That was the last one".into()));
     browser.click("#previous-missed");
     browser.wait_until("document.body.dataset.shown?.endsWith('cart.go')");
-    assert_eq!(at(&mut browser), cart("35", "2 of 3 places"));
+    assert_eq!(at(&mut browser), cart("35", "2 of 3 in all files"));
     // The walk begins at the current line.
     browser.open_file(&page, &format!("{CART}&line=20"));
-    assert_eq!(browser.text("#missed-place"), "3 places");
+    assert_eq!(browser.text("#missed-place"), "3 in all files");
     browser.press("M");
-    assert_eq!(at(&mut browser), cart("6", "1 of 3 places"));
+    assert_eq!(at(&mut browser), cart("6", "1 of 3 in all files"));
     browser.open_file(&page, "#file=example.com/app/stock/stock.go");
     assert_eq!(browser.text("#file-changed"), "not changed");
     browser.press("M");
@@ -312,7 +312,7 @@ fn keys_and_buttons_walk_through_missed_changed_lines_in_all_files() {
     browser.wait_until("!document.getElementById('overview').hidden");
     browser.press("m");
     browser.wait_until("document.body.dataset.shown?.endsWith('cart.go')");
-    assert_eq!(at(&mut browser), cart("6", "1 of 3 places"), "from the table it begins anew");
+    assert_eq!(at(&mut browser), cart("6", "1 of 3 in all files"), "from the table it begins anew");
     browser.press("?");
     assert!(browser.text("#keys").contains("uncovered changed lines, of all files"));
     assert!(!browser.text("#keys").contains("lost coverage"), "nothing is compared");
@@ -328,7 +328,7 @@ fn changed_lines_are_marked_and_can_be_shown_alone_with_their_context() {
     let marks = "[...document.querySelectorAll('.line')].filter((line) => line.querySelector('.plus').ariaLabel === 'changed').map((line) => Number(line.id.slice(1)))";
     assert_eq!(browser.eval(marks), json!([3, 4, 5, 6, 7, 8, 11, 32, 33, 34, 35, 36, 37]));
     assert_eq!(browser.texts("#L6 .plus, #L9 .plus, #L6 .category"), ["+", ""]);
-    assert_eq!(browser.text("#file-changed"), "3 of 6 changed lines covered");
+    assert_eq!(browser.text("#file-changed"), "3 of 6 changed lines");
     assert_eq!(browser.text("#place"), "3 uncovered ranges");
 
     browser.press("d");
@@ -454,10 +454,16 @@ fn each_line_has_its_category_where_it_is_compared_with_another_state() {
         "LBC: unchanged code that was covered and is not now"
     );
     browser.press("l");
-    assert_eq!((browser.current_line(), browser.text("#lost-place")), ("22".into(), "1 of 2 places".into()));
+    assert_eq!(
+        (browser.current_line(), browser.text("#lost-place")),
+        ("22".into(), "1 of 2 in all files".into())
+    );
     browser.press("l");
     browser.wait_until("document.body.dataset.shown?.endsWith('stock.go')");
-    assert_eq!((browser.current_line(), browser.text("#lost-place")), ("5".into(), "2 of 2 places".into()));
+    assert_eq!(
+        (browser.current_line(), browser.text("#lost-place")),
+        ("5".into(), "2 of 2 in all files".into())
+    );
     browser.assert_quiet();
     for (name, width, scheme) in [("light", 1280, "light"), ("dark", 1280, "dark"), ("narrow", 390, "light")]
     {
@@ -545,8 +551,11 @@ fn missed_changed_lines_name_their_authors_only_if_that_is_wanted() {
     let page = |options: &[&str]| fs::read_to_string(service.page(options)).unwrap();
     assert!(!page(&["--base", "master"]).contains("Lee"));
     let named = page(&["--base", "master", "--blame"]);
-    assert!(named.contains("<option value=\"Ann &#38; Lee\">Ann &#38; Lee (3 lines)</option>"), "{named}");
-    assert!(named.contains("<option value=\"t\">t (1 line)</option>"));
+    assert!(
+        named.contains("<option value=\"Ann &#38; Lee\" data-lines=\"3\">Ann &#38; Lee (3 lines)</option>"),
+        "{named}"
+    );
+    assert!(named.contains("<option value=\"t\" data-lines=\"1\">t (1 line)</option>"));
     service.world.configure("[apps.app]\nblame = true\n");
     assert!(page(&["--base", "master"]).contains("Lee"));
 }
@@ -625,7 +634,7 @@ fn places_are_narrowed_to_an_author() {
     );
     browser.press("m");
     browser.wait_until("document.body.dataset.shown === 'example.com/app/main.go'");
-    assert_eq!(browser.text("#missed-place"), "1 of 1 place");
+    assert_eq!(browser.text("#missed-place"), "1 of 1 in all files");
     browser.assert_quiet();
 }
 
@@ -716,11 +725,14 @@ fn no_name_branch_or_line_that_changed_runs_or_breaks_the_page() {
     browser.take_screenshot("changes-hostile");
     browser.press("m");
     browser.wait_until("document.body.dataset.shown");
-    assert_eq!((browser.current_line(), browser.text("#missed-place")), ("4".into(), "1 of 2 places".into()));
+    assert_eq!(
+        (browser.current_line(), browser.text("#missed-place")),
+        ("4".into(), "1 of 2 in all files".into())
+    );
     browser.press("dm");
     assert_eq!(
         (browser.current_line(), browser.text("#missed-place")),
-        ("10".into(), "2 of 2 places".into())
+        ("10".into(), "2 of 2 in all files".into())
     );
     browser.assert_quiet();
 }

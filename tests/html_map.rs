@@ -13,7 +13,7 @@ use crate::html_overview::{OVERFLOW, large_service, off_the_screen};
 const SIZES: &str =
     "[...document.querySelectorAll('#map a:has(path)')].filter((a) => a.checkVisibility()).map((a) => {
     const { width, height } = a.querySelector('path').getBoundingClientRect();
-    return [Number(a.textContent.match(/ of ([\\d,]+) statements/)[1].replace(',', '')), width * height];
+    return [Number(a.textContent.match(/ of ([\\d,]+) statements?/)[1].replace(',', '')), width * height];
 })";
 
 /// Fails unless each area is in proportion to its statements; returns the number of areas.

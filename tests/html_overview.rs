@@ -147,6 +147,7 @@ fn a_comparison_at_one_commit_leads_with_both_totals() {
         );
         let tabs: Vec<String> = browser.texts(".tabs a").iter().map(|tab| tab.replace('\n', " ")).collect();
         assert_eq!(tabs, ["Files 4", "Functions 7", "Lost 1 line"]);
+        assert_eq!(browser.texts("#files th[aria-sort]"), ["Lost"], "{screen}");
         browser.take_screenshot(&format!("overview-same-commit-{screen}"));
     });
     browser.open_file(&page, "#file=example.com/app/cart/cart.go&changed=1");
@@ -154,6 +155,21 @@ fn a_comparison_at_one_commit_leads_with_both_totals() {
     browser.press("d");
     assert_eq!(browser.texts(".folded"), [] as [&str; 0]);
     assert!(!browser.text("#keys").contains("Changed lines only"));
+    let keys = |browser: &mut Browser| {
+        let keys = "[...document.querySelectorAll('#keys dt kbd')].map((key) => key.textContent).join('')";
+        browser.eval(keys).as_str().unwrap().to_owned()
+    };
+    assert_eq!(keys(&mut browser), "npfs][lLc123Esc/jkut?", "no changed line is uncovered");
+    browser.assert_quiet();
+    // Seen from the other side nothing is lost.
+    let form = format!("html={}", page.display());
+    let other = ["report", &name, "-q", "--against", &service.source.service_name(), "--format", &form];
+    service.world.run(&other).assert_code(0);
+    on_each_screen(&mut browser, 700, |browser, screen| {
+        browser.open(&page, "");
+        assert_eq!(browser.texts("#files th[aria-sort]"), ["Folder, file"], "{screen}");
+    });
+    assert_eq!(keys(&mut browser), "npfsc123Esc/jkut?", "no line is lost, and there is one file");
     browser.assert_quiet();
 }
 

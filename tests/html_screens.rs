@@ -247,6 +247,43 @@ fn numbers_of_things_stand_in_groups_of_three() {
 }
 
 #[test]
+fn one_thing_is_no_number_of_things() {
+    let Some(mut browser) = Browser::start() else { return };
+    let text = "package app\n\nfunc One() {\n\tserve()\n}\n";
+    let mut source = Source::from_files(&[("go.mod", b"module example.com/app\n")]);
+    source.git(&["branch", "base"]);
+    std::fs::write(source.folder.path().join("one.go"), text).unwrap();
+    source.commit_all();
+    let service = Service::from_source(source, "example.com/app/one.go:3.12,5.2 1 0\n");
+    let page = service.page(&["--base", "base", "--blame"]);
+    let wrong = "[...document.querySelectorAll('body *')].filter((e) => !e.closest('script, code, time'))
+        .flatMap((e) => [e.title, e.ariaLabel, e.querySelector('title')?.textContent, e.children.length === 0 || e.tagName === 'P' ? e.textContent : ''])
+        .filter((text) => /\\b1 (\\w+ )?(files|functions|lines|statements|places|ranges)\\b/.test(text ?? ''))";
+    let views = [
+        ("", ""),
+        ("#tab=functions", ""),
+        ("#tab=changed", ""),
+        ("#file=example.com/app/one.go", ""),
+        ("", "s"),
+    ];
+    for view in views {
+        open(&mut browser, &page, view);
+        assert_eq!(browser.eval(wrong), json!([]), "{view:?}");
+    }
+    browser.press("One");
+    browser.wait_until("document.querySelector('#search-state').value === '1 line in 1 file'");
+    browser.open(&page, "#tab=functions");
+    browser.wait_until("document.body.dataset.functions === '1'");
+    assert_eq!(browser.text("#shown-functions"), "1 function, 1 never entered");
+    browser.open(&page, "");
+    assert_eq!(browser.text("#shown"), "1 of 1 file, 1 uncovered statement");
+    assert_eq!(
+        browser.texts(".summary > .total:not(#changed-total) p")[1..],
+        ["0 of 1 statement, 1 uncovered", "0 of 1 function entered"]
+    );
+}
+
+#[test]
 fn uncovered_changed_lines_are_counted_in_lines_that_are_uncovered() {
     let Some(mut browser) = Browser::start() else { return };
     let (service, _base) = changed_service_and_base();

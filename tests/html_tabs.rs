@@ -125,7 +125,7 @@ fn a_reload_keeps_what_a_file_is_shown_with_and_the_way_back() {
     browser.reload();
     browser.wait_until("document.body.dataset.shown");
     assert_eq!((hash(&mut browser), browser.eval(counts)), before);
-    assert_eq!(browser.text("#missed-place"), "1 place", "of the author");
+    assert_eq!(browser.text("#missed-place"), "1 in all files", "of the author");
     browser.press("]");
     browser.wait_until("document.body.dataset.shown?.endsWith('cart.go')");
     browser.press("]");
@@ -178,17 +178,25 @@ fn the_filter_by_author_says_what_it_shows_beside_the_whole_and_starts_the_walk_
     let service = changed_service();
     let page = service.page(&["--base", "master", "--blame"]);
     browser.open(&page, "#tab=changed");
-    let counts = |browser: &mut Browser| [browser.text("#tab-changed"), browser.text("#first-missed")];
+    let counts = |browser: &mut Browser| browser.text("#tab-changed");
     let whole = counts(&mut browser);
-    assert_eq!(whole[1], "Walk through 3 places m");
+    assert_eq!(whole, "Changed 4 uncovered lines");
     choose_author(&mut browser, "Ann & Lee");
     assert_eq!(hash(&mut browser), "#tab=changed&author=Ann%20%26%20Lee");
-    assert_eq!(counts(&mut browser), ["Changed 2 of 3 places", "Walk through 2 of 3 places m"]);
+    // The filter counts them so, too.
+    assert_eq!(
+        browser.eval("document.getElementById('author').selectedOptions[0].text"),
+        "Ann & Lee (3 lines)"
+    );
+    assert_eq!(counts(&mut browser), "Changed 3 of 4 uncovered lines");
     browser.press("m");
     browser.wait_until("document.querySelector('.current')?.id === 'L6'");
     browser.press("m");
     browser.wait_until("document.querySelector('.current')?.id === 'L35'");
-    assert_eq!(browser.text(".walk > span"), "Uncovered by Ann & Lee 2 of 2 places");
+    assert_eq!(
+        browser.text(".walk .told").replace('\n', " "),
+        "Uncovered changes by Ann & Lee 2 of 2 in all files"
+    );
     // The walk was at the second place; that of the other author begins at the first, from a file without places.
     browser.press_named("Escape", 27);
     wait_for_table(&mut browser);
@@ -197,7 +205,7 @@ fn the_filter_by_author_says_what_it_shows_beside_the_whole_and_starts_the_walk_
     browser.wait_until("document.body.dataset.shown?.endsWith('stock.go')");
     browser.press("m");
     browser.wait_until("document.body.dataset.shown?.endsWith('main.go')");
-    assert_eq!(browser.text("#missed-place"), "1 of 1 place");
+    assert_eq!(browser.text("#missed-place"), "1 of 1 in all files");
     browser.press_named("Escape", 27);
     wait_for_table(&mut browser);
     assert_eq!(browser.texts(PLACES), ["5"]);
@@ -220,11 +228,11 @@ fn places_and_their_authors_fit_each_screen_however_long_the_names() {
         let beyond = "[...document.querySelectorAll('#author, .places :is(p, a, .by, code)')]
             .filter((e) => e.getBoundingClientRect().right > innerWidth - 12).map((e) => e.outerHTML)";
         assert_eq!(browser.eval(beyond), json!([]), "{screen}");
-        // The code keeps a part of its line, and on a phone, where the author has a line below it, at least a half.
-        let code = "document.querySelector('.places code').offsetWidth / document.querySelector('.places a').offsetWidth";
-        let (share, least) =
-            (browser.eval(code).as_f64().unwrap(), if screen.width < 640 { 0.5 } else { 0.25 });
-        assert!(share > least, "{screen}: {share}");
+        // The code is one line, and has the names beside or below it.
+        let [height, cut] = browser.numbers(
+            "((code) => [code.offsetHeight, code.scrollWidth - code.offsetWidth])(document.querySelector('.places code'))",
+        );
+        assert!(height <= 20 && cut <= 1, "{screen}: {height} pixels high, {cut} cut");
     });
 }
 

@@ -117,7 +117,7 @@ fn the_figures_of_runs_are_those_that_were_printed_and_those_that_each_choice_sh
         assert_eq!(table, wanted, "{screen}");
         let caption = browser.text(".runs caption");
         assert_eq!(
-            caption, "Together with unit and e2e; 1 of 7 statements are not in the service",
+            caption, "Together with unit and e2e; 1 of 7 statements is not in the service",
             "{screen}"
         );
         assert_eq!(browser.eval(options), json!(CHOICES.map(|(value, name, ..)| [value, name])), "{screen}");

@@ -10,7 +10,7 @@ const WORDS = {
   units: { day: ['1 day', '{n} days'], hour: ['1 hour', '{n} hours'], minute: ['1 minute', '{n} minutes'] },
   block: ['{statements} executed {count}', '1 statement', '{n} statements', 'never', 'once', '{n} times'], never: '{statements} never executed',
   carriedBlock: '{statements} executed at {commit} ({time})', oneLine: 'line {first}', moreLines: 'lines {first} to {last}',
-  changedLines: '{covered} of {total} changed lines', notCounted: 'changed, not counted: {why}', unchanged: 'not changed',
+  of: '{part} of {all}', counts: { changedLine: ['1 changed line', '{n} changed lines'] }, notCounted: 'changed, not counted: {why}', unchanged: 'not changed',
 };
 
 test('a sentence takes each value where its name stands, as text', () => {
@@ -31,6 +31,11 @@ test('a number stands in groups of three', () => {
 test('a thing is one, or a number of many', () => {
   const rows = [[0, '0 lines'], [1, '1 line'], [2500, '2,500 lines']];
   for (const [number, wanted] of rows) assert.strictEqual(words.counted(['1 line', '{n} lines'], number), wanted);
+});
+
+test('a part of a number of things has the noun of that number', () => {
+  const rows = [[0, 1, '0 of 1 changed line'], [1, 1, '1 of 1 changed line'], [1, 2500, '1 of 2,500 changed lines']];
+  for (const [part, all, wanted] of rows) assert.strictEqual(words.partOf(WORDS, 'changedLine', part, all), wanted);
 });
 
 test('an age is told in the largest unit that it fills, hours up to two days', () => {

@@ -6,7 +6,7 @@ use std::io;
 use serde::Serialize;
 
 use super::places::{AuthorView, Places};
-use super::{CoverageView, counted, grouped, json_in_markup};
+use super::{CoverageView, counted, grouped, json_in_markup, part_of};
 use crate::code::patch::FilePatch;
 use crate::coverage::{Coverage, Delta};
 use crate::names::printable;
@@ -194,6 +194,11 @@ impl<'r> PageChanges<'r> {
         !self.is_empty() || self.against.is_none()
     }
 
+    /// Returns the number of places of lost coverage; 0 without a comparison.
+    pub(super) fn lost_places(&self) -> u64 {
+        self.against.as_ref().map_or(0, |against| against.lost.number)
+    }
+
     pub(super) fn counted_files(&self) -> u64 {
         self.diff.files.len() as u64
     }
@@ -318,7 +323,7 @@ fn note(file: &ChangedFile) -> String {
         (None, true) => ", new".to_owned(),
         (None, false) => String::new(),
     };
-    format!("{} of {} changed lines uncovered{from}", grouped(total - covered), grouped(total))
+    format!("{} uncovered{from}", part_of(total - covered, total, "changed line"))
 }
 
 fn runs(lines: &[(u32, LineCategory)]) -> Vec<(u32, u32, &'static str)> {

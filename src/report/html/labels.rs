@@ -4,7 +4,7 @@ use std::io;
 
 use serde::Serialize;
 
-use super::{CoverageView, grouped, json_in_markup};
+use super::{CoverageView, json_in_markup, part_of};
 use crate::coverage::Coverage;
 use crate::names::printable;
 use crate::phrases::short_commit;
@@ -54,8 +54,8 @@ impl PageLabels {
         let added = match together.added {
             0 => String::new(),
             added => {
-                let all = grouped(together.all.total);
-                format!("{} of {all} statements are not in the service", grouped(added))
+                let verb = if added == 1 { "is" } else { "are" };
+                format!("{} {verb} not in the service", part_of(added, together.all.total, "statement"))
             }
         };
         Ok(Some(Self { labels: together.labels(), added, runs, json }))

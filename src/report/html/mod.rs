@@ -227,6 +227,11 @@ impl ReportPage<'_> {
         self.change.as_deref().filter(|_| !is_compared)
     }
 
+    /// Tells whether the page has the source of a file.
+    fn has_source(&self) -> bool {
+        self.missing.len() < self.file_count
+    }
+
     /// Tells whether a file changed. In a comparison of one commit none did.
     fn has_changed_files(&self) -> bool {
         self.changes.is_some_and(|changes| !changes.is_empty())
@@ -409,10 +414,24 @@ fn grouped_if_any(number: impl std::borrow::Borrow<u64>) -> String {
     if *number.borrow() == 0 { String::new() } else { grouped(number) }
 }
 
+/// Returns the noun for a number of things: `line` of 1, otherwise `lines`.
+fn noun(number: impl std::borrow::Borrow<u64>, thing: &str) -> String {
+    format!("{thing}{}", if *number.borrow() == 1 { "" } else { "s" })
+}
+
 /// Returns a number of things in words: `1 line`, `2,000 lines`.
 fn counted(number: impl std::borrow::Borrow<u64>, thing: &str) -> String {
     let number = number.borrow();
-    format!("{} {thing}{}", grouped(number), if *number == 1 { "" } else { "s" })
+    format!("{} {}", grouped(number), noun(number, thing))
+}
+
+/// Returns a part of a number of things in words: `1 of 2,000 lines`, `0 of 1 line`.
+pub(super) fn part_of(
+    part: impl std::borrow::Borrow<u64>,
+    all: impl std::borrow::Borrow<u64>,
+    thing: &str,
+) -> String {
+    format!("{} of {}", grouped(part), counted(all, thing))
 }
 
 /// Returns a text as a part of an address. Slashes stay.

@@ -40,6 +40,13 @@ pub(super) struct ReviewPlace {
     pub(super) by: Option<PlaceAuthors>,
 }
 
+impl ReviewPlace {
+    /// Tells whether its function or its authors are known.
+    pub(super) fn has_facts(&self) -> bool {
+        !self.function.is_empty() || self.by.is_some()
+    }
+}
+
 /// The authors of a place.
 pub(super) struct PlaceAuthors {
     /// Their indexes among all authors.

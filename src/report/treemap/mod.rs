@@ -9,7 +9,7 @@ mod layout;
 
 use std::fmt::Write as _;
 
-use super::html::grouped;
+use super::html::part_of;
 use crate::coverage::{Coverage, percent_text};
 
 use labels::Labels;
@@ -160,10 +160,9 @@ impl Part {
 impl Area {
     fn new(part: &Part, title: &str, address: &str, place: Rect) -> Self {
         let Coverage { covered, total } = part.coverage;
-        let (covered, total) = (grouped(covered), grouped(total));
         Self {
             step: step(part.coverage),
-            title: format!("{title}: {}, {covered} of {total} statements covered", part.percent()),
+            title: format!("{title}: {}, {} covered", part.percent(), part_of(covered, total, "statement")),
             path: path(place),
             address: address.to_owned(),
             key: part.key.clone(),

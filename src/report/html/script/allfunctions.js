@@ -1,7 +1,7 @@
 // The table of the functions of all files, which is made when it is first shown.
 page.allFunctions = (() => {
   const { element, WORDS, made, breakable, replaceAddress, moveFocus, stickBelow, markOrder, onColumnClick } = page.elements;
-  const { filled, grouped } = page.words;
+  const { filled, grouped, counted } = page.words;
   const { toFragment } = page.address;
   const { functionParts } = page.names;
   const { searchWords, ordered, sortAfterClick } = page.rows;
@@ -44,14 +44,14 @@ page.allFunctions = (() => {
     return functions;
   };
 
+  /** Tells whether a function was entered before the counters began: it has covered code, and no count of its own. */
+  const isEarlier = (of) => view.choice < 0 && !of.isCarried && of.count === 0 && of.covered > 0;
+
   const enteredCell = (of) => {
     if (of.isCarried && view.choice < 0) return made('td', '', WORDS.carriedOnly);
     if (isNever(of)) return made('td', 'low', WORDS.block[3]);
     if (view.choice >= 0) return made('td', '', WORDS.entered);
-    if (of.count > 0) return made('td', '', grouped(of.count));
-    const cell = made('td', '', WORDS.earlier[0]);
-    [, cell.title] = WORDS.earlier;
-    return cell;
+    return made('td', '', isEarlier(of) ? WORDS.earlier : grouped(of.count));
   };
 
   const rowOf = (of) => {
@@ -77,7 +77,7 @@ page.allFunctions = (() => {
     drawn = Math.min(found.length, drawn + most);
     const left = found.length - drawn;
     element('more-functions').hidden = left === 0;
-    element('more-functions').textContent = filled(WORDS.moreFunctions, { n: grouped(Math.min(left, 5 * SOME)), all: grouped(left) });
+    element('more-functions').textContent = filled(WORDS.moreOf, { n: grouped(Math.min(left, 5 * SOME)), all: grouped(left) });
   };
 
   const draw = async () => {
@@ -95,7 +95,9 @@ page.allFunctions = (() => {
     drawn = 0;
     drawMore(SOME);
     const never = found.filter(isNever).length;
-    element('shown-functions').value = filled(WORDS.shownFunctions, { shown: grouped(found.length), never: grouped(never) });
+    element('shown-functions').value = filled(WORDS.shownFunctions, {
+      functions: counted(WORDS.counts.function, found.length), never: grouped(never) });
+    element('earlier').hidden = !found.some(isEarlier);
     element('catalog-list').classList.toggle('narrowed', listed.length < all.length);
     markOrder(table, list);
     document.body.dataset.functions = found.length;

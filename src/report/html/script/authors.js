@@ -1,7 +1,7 @@
 // The tab of changed lines: the filter of uncovered places by author, which the walk through them follows.
 page.authors = (() => {
   const { element, WORDS, replaceAddress } = page.elements;
-  const { filled, grouped, counted } = page.words;
+  const { filled, grouped, partOf } = page.words;
   const { toFragment } = page.address;
   const { placesBy } = page.walks;
   const { CHANGES, PLACES, view } = page.state;
@@ -30,14 +30,12 @@ page.authors = (() => {
     more.textContent = filled(WORDS.morePlaces, { n: grouped(PLACES.missed.length - drawn) });
   };
 
-  /** Shows the number of places of the author beside that of all. */
+  /** Shows the number of lines of the author beside that of all. */
   const drawCounts = () => {
-    const places = counted(WORDS.places, CHANGES.missed.length);
-    for (const node of document.querySelectorAll('[data-places]')) {
-      node.dataset.whole ??= node.textContent;
-      node.textContent = shown < 0 ? node.dataset.whole
-        : filled(WORDS.somePlaces, { n: grouped(PLACES.missed.length), places });
-    }
+    const node = element('uncovered-lines');
+    node.dataset.whole ??= node.textContent;
+    node.textContent = shown < 0 ? node.dataset.whole
+      : partOf(WORDS, 'uncoveredLine', Number(box.options[shown + 1].dataset.lines), Number(node.dataset.lines));
     element('missed-by').textContent = shown < 0 ? '' : filled(WORDS.by, { author: nameOf(shown) });
   };
 

@@ -20,7 +20,7 @@ page.figures = (() => {
   };
 
   const changedLines = ({ covered, total }) => (total === 0 ? [] : [
-    made('span', '', filled(WORDS.ofLines, { covered: grouped(covered), total: grouped(total) })), bar(covered, total)]);
+    made('span', '', filled(WORDS.of, { part: grouped(covered), all: grouped(total) })), bar(covered, total)]);
 
   const textOf = ({ covered, own, total, lost, gained, ignored, change }) => (
     [covered, own, total, lost, gained, ignored.statements, change.covered, change.total].join(' '));

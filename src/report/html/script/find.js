@@ -29,11 +29,11 @@ page.find = (() => {
   };
 
   /** Returns the places of the first hit in each line: offset of the line, number of the line, begin and end. */
-  const linesWith = (text, search, most) => {
+  const linesWith = (text, search) => {
     const found = [];
     let [line, start] = [1, 0];
     search.lastIndex = 0;
-    for (let hit = search.exec(text); hit !== null && found.length < most; hit = search.exec(text)) {
+    for (let hit = search.exec(text); hit !== null; hit = search.exec(text)) {
       for (let at = text.indexOf('\n', start); at >= 0 && at < hit.index; at = text.indexOf('\n', start)) {
         line += 1;
         start = at + 1;
@@ -59,16 +59,30 @@ page.find = (() => {
       hit: text.slice(from, to), after: `${text.slice(to, last)}${last < stop ? '…' : ''}`.replace(/\s+$/, '') };
   };
 
-  /** Returns the lines of a file with a text, at most `most`. `states` gives its flat runs of lines. */
-  const hitsIn = (bytes, states, search, { onlyMissed, most, before = BEFORE }) => {
-    const text = utf8.decode(bytes);
-    // Lines that count are known only after a look at all of them.
-    const places = linesWith(text, search, onlyMissed ? Infinity : most);
-    if (places.length === 0) return [];
-    const stateOf = statesFrom(states());
-    const hits = places.map((place) => [place, stateOf(place.line)]).filter(([, state]) => !onlyMissed || state === 2 || state === 3);
-    return hits.slice(0, most).map(([place, state]) => shownHit(text, place, state, Math.min(before, BEFORE)));
+  /** Tells whether the name of a file says that it is generated, as of some files without the comment: `doc_generated.go`. */
+  const isNamedGenerated = (base) => /(^|[._])generated[._]/.test(base);
+
+  /** Tells whether a file has the comment of generated code before its package clause; Rust's `is_generated` has the same rule. */
+  const isGenerated = (text) => {
+    const comment = /^\/\/ Code generated .* DO NOT EDIT\.\r?$/m.exec(text);
+    return comment !== null && !/^package\s/m.test(text.slice(0, comment.index));
   };
 
-  return { searchOf, hitsIn };
+  /**
+   * Returns the number of lines of a file with a text, and the hits from `from` on, at most `most`. `states` gives the
+   * file's flat runs of lines.
+   */
+  const hitsIn = (bytes, states, search, { onlyMissed, from = 0, most, before = BEFORE }) => {
+    const text = utf8.decode(bytes);
+    let places = linesWith(text, search);
+    if (places.length === 0) return { number: 0, hits: [], isGenerated: false };
+    let stateOf = () => 0;
+    if (onlyMissed || most > 0) stateOf = statesFrom(states());
+    if (onlyMissed) places = places.filter(({ line }) => [2, 3].includes(stateOf(line)));
+    const hits = places.slice(from, from + most).map((place) => (
+      shownHit(text, place, stateOf(place.line), Math.min(before, BEFORE))));
+    return { number: places.length, hits, isGenerated: isGenerated(text) };
+  };
+
+  return { searchOf, hitsIn, isNamedGenerated };
 })();

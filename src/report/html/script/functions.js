@@ -1,7 +1,7 @@
 // The list of the functions of the open file.
 page.functions = (() => {
   const { element, WORDS, made, breakable } = page.elements;
-  const { filled, grouped } = page.words;
+  const { grouped, filled, partOf } = page.words;
   const { times } = page.sentences;
   const { printable, qualified, functionParts } = page.names;
   const { percent, grade } = page.files;
@@ -19,12 +19,9 @@ page.functions = (() => {
     link.href = lineFragment(line);
     const isElsewhere = isCarried({ count, covered }, CARRIED !== null);
     const sentence = isNever({ count, covered }) ? 1 : count === 0 && !isElsewhere ? 2 : 0;
-    link.title = filled(WORDS.function[sentence], {
-      covered: grouped(covered), total: grouped(total), count: isElsewhere ? WORDS.carriedOnly : times(WORDS, count) });
-    if (view.choice >= 0) {
-      const block = filled(WORDS.statements, { covered: grouped(covered), total: grouped(total) });
-      link.title = filled(WORDS.executedBy, { block, runs: choiceName() });
-    }
+    const statements = partOf(WORDS, 'statement', covered, total);
+    link.title = view.choice >= 0 ? filled(WORDS.executedBy, { block: statements, runs: choiceName() })
+      : filled(WORDS.function[sentence], { statements, count: isElsewhere ? WORDS.carriedOnly : times(WORDS, count) });
     const what = made('span', 'what');
     what.append(...breakable(functionParts(printable(qualified(receiver, name)))));
     const share = total === 0 ? '–' : percent(covered, total);

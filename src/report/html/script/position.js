@@ -1,7 +1,7 @@
 // The current line of the open file, and steps to the next range, place or file.
 page.position = (() => {
   const { element, WORDS, replaceAddress } = page.elements;
-  const { filled, grouped, counted } = page.words;
+  const { filled, grouped } = page.words;
   const { ofLines } = page.sentences;
   const { rangeAfter, fileAfter, placeWith, placeAfter } = page.walks;
   const { FILES, PLACES, view, walkFragment, lineFragment } = page.state;
@@ -27,8 +27,8 @@ page.position = (() => {
     for (const [kind, places] of Object.entries(PLACES)) {
       if (places.length === 0) continue;
       const at = placeWith(places, view.open.file.at, view.open.current);
-      const all = counted(WORDS.places, places.length);
-      element(`${kind}-place`).value = at < 0 ? all : filled(WORDS.walked, { at: grouped(at + 1), places: all });
+      element(`${kind}-place`).value = filled(at < 0 ? WORDS.toWalk : WORDS.walked, {
+        at: grouped(at + 1), all: grouped(places.length) });
     }
   };
 
@@ -92,7 +92,7 @@ page.position = (() => {
     const to = placeAfter(places, from, view.walked[kind], by);
     const place = places[to];
     if (place === undefined) {
-      if (open !== null) tell(places.length === 0 ? WORDS.none[kind] : by > 0 ? WORDS.walkEnd : WORDS.walkBegin);
+      if (open !== null) tell(by > 0 ? WORDS.walkEnd : WORDS.walkBegin);
       return;
     }
     view.walked[kind] = to;

@@ -1,4 +1,5 @@
-// Search in the source of all files, stream by stream. The address has what is searched.
+// Search in the source of all files, stream by stream. All lines are counted, and some are listed, those of generated files
+// last. The address has what is searched.
 page.search = (() => {
   const { element, WORDS, made, kept, replaceAddress } = page.elements;
   const { filled, grouped, counted } = page.words;
@@ -6,13 +7,13 @@ page.search = (() => {
   const { printable, signed } = page.names;
   const { readerOf, figuresOf } = page.streams;
   const { figuresBy } = page.choices;
-  const { searchOf, hitsIn } = page.find;
+  const { searchOf, hitsIn, isNamedGenerated } = page.find;
   const { STATES } = page.marks;
   const { CARRIED, CHOICES, view, fileFragment } = page.state;
-  const { forEachStream } = page.packs;
+  const { partsOf, forEachStream } = page.packs;
 
-  /** Largest number of lines in the list. */
-  const MOST = 500;
+  /** Number of lines that are put into the list at once. */
+  const SOME = 500;
   /** Pixels of a letter, letters in the room of number and mark of a line, and least letters before a hit. */
   const [LETTER, NUMBER, LEAST] = [8, 16, 6];
   /** Milliseconds after the last letter until the search begins. */
@@ -21,6 +22,11 @@ page.search = (() => {
   const input = element('search-for');
   const onlyMissed = element('search-missed');
   const list = element('search-list');
+  const more = element('more-hits');
+  /** What is searched: an expression, and options of hits. */
+  let query = null;
+  /** Files with hits in the order of the list, each with the number of its hits, and of those in the list. */
+  let found = [];
   /** Number of the search, so that an earlier one stops. */
   let turn = 0;
   let waiting = 0;
@@ -51,13 +57,18 @@ page.search = (() => {
     return item;
   };
 
-  const groupOf = (file, hits) => {
-    const [group, lines] = [document.createElement('li'), document.createElement('ol')];
-    const head = made('p', 'of', printable(file.name));
-    head.append(' ', made('span', 'folder', grouped(hits.length)));
-    lines.append(...hits.map((hit) => itemOf(file, hit)));
-    group.append(head, lines);
-    return group;
+  /** Puts hits of a file into the list, below others of that file. */
+  const put = (of, hits) => {
+    if (of.lines === undefined) {
+      const [group, head] = [document.createElement('li'), made('p', 'of', printable(of.file.name))];
+      const number = grouped(of.number);
+      head.append(' ', made('span', 'folder', of.isGenerated ? filled(WORDS.search.generated, { number }) : number));
+      of.lines = document.createElement('ol');
+      group.append(head, of.lines);
+      list.append(group);
+    }
+    of.lines.append(...hits.map((hit) => itemOf(of.file, hit)));
+    of.listed += hits.length;
   };
 
   /** Returns the flat runs of lines in the figures of a file, which follow its blocks. */
@@ -79,42 +90,71 @@ page.search = (() => {
     element('search-state').value = filled(words, values);
   };
 
+  const sumOf = (name) => found.reduce((sum, of) => sum + of[name], 0);
+  const lookIn = ({ figures, text }, limits) => hitsIn(text, () => runsOf(figures), query.search, { ...query, ...limits });
+
+  /** Puts further lines into the list, and tells how many there are. */
+  const listMore = async (most) => {
+    const mine = turn;
+    let left = most;
+    for (const of of found) {
+      if (left <= 0) break;
+      if (of.listed === of.number) continue;
+      const { hits } = lookIn(await partsOf(of.file), { from: of.listed, most: left });
+      if (turn !== mine) return;
+      put(of, hits);
+      left -= hits.length;
+    }
+    const [lines, listed] = [sumOf('number'), sumOf('listed')];
+    tell(lines === 0 ? WORDS.search.none : listed < lines ? WORDS.search.part : WORDS.search.done, {
+      lines: counted(WORDS.counts.line, lines), files: counted(WORDS.counts.file, found.length), listed: grouped(listed) });
+    more.hidden = listed === lines;
+    more.textContent = filled(WORDS.moreOf, { n: grouped(Math.min(SOME, lines - listed)), all: grouped(lines - listed) });
+  };
+
   const run = async () => {
     turn += 1;
     const mine = turn;
     const search = searchOf(input.value);
+    query = { search, onlyMissed: onlyMissed.checked, before: roomBefore() };
+    found = [];
+    const generated = [];
     list.replaceChildren();
+    more.hidden = true;
     if (search === null) {
       tell(input.value === '' ? '' : WORDS.search.short, {});
       return;
     }
-    let [lines, files] = [0, 0];
-    const before = roomBefore();
-    const values = () => ({ lines: counted(WORDS.folded, lines), files: counted(WORDS.search.files, files) });
-    tell(WORDS.search.running, { ...values(), share: 0 });
-    const look = (found, share) => {
+    let [lines, listed] = [0, 0];
+    const tellShare = (share) => tell(WORDS.search.running, {
+      lines: counted(WORDS.counts.line, lines), files: counted(WORDS.counts.file, found.length + generated.length), share: Math.floor(100 * share) });
+    tellShare(0);
+    const look = (files, share) => {
       if (turn !== mine) return false;
-      for (const { file, figures, text } of found) {
-        if (text === null || lines >= MOST) continue;
-        const limits = { onlyMissed: onlyMissed.checked, most: MOST - lines, before };
-        const hits = hitsIn(text, () => runsOf(figures), search, limits);
-        if (hits.length === 0) continue;
-        lines += hits.length;
-        files += 1;
-        list.append(groupOf(file, hits));
+      for (const { file, figures, text } of files) {
+        if (text === null) continue;
+        const { number, hits, isGenerated: hasComment } = lookIn({ figures, text }, { most: SOME - listed });
+        if (number === 0) continue;
+        const isGenerated = hasComment || isNamedGenerated(file.base);
+        lines += number;
+        const of = { file, number, isGenerated, listed: 0 };
+        (isGenerated ? generated : found).push(of);
+        // Generated code comes last, when all other hits are known.
+        if (isGenerated || hits.length === 0) continue;
+        put(of, hits);
+        listed += hits.length;
       }
-      tell(WORDS.search.running, { ...values(), share: Math.floor(100 * share) });
-      return lines < MOST;
+      tellShare(share);
+      return true;
     };
     try {
       await forEachStream(look);
+      if (turn !== mine) return;
+      found.push(...generated);
+      await listMore(SOME - listed);
     } catch (error) {
       tell(WORDS.search.failed, { why: String(error) });
-      return;
     }
-    if (turn !== mine) return;
-    const words = lines >= MOST ? WORDS.search.most : lines === 0 ? WORDS.search.none : WORDS.search.done;
-    tell(words, values());
   };
 
   const runSoon = () => {
@@ -170,6 +210,7 @@ page.search = (() => {
   const begin = (tableFragment) => {
     input.addEventListener('input', runSoon);
     onlyMissed.addEventListener('change', runSoon);
+    more.addEventListener('click', () => listMore(SOME));
     dialog.addEventListener('keydown', (event) => {
       if (event.key === 'Enter' && event.target === input) {
         event.preventDefault();

@@ -1,6 +1,6 @@
 // Sentences about counts and lines of a source file, without the DOM. Their words come from the page.
 page.sentences = (() => {
-  const { filled, grouped } = page.words;
+  const { filled, grouped, partOf } = page.words;
 
   /** Returns the number of executions in words: `never`, `once`, `2,500 times`. */
   const times = (words, count) => {
@@ -25,9 +25,7 @@ page.sentences = (() => {
 
   /** Returns the coverage of a file's changed lines in words, or the reason why none counts. */
   const ofChange = (words, change) => {
-    if (change?.total > 0) {
-      return filled(words.changedLines, { covered: grouped(change.covered), total: grouped(change.total) });
-    }
+    if (change?.total > 0) return partOf(words, 'changedLine', change.covered, change.total);
     return change?.changed ? filled(words.notCounted, { why: change.why ?? '' }) : words.unchanged;
   };
 

@@ -65,7 +65,7 @@ page.source = (() => {
   /** Returns a button in place of lines that are not shown. */
   const foldOf = (first, last) => {
     const fold = spanning('folded', first, last);
-    const lines = counted(WORDS.folded, last - first + 1);
+    const lines = counted(WORDS.counts.line, last - first + 1);
     const [receiver, name] = functionAcross(view.open.functions, last) ?? ['', ''];
     const inside = printable(qualified(receiver, name));
     const button = made('button', '', inside === '' ? lines : filled(WORDS.foldedIn, { lines, function: inside }));

@@ -2,7 +2,7 @@
 (() => {
   const { element, beginAges } = page.elements;
   const { fromFragment } = page.address;
-  const { CHANGES, CARRIED, view } = page.state;
+  const { CARRIED, PLACES, view } = page.state;
   const { table, tabs, source, functions, viewport, jump, search } = page;
   const { goTo, walkRanges, walkFiles, walkPlaces } = page.position;
   const { isInTable, show, setOnlyChanged, toggleCounts, toggleColour, tellAddress } = page.views;
@@ -31,7 +31,7 @@
     3: () => toggleColour('missed'),
     ...(CARRIED === null ? {} : { 4: () => toggleColour('carried') }),
     f: jump.open,
-    s: search.open,
+    ...(element('open-search') === null ? {} : { s: search.open }),
     ']': () => walkFiles(1),
     '[': () => walkFiles(-1),
     j: () => isInTable() && tabs.walk(1),
@@ -48,17 +48,17 @@
     Escape: () => (isInTable() ? tabs.clearFilter() : goBack()),
   };
   const KEYS_OF_CHANGES = { m: () => walkPlaces('missed', 1), M: () => walkPlaces('missed', -1) };
-  const KEYS_OF_COMPARISON = { l: () => walkPlaces('lost', 1), L: () => walkPlaces('lost', -1) };
+  const KEYS_OF_LOSSES = { l: () => walkPlaces('lost', 1), L: () => walkPlaces('lost', -1) };
   const BUTTONS = {
     'open-jump': 'f', 'open-search': 's', next: 'n', previous: 'p', counts: 'c', 'show-hit': '1', 'show-partly': '2',
     'show-missed': '3', 'show-carried': '4', 'only-changed': 'd', 'first-missed': 'm', 'next-missed': 'm', 'previous-missed': 'M',
     'first-lost': 'l', 'next-lost': 'l', 'previous-lost': 'L' };
 
   const begin = () => {
-    if (CHANGES !== null) Object.assign(KEYS, KEYS_OF_CHANGES);
+    if (PLACES.missed.length > 0) Object.assign(KEYS, KEYS_OF_CHANGES);
     // In a comparison of one commit nothing changed.
     if (element('only-changed') !== null) KEYS.d = toggleChanged;
-    if (CHANGES !== null && CHANGES.categories !== null) Object.assign(KEYS, KEYS_OF_COMPARISON);
+    if (PLACES.lost.length > 0) Object.assign(KEYS, KEYS_OF_LOSSES);
     table.adopt();
     page.placeLinks.adopt();
     page.switches.begin(KEYS);

@@ -32,8 +32,8 @@ page.state = (() => {
   for (const [owner, ranges] of element('owners') === null ? [] : parsed('owners')) {
     for (const [first, last] of ranges) for (const file of FILES.slice(first, last + 1)) file.owners.push(owner);
   }
-  /** A comparison begins with the files that lost most lines. */
-  const USUAL_ORDER = CHANGES?.categories ? { sort: 'lost', down: true } : undefined;
+  /** A comparison begins with the files that lost most lines, if any lost some. */
+  const USUAL_ORDER = FILES.some(({ lost }) => lost > 0) ? { sort: 'lost', down: true } : undefined;
   /** Places for the walks through all files: index of the file, first and last line. */
   const PLACES = { missed: CHANGES?.missed ?? [], lost: CHANGES?.lost ?? [] };
 

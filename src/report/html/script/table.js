@@ -1,7 +1,7 @@
 // The table of folders and files: folds, order, filter, and the row that has the focus.
 page.table = (() => {
   const { element, WORDS, made, breakable, replaceAddress, moveFocus, stickBelow, markOrder, onColumnClick } = page.elements;
-  const { filled, grouped } = page.words;
+  const { filled, grouped, counted, partOf } = page.words;
   const { toFragment } = page.address;
   const { searchWords, ordered, sortAfterClick } = page.rows;
   const { printable, pathParts } = page.names;
@@ -173,11 +173,12 @@ page.table = (() => {
 
   /** Tells how many files are shown, and what they lack, or what the chosen run covers. */
   const tellShown = () => {
-    const counted = FILES.filter((file) => file.isCounted);
-    const [covered, total] = ['covered', 'total'].map((name) => counted.reduce((sum, file) => sum + file[name], 0));
-    const numbers = {
-      shown: grouped(shownOf(FILES).length), all: grouped(FILES.length), uncovered: grouped(total - covered), covered: grouped(covered), total: grouped(total) };
-    element('shown').value = view.choice < 0 ? filled(WORDS.shown, numbers) : filled(WORDS.shownBy, { ...numbers, by: choiceName() });
+    const left = FILES.filter((file) => file.isCounted);
+    const [covered, total] = ['covered', 'total'].map((name) => left.reduce((sum, file) => sum + file[name], 0));
+    const words = {
+      files: partOf(WORDS, 'file', shownOf(FILES).length, FILES.length),
+      uncovered: counted(WORDS.counts.uncoveredStatement, total - covered), covered: grouped(covered), total: grouped(total) };
+    element('shown').value = view.choice < 0 ? filled(WORDS.shown, words) : filled(WORDS.shownBy, { ...words, by: choiceName() });
   };
 
   /** Shows and hides rows. */

@@ -1,7 +1,7 @@
 // The two views of the page: the table of files, and the source of one file.
 page.views = (() => {
   const { element, WORDS, made, breakable, kept, replaceAddress } = page.elements;
-  const { filled, grouped } = page.words;
+  const { filled, grouped, partOf } = page.words;
   const { fromFragment, fromRanges } = page.address;
   const { ofChange } = page.sentences;
   const { printable, baseName, pathParts } = page.names;
@@ -71,7 +71,7 @@ page.views = (() => {
     };
     put('file-percent', percent(covered, total));
     element('file-percent').className = `percent ${grade(covered, total)}`;
-    put('file-figures', ofIgnored(filled(WORDS.statements, { covered: grouped(covered), total: grouped(total) }), file));
+    put('file-figures', ofIgnored(partOf(WORDS, 'statement', covered, total), file));
     put('file-changed', ofChange(WORDS, change));
     // A narrow screen has no room for all of this in the line that sticks.
     const { folders, base } = pathParts(printable(name));

@@ -15,6 +15,9 @@ page.words = (() => {
   /** Returns a number of things in words, which are those for one and those for many: `1 line`, `2,500 lines`. */
   const counted = ([one, many], n) => (n === 1 ? one : filled(many, { n: grouped(n) }));
 
+  /** Returns a part of a number of things in words: `1 of 2,500 lines`, `0 of 1 line`. The things are among `counts`. */
+  const partOf = ({ of, counts }, things, part, all) => filled(of, { part: grouped(part), all: counted(counts[things], all) });
+
   /** Returns the time between two moments in milliseconds, such as `3 hours`; `null` below a minute. */
   const age = (since, now, units) => {
     const minutes = Math.floor((now - since) / 60000);
@@ -24,5 +27,5 @@ page.words = (() => {
     return minutes < 2880 ? inUnit('hour', Math.floor(minutes / 60)) : inUnit('day', Math.floor(minutes / 1440));
   };
 
-  return { filled, grouped, counted, age };
+  return { filled, grouped, counted, partOf, age };
 })();
