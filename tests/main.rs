@@ -92,6 +92,7 @@ mod timer;
 mod tls;
 mod unmeasured;
 mod unmeasured_builds;
+mod unmeasured_options;
 mod unused;
 mod upgrades;
 mod users;

@@ -11,10 +11,10 @@ use crate::harness::{Output, World};
 const UNTESTED: &str = "the counted blocks were not compared with those that Go has of all packages";
 
 /// A module `example.com/app` whose command links the package `used` alone, and its collected process.
-struct Measured {
+pub(crate) struct Measured {
     go: Go,
-    source: Source,
-    world: World,
+    pub(crate) source: Source,
+    pub(crate) world: World,
     /// Options of `go build`.
     options: Vec<&'static str>,
 }
@@ -56,19 +56,23 @@ impl Measured {
         if !links.is_empty() {
             source.commit_all();
         }
-        let measured = Self { go, source, world: World::new(), options: options.to_vec() };
-        measured.run();
+        let measured = Self::from_source(go, options, source);
+        measured.run("app", ".");
         measured.source.clone_for("app", &measured.world, &["--bare"]);
         measured
     }
 
-    /// Builds and runs the command, and collects what it leaves.
-    fn run(&self) {
-        let program = self.world.home().join("app");
-        let options = [&["build", "-cover", "-o", program.to_str().unwrap()], &self.options[..]].concat();
-        self.go.run(self.source.folder.path(), &options);
+    pub(crate) fn from_source(go: Go, options: &[&'static str], source: Source) -> Self {
+        Self { go, source, world: World::new(), options: options.to_vec() }
+    }
+
+    /// Builds and runs a command of an app at the commit of now, and collects what it leaves.
+    pub(crate) fn run(&self, app: &str, package: &str) {
+        let program = self.world.home().join(app);
+        let build = ["build", "-cover", "-o", program.to_str().unwrap()];
+        self.go.run(self.source.folder.path(), &[&build, &self.options[..], &[package]].concat());
         let inbox = self.world.root().join("inbox");
-        let inbox = inbox.join(format!("staging_th_app_master_{}", &self.source.commit[..10]));
+        let inbox = inbox.join(format!("staging_th_{app}_master_{}", &self.source.commit[..10]));
         fs::create_dir_all(&inbox).unwrap();
         assert!(Command::new(&program).env("GOCOVERDIR", &inbox).output().unwrap().status.success());
         self.world.run(&["-q", "pull"]).assert_code(0);
@@ -100,7 +104,7 @@ impl Measured {
 }
 
 /// Returns the blocks of a profile, without counts.
-fn blocks(profile: &str) -> BTreeSet<String> {
+pub(crate) fn blocks(profile: &str) -> BTreeSet<String> {
     profile.lines().skip(1).filter_map(|line| Some(line.rsplit_once(' ')?.0.to_owned())).collect()
 }
 

@@ -20,7 +20,7 @@ use crate::together::Together;
 pub(crate) struct UnmeasuredArgs {
     /// Count also the packages that no stored profile of the service's commit contains, as not executed; report --unmeasured
     /// lists them. Files that build constraints leave out do not count.
-    #[arg(long, conflicts_with_all = ["against", "max_drop", "carry"])]
+    #[arg(long, conflicts_with_all = ["against", "max_drop"])]
     pub(crate) count_unmeasured: bool,
 }
 

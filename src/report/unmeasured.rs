@@ -87,6 +87,8 @@ pub(crate) struct CountedUnmeasured {
     pub(crate) packages: usize,
     pub(crate) files: usize,
     pub(crate) statements: u64,
+    /// Those of them that were executed at other commits (`--carry`).
+    pub(crate) carried: u64,
     /// The coverage of all together.
     pub(crate) all: Coverage,
 }
@@ -112,6 +114,7 @@ impl CountedUnmeasured {
                 packages.insert(parent(name));
                 sum.files += 1;
                 sum.statements += coverage.total;
+                sum.carried += coverage.covered;
             }
         }
         sum.packages = packages.len();
@@ -121,7 +124,7 @@ impl CountedUnmeasured {
     /// Returns the percentage of what is measured.
     fn measured_percent(&self) -> f64 {
         let Coverage { covered, total } = self.all;
-        Coverage { covered, total: total - self.statements }.percent()
+        Coverage { covered: covered - self.carried, total: total - self.statements }.percent()
     }
 
     /// Returns both percentages in words.
@@ -384,10 +387,15 @@ mod tests {
         ];
         let counted = CountedUnmeasured::of_files(files.into_iter());
         let all = coverage(3, 12);
-        assert_eq!(counted, CountedUnmeasured { packages: 2, files: 3, statements: 8, all });
+        assert_eq!(counted, CountedUnmeasured { packages: 2, files: 3, statements: 8, carried: 0, all });
         assert_eq!(
             counted.words(),
             "75.0 of what is measured, 25.0 with 8 statements of 2 packages that no stored profile has"
+        );
+        let carried = [files[0], ("m/b/b.go", true, coverage(1, 2)), files[2], files[3]];
+        assert_eq!(
+            CountedUnmeasured::of_files(carried.into_iter()).words(),
+            "75.0 of what is measured, 33.3 with 8 statements of 2 packages that no stored profile has"
         );
         let none = CountedUnmeasured::of_files(files[..1].iter().copied());
         assert_eq!(none.words(), "no package is added: a stored profile has each, or a filter leaves it out");

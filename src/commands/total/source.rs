@@ -88,7 +88,9 @@ impl Total<'_> {
             _ => None,
         };
         let ignored = || marked.iter().flat_map(MarkedProfile::ignored_blocks);
-        let unmeasured = added.map(|added| added.counted(coverage_of_files(profile, ignored())));
+        let union = carried.as_ref().filter(|_| added.is_some()).map(|carried| carried.union(profile));
+        let all = union.as_ref().unwrap_or(profile);
+        let unmeasured = added.map(|added| added.counted(coverage_of_files(all, ignored())));
         let carried = carried.map(|carried| match &marked {
             Some(_) => carried.coverage_of_files(profile, ignored(), context.now()),
             None => carried.coverage(profile, context.now()),
