@@ -6,9 +6,10 @@
 
 use std::collections::BTreeMap;
 
-use super::bodies::{Body, Outline, Statement, StatementKind, outline};
+use super::bodies::outline;
 use super::extents::{FuncExtent, ScanWithPackage, ScannedFile, SyntaxError, scan_with_package};
 use super::faults::operand_fault;
+use super::outline::{Body, Outline, Statement, StatementKind};
 use super::positions::{FuncSpan, LineDirective, Places};
 
 /// A coverage block of a text. Columns count bytes from 1; `//line` comments set positions.

@@ -6,7 +6,8 @@
 
 use memchr::{memchr_iter, memmem};
 
-use super::bodies::{Body, Comment, Outline, Statement, outline};
+use super::bodies::outline;
+use super::outline::{Body, Comment, Outline, Statement};
 
 /// The word with which the text of a mark begins.
 const WORD: &str = "coverage-ignore";

@@ -14,6 +14,7 @@ mod links;
 mod marks;
 mod modfile;
 mod modules;
+mod outline;
 mod packages;
 mod paths;
 mod positions;
