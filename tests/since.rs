@@ -10,7 +10,7 @@ use crate::harness::service::Service;
 use crate::harness::source::Source;
 use crate::harness::{ECHO, MAIN_BLOCK, NEXT_ECHO, Output, PING_BLOCK, World, profile_of};
 use crate::real_cover::{ATOMIC, Builder, Service as RealService};
-use crate::sim::Program;
+use crate::sim::{Behaviour, Program};
 
 const MAIN: &str = "package main\n\nfunc main() {\n\trun()\n}\n\nfunc run() {\n\tprintln()\n}\n";
 /// The functions of the second commit, and what was executed of them before any mark.
@@ -62,6 +62,32 @@ fn only_what_was_executed_between_two_rows_is_covered_out_of_all_statements() {
     assert_eq!(world.total_since("th_app", "1", &[]).assert_code(0).stdout, "50.0\n");
     let plain = &world.run(&["total", "th_app", "--format", "json"]).assert_code(0).json()[0];
     assert_eq!(plain["since"], Value::Null);
+}
+
+#[test]
+fn a_row_that_lacks_replicas_is_told_because_their_counts_may_be_of_another_time() {
+    let (world, agents) = World::with_echo(2);
+    world.pull(0);
+    agents[1].hit(&[PING_BLOCK], 1);
+    agents[1].behave_once(Behaviour::Status("500 Internal Server Error", ""));
+    world.run(&["-q", "pull", "echoserver", "--mark", "before"]).assert_code(3);
+    world.marked("echoserver", "after");
+    let output = world.total_since("echoserver", "before", &[]).assert_code(0);
+    output.assert_stderr_contains(
+        "warning: staging_th_apa_goc_echoserver_master_845820727e: row 2 has data of 1 of 2 replicas; what the others had \
+         executed before it counts, too",
+    );
+    let output = world.total_since("echoserver", "before", &["--format", "json"]).assert_code(0);
+    let since = &output.json()[0]["since"];
+    assert_eq!(since["replicas"], json!({"answered": 1, "known": 2}));
+    assert_eq!(since["until"]["replicas"], json!({"answered": 2, "known": 2}));
+
+    agents[1].hit(&[MAIN_BLOCK], 1);
+    agents[1].behave_once(Behaviour::Status("500 Internal Server Error", ""));
+    world.run(&["-q", "pull", "echoserver", "--mark", "end"]).assert_code(3);
+    world.total_since("echoserver", "after", &[]).assert_code(0).assert_stderr_contains(
+        "row 4 has data of 1 of 2 replicas; what the others executed since their last answer is lacking",
+    );
 }
 
 #[test]
@@ -364,4 +390,16 @@ fn functions_have_the_test_runs_that_executed_them_and_changed_ones_say_which_to
         "{listed}"
     );
     world.run(&["report", "app", "--by-mark", "--format", "lcov"]).assert_code(2);
+
+    // Without the texts no function is known, of which nobody may conclude that none was executed.
+    fs::remove_dir_all(world.root().join("app/repo")).unwrap();
+    source.git(&["config", "uploadpack.allowFilter", "true"]);
+    let url = format!("file://{}", source.folder.path().display());
+    let clone = world.root().join("app/repo");
+    source.git(&["clone", "--quiet", "--bare", "--filter=blob:none", &url, clone.to_str().unwrap()]);
+    for form in ["text", "json"] {
+        let output = world.run(&["report", "app", "--by-mark", "--offline", "--format", form]).assert_code(1);
+        assert_eq!(output.stdout, "");
+        output.assert_stderr_contains("so its functions are unknown; git fetch in the clone");
+    }
 }

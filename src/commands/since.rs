@@ -104,7 +104,12 @@ pub(crate) fn since(
 
 /// Returns the moment of a row.
 pub(crate) fn moment(row: &Row) -> StoredMoment {
-    StoredMoment { rows: vec![row.id.0], stored_at: row.created_at, mark: row.mark.clone() }
+    StoredMoment {
+        rows: vec![row.id.0],
+        stored_at: row.created_at,
+        mark: row.mark.clone(),
+        replicas: row.stats.as_ref().map(|stats| (stats.answered, stats.listed)),
+    }
 }
 
 /// Returns the profiles of a group's apps as one with the facts about them, or what was executed in them since a row of each,

@@ -315,7 +315,7 @@ mod tests {
     }
 
     fn moment(row: i64, mark: Option<&str>) -> StoredMoment {
-        StoredMoment { rows: vec![row], stored_at: at(row), mark: mark.map(str::to_owned) }
+        StoredMoment { rows: vec![row], stored_at: at(row), mark: mark.map(str::to_owned), replicas: None }
     }
 
     fn run(from: Option<(i64, &str)>, until: i64, mark: Option<&str>, commit: &str) -> TestRun {

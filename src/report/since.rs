@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use super::json::ReplicasJson;
 use crate::names::in_message;
 use crate::phrases::{count, rows};
 use crate::time::{iso, minute};
@@ -16,6 +17,8 @@ pub(crate) struct StoredMoment {
     pub stored_at: DateTime<Utc>,
     /// The name that a person gave to it.
     pub mark: Option<String>,
+    /// Number of replicas that answered, and of those listed, of all apps of a group; `None` where they are not stored.
+    pub replicas: Option<(u32, u32)>,
 }
 
 /// The two states, and what is to be known of their difference.
@@ -37,6 +40,7 @@ pub(crate) struct SinceJson {
     rows: Vec<i64>,
     stored_at: String,
     mark: Option<String>,
+    replicas: ReplicasJson,
     until: MomentJson,
     newly_covered: bool,
     fallen_blocks: usize,
@@ -50,6 +54,7 @@ pub(super) struct MomentJson {
     rows: Vec<i64>,
     stored_at: String,
     mark: Option<String>,
+    replicas: ReplicasJson,
 }
 
 impl StoredMoment {
@@ -64,7 +69,10 @@ impl StoredMoment {
         let mut rows = [self.rows, other.rows].concat();
         rows.sort_unstable();
         let stored_at = choose(self.stored_at, other.stored_at);
-        Self { rows, stored_at, mark: self.mark.filter(|mark| other.mark.as_ref() == Some(mark)) }
+        let mark = self.mark.filter(|mark| other.mark.as_ref() == Some(mark));
+        let replicas =
+            self.replicas.zip(other.replicas).map(|(own, other)| (own.0 + other.0, own.1 + other.1));
+        Self { rows, stored_at, mark, replicas }
     }
 
     /// Returns the moment in the form for scripts.
@@ -74,7 +82,15 @@ impl StoredMoment {
             rows: self.rows.clone(),
             stored_at: iso(self.stored_at),
             mark: self.mark.clone(),
+            replicas: self.replicas.into(),
         }
+    }
+
+    /// Returns the row with the replicas of which it has data, if it lacks some: `row 2 has data of 1 of 2 replicas`.
+    pub(crate) fn lack_of_replicas(&self) -> Option<String> {
+        let (answered, known) = self.replicas.filter(|(answered, known)| answered < known)?;
+        let have = if self.rows.len() == 1 { "has" } else { "have" };
+        Some(format!("{} {have} data of {answered} of {known} replicas", rows(&self.rows)))
     }
 
     /// Returns the number of the row; `None` for several.
@@ -112,7 +128,12 @@ impl SinceFacts {
                 count(self.fallen, "blocks")
             )
         });
-        set.into_iter().chain(fallen).collect()
+        let before = self.from.lack_of_replicas();
+        let before = before.map(|lack| format!("{lack}; what the others had executed before it counts, too"));
+        let until = self.until.lack_of_replicas();
+        let until =
+            until.map(|lack| format!("{lack}; what the others executed since their last answer is lacking"));
+        [set, fallen, before, until].into_iter().flatten().collect()
     }
 
     pub(crate) fn to_json(&self) -> SinceJson {
@@ -122,6 +143,7 @@ impl SinceFacts {
             rows: from.rows.clone(),
             stored_at: iso(from.stored_at),
             mark: from.mark.clone(),
+            replicas: from.replicas.into(),
             until: until.to_json(),
             newly_covered: *is_set,
             fallen_blocks: *fallen,
@@ -136,7 +158,7 @@ mod tests {
 
     fn moment(rows: &[i64], mark: Option<&str>) -> StoredMoment {
         let mark = mark.map(str::to_owned);
-        StoredMoment { rows: rows.to_vec(), stored_at: at(rows[0]), mark }
+        StoredMoment { rows: rows.to_vec(), stored_at: at(rows[0]), mark, replicas: Some((1, 1)) }
     }
 
     #[test]
@@ -154,7 +176,8 @@ mod tests {
         );
         assert_eq!(facts.warnings(), [""; 0]);
         let of_two = facts.clone().with(SinceFacts { from: moment(&[1], Some("before")), ..facts.clone() });
-        assert_eq!(of_two.from, StoredMoment { rows: vec![1, 2], ..moment(&[1], Some("before")) });
+        let both = StoredMoment { rows: vec![1, 2], replicas: Some((2, 2)), ..moment(&[1], Some("before")) };
+        assert_eq!(of_two.from, both);
         let set = SinceFacts { until: moment(&[3, 5], None), is_set: true, fallen: 1, ..facts };
         assert!(
             set.words().starts_with("newly covered between row 2")

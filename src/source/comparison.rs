@@ -136,7 +136,7 @@ fn filtered<'p>(
     let mut report = Report::new(head, profile, sources);
     report.retain(filter);
     if filter.ignore_marked {
-        check_texts(report.files.iter().map(|file| (file.best_path(), file.no_source.as_ref())))?;
+        check_texts(report.files.iter().map(|file| (file.best_path(), file.no_source.as_ref())), "marks")?;
     }
     Ok(report)
 }

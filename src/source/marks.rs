@@ -27,16 +27,19 @@ struct FileOfMarks {
     no_source: Option<NoSource>,
 }
 
-/// Fails if the clone lacks the text of a file, so that its marks are unknown. Files come with the reasons why they have no
-/// text.
-pub(crate) fn check_texts<'f>(files: impl Iterator<Item = (&'f str, Option<&'f NoSource>)>) -> Result<()> {
+/// Fails if the clone lacks the text of a file, so that its `unknown` are: its marks, its functions. Files come with the
+/// reasons why they have no text.
+pub(crate) fn check_texts<'f>(
+    files: impl Iterator<Item = (&'f str, Option<&'f NoSource>)>,
+    unknown: &str,
+) -> Result<()> {
     let is_lacking = |why: &NoSource| matches!(why, NoSource::NotRead | NoSource::NotInRepository);
     let lacking: Vec<&str> =
         files.filter(|(_, why)| why.is_some_and(is_lacking)).map(|(file, _)| file).collect();
     let Some(first) = lacking.first() else { return Ok(()) };
     bail!(
-        "the clone lacks the text of {}, such as \"{}\", so the marks there are unknown; git fetch in the clone gets what the \
-         remote has, and without --offline it is fetched",
+        "the clone lacks the text of {}, such as \"{}\", so its {unknown} are unknown; git fetch in the clone gets what \
+         the remote has, and without --offline it is fetched",
         count(lacking.len(), "files"),
         in_message(first)
     )
@@ -58,7 +61,7 @@ impl SourceReader<'_> {
         };
         let names = profile.build.files().map(|file| file.name);
         let files: Vec<FileOfMarks> = names.zip(sources).map(file).collect();
-        check_texts(files.iter().map(|file| (&*file.path, file.no_source.as_ref())))?;
+        check_texts(files.iter().map(|file| (&*file.path, file.no_source.as_ref())), "marks")?;
         Ok(MarkedProfile { files })
     }
 }

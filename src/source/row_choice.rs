@@ -8,6 +8,7 @@ use crate::fleet::app_group::AppGroup;
 use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::pick::{Picked, ServiceQuery, is_same_app, is_same_commit, pick, pick_app};
 use crate::fleet::pick_error::PickError;
+use crate::fleet::records::Key;
 use crate::fleet::row::Row;
 use crate::names::{CommitChoice, in_message};
 
@@ -28,6 +29,30 @@ pub(crate) struct RowRequest<'a> {
     pub(crate) id: Option<&'a RowName>,
     /// The commit whose newest row is meant. For a service whose name has no commit it is the revision of the source.
     pub(crate) commit: Option<&'a str>,
+}
+
+impl RowName {
+    /// Tells whether a row has this name.
+    pub(super) fn is_of(&self, row: &Row) -> bool {
+        match self {
+            Self::Number(number) => row.id.0 == *number,
+            Self::Mark(mark) => row.mark.as_ref() == Some(mark),
+        }
+    }
+}
+
+/// Returns the error for a row whose profile was dropped.
+pub(super) fn no_profile(row: &Row) -> anyhow::Error {
+    anyhow!("row {} has no profile any more (goc-watchdog history {})", row.id.0, in_message(&row.key.app))
+}
+
+/// Returns a service in words: `shop in staging th at aaaa1111`; without its commit where that is not told.
+pub(super) fn in_words(Key { env, region, app, commit }: &Key, is_commit_told: bool) -> String {
+    let place = format!("{env} {region}");
+    let parts =
+        [("", app.as_str()), (" in ", place.trim()), (" at ", if is_commit_told { commit } else { "" })];
+    let told = parts.into_iter().filter(|(_, part)| !part.is_empty());
+    told.map(|(before, part)| format!("{before}{}", in_message(part))).collect()
 }
 
 /// Returns the requested row of a service, and the commits among which that of its latest row was chosen. `rows` are the
@@ -156,7 +181,11 @@ fn row_by_id<'r>(
     let row = rows.iter().find(|row| row.id.0 == id);
     let row = row.ok_or_else(|| anyhow!("there is no row {id} (goc-watchdog history {name})"))?;
     if !is_same_app(&row.key, &app) {
-        bail!("row {id} is not of {name} (goc-watchdog history {name})");
+        bail!(
+            "row {id} is of {}, and not of {} (goc-watchdog history {name})",
+            in_words(&row.key, false),
+            in_words(&app, false)
+        );
     }
     Ok(row)
 }
@@ -175,11 +204,21 @@ fn row_by_mark<'r>(
         Some(commit) if !row.key.commit.is_empty() => is_same_commit(commit, &row.key.commit),
         _ => true,
     };
-    let has_mark = |row: &&Row| row.mark.as_deref() == Some(mark) && is_same_app(&row.key, &app);
+    let has_name = |row: &Row| row.mark.as_deref() == Some(mark);
+    let has_mark = |row: &&Row| has_name(row) && is_same_app(&row.key, &app);
     let mut marked = rows.iter().filter(|row| has_mark(row) && is_of_commit(row));
-    let mark = in_message(mark);
     let Some(first) = marked.next() else {
-        bail!("no row of {name} has the mark \"{mark}\" (goc-watchdog history {name})")
+        let elsewhere =
+            rows.iter().find(|row| has_name(row) && row.key.app == app.app && !is_same_app(&row.key, &app));
+        bail!(
+            "no row of {} has the mark \"{mark}\"{} (goc-watchdog history {name})",
+            in_words(&app, false),
+            elsewhere.map_or_else(String::new, |row| format!(
+                ", but row {} of {} has it",
+                row.id.0,
+                in_words(&row.key, false)
+            ))
+        )
     };
     let others: Vec<&Row> = marked.collect();
     if others.is_empty() {
@@ -281,7 +320,7 @@ mod tests {
         assert_eq!(chosen("shop_aaaa2222", Some(4), Some("aaaa2222")), Ok(4));
         assert_eq!(
             chosen("shop", Some(3), None).unwrap_err(),
-            "row 3 is not of shop (goc-watchdog history shop)"
+            "row 3 is of pay in staging th, and not of shop in staging th (goc-watchdog history shop)"
         );
         assert_eq!(
             chosen("shop", Some(9), None).unwrap_err(),
@@ -313,7 +352,7 @@ mod tests {
         );
         assert_eq!(
             chosen("shop", "C", None).unwrap_err(),
-            "no row of shop has the mark \"C\" (goc-watchdog history shop)"
+            "no row of shop in staging th has the mark \"C\" (goc-watchdog history shop)"
         );
     }
 

@@ -6,9 +6,8 @@ use anyhow::{Result, anyhow, bail};
 use chrono::{DateTime, TimeDelta, Utc};
 use humantime::format_duration;
 
-use super::row_choice::{RowName, row_with_mark};
+use super::row_choice::{RowName, in_words, no_profile, row_with_mark};
 use crate::exit::EarlyEnd;
-use crate::fleet::records::Key;
 use crate::fleet::row::Row;
 use crate::names::in_message;
 use crate::time::minute;
@@ -73,9 +72,10 @@ fn named<'r>(name: &RowName, row: &Row, rows: &'r [Row]) -> Result<&'r Row> {
         })?,
     };
     if found.key != row.key {
-        let of = |row: &Row| shown(&row.key);
+        let of = |row: &Row| in_words(&row.key, true);
         bail!(EarlyEnd::Refused(format!(
-            "row {} is of {}, and row {} of {}, so their counts cannot be compared",
+            "row {} is of {}, and row {} of {}, so their counts cannot be compared; goc-watchdog history {app} shows the \
+             rows of each",
             found.id.0,
             of(found),
             row.id.0,
@@ -83,7 +83,7 @@ fn named<'r>(name: &RowName, row: &Row, rows: &'r [Row]) -> Result<&'r Row> {
         )));
     }
     if found.deleted_at.is_some() {
-        bail!("row {} has no profile any more (goc-watchdog history {app})", found.id.0);
+        return Err(no_profile(found));
     }
     Ok(found)
 }
@@ -94,18 +94,11 @@ fn stored_by<'r>(at: DateTime<Utc>, row: &Row, rows: &'r [Row]) -> Option<&'r Ro
     rows.iter().rfind(|other| is_kept(other) && other.id <= row.id && other.created_at <= at)
 }
 
-/// Returns env, region, app and commit of a service.
-fn shown(key: &Key) -> String {
-    let parts = [&key.env, &key.region, &key.app, &key.commit].map(String::as_str);
-    let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-    in_message(&parts.join("_")).into_owned()
-}
-
 fn none_so_old(what: &str, row: &Row, rows: &[Row]) -> anyhow::Error {
     let oldest = rows.iter().find(|other| other.key == row.key && other.deleted_at.is_none()).unwrap_or(row);
     anyhow!(
         "no row with a profile of {} {what}; the oldest one is row {}, stored {}",
-        shown(&row.key),
+        in_words(&row.key, true),
         oldest.id.0,
         minute(oldest.created_at)
     )
@@ -172,7 +165,7 @@ mod tests {
                 minutes(10),
                 5,
                 ExitCode::Failed,
-                "no row with a profile of staging_th_shop_aaaa is at least 10m old; the oldest one is row 1, stored ",
+                "no row with a profile of shop in staging th at aaaa is at least 10m old; the oldest one is row 1, stored ",
             ),
             (
                 SinceChoice::Row(RowName::Number(9)),
@@ -197,13 +190,13 @@ mod tests {
                 mark("C"),
                 5,
                 ExitCode::Usage,
-                "row 4 is of staging_th_shop_bbbb, and row 5 of staging_th_shop_aaaa, so their counts cannot be compared",
+                "row 4 is of shop in staging th at bbbb, and row 5 of shop in staging th at aaaa, so their counts cannot be compared",
             ),
             (
                 SinceChoice::Row(RowName::Number(6)),
                 5,
                 ExitCode::Usage,
-                "row 6 is of staging_th_pay_aaaa, and row 5 of staging_th_shop_aaaa, so their counts cannot be compared",
+                "row 6 is of pay in staging th at aaaa, and row 5 of shop in staging th at aaaa, so their counts cannot be compared",
             ),
             (
                 SinceChoice::Row(RowName::Number(5)),

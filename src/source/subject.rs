@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, bail};
 use chrono::{DateTime, Utc};
 
 use super::Revision;
-use super::row_choice::{RowRequest, row_of};
+use super::row_choice::{RowName, RowRequest, no_profile, row_of};
 use crate::fleet::branches::Branches;
 use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::pick::{is_same_app, is_same_commit};
@@ -51,7 +51,12 @@ impl Subject {
     /// Finds the requested row of a service. `rows` are all rows, including those without a profile, the newest last.
     pub(crate) fn find(request: RowRequest<'_>, entries: &[KeyEntry], rows: &[Row]) -> Result<Self> {
         let kept: Vec<Row> = rows.iter().filter(|row| row.deleted_at.is_none()).cloned().collect();
-        let (row, choice) = row_of(request, entries, &kept)?;
+        let dropped = |name: &RowName| rows.iter().find(|row| row.deleted_at.is_some() && name.is_of(row));
+        let (row, choice) =
+            row_of(request, entries, &kept).or_else(|error| match request.id.and_then(dropped) {
+                Some(row) => Err(no_profile(row)),
+                None => Err(error),
+            })?;
         let entry = entries.iter().find(|entry| entry.key == row.key);
         let entry = entry.with_context(|| format!("row {} belongs to no known service", row.id.0))?;
         let replicas = match request.id {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 
 use super::ReportArgs;
 use super::list_of_functions::{self, ListedService};
@@ -19,7 +19,7 @@ use crate::names::in_message;
 use crate::profile::{Profile, grown};
 use crate::report::diff::DiffReport;
 use crate::report::{ByMark, ExecutedFunctions, FileNeeds, Report, ReportHead, TestRun};
-use crate::source::{FoundSource, RepositoryCommit, SourceReader};
+use crate::source::{FoundSource, RepositoryCommit, SourceReader, check_texts};
 
 /// Number of other commits whose runs are told, the newest ones.
 const MOST_COMMITS: usize = 20;
@@ -42,6 +42,7 @@ fn write(listed: &ListedService<'_>) -> Result<()> {
     let mut own = Report::new(head.clone(), profile, sources);
     let changes = found.changes.as_ref().map(|changes| DiffReport::new(&own, changes, filter));
     own.retain(filter);
+    check_functions(&own)?;
     let mut by_mark = ByMark::new(&own, changes.as_ref());
     let runs = Runs { context, reader, head: &head };
     if changes.is_some() {
@@ -59,6 +60,11 @@ fn write(listed: &ListedService<'_>) -> Result<()> {
         by_mark.add(run, &ExecutedFunctions::find(&own, &between, false));
     }
     listed.write(|out| by_mark.write_text(out), |out| by_mark.write_json(out))
+}
+
+/// Fails if the clone lacks the text of a file, because its functions are in no list then.
+fn check_functions(report: &Report<'_>) -> Result<()> {
+    check_texts(report.files.iter().map(|file| (file.best_path(), file.no_source.as_ref())), "functions")
 }
 
 /// Returns the marked rows of other commits of the app in its environment and region, by commit, the newest commit last.
@@ -84,30 +90,39 @@ struct Runs<'a> {
 }
 
 impl Runs<'_> {
-    /// Adds the runs between the marks of another commit. A commit that the clone lacks is named, and adds none.
+    /// Adds the runs between the marks of another commit. A commit whose source the clone lacks is named, and adds none.
     fn add_of_commit(&self, by_mark: &mut ByMark<'_>, rows: &[&Row], found: &FoundSource) -> Result<()> {
-        let Some(last) = rows.last() else { return Ok(()) };
-        let name = in_message(&last.key.commit);
-        let Ok(commit) = found.at.repository.commit(&last.key.commit) else {
-            warn(format_args!(
-                "the clone lacks {name}, so the runs between its marks are unknown; git fetch gets what the remote still has"
-            ));
-            return Ok(());
-        };
-        let (repository, network) = (found.at.repository.clone(), found.at.network.clone());
-        let at = RepositoryCommit { repository, network, commit };
-        let tree = self.reader.tree(&at)?;
         let between = self.between(rows)?;
-        let Some((_, newest)) = between.last() else { return Ok(()) };
-        let sources =
-            self.reader.sources(newest, (&at, &tree), &HashMap::new(), |_| true, FileNeeds::default())?;
-        let report = Report::new(self.head.clone(), newest, sources);
+        let Some((TestRun { commit, .. }, newest)) = between.last() else { return Ok(()) };
+        let report = match self.report_at(commit, newest, found) {
+            Ok(report) => report,
+            Err(error) => {
+                let commit = in_message(commit);
+                warn(format_args!("{error:#}; so the runs between the marks of {commit} are unknown"));
+                return Ok(());
+            }
+        };
         let executed: Vec<ExecutedFunctions> =
             between.iter().map(|(_, profile)| ExecutedFunctions::find(&report, profile, true)).collect();
         for ((run, _), executed) in between.iter().zip(&executed) {
             by_mark.add(run.clone(), executed);
         }
         Ok(())
+    }
+
+    /// Returns the functions of a profile at its commit.
+    fn report_at<'p>(&self, commit: &str, profile: &'p Profile, found: &FoundSource) -> Result<Report<'p>> {
+        let object = found.at.repository.commit(commit).map_err(|_| {
+            anyhow!("the clone lacks {}; git fetch gets what the remote still has", in_message(commit))
+        })?;
+        let (repository, network) = (found.at.repository.clone(), found.at.network.clone());
+        let at = RepositoryCommit { repository, network, commit: object };
+        let tree = self.reader.tree(&at)?;
+        let sources =
+            self.reader.sources(profile, (&at, &tree), &HashMap::new(), |_| true, FileNeeds::default())?;
+        let report = Report::new(self.head.clone(), profile, sources);
+        check_functions(&report)?;
+        Ok(report)
     }
 
     /// Returns the runs that end with these rows of one service, which are in order, with what they executed. The first
@@ -117,6 +132,11 @@ impl Runs<'_> {
         let mut before: Option<(&Row, Profile)> = None;
         for &row in rows {
             let profile = told(stored_profile(row, &self.context.workdir)?);
+            if let Some(lack) = moment(row).lack_of_replicas() {
+                warn(format_args!(
+                    "{lack}; what the others executed before it is told of a later run, or of none"
+                ));
+            }
             let commit = row.key.commit.clone();
             // Another build of the commit began anew.
             let since =

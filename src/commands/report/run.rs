@@ -84,6 +84,7 @@ pub(super) fn report(
         // A wrong choice fails before the source is looked for.
         choice.row_before(&reported.subject.row, &rows, context.now())?;
     }
+    run.check_datable(&reported)?;
     let (stored_profile, found, code) = run.load(&reported, of_group)?;
     let stored_profile = reported.since(args.since.choice(), stored_profile, &rows, context)?;
     if let Some(since) = &reported.since {
@@ -394,7 +395,10 @@ impl ReportRun<'_> {
         }
         report.retain(&self.filter);
         if self.filter.ignore_marked {
-            check_texts(report.files.iter().map(|file| (file.best_path(), file.no_source.as_ref())))?;
+            check_texts(
+                report.files.iter().map(|file| (file.best_path(), file.no_source.as_ref())),
+                "marks",
+            )?;
         }
         if report.files.is_empty() && !self.filter.takes_all_files() {
             commands::warn("--include and --exclude leave no file of the profile");

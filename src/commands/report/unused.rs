@@ -62,6 +62,18 @@ pub(super) struct DatedReport {
 }
 
 impl ReportRun<'_> {
+    /// Fails if functions are to be dated and the service's name has no commit.
+    pub(super) fn check_datable(&self, reported: &Reported<'_>) -> Result<()> {
+        if self.args.unused.is_given() && reported.subject.row.key.commit.is_empty() {
+            bail!(EarlyEnd::Refused(format!(
+                "the name of {} has no commit, so it is unknown which functions its rows are of; --unused is for services \
+                 whose names have one, as env_region_app_branch_commit does, or a pattern of yours ([naming])",
+                reported.subject.name()
+            )));
+        }
+        Ok(())
+    }
+
     /// Finds when the functions of the report were executed last; `None` unless that is asked for. What is found of new rows
     /// is remembered.
     pub(super) fn dated(
@@ -75,12 +87,6 @@ impl ReportRun<'_> {
         let Some(found) = found.filter(|_| self.args.unused.is_given()) else { return Ok(None) };
         // Of a group, its environment and region.
         let own = &reported.subject.row.key;
-        if own.commit.is_empty() {
-            bail!(EarlyEnd::Refused(format!(
-                "the name of {} has no commit, so it is unknown which functions its rows are of",
-                reported.subject.name()
-            )));
-        }
         let is_here = |key: &Key| (&key.env, &key.region) == (&own.env, &own.region);
         let is_wanted = |key: &Key| {
             reported.apps().any(|app| app == key.app) && (self.args.names_all_environments() || is_here(key))
