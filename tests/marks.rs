@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::crash::{has_strace, killed_at};
 use crate::harness::{ECHO, MAIN_BLOCK, NEXT_ECHO, Output, PING_BLOCK, World, echo};
-use crate::sim::Behaviour;
+use crate::sim::{Agent, Behaviour};
 
 const OTHER: &str = "staging_th_other_master_845820727e";
 
@@ -46,7 +46,9 @@ fn a_mark_names_a_row_of_now_whether_counts_moved_or_not() {
     world
         .run(&["report", "echoserver", "--id", "later", "--format", "profile"])
         .assert_code(1)
-        .assert_stderr_contains("no row of apa_goc_echoserver has the mark \"later\" (goc-watchdog history");
+        .assert_stderr_contains(
+            "no row of apa_goc_echoserver in staging th has the mark \"later\" (goc-watchdog history",
+        );
     world.assert_consistent();
 }
 
@@ -137,6 +139,25 @@ fn a_service_that_ended_is_marked_with_what_its_processes_left() {
     output.assert_stderr_contains("\"A\", of what ended processes left, because nothing lists an address");
     assert_eq!(world.marks(), [json!(null), json!("A")]);
     world.assert_consistent();
+}
+
+#[test]
+fn a_mark_is_of_the_commit_whose_first_data_the_inbox_just_brought() {
+    let world = World::new();
+    for service in [ECHO, NEXT_ECHO] {
+        let agent = Agent::start(&echo());
+        agent.hit(&[MAIN_BLOCK], 1);
+        world.leave_snapshot(&agent.url(), service);
+        agent.kill();
+        if service == ECHO {
+            world.run(&["-q", "pull"]).assert_code(0);
+        }
+    }
+    world.mark("echoserver", "before").assert_code(0);
+    let commit = world.query::<String>(
+        "SELECT git_commit FROM goc_o_staging_service_cover AS c JOIN mark AS m ON m.row_id = c.id",
+    );
+    assert!(NEXT_ECHO.ends_with(&commit), "{commit}");
 }
 
 #[test]

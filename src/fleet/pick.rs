@@ -297,11 +297,13 @@ fn newest<'a>(entries: &[&'a KeyEntry]) -> &'a KeyEntry {
 }
 
 /// Place of a service in time, the newest last.
-pub(crate) type Age = (Option<DateTime<Utc>>, Option<DateTime<Utc>>, KeyId);
+pub(crate) type Age = (Option<DateTime<Utc>>, bool, Option<DateTime<Utc>>, KeyId);
 
-/// Returns the place of a service in time: what runs is newer than what does not.
+/// Returns the place of a service in time: what runs is newer than what does not, and counters that the inbox brought in this
+/// run are newer than those of any row.
 pub(crate) fn age(entry: &KeyEntry) -> Age {
-    (listed_since(entry), entry.schedule.last_change_at, entry.id)
+    let changed_at = entry.schedule.last_change_at.filter(|_| !entry.came_in);
+    (listed_since(entry), entry.came_in, changed_at, entry.id)
 }
 
 /// Tells whether an address of a service is listed.
