@@ -214,8 +214,38 @@ fn functions_that_no_app_of_a_group_executes_are_listed() {
         (names, &json["observed"]["places"]),
         (vec![mains[1].to_owned()], &json!(["prod th", "staging th"]))
     );
-    let text = shop.run(&["report", "-q", "shop", "--unused", "30d", "--env", "staging"], 0).stdout;
+    let page = shop.world.home().join("shop.html");
+    let form = format!("html={}", page.display());
+    let options = [
+        "report", "-q", "shop", "--unused", "30d", "--env", "staging", "--format", "text", "--format", &form,
+    ];
+    let text = shop.run(&options, 0).stdout;
     assert!(text.contains("3 of 7 functions (42.9%)"), "{text}");
+    assert!(fs::read_to_string(&page).unwrap().contains("tab-unused"));
+}
+
+#[test]
+fn prune_keeps_the_dates_of_each_app_of_a_group_that_has_one_clone() {
+    let shop = Shop::new();
+    shop.clone_source();
+    let unused = || {
+        let json = shop.json(&["report", "-q", "shop", "--unused", "30d", "--format", "json"]);
+        let functions = json["functions"].as_array().unwrap().iter();
+        functions.map(|it| (it["name"].clone(), it["last_seen"]["id"].clone())).collect::<Vec<_>>()
+    };
+    let never = |name: &str| (json!(name), Value::Null);
+    assert_eq!(unused(), [never("run"), never("run"), never("Mul")]);
+    // `pay` executes `Mul` in its second row, 40 days ago, which is dropped.
+    shop.agents[1].hit(&[4], 1);
+    shop.world.pull(0);
+    shop.world.execute(
+        "UPDATE goc_o_staging_service_cover SET created_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-40 days') WHERE id = 3",
+    );
+    shop.run(&["pull", "pay", "--mark", "later"], 0);
+    shop.world.execute("DELETE FROM mark");
+    let pruned = shop.run(&["prune", "--retention-only", "--keep", "1", "--keep-days", "0", "-q"], 0);
+    assert_eq!(pruned.stderr, "");
+    assert_eq!(unused(), [never("run"), never("run"), (json!("Mul"), json!(3))]);
 }
 
 #[test]

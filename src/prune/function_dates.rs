@@ -61,8 +61,7 @@ impl PruneRun<'_> {
         workdir: &Workdir,
     ) -> Result<()> {
         let Some(mut dates) = store.function_dates(place)? else { return Ok(()) };
-        let reader = SourceReader { settings: self.source, app: &place.app, is_offline: true };
-        let at = newest_commit(&reader, &rows, workdir)?;
+        let (reader, at) = self.source_of(place, &rows, workdir)?;
         let tree = reader.tree(&at)?;
         let profile = |row: &Row| Ok(stored_profile(row, workdir)?.profile);
         let present = |row: &Row| present_counts(row, workdir);
@@ -75,6 +74,30 @@ impl PruneRun<'_> {
             None => Ok(()),
             Some(UnknownCommit { commit, why }) => bail!("commit {}: {why}", in_message(commit)),
         }
+    }
+
+    /// Returns the source of an app at the newest commit of its rows that its clone has. The apps of a group share one
+    /// repository, so where its own clone has none, those of the others are asked.
+    fn source_of<'s>(
+        &'s self,
+        place: &'s Key,
+        rows: &[&Row],
+        workdir: &Workdir,
+    ) -> Result<(SourceReader<'s>, RepositoryCommit)> {
+        let others =
+            self.inputs.groups.iter().filter(|group| group.has(&place.app)).flat_map(|group| &group.apps);
+        let reader = |app: &'s String| SourceReader { settings: self.source, app, is_offline: true };
+        let own = reader(&place.app);
+        let why = match newest_commit(&own, rows, workdir) {
+            Ok(at) => return Ok((own, at)),
+            Err(error) => error,
+        };
+        let mut others = others.filter(|app| **app != place.app).map(reader);
+        let found = others.find_map(|reader| {
+            let at = newest_commit(&reader, rows, workdir).ok()?;
+            Some((reader, at))
+        });
+        found.ok_or(why)
     }
 }
 

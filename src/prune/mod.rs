@@ -21,6 +21,7 @@ mod rename;
 use chrono::{DateTime, Utc};
 
 use crate::config::{PruneConfig, PullConfig};
+use crate::fleet::app_group::AppGroup;
 use crate::fleet::removal::RemovalOptions;
 use crate::fleet::retention::RetentionRules;
 use crate::names::Naming;
@@ -29,6 +30,8 @@ use crate::names::Naming;
 #[derive(Clone, Copy)]
 pub(crate) struct PruneInputs<'a> {
     pub(crate) naming: &'a Naming,
+    /// The groups of the configuration.
+    pub(crate) groups: &'a [AppGroup],
     pub(crate) centers: &'a [String],
     pub(crate) prune: &'a PruneConfig,
     pub(crate) pull: &'a PullConfig,

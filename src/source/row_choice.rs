@@ -49,10 +49,14 @@ pub(super) fn no_profile(row: &Row) -> anyhow::Error {
 /// Returns a service in words: `shop in staging th at aaaa1111`; without its commit where that is not told.
 pub(super) fn in_words(Key { env, region, app, commit }: &Key, is_commit_told: bool) -> String {
     let place = format!("{env} {region}");
-    let parts =
-        [("", app.as_str()), (" in ", place.trim()), (" at ", if is_commit_told { commit } else { "" })];
-    let told = parts.into_iter().filter(|(_, part)| !part.is_empty());
-    told.map(|(before, part)| format!("{before}{}", in_message(part))).collect()
+    let mut words = in_message(app).into_owned();
+    for (before, part) in [(" in ", place.trim()), (" at ", if is_commit_told { commit } else { "" })] {
+        if !part.is_empty() {
+            words.push_str(before);
+            words.push_str(&in_message(part));
+        }
+    }
+    words
 }
 
 /// Returns the requested row of a service, and the commits among which that of its latest row was chosen. `rows` are the

@@ -52,11 +52,8 @@ impl Subject {
     pub(crate) fn find(request: RowRequest<'_>, entries: &[KeyEntry], rows: &[Row]) -> Result<Self> {
         let kept: Vec<Row> = rows.iter().filter(|row| row.deleted_at.is_none()).cloned().collect();
         let dropped = |name: &RowName| rows.iter().find(|row| row.deleted_at.is_some() && name.is_of(row));
-        let (row, choice) =
-            row_of(request, entries, &kept).or_else(|error| match request.id.and_then(dropped) {
-                Some(row) => Err(no_profile(row)),
-                None => Err(error),
-            })?;
+        let why = |error| request.id.and_then(dropped).map_or(error, no_profile);
+        let (row, choice) = row_of(request, entries, &kept).map_err(why)?;
         let entry = entries.iter().find(|entry| entry.key == row.key);
         let entry = entry.with_context(|| format!("row {} belongs to no known service", row.id.0))?;
         let replicas = match request.id {

@@ -166,6 +166,7 @@ impl PruneArgs {
     fn inputs<'a>(&self, context: &'a Context) -> PruneInputs<'a> {
         PruneInputs {
             naming: &context.config.naming,
+            groups: &context.config.groups,
             centers: &context.centers,
             prune: &context.config.prune,
             pull: &context.config.pull,
