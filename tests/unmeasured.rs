@@ -142,6 +142,9 @@ fn packages_that_no_stored_profile_has_are_listed_with_their_functions() {
             "price/price_windows.go:\t1 function\t32 statements",
             "scripts/seed.go:\t1 function\t256 statements",
             "",
+            "packages that do not count, because Go cannot build them:",
+            "example.com/shop/broken: \"broken/broken.go\": line 3: expected the name of a function",
+            "",
             "other modules, of which the profile has no file: \"tools\"",
         ],
         "{}",
@@ -154,6 +157,7 @@ fn every_kept_profile_of_the_commit_counts_and_no_other() {
     let Some(shop) = Shop::new() else { return };
     let all = json!([[TOOL, 1], [PRICE, 156]]);
     let found = shop.unmeasured(&[]);
+    assert_eq!(found["refused"][0]["package"], json!("example.com/shop/broken"));
     assert_eq!(
         (packages(&found), &found["profiles"], &found["all_packages"]),
         (all.clone(), &json!(1), &json!(4))

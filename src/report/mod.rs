@@ -56,6 +56,7 @@ pub(crate) use source::{FileNeeds, FileSource, NoSource};
 pub(crate) use text::{FileOrder, TextLayout};
 pub(crate) use trend::TrendPoint;
 pub(crate) use unmeasured::{
-    CountedUnmeasured, MeasuredFile, Unmeasured, UnmeasuredFile, UnmeasuredProfile, UnmeasuredReport,
+    CountedUnmeasured, MeasuredFile, RefusedPackage, Unmeasured, UnmeasuredFile, UnmeasuredProfile,
+    UnmeasuredReport,
 };
 pub(crate) use unused::{Observed, Unused, UnusedRequest};

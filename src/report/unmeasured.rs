@@ -36,6 +36,8 @@ pub(crate) struct Unmeasured {
     pub(crate) files: Vec<UnmeasuredFile>,
     /// Files that build constraints leave out, or that no program linked although their package was measured, by name.
     pub(crate) left_out: Vec<UnmeasuredFile>,
+    /// Packages that Go cannot build, by import path.
+    pub(crate) refused: Vec<RefusedPackage>,
     /// The files of the modules that a profile has.
     pub(crate) measured: Vec<MeasuredFile>,
 }
@@ -50,6 +52,16 @@ pub(crate) struct UnmeasuredFile {
     /// The file belongs to a command (`package main`).
     pub(crate) is_of_command: bool,
     pub(crate) source: FileSource,
+}
+
+/// A package that does not count, because Go cannot build it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct RefusedPackage {
+    /// Import path.
+    pub(crate) package: String,
+    /// The reason in words.
+    pub(crate) why: String,
 }
 
 /// A file that a stored profile has.
@@ -249,6 +261,12 @@ impl<'r> UnmeasuredReport<'r> {
             let statements = statements(file.coverage.total);
             writeln!(out, "{}:\t{functions}\t{statements}", printable(file.best_path()))?;
         }
+        if !self.of.refused.is_empty() {
+            writeln!(out, "\npackages that do not count, because Go cannot build them:")?;
+        }
+        for RefusedPackage { package, why } in &self.of.refused {
+            writeln!(out, "{}: {}", printable(package), printable(why))?;
+        }
         if !self.of.other_modules.is_empty() {
             let folders: Vec<String> =
                 self.of.other_modules.iter().map(|folder| shown_folder(folder)).collect();
@@ -301,6 +319,7 @@ impl<'r> UnmeasuredReport<'r> {
                     statements: file.coverage.total,
                 })
                 .collect(),
+            refused: &self.of.refused,
         };
         json::write(&mut *out, &document)?;
         writeln!(out)
@@ -342,6 +361,7 @@ struct Document<'r> {
     packages: Vec<PackageJson<'r>>,
     functions: Vec<FunctionJson<'r>>,
     left_out: Vec<LeftOutJson<'r>>,
+    refused: &'r [RefusedPackage],
 }
 
 #[derive(Serialize)]

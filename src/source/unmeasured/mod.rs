@@ -4,7 +4,7 @@ mod files;
 mod measured;
 mod refused;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use anyhow::{Result, bail};
 
@@ -19,7 +19,7 @@ use crate::io::git::ObjectId;
 use crate::names::in_message;
 use crate::phrases::count;
 use crate::profile::{BuildFile, Profile};
-use crate::report::{FileNeeds, FileSource, MeasuredFile, Unmeasured, UnmeasuredFile};
+use crate::report::{FileNeeds, FileSource, MeasuredFile, RefusedPackage, Unmeasured, UnmeasuredFile};
 
 /// Most packages or files that do not count of which each is named.
 const MOST_NAMED: usize = 3;
@@ -63,12 +63,17 @@ impl SourceReader<'_> {
         let refused = refused_packages(&found, &tags);
         self.tell_refused(&refused);
         self.tell_unreadable(&found, &tags);
-        let refused: HashSet<String> = refused.into_keys().map(str::to_owned).collect();
+        let refused: Vec<RefusedPackage> = refused
+            .into_iter()
+            .map(|(package, why)| RefusedPackage { package: package.to_owned(), why: why.to_string() })
+            .collect();
+        let is_refused =
+            |package: &str| refused.binary_search_by(|refused| refused.package.as_str().cmp(package)).is_ok();
 
         let (mut files, mut left_out) = (Vec::new(), Vec::new());
         for file in found {
             let is_met = file.constraint.is_met(&tags);
-            let is_refused = is_met && refused.contains(parent(&file.name));
+            let is_refused = is_met && is_refused(parent(&file.name));
             let Content::Read { package, parts } = file.content else { continue };
             if is_refused || parts.iter().any(|part| code.names.contains(&part.name)) {
                 continue;
@@ -83,6 +88,7 @@ impl SourceReader<'_> {
             tags: tags.words(),
             files: merged(files),
             left_out: merged(left_out),
+            refused,
             measured,
         })
     }
