@@ -22,6 +22,15 @@ pub(crate) fn second(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
+/// Returns two times for people, to the minute, or to the second within one minute: `2026-11-25 14:20 to 15:02 UTC`,
+/// `2026-11-25 23:50 to 2026-11-26 00:10 UTC`.
+#[must_use]
+pub(crate) fn from_to(from: DateTime<Utc>, to: DateTime<Utc>) -> String {
+    let clock = if minute(from) == minute(to) { "%H:%M:%S" } else { "%H:%M" };
+    let day_of_end = if day(from) == day(to) { String::new() } else { day(to) + " " };
+    format!("{} {} to {day_of_end}{} UTC", day(from), from.format(clock), to.format(clock))
+}
+
 /// Returns a time for people, to the day: `2026-11-25`.
 #[must_use]
 pub(crate) fn day(at: DateTime<Utc>) -> String {
@@ -94,6 +103,18 @@ mod tests {
             ("regression-2026-11-25", None),
         ] {
             assert_eq!(parse_moment(text).map(iso).as_deref(), read, "{text}");
+        }
+    }
+
+    #[test]
+    fn two_times_have_what_tells_them_apart() {
+        let at = |text: &str| parse_moment(text).unwrap();
+        for (from, to, written) in [
+            ("2026-11-25 14:20:31", "2026-11-25 15:02", "2026-11-25 14:20 to 15:02 UTC"),
+            ("2026-11-25 14:20:01", "2026-11-25 14:20:31", "2026-11-25 14:20:01 to 14:20:31 UTC"),
+            ("2026-11-25 23:50", "2026-11-26 00:10", "2026-11-25 23:50 to 2026-11-26 00:10 UTC"),
+        ] {
+            assert_eq!(from_to(at(from), at(to)), written);
         }
     }
 

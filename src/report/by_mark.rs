@@ -16,7 +16,7 @@ use crate::json;
 use crate::names::printable;
 use crate::phrases::count;
 use crate::profile::Profile;
-use crate::time::{iso, minute};
+use crate::time::{from_to, iso, minute};
 
 /// The version of the form for scripts. It rises when a field changes its meaning or is removed, and stays when fields are
 /// added.
@@ -186,19 +186,21 @@ impl<'r> ByMark<'r> {
         }
         writeln!(out)?;
         for (number, run) in self.runs.iter().enumerate() {
-            let begin =
-                run.from.as_ref().map_or_else(|| "the first start".to_owned(), |from| minute(from.stored_at));
+            let until = run.until.stored_at;
+            let time = match &run.from {
+                Some(from) => from_to(from.stored_at, until),
+                None => format!("the first start to {}", minute(until)),
+            };
             let commit = match run.commit == self.head.commit {
                 true => String::new(),
                 false => format!(", commit {}", printable(&run.commit)),
             };
             writeln!(
                 out,
-                "[{}] {}: {} ({begin} to {}{commit})",
+                "[{}] {}: {} ({time}{commit})",
                 number + 1,
                 run.words(),
-                count(self.executed_by(number), "functions"),
-                minute(run.until.stored_at)
+                count(self.executed_by(number), "functions")
             )?;
         }
         writeln!(out)?;
@@ -337,13 +339,13 @@ mod tests {
             by_mark.write_text(&mut text).unwrap();
             let text = String::from_utf8(text).unwrap();
             let lines: Vec<&str> = text.lines().skip(2).collect();
-            let [first, second, third] = [1, 2, 3].map(|row| minute(at(row)));
+            let [first, second] = [1, 2].map(|row| minute(at(row)));
             assert_eq!(
                 lines,
                 [
                     &*format!("[1] until A: 1 function (the first start to {first}, commit old)"),
                     &format!("[2] until B: 2 functions (the first start to {second})"),
-                    &format!("[3] after B: 0 functions ({second} to {third})"),
+                    &format!("[3] after B: 0 functions ({})", from_to(at(2), at(3))),
                     "",
                     "p.go:2:\ta\t[2]",
                     "p.go:4:\tT.b\t[1]",
