@@ -28,35 +28,48 @@ fn function(name: &str, statements: usize) -> String {
 const MAIN: &str = "package main\n\nimport (\n\t\"os\"\n\n\t\"example.com/shop/cart\"\n)\n\nfunc main() {\n\tcart.Add()\n\
     \tif len(os.Args) > 1 {\n\t\tcart.Pay()\n\t}\n}\n";
 
+const GO_MOD: &str = "module example.com/shop\n\ngo 1.20\n";
+
 /// A repository with a service, and the world in which its processes are collected. The service does not link the package
 /// `price`.
 struct Shop {
     go: Go,
     source: Source,
     world: World,
+    /// The folder of the module in the repository; empty for the root.
+    module: &'static str,
 }
 
 impl Shop {
     fn new(go: Go) -> Self {
+        Self::in_folder(go, "", &[])
+    }
+
+    /// A shop whose module is in a folder, beside other files.
+    fn in_folder(go: Go, module: &'static str, others: &[(&str, &str)]) -> Self {
         let cart =
             format!("package cart\n\n{}{}{}", function("Add", 4), function("Pay", 8), function("Cancel", 16));
         let price = format!("package price\n\n{}{}", function("Price", 32), function("Tax", 64));
         let test = |package: &str, calls: &str| {
             format!("package {package}\n\nimport \"testing\"\n\nfunc Test(t *testing.T) {{\n{calls}}}\n")
         };
-        let source = Source::from_files(&[
-            ("go.mod", b"module example.com/shop\n\ngo 1.20\n"),
-            ("main.go", MAIN.as_bytes()),
-            ("cart/cart.go", cart.as_bytes()),
-            ("cart/cart_test.go", test("cart", "\tAdd()\n\tPay()\n").as_bytes()),
-            ("price/price.go", price.as_bytes()),
-            ("price/price_test.go", test("price", "\tPrice()\n").as_bytes()),
-        ]);
-        Self { go, source, world: World::new() }
+        let own = [
+            ("go.mod", GO_MOD.to_owned()),
+            ("main.go", MAIN.to_owned()),
+            ("cart/cart.go", cart),
+            ("cart/cart_test.go", test("cart", "\tAdd()\n\tPay()\n")),
+            ("price/price.go", price),
+            ("price/price_test.go", test("price", "\tPrice()\n")),
+        ];
+        let own = own.map(|(path, text)| (Path::new(module).join(path).display().to_string(), text));
+        let own = own.iter().map(|(path, text)| (path.as_str(), text.as_bytes()));
+        let others = others.iter().map(|(path, text)| (*path, text.as_bytes()));
+        let source = Source::from_files(&own.chain(others).collect::<Vec<_>>());
+        Self { go, source, world: World::new(), module }
     }
 
-    fn folder(&self) -> &Path {
-        self.source.folder.path()
+    fn folder(&self) -> PathBuf {
+        self.source.folder.path().join(self.module)
     }
 
     fn service(&self) -> String {
@@ -66,7 +79,7 @@ impl Shop {
     /// Builds and runs the service, which leaves its data in the inbox, and takes that in.
     fn run_service(&self) {
         let program = self.world.home().join("program");
-        self.go.run(self.folder(), &["build", "-cover", "-o", program.to_str().unwrap(), "."]);
+        self.go.run(&self.folder(), &["build", "-cover", "-o", program.to_str().unwrap(), "."]);
         let inbox = self.world.root().join("inbox").join(self.service());
         fs::create_dir_all(&inbox).unwrap();
         assert!(Command::new(&program).env("GOCOVERDIR", &inbox).output().unwrap().status.success());
@@ -81,7 +94,7 @@ impl Shop {
     /// Runs unit tests with these options, and returns the path of their profile, which is outside of the repository.
     fn unit_tests(&self, name: &str, options: &[&str]) -> String {
         let path = self.path(name);
-        self.go.run(self.folder(), &[&["test", "-coverprofile", &path], options, &["./..."]].concat());
+        self.go.run(&self.folder(), &[&["test", "-coverprofile", &path], options, &["./..."]].concat());
         path
     }
 
@@ -90,7 +103,7 @@ impl Shop {
         let path = self.path(name);
         fs::create_dir_all(&path).unwrap();
         let to = format!("-test.gocoverdir={path}");
-        self.go.run(self.folder(), &["test", "-cover", package, "-args", &to]);
+        self.go.run(&self.folder(), &["test", "-cover", package, "-args", &to]);
         path
     }
 
@@ -114,6 +127,14 @@ fn running_shop() -> Option<Shop> {
     shop.run_service();
     shop.clone_now();
     Some(shop)
+}
+
+/// Leaves in a text profile only the files with these words in their names.
+fn retain_files(profile: &str, words: &str) {
+    let text = fs::read_to_string(profile).unwrap();
+    let is_kept = |line: &&str| line.starts_with("mode:") || line.contains(words);
+    let kept: Vec<&str> = text.lines().filter(is_kept).collect();
+    fs::write(profile, kept.join("\n")).unwrap();
 }
 
 fn share(covered: u32) -> Value {
@@ -208,9 +229,9 @@ fn a_profile_of_another_commit_is_refused_and_its_first_block_is_named() {
     let Some(mut shop) = running_shop() else { return };
     let before = shop.source.commit.clone();
     let cart = fs::read_to_string(shop.folder().join("cart/cart.go")).unwrap();
-    write(shop.folder(), "cart/cart.go", &cart.replace("func Add", "// Add adds.\nfunc Add"));
+    write(&shop.folder(), "cart/cart.go", &cart.replace("func Add", "// Add adds.\nfunc Add"));
     let price = fs::read_to_string(shop.folder().join("price/price.go")).unwrap();
-    write(shop.folder(), "price/price.go", &price.replace("func Tax", "// Tax is paid.\nfunc Tax"));
+    write(&shop.folder(), "price/price.go", &price.replace("func Tax", "// Tax is paid.\nfunc Tax"));
     shop.source.commit_all();
     shop.clone_now();
     let unit = shop.unit_tests("unit.out", &[]);
@@ -240,6 +261,37 @@ fn a_profile_of_another_commit_is_refused_and_its_first_block_is_named() {
     assert_eq!(carried["with"][0]["commit"], json!(shop.source.commit));
     assert_eq!(carried["with"][0]["only"], json!(100.0 * 8.0 / 31.0));
     assert_eq!((&carried["carried"], &carried["carried_from"]), (&json!(0.0), &json!([])));
+}
+
+#[test]
+fn the_source_is_of_the_folder_in_which_the_service_is_built() {
+    let Some(go) = Go::installed(UNTESTED) else { return };
+    // The folder before has an old copy of the module, in which the lines of the package differ.
+    let old = format!("package price\n\n{}", function("Old", 1));
+    let others = [("old/go.mod", GO_MOD), ("old/price/price.go", old.as_str())];
+    let mut shop = Shop::in_folder(go, "svc", &others);
+    shop.run_service();
+    shop.clone_now();
+    let unit = shop.unit_tests("unit.out", &[]);
+    retain_files(&unit, "/price/");
+    let together = shop.total(&["--with", &unit]).assert_code(0);
+    assert_eq!(together.stdout, "29.9\n");
+    assert!(!together.stderr.contains("several"), "{}", together.stderr);
+
+    // At the next commit `Price` is the same, and the modules could have other names.
+    let before = shop.source.commit.clone();
+    write(shop.source.folder.path(), "more/go.mod", "module example.com/more\n");
+    write(&shop.folder(), "main.go", &MAIN.replace("\tcart.Add()\n\tif", "\tif"));
+    shop.source.commit_all();
+    shop.run_service();
+    shop.clone_now();
+    let now = shop.unit_tests("now.out", &["-run", "TestNothing"]);
+    let carried = format!("{unit}=before@{before}");
+    let options = ["--commit", &shop.source.commit[..10], "--carry", "--with", &now, "--with", &carried];
+    let carried = shop.total(&[&options[..], &["--format", "json"]].concat()).assert_code(0);
+    assert!(!carried.stderr.contains("several"), "{}", carried.stderr);
+    let carried: Value = serde_json::from_str(&carried.stdout).unwrap();
+    assert_eq!(carried["with"][1]["only"], json!(100.0 * 32.0 / 126.0));
 }
 
 #[test]
@@ -330,7 +382,7 @@ fn forms_have_all_together_and_say_so() {
     // The table is Go's of the same counts.
     let profile = shop.path("together.cov");
     fs::write(&profile, quiet(&["--format", "profile"])).unwrap();
-    let table = shop.go.output(shop.folder(), &["tool", "cover", "-func", &profile]);
+    let table = shop.go.output(&shop.folder(), &["tool", "cover", "-func", &profile]);
     assert_eq!(quiet(&[]), table);
     assert!(table.contains("Price\t\t100.0%") && table.contains("Tax\t\t0.0%"), "{table}");
 
@@ -401,10 +453,10 @@ fn other_runs_and_other_commits_count_together() {
     let Some(mut shop) = running_shop() else { return };
     // At the next commit the service does nothing, and only the text of `Cancel` is another one.
     let main = MAIN.replace("\tcart.Add()\n\tif", "\tif").replace("cart.Pay()", "cart.Add()\n\t\tcart.Pay()");
-    write(shop.folder(), "main.go", &main);
+    write(&shop.folder(), "main.go", &main);
     let cart = fs::read_to_string(shop.folder().join("cart/cart.go")).unwrap();
     write(
-        shop.folder(),
+        &shop.folder(),
         "cart/cart.go",
         &cart.replace("func Cancel() {\n\tprintln()", "func Cancel() {\n\tprintln(1)"),
     );

@@ -317,11 +317,6 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// Returns the profile without files.
-    pub(crate) fn empty() -> Self {
-        Self { mode: Mode::Atomic, build: Arc::new(Build::empty()), counts: Vec::new() }
-    }
-
     /// Returns the executed statements and all statements. Each block counts once.
     #[must_use]
     pub fn coverage(&self) -> Coverage {

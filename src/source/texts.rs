@@ -1,6 +1,6 @@
 //! The source of each file of a profile, read from a commit.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use anyhow::Result;
 
@@ -9,7 +9,7 @@ use crate::code::gosrc::{AmbiguousModule, LostLink, ResolvedPaths, ScannedFile, 
 use crate::io::git::{BlobContent, ObjectId};
 use crate::names::in_message;
 use crate::parallel::on_all_cores;
-use crate::profile::{BuildFile, Profile};
+use crate::profile::{Build, BuildFile, Profile};
 use crate::report::diff::ChangedText;
 use crate::report::{FileNeeds, FileSource, NoSource};
 
@@ -65,8 +65,22 @@ impl SourceReader<'_> {
         files: &[BuildFile<'_>],
         source: &SourceTree,
     ) -> (Vec<Option<String>>, HashMap<usize, LostLink>) {
-        let names: Vec<&str> = files.iter().map(|file| file.name).collect();
-        let (ResolvedPaths { paths, ambiguous }, lost) = paths_of(&names, source);
+        self.resolved_among(files, &Build::empty(), source)
+    }
+
+    /// Does the same for files that were built in the same folder as others, which decide, too, of which folder a module is.
+    pub(super) fn resolved_among(
+        &self,
+        files: &[BuildFile<'_>],
+        others: &Build,
+        source: &SourceTree,
+    ) -> (Vec<Option<String>>, HashMap<usize, LostLink>) {
+        let mut names: Vec<&str> = files.iter().map(|file| file.name).collect();
+        let own: HashSet<&str> = names.iter().copied().collect();
+        names.extend(others.files().map(|file| file.name).filter(|name| !own.contains(name)));
+        let (ResolvedPaths { mut paths, ambiguous }, mut lost) = paths_of(&names, source);
+        paths.truncate(files.len());
+        lost.retain(|index, _| *index < files.len());
         for warning in ambiguous.iter().map(ambiguity).filter(|warning| source.is_new(warning)) {
             self.warn(warning);
         }
@@ -181,11 +195,40 @@ impl ProfileFiles<'_> {
 fn ambiguity(AmbiguousModule { module, taken, others }: &AmbiguousModule) -> String {
     let shown =
         |folder: &str| format!("\"{}\"", if folder.is_empty() { ".".into() } else { in_message(folder) });
-    let others: Vec<String> = others.iter().map(|folder| shown(folder)).collect();
+    let folders: Vec<String> = others.iter().map(|(_, folder)| shown(folder)).collect();
+    let what = match others.iter().all(|(other, _)| other == module) {
+        true => format!("\"{}\" in several folders that fit", in_message(module)),
+        false => "several modules that fit".to_owned(),
+    };
     format!(
-        "the repository has \"{}\" in several folders that fit the profile; the source of {} is used, not that of {}",
-        in_message(module),
+        "the repository has {what} the profile; the source of {} is used, not that of {}",
         shown(taken),
-        others.join(", ")
+        folders.join(", ")
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_of_one_module_and_of_several_are_told_apart() {
+        let warning = |others: &[(&str, &str)]| {
+            let others = others.iter().map(|(module, folder)| ((*module).to_owned(), (*folder).to_owned()));
+            ambiguity(&AmbiguousModule {
+                module: "m".to_owned(),
+                taken: String::new(),
+                others: others.collect(),
+            })
+        };
+        assert_eq!(
+            warning(&[("m", "a"), ("m", "b")]),
+            "the repository has \"m\" in several folders that fit the profile; the source of \".\" is used, not that of \
+             \"a\", \"b\""
+        );
+        assert_eq!(
+            warning(&[("m/sub", "sub")]),
+            "the repository has several modules that fit the profile; the source of \".\" is used, not that of \"sub\""
+        );
+    }
 }

@@ -25,7 +25,7 @@ use crate::io::git::{GitError, ObjectId};
 use crate::names::in_message;
 use crate::parallel;
 use crate::phrases::count;
-use crate::profile::{BuildFile, Profile};
+use crate::profile::{Build, BuildFile, Profile};
 
 /// A stored state to which something is carried.
 #[derive(Clone, Copy)]
@@ -132,20 +132,21 @@ impl SourceReader<'_> {
         };
         let at_other =
             RepositoryCommit { repository: at.repository.clone(), network: at.network.clone(), commit };
-        self.state_at((at, tree), at_other, read(row)?).map(Some)
+        self.state_at((at, tree), at_other, read(row)?, &Build::empty()).map(Some)
     }
 
-    /// Returns the state of another commit with this profile.
+    /// Returns the state of another commit with this profile. `others` are files that were built in the same folder.
     pub(super) fn state_at(
         &self,
         here: (&RepositoryCommit, &SourceTree),
         at: RepositoryCommit,
         profile: Profile,
+        others: &Build,
     ) -> Result<OtherState> {
         let (tree, has_same_names) = self.other_tree(here, &at)?;
         let names = (!has_same_names).then(|| {
             let files: Vec<BuildFile<'_>> = profile.build.files().collect();
-            let (paths, _) = self.resolved(&files, &tree);
+            let (paths, _) = self.resolved_among(&files, others, &tree);
             let files = paths.into_iter().zip(files);
             files.filter_map(|(path, file)| Some((path?, file.name.to_owned()))).collect()
         });

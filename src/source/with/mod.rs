@@ -14,7 +14,7 @@ use crate::io::workdir::ReadersLock;
 use crate::names::in_message;
 use crate::parallel;
 use crate::phrases::count;
-use crate::profile::{BuildFile, Limits, PartOfBuild, Profile};
+use crate::profile::{Build, BuildFile, Limits, PartOfBuild, Profile};
 use crate::together::{LabelledProfile, Misfit, Together, WithArgument, unfit_block};
 
 /// A profile of another run.
@@ -129,7 +129,7 @@ impl SourceReader<'_> {
         })?;
         for with in of_here.iter().filter(|with| with.files_unknown_to(service).next().is_some()) {
             let Some(here) = here else { continue };
-            self.check_fit(with, service, here, commit)?;
+            self.check_fit(with, (&service.build, &together.profile().build), here, commit)?;
         }
         for (with, other) in elsewhere {
             let Some(here) = here else { continue };
@@ -160,8 +160,9 @@ impl SourceReader<'_> {
         other: RepositoryCommit,
     ) -> Result<()> {
         let commit = other.commit.to_string();
-        let other = self.state_at(here, other, with.profile.clone())?;
-        self.check_fit(&with, &Profile::empty(), (&other.at, &other.tree), &commit)?;
+        let own = &together.profile().build;
+        let other = self.state_at(here, other, with.profile.clone(), own)?;
+        self.check_fit(&with, (&Build::empty(), own), (&other.at, &other.tree), &commit)?;
         let blocks = self.executed_at(here, together.profile(), &other)?;
         if blocks.is_empty() {
             let path = with.shown_path();
@@ -172,18 +173,18 @@ impl SourceReader<'_> {
         Ok(())
     }
 
-    /// Compares the blocks of the files that the service has not with their source at a commit, and warns of files that the
-    /// commit lacks.
+    /// Compares the blocks of the files that are not `known` with their source at a commit, and warns of files that the
+    /// commit lacks. `others` are files that were built in the same folder.
     fn check_fit(
         &self,
         with: &WithProfile,
-        service: &Profile,
+        (known, others): (&Build, &Build),
         (at, tree): CommitSource<'_>,
         commit: &str,
     ) -> Result<()> {
         let files: Vec<BuildFile<'_>> = with.profile.build.files().collect();
-        let is_unknown = |file: &BuildFile<'_>| service.build.find(file.name).is_none();
-        let (paths, _) = self.resolved(&files, tree);
+        let is_unknown = |file: &BuildFile<'_>| known.find(file.name).is_none();
+        let (paths, _) = self.resolved_among(&files, others, tree);
         let placed = files.iter().zip(&paths).filter(|(file, _)| is_unknown(file));
         let (mut found, mut lacking) = (Vec::new(), Vec::new());
         for (file, path) in placed {

@@ -60,15 +60,16 @@ pub(crate) struct ResolvedPaths {
     pub ambiguous: Vec<AmbiguousModule>,
 }
 
-/// A module in several folders, each of which has all named files of the module.
+/// A module whose named files are in several folders: each is one of the module, or one of another module that builds the same
+/// names, such as that of a vendored package.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct AmbiguousModule {
     /// Path of the module.
     pub module: String,
     /// The folder that is used; empty for the root.
     pub taken: String,
-    /// The other folders.
-    pub others: Vec<String>,
+    /// The other folders, each behind the path of its module.
+    pub others: Vec<(String, String)>,
 }
 
 impl Modules {
@@ -217,8 +218,11 @@ impl Modules {
             let mut pairs = best.paths.iter().zip(&rival.paths);
             pairs.any(|(one, other)| one.is_some() && other.is_some() && one != other)
         };
-        let others: Vec<String> =
-            rivals.iter().filter(differs).map(|rival| rival.folder.to_owned()).collect();
+        let others: Vec<(String, String)> = rivals
+            .iter()
+            .filter(differs)
+            .map(|rival| (rival.module.to_owned(), rival.folder.to_owned()))
+            .collect();
         let ambiguous = match others.is_empty() {
             true => Vec::new(),
             false => vec![AmbiguousModule {
@@ -325,7 +329,8 @@ impl Modules {
             let most = found.iter().map(|(number, _)| *number).max().unwrap_or(0);
             let mut best = found.iter().filter(|(number, _)| *number == most).map(|(_, folder)| *folder);
             let Some(taken) = best.next().filter(|_| most > 0) else { continue };
-            let others: Vec<String> = best.map(str::to_owned).collect();
+            let others: Vec<(String, String)> =
+                best.map(|folder| (module.to_owned(), folder.to_owned())).collect();
             if !others.is_empty() {
                 ambiguous.push(AmbiguousModule {
                     module: module.to_owned(),
@@ -510,6 +515,28 @@ mod tests {
     }
 
     #[test]
+    fn a_vendored_package_is_also_that_of_its_own_module() {
+        let tree = [
+            ("go.mod", "module app\nrequire app/sub v0.0.0\nreplace app/sub => ./sub\n"),
+            ("main.go", ""),
+            ("sub/go.mod", "module app/sub\n"),
+            ("sub/k/k.go", ""),
+            ("vendor/modules.txt", ""),
+            ("vendor/app/sub/k/k.go", ""),
+        ];
+        let alone = resolved(&tree, &["app/sub/k/k.go"]);
+        assert_eq!(alone.paths, some(&["vendor/app/sub/k/k.go"]));
+        let doubt = AmbiguousModule {
+            module: "app".to_owned(),
+            taken: String::new(),
+            others: vec![("app/sub".to_owned(), "sub".to_owned())],
+        };
+        assert_eq!(alone.ambiguous, [doubt]);
+        let names = ["app/main.go", "app/sub/k/k.go"];
+        assert_eq!(resolve(&tree, &names), some(&["main.go", "vendor/app/sub/k/k.go"]));
+    }
+
+    #[test]
     fn of_two_modules_of_one_name_the_one_that_has_all_files_is_meant() {
         let tree = [
             ("svc/one/go.mod", "module app\n"),
@@ -530,7 +557,7 @@ mod tests {
         let doubt = AmbiguousModule {
             module: "app".to_owned(),
             taken: "svc/one".to_owned(),
-            others: vec!["svc/two".to_owned()],
+            others: vec![("app".to_owned(), "svc/two".to_owned())],
         };
         assert_eq!(both.ambiguous, [doubt]);
         // Files are never mixed from several folders of which none has all.
@@ -553,7 +580,7 @@ mod tests {
         let names = ["a.com/svc/s.go", "a.com/lib/l.go"];
         let resolved_names = resolved(&tree, &names);
         assert_eq!(resolved_names.paths, some(&["svc/s.go", "lib/l.go"]));
-        assert_eq!(resolved_names.ambiguous[0].others, ["old/lib"]);
+        assert_eq!(resolved_names.ambiguous[0].others, [("a.com/lib".to_owned(), "old/lib".to_owned())]);
         let names = ["a.com/svc/s.go", "a.com/lib/l.go", "a.com/lib/gone.go"];
         assert_eq!(resolve(&tree, &names), some(&["svc/s.go", "old/lib/l.go", "old/lib/gone.go"]));
     }
