@@ -9,7 +9,8 @@ use crate::harness::browser::Browser;
 use crate::harness::screens::on_each_screen;
 use crate::harness::service::Service;
 use crate::harness::source::Source;
-use crate::html_overview::OVERFLOW;
+use crate::html_changes::changed_service;
+use crate::html_overview::{OVERFLOW, off_the_screen};
 
 const TEXT: &str = "package app
 
@@ -287,4 +288,97 @@ fn a_search_of_uncovered_lines_is_that_of_the_chosen_run_and_a_plain_page_has_no
     assert!(!["id=\"labels\"", "data-by>", "class=\"runs\""].iter().any(|part| plain.contains(part)));
     browser.open(&page, "#by=1");
     browser.assert_quiet();
+}
+
+#[test]
+fn the_map_has_the_colours_and_figures_of_the_chosen_run() {
+    let Some(mut browser) = Browser::start() else { return };
+    let (_service, page, _) = tested_service();
+    // The title of each area, the step of its colour, and whether it has that colour.
+    let areas = "[...document.querySelectorAll('#map a:has(path)')].map((area) => {
+        const [step] = area.classList;
+        const sample = getComputedStyle(document.querySelector(`#map .steps .${step}`), '::before').backgroundColor;
+        return [area.textContent, step, getComputedStyle(area.querySelector('path')).fill === sample];
+    })";
+    let labels = "[...document.querySelectorAll('#map text')].filter((e) => e.checkVisibility()).map((e) => e.textContent)";
+    let of = |app: (&str, &str), other: (&str, &str)| json!([[app.0, app.1, true], [other.0, other.1, true]]);
+    let whole = of(
+        ("app.go: 83.3%, 5 of 6 statements covered", "c4"),
+        ("other/other.go: 100.0%, 1 of 1 statement covered", "c5"),
+    );
+    let served = of(
+        ("app.go: 50.0%, 3 of 6 statements covered", "c2"),
+        ("other/other.go: 0.0%, 0 of 1 statement covered", "c0"),
+    );
+    let tested = of(
+        ("app.go: 33.3%, 2 of 6 statements covered", "c1"),
+        ("other/other.go: 100.0%, 1 of 1 statement covered", "c5"),
+    );
+    on_each_screen(&mut browser, 900, |browser, screen| {
+        browser.open(&page, "#map=1&by=0");
+        browser.wait_until("document.querySelector('#map a[href]') !== null");
+        assert_eq!(browser.eval(areas), served, "{screen}: of an address");
+        let shown = browser.eval(labels).to_string();
+        assert!(shown.contains("\"50.0%\"") && !shown.contains("83.3%"), "{screen}: {shown}");
+        choose(browser, "#tools [data-by]", "1");
+        assert_eq!(browser.eval(areas), tested, "{screen}");
+        let shown = browser.eval(labels).to_string();
+        assert!(shown.contains("\"33.3%\""), "{screen}: {shown}");
+        // The map that was closed meanwhile follows when it is opened.
+        browser.click("#map summary");
+        // The page hears of it a moment after the browser has done it.
+        browser.wait_until("!location.hash.includes('map=1')");
+        choose(browser, "#tools [data-by]", "");
+        browser.click("#map summary");
+        browser.wait_until("location.hash.includes('map=1')");
+        assert_eq!(browser.eval("document.getElementById('map').open"), true, "{screen}");
+        assert_eq!(browser.eval(areas), whole, "{screen}");
+        browser.take_screenshot(&format!("with-map-{screen}"));
+    });
+    browser.assert_quiet();
+}
+
+#[test]
+fn what_does_not_follow_the_choice_says_so_where_it_stands() {
+    let Some(mut browser) = Browser::start() else { return };
+    let service = changed_service();
+    let unit = service.world.home().join("unit");
+    fs::write(&unit, "mode: set\nexample.com/app/cart/cart.go:34.24,37.2 2 1\n").unwrap();
+    let page = service.page(&["--with", unit.to_str().unwrap(), "--base", "master"]);
+    let note = "#changed-lines .of-all-runs";
+    on_each_screen(&mut browser, 700, |browser, screen| {
+        browser.open(&page, "#tab=changed");
+        assert_eq!(browser.texts(note), [] as [&str; 0], "{screen}: all runs together are chosen");
+        browser.open(&page, "#tab=changed&by=0");
+        let wanted =
+            "These lines are counted for all runs together. The choice \"Covered by\" does not change them.";
+        assert_eq!(browser.texts(note), [wanted], "{screen}");
+        assert_eq!(browser.eval(&off_the_screen(note)), json!([]), "{screen}");
+        assert_eq!(browser.eval(OVERFLOW), 0, "{screen}");
+    });
+}
+
+#[test]
+fn a_page_of_more_runs_than_it_can_tell_apart_says_why_it_has_no_choice() {
+    let Some(mut browser) = Browser::start() else { return };
+    let (service, page, _) = tested_service();
+    let unit = service.world.home().join("unit");
+    let runs: Vec<String> = (1..=15).map(|run| format!("{}=run{run}", unit.display())).collect();
+    let form = format!("html={}", page.display());
+    let mut options = vec!["-q", "--format", &form];
+    for run in &runs[..14] {
+        options.extend(["--with", run]);
+    }
+    service.report(&options).assert_code(0);
+    browser.open(&page, "");
+    assert_eq!((browser.texts(".runs + .note").len(), browser.texts("#tools [data-by]").len()), (0, 1));
+    options.extend(["--with", &runs[14]]);
+    service.report(&options).assert_code(0);
+    let note = "With more than 15 runs, the service included, the page cannot be narrowed to one of them.";
+    on_each_screen(&mut browser, 900, |browser, screen| {
+        browser.open(&page, "");
+        assert_eq!(browser.texts(".runs + .note"), [note], "{screen}");
+        assert_eq!(browser.texts("[data-by]"), [] as [&str; 0], "{screen}");
+        assert_eq!(browser.eval(OVERFLOW), 0, "{screen}");
+    });
 }

@@ -1,7 +1,7 @@
 //! The runs that executed each block, as bits: the service, and each label of `--with`.
 
 /// Largest number of runs. The script of a page computes with 32 bits, and each run has two.
-pub(super) const MOST_RUNS: usize = 15;
+pub(crate) const MOST_RUNS: usize = 15;
 
 /// Which of some runs executed each block of a profile. The first run is the service.
 ///

@@ -13,7 +13,7 @@ use crate::profile::{BlockConflict, Build, Profile, executed_of, unite};
 pub(crate) use argument::{WithArgument, repeated_label};
 pub(crate) use coverage::{LabelCoverage, TogetherCoverage, WithJson};
 pub(crate) use fit::{Misfit, Unfit, unfit_block};
-pub(crate) use labels::BlockLabels;
+pub(crate) use labels::{BlockLabels, MOST_RUNS};
 
 /// The profile of a service together with others.
 #[derive(Clone, Debug)]

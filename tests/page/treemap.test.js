@@ -3,7 +3,7 @@ const assert = require('node:assert');
 const test = require('node:test');
 const { run } = require('./script.js');
 
-const { files: { filesFrom }, tree: { foldersFrom }, treemap: { partsOf, ofFolder, filterFor } } =
+const { files: { filesFrom }, tree: { foldersFrom }, treemap: { partsOf, ofFolder, filterFor, stepOf, sumsOf } } =
   run('address', 'rows', 'names', 'files', 'tree', 'treemap');
 
 const file = (name, total) => [name, 0, total, 0, 0, null];
@@ -42,4 +42,12 @@ test('the filter for a part is its path below that of all, unless other files ha
   const more = filesFrom([[0, 'm/b', [file('a.go', 1)]], [0, 'm/c/b', [file('a.go', 1)]]]);
   assert.strictEqual(filterFor({ name: 'm/b/a.go', files: more.slice(0, 1) }, 'm', more), 'm/b/a.go');
   assert.strictEqual(filterFor({ name: 'b/', files: more }, '', more), 'b/');
+});
+
+test('an area has the step of colour that Rust gives it', () => {
+  const rows = [[0, 9, 0], [1, 1000, 1], [399, 1000, 1], [400, 1000, 2], [599, 1000, 2], [600, 1000, 3], [800, 1000, 4], [949, 1000, 4],
+    [95, 100, 5], [9, 9, 5]];
+  for (const [covered, total, wanted] of rows) assert.strictEqual(stepOf(covered, total), wanted, `${covered} of ${total}`);
+  assert.deepStrictEqual(sumsOf([{ covered: 1, total: 3 }, { covered: 2, total: 4 }]), { covered: 3, total: 7 });
+  assert.deepStrictEqual(sumsOf([]), { covered: 0, total: 0 });
 });

@@ -42,6 +42,7 @@ use super::head::{ONLY_CHANGED, ReportHead};
 use super::{FileReport, NoSource, Report};
 use crate::coverage::Coverage;
 use crate::names::printable;
+use crate::together::MOST_RUNS;
 
 use apps::AppsTable;
 use carried::{PageCarried, own_shares};

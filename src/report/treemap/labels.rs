@@ -22,6 +22,13 @@ pub(super) struct Labels {
     of_groups: Vec<GroupLabel>,
 }
 
+/// What a label names.
+#[derive(Clone, Copy)]
+enum Names<'k> {
+    Group { key: &'k str },
+    Area { percent_of: Option<usize> },
+}
+
 /// The place of a group's label, which others must not cover.
 struct GroupLabel {
     x: f64,
@@ -51,16 +58,16 @@ impl Labels {
         let text = if fits(&both) == Some(from) { both } else { name.to_owned() };
         let Some(y) = self.free_line(inside, from, inside.y) else { return };
         self.of_groups.push(GroupLabel { x: inside.x, y, width: text_width(&text), from });
-        self.put(text, from, (inside.x, y), Some(key.to_owned()));
+        self.put(text, from, (inside.x, y), Names::Group { key });
     }
 
     /// Places name and percentage of an area in two lines below the labels of groups, each if it fits.
-    pub(super) fn put_area(&mut self, (name, percent): (&str, &str), inside: Rect) {
+    pub(super) fn put_area(&mut self, (name, percent): (&str, &str), area: usize, inside: Rect) {
         let mut top = inside.y;
-        for text in [name, percent] {
+        for (text, percent_of) in [(name, None), (percent, Some(area))] {
             let Some(from) = least_width(text, inside) else { continue };
             let Some(y) = self.free_line(inside, from, top) else { return };
-            self.put(text.to_owned(), from, (inside.x, y), None);
+            self.put(text.to_owned(), from, (inside.x, y), Names::Area { percent_of });
             top = y + LINE_UNITS;
         }
     }
@@ -76,9 +83,13 @@ impl Labels {
         fitting.find(|y| !self.of_groups.iter().any(|group| group.covers(*y, inside, from)))
     }
 
-    fn put(&mut self, text: String, from: usize, (x, y): (f64, f64), key: Option<String>) {
+    fn put(&mut self, text: String, from: usize, (x, y): (f64, f64), names: Names<'_>) {
         let percent = |at: f64, whole: f64| format!("{:.2}", 100.0 * at / whole);
-        self.placed.push(Label { text, from, x: percent(x, WIDTH), y: percent(y, HEIGHT), key });
+        let (key, percent_of) = match names {
+            Names::Group { key } => (Some(key.to_owned()), None),
+            Names::Area { percent_of } => (None, percent_of),
+        };
+        self.placed.push(Label { text, from, x: percent(x, WIDTH), y: percent(y, HEIGHT), key, percent_of });
     }
 }
 
@@ -124,7 +135,7 @@ mod tests {
     fn a_label_has_the_least_width_at_which_it_fits() {
         let mut labels = Labels::default();
         for width in [300.0, 60.0, 50.0, 40.0] {
-            labels.put_area(("store.go", "81.2%"), pixels(9.0, 0.0, width, 100.0));
+            labels.put_area(("store.go", "81.2%"), 0, pixels(9.0, 0.0, width, 100.0));
         }
         let wanted = [
             ("store.go", 0, 0),
@@ -144,9 +155,9 @@ mod tests {
         let mut labels = Labels::default();
         labels.put_group(("storage", "70.0%"), "4", pixels(0.0, 0.0, 600.0, 400.0));
         labels.put_group(("remote", "71.0%"), "5", pixels(0.0, 0.0, 300.0, 400.0));
-        labels.put_area(("a.go", "72.0%"), pixels(0.0, 0.0, 280.0, 60.0));
-        labels.put_area(("b.go", "73.0%"), pixels(0.0, 60.0, 280.0, 15.0));
-        labels.put_area(("c.go", "74.0%"), pixels(520.0, 0.0, 200.0, 100.0));
+        labels.put_area(("a.go", "72.0%"), 0, pixels(0.0, 0.0, 280.0, 60.0));
+        labels.put_area(("b.go", "73.0%"), 1, pixels(0.0, 60.0, 280.0, 15.0));
+        labels.put_area(("c.go", "74.0%"), 2, pixels(520.0, 0.0, 200.0, 100.0));
         let wanted = [
             ("storage 70.0%", 0, 0, 0),
             ("remote 71.0%", 0, 0, 14),

@@ -78,6 +78,8 @@ pub(super) struct Label {
     pub(super) y: String,
     /// Key of the group that it names; `None` for an area.
     pub(super) key: Option<String>,
+    /// Index of the area whose percentage it is; `None` for a name.
+    pub(super) percent_of: Option<usize>,
 }
 
 impl Part {
@@ -144,8 +146,8 @@ impl<'p> Drawing<'p> {
         for (part, place) in self.groups.iter().flatten() {
             labels.put_group((&part.name, &part.percent()), &part.key, *place);
         }
-        for (part, place) in &self.places {
-            labels.put_area((&part.name, &part.percent()), *place);
+        for (at, (part, place)) in self.places.iter().enumerate() {
+            labels.put_area((&part.name, &part.percent()), at, *place);
         }
         Treemap { areas: self.areas, frames: self.frames, labels: labels.into_placed() }
     }

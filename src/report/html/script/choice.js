@@ -25,6 +25,7 @@ page.choice = (() => {
       box.value = kept.by;
       box.classList.toggle('chosen', view.choice >= 0);
     }
+    for (const note of document.getElementsByClassName('of-all-runs')) note.hidden = view.choice < 0;
   };
 
   /** Changes the choice to that of a value. The page without other runs has none. */

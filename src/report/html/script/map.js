@@ -9,7 +9,7 @@ page.map = (() => {
   const map = element('map');
   /** The areas; empty until the map is open for the first time, so that one that nobody opens costs nothing. */
   let areas = [];
-  /** The table, and functions of the page: `addressOf` a link, `choose` by it, `isShown` for an area, and `tell`. */
+  /** The table, and functions of the page: `addressOf` a link, `choose` by it, `isShown` for an area, `tell`, and `color` if colours change. */
   let of = {};
 
   const isPlain = (event) => !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey;
@@ -54,11 +54,17 @@ page.map = (() => {
     for (const [at, area] of areas.entries()) area.classList.toggle('out', !of.isShown(area, at));
   };
 
+  /** Draws areas as the table shows what is in them now. */
+  const draw = () => {
+    of.color?.(areas);
+    dim();
+  };
+
   /** Opens or closes the map, and dims the areas that the table does not show. */
   const show = (isOpen) => {
     if (map === null) return;
     map.open = isOpen;
-    if (isOpen) dim();
+    if (isOpen) draw();
   };
 
   /** Starts the map of a table. `tell` is called when it was opened or closed. */
@@ -67,7 +73,7 @@ page.map = (() => {
     map?.addEventListener('toggle', () => {
       if (map.open && areas.length === 0) adopt();
       of.tell(map.open);
-      dim();
+      draw();
     });
   };
 

@@ -5,7 +5,16 @@ page.treemap = (() => {
   /** Returns all files below a folder. */
   const filesBelow = (folder) => [...folder.files, ...folder.folders.flatMap(filesBelow)];
 
-  const sumOf = (files) => files.reduce((sum, { total }) => sum + total, 0);
+  /** Returns the covered and all statements of files. */
+  const sumsOf = (files) => files.reduce((sum, file) => (
+    { covered: sum.covered + file.covered, total: sum.total + file.total }), { covered: 0, total: 0 });
+
+  /** Least percentages of the steps of colour above the first two; Rust's `treemap::STEPS` has the same. */
+  const STEPS = [40, 60, 80, 95];
+
+  /** Returns the number of the step of colour of a coverage. */
+  const stepOf = (covered, total) => (
+    covered === 0 ? 0 : 1 + STEPS.filter((least) => 100 * covered / total >= least).length);
 
   const ofFolder = (folder) => ({ name: folder.path === '' ? '' : `${folder.path}/`, files: filesBelow(folder) });
 
@@ -22,7 +31,7 @@ page.treemap = (() => {
   const partsOf = (files, folders, level) => {
     const parts = level === undefined ? files.map((file) => ({ name: file.name, files: [file], drawn: [file] }))
       : folders.filter(({ depth }) => depth <= level).map((folder) => partOfFolder(folder, level));
-    return parts.filter(({ drawn }) => sumOf(drawn) > 0);
+    return parts.filter(({ drawn }) => sumsOf(drawn).total > 0);
   };
 
   /** Returns the text that filters the table to a part: its path below `root` if no other file has that, or all. */
@@ -32,5 +41,5 @@ page.treemap = (() => {
     return words.length > 0 && files.filter(({ lower }) => hasWords(lower, words)).length === length ? short : name;
   };
 
-  return { partsOf, ofFolder, filterFor };
+  return { partsOf, ofFolder, filterFor, stepOf, sumsOf };
 })();
