@@ -13,8 +13,10 @@ use crate::names::printable;
 use crate::report::html::grouped;
 use crate::report::treemap::{Part, PartKind, Treemap};
 
-/// Largest number of buttons of a filter. The search finds other names.
-const CHIPS: usize = 6;
+/// Largest number of buttons of environments. The search finds other names.
+const ENVIRONMENTS: usize = 12;
+/// Largest number of buttons of branches.
+const BRANCHES: usize = 6;
 /// The filter by branch.
 const BRANCH: &str = "branch";
 
@@ -90,7 +92,7 @@ impl ChipGroup {
             |(name, services): &(&str, usize)| has_choice && !name.is_empty() && !is_rare(name, *services);
         let mut chosen: Vec<(&str, usize)> = counts.into_iter().filter(is_choice).collect();
         chosen.sort_by_key(|(name, services)| Reverse((is_trunk(name), *services)));
-        chosen.truncate(CHIPS);
+        chosen.truncate(if filter == BRANCH { BRANCHES } else { ENVIRONMENTS });
         let chip = |(name, services)| Chip { name: printable(name).into_owned(), services };
         Self { label, filter, chips: chosen.into_iter().map(chip).collect() }
     }
@@ -191,7 +193,9 @@ mod tests {
         let branches = ["b", "a", "main", "b", ""];
         assert_eq!(of("env", &branches), named(&[("main", 1), ("b", 2), ("a", 1)]));
         assert_eq!(of(BRANCH, &branches), named(&[("main", 1), ("b", 2)]));
-        assert_eq!(of("env", &["1", "2", "3", "4", "5", "6", "7"]).len(), CHIPS);
+        let many = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13"];
+        assert_eq!(of("env", &many[..7]).len(), 7);
+        assert_eq!(of("env", &many).len(), ENVIRONMENTS);
         assert_eq!(of("env", &["main", "main"]), [], "there is no choice");
     }
 }

@@ -99,11 +99,12 @@ page.services = (() => {
   // On a narrow screen the buttons of all filters stand in one line, which scrolls sideways, until all are asked for.
   const fitFilters = () => {
     const { scrollWidth, clientWidth } = element('filters');
-    element('more-filters').hidden = scrollWidth <= clientWidth && !bar().classList.contains('open');
+    element('more-filters').hidden = scrollWidth <= clientWidth && !bar().classList.contains('expanded');
   };
 
-  const toggleFilters = () => {
-    element('more-filters').setAttribute('aria-expanded', bar().classList.toggle('open'));
+  const expandFilters = (isExpanded) => {
+    bar().classList.toggle('expanded', isExpanded);
+    element('more-filters').setAttribute('aria-expanded', isExpanded);
   };
 
   /** Scrolls the line of filters to the first one that is pressed. */
@@ -160,7 +161,10 @@ page.services = (() => {
     if (table === null) return {};
     adopt();
     narrowAttention = page.attention.begin();
-    element('filter').addEventListener('input', (event) => filterBy({ filter: event.target.value }));
+    element('filter').addEventListener('input', (event) => {
+      expandFilters(false);
+      filterBy({ filter: event.target.value });
+    });
     for (const button of buttons) {
       const { filter, value } = button.dataset;
       button.disabled = false;
@@ -168,7 +172,7 @@ page.services = (() => {
     }
     element('tools').addEventListener('submit', (event) => event.preventDefault());
     element('all').addEventListener('click', () => changeAndTell(NONE));
-    element('more-filters').addEventListener('click', toggleFilters);
+    element('more-filters').addEventListener('click', () => expandFilters(!bar().classList.contains('expanded')));
     element('home').addEventListener('click', (event) => {
       event.preventDefault();
       changeAndTell(START);
