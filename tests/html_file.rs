@@ -310,6 +310,8 @@ fn with_changes_and_a_host_the_bars_of_a_file_stay_low_and_their_targets_large()
             assert_eq!((left, right, bottom), (0.0, f64::from(screen.width), 900.0), "{screen}: one bar");
             assert!(bottom - top <= 90.0, "{screen}: {} pixels high", bottom - top);
         }
+        let figures = browser.text(if screen.width <= 640 { ".where .of-file" } else { ".figures .both" });
+        assert!(figures.ends_with(" changed lines"), "{screen}: {figures}");
         let walks = browser.texts(".walk .told > span");
         assert_eq!(walks, ["Uncovered changes", "Lost coverage"], "{screen}");
         let units = browser.texts(".walk output");

@@ -480,5 +480,8 @@ fn owners_stand_on_every_screen() {
     on_each_screen(&mut browser, 900, |browser, screen| {
         browser.open(&page, "#tab=owners");
         assert_eq!(browser.eval(&off_the_screen(".owners th[scope=row]")), json!([]), "{screen}");
+        let broken =
+            "[...document.querySelectorAll('.owners th a')].filter((name) => name.offsetHeight > 24).length";
+        assert_eq!(browser.eval(broken), json!(0), "{screen}: names break");
     });
 }

@@ -75,8 +75,8 @@ page.views = (() => {
     put('file-changed', ofChange(WORDS, change));
     // A narrow screen has no room for all of this in the line that sticks.
     const { folders, base } = pathParts(printable(name));
-    element('where').replaceChildren(
-      ...breakable([...folders, ...base]), ' ', made('span', 'of-file', element('file-figures').textContent));
+    const figures = ['file-figures', 'file-changed'].map((id) => element(id)?.textContent).filter(Boolean).join(', ');
+    element('where').replaceChildren(...breakable([...folders, ...base]), ' ', made('span', 'of-file', figures));
   };
 
   /** Clears the view of the previous file. */
