@@ -261,6 +261,20 @@ fn a_profile_of_another_commit_is_refused_and_its_first_block_is_named() {
     assert_eq!(carried["with"][0]["commit"], json!(shop.source.commit));
     assert_eq!(carried["with"][0]["only"], json!(100.0 * 8.0 / 31.0));
     assert_eq!((&carried["carried"], &carried["carried_from"]), (&json!(0.0), &json!([])));
+    shop.total(&["--carry", "--with", &with])
+        .assert_stderr_contains("nothing more carried from other commits");
+    // Other tools get what was executed at the commit, unless they are to have more.
+    let covered = |options: &[&str]| -> u64 {
+        let all = [&["report", "shop", "--carry", "--with", &with, "--format", "profile"], options].concat();
+        let profile = shop.world.run(&all).assert_code(0).stdout;
+        let blocks =
+            profile.lines().skip(1).map(|line| line.split_once(' ').unwrap().1.split_once(' ').unwrap());
+        blocks
+            .filter(|(_, count)| *count != "0")
+            .map(|(statements, _)| statements.parse::<u64>().unwrap())
+            .sum()
+    };
+    assert_eq!([covered(&[]), covered(&["--carry-in-forms"])], [6, 6 + 8]);
 }
 
 #[test]
@@ -338,7 +352,7 @@ fn what_cannot_count_is_told() {
         (&["--with", &file("cut", "mode: set\na.go:1.1,2.2 1")], 1, "line 2"),
         (&["--with", &file("other", other)], 2, "it is of another module, or of another commit"),
         (&["--with", &unit, "--with", &unit], 2, "two profiles have the label \"unit.out\""),
-        (&["--with", &format!("{unit}=")], 1, "has no LABEL"),
+        (&["--with", &format!("{unit}=")], 2, "has no LABEL"),
         (&["--with", &format!("{unit}@none")], 1, "none"),
         (&["--with", "/dev/null"], 1, "expected \"mode: set|count|atomic\""),
         (&["--with", &file("page", "<html>\n")], 1, "this reads a profile of go test -coverprofile"),

@@ -41,6 +41,11 @@ impl CarriedCoverage {
         Self { fresh, all, from, oldest }
     }
 
+    /// Tells whether no row of another commit has more.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.oldest.is_none()
+    }
+
     /// Returns the percentage points that are carried.
     pub(crate) fn points(&self) -> f64 {
         self.all.percent() - self.fresh.percent()

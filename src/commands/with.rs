@@ -13,7 +13,7 @@ use crate::io::workdir::exists_outside;
 use crate::names::in_message;
 use crate::profile::{Limits, Profile};
 use crate::source::{ProfileRefused, WithProfile};
-use crate::together::{TogetherCoverage, WithArgument, repeated_label};
+use crate::together::{ArgumentError, TogetherCoverage, WithArgument, repeated_label};
 
 /// The option `--with`.
 #[derive(Args, Debug)]
@@ -39,7 +39,10 @@ impl WithArgs {
     /// Reads the profiles that are to count together with that of a service.
     pub(crate) fn read(&self, service: &Profile, context: &Context) -> Result<Vec<WithProfile>> {
         let parsed = self.with.iter().map(|value| WithArgument::parse(value, exists_outside));
-        let arguments = parsed.collect::<Result<Vec<_>, String>>().map_err(anyhow::Error::msg)?;
+        let arguments = parsed.collect::<Result<Vec<_>, ArgumentError>>().map_err(|error| match error {
+            ArgumentError::EmptyPart { .. } => EarlyEnd::Refused(error.to_string()).into(),
+            ArgumentError::NothingThere(_) => anyhow::Error::new(error),
+        })?;
         if let Some(label) = repeated_label(&arguments) {
             bail!(EarlyEnd::Refused(format!(
                 "two profiles have the label \"{}\"; give each its own: --with PATH=LABEL",

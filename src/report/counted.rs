@@ -14,7 +14,11 @@ pub(crate) fn counted_words(
         (None, Some(carried)) => Some(carried.words()),
         (Some(together), None) => Some(together.words()),
         (Some(together), Some(carried)) => {
-            Some(format!("{}, {}", together.words(), carried.words_of_carried()))
+            let of_rows = match together.is_partly_carried() && carried.is_empty() {
+                true => "nothing more carried from other commits".to_owned(),
+                false => carried.words_of_carried(),
+            };
+            Some(format!("{}, {of_rows}", together.words()))
         }
     }
 }

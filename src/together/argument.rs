@@ -16,18 +16,31 @@ pub(crate) struct WithArgument {
     pub(crate) revision: Option<String>,
 }
 
+/// A value that cannot be read.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ArgumentError {
+    #[error(
+        "--with \"{}\": there is no such file or folder; give PATH[=LABEL][@REV], where PATH is a profile of go test \
+         -coverprofile or a folder of GOCOVERDIR",
+        in_message(.0)
+    )]
+    NothingThere(String),
+    /// The path is there, and LABEL or REV is empty, whatever the path has.
+    #[error("--with \"{}\" has no {part}: give PATH[=LABEL][@REV]", in_message(value))]
+    EmptyPart { value: String, part: &'static str },
+}
+
 impl WithArgument {
     /// Reads a value. A path that exists wins over splitting, the longest one first, because a path may hold `=` and `@`.
-    /// An error is a message about the value.
-    pub(crate) fn parse(value: &OsStr, exists: impl Fn(&Path) -> bool) -> Result<Self, String> {
+    pub(crate) fn parse(value: &OsStr, exists: impl Fn(&Path) -> bool) -> Result<Self, ArgumentError> {
         if exists(Path::new(value)) {
             return Ok(Self::new(Path::new(value), None, None));
         }
-        let shown = value.to_string_lossy();
-        let Some(text) = value.to_str() else { return Err(nothing_at(&shown)) };
+        let nothing_there = || ArgumentError::NothingThere(value.to_string_lossy().into_owned());
+        let Some(text) = value.to_str() else { return Err(nothing_there()) };
         let separators = text.rmatch_indices(['=', '@']);
         let path = separators.map(|(at, _)| text.split_at(at)).find(|(path, _)| exists(Path::new(path)));
-        let Some((path, rest)) = path else { return Err(nothing_at(text)) };
+        let Some((path, rest)) = path else { return Err(nothing_there()) };
         let (label, revision) = match rest.strip_prefix('@') {
             Some(revision) => (None, Some(revision)),
             None => match rest[1..].split_once('@') {
@@ -35,12 +48,9 @@ impl WithArgument {
                 None => (Some(&rest[1..]), None),
             },
         };
-        for (part, name) in [(label, "LABEL"), (revision, "REV")] {
-            if part.is_some_and(|part| part.trim().is_empty()) {
-                return Err(format!(
-                    "--with \"{}\" has no {name}: give PATH[=LABEL][@REV]",
-                    in_message(text)
-                ));
+        for (text_of_part, part) in [(label, "LABEL"), (revision, "REV")] {
+            if text_of_part.is_some_and(|text| text.trim().is_empty()) {
+                return Err(ArgumentError::EmptyPart { value: text.to_owned(), part });
             }
         }
         Ok(Self::new(Path::new(path), label, revision))
@@ -51,14 +61,6 @@ impl WithArgument {
         let label = label.map_or_else(|| name.to_string_lossy().into_owned(), str::to_owned);
         Self { path: path.to_owned(), label, revision: revision.map(str::to_owned) }
     }
-}
-
-fn nothing_at(value: &str) -> String {
-    format!(
-        "--with \"{}\": there is no such file or folder; give PATH[=LABEL][@REV], where PATH is a profile of go test \
-         -coverprofile or a folder of GOCOVERDIR",
-        in_message(value)
-    )
 }
 
 /// Returns the first label that stands twice.
@@ -72,7 +74,7 @@ pub(crate) fn repeated_label(arguments: &[WithArgument]) -> Option<&str> {
 mod tests {
     use super::*;
 
-    fn parsed(value: &str, existing: &[&str]) -> Result<(String, String, Option<String>), String> {
+    fn parsed(value: &str, existing: &[&str]) -> Result<(String, String, Option<String>), ArgumentError> {
         let exists = |path: &Path| existing.iter().any(|known| Path::new(known) == path);
         let WithArgument { path, label, revision } = WithArgument::parse(OsStr::new(value), exists)?;
         Ok((path.display().to_string(), label, revision))
@@ -114,7 +116,7 @@ mod tests {
             ("unit.out=unit@", "has no REV"),
             ("unit.out@", "has no REV"),
         ] {
-            let message = parsed(value, &["unit.out"]).unwrap_err();
+            let message = parsed(value, &["unit.out"]).unwrap_err().to_string();
             assert!(message.contains(part), "{value}: {message}");
         }
     }

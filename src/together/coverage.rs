@@ -70,6 +70,11 @@ impl TogetherCoverage {
         }
     }
 
+    /// Tells whether a run was at another commit, from which it is carried.
+    pub(crate) fn is_partly_carried(&self) -> bool {
+        self.with.iter().any(|with| with.commit.is_some())
+    }
+
     /// Returns the percentage of what the service executed.
     pub(crate) fn alone_percent(&self) -> f64 {
         self.percent(self.alone)

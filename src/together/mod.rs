@@ -10,7 +10,7 @@ mod labels;
 
 use crate::profile::{BlockConflict, Build, Profile, executed_of, unite};
 
-pub(crate) use argument::{WithArgument, repeated_label};
+pub(crate) use argument::{ArgumentError, WithArgument, repeated_label};
 pub(crate) use coverage::{LabelCoverage, TogetherCoverage, WithJson};
 pub(crate) use fit::{Misfit, Unfit, unfit_block};
 pub(crate) use labels::{BlockLabels, MOST_RUNS};
@@ -90,6 +90,22 @@ impl Together {
             self.profile.counts[block] = self.profile.counts[block].max(1);
         }
         self.with.push(WithBlocks { label, commit: Some(commit), executed });
+    }
+
+    /// Returns the profile without what is carried from other commits; `None` if nothing is.
+    pub(crate) fn without_carried(&self) -> Option<Profile> {
+        if self.with.iter().all(|with| with.commit.is_none()) {
+            return None;
+        }
+        let mut profile = self.profile.clone();
+        for (block, count) in profile.counts.iter_mut().enumerate() {
+            let is_executed_here = self.alone[block] == Some(true)
+                || self.with.iter().any(|with| with.commit.is_none() && with.executed[block]);
+            if !is_executed_here {
+                *count = 0;
+            }
+        }
+        Some(profile)
     }
 
     /// Brings the labels into an order.

@@ -110,8 +110,9 @@ pub(super) fn report(
         reported.subject.links = links.or_else(of_clone);
     }
     let head = run.head(&reported);
+    let without_carried = together.as_ref().and_then(Together::without_carried);
     let fresh = match &carried {
-        Some(_) => run.fresh_report(&head, found.as_ref(), of_commit)?,
+        Some(_) => run.fresh_report(&head, found.as_ref(), without_carried.as_ref().unwrap_or(of_commit))?,
         None => None,
     };
     let new_report = |head: &ReportHead, profile, sources| {
