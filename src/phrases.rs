@@ -46,6 +46,11 @@ pub(crate) fn replicas(answered: u32, listed: u32) -> String {
     }
 }
 
+/// Returns an environment and region in words: `staging th`; only the one that is not empty.
+pub(crate) fn place(env: &str, region: &str) -> String {
+    format!("{env} {region}").trim().to_owned()
+}
+
 /// Returns the numbers of rows in words: `row 3`, `rows 3 and 5`, `rows 3, 5 and 9`, `rows 3, 5, 9 and 40 more`.
 pub(crate) fn rows(numbers: &[i64]) -> String {
     /// More rows than this are counted.

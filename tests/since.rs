@@ -400,6 +400,6 @@ fn functions_have_the_test_runs_that_executed_them_and_changed_ones_say_which_to
     for form in ["text", "json"] {
         let output = world.run(&["report", "app", "--by-mark", "--offline", "--format", form]).assert_code(1);
         assert_eq!(output.stdout, "");
-        output.assert_stderr_contains("so its functions are unknown; git fetch in the clone");
+        output.assert_stderr_contains("so the functions there are unknown; git fetch in the clone");
     }
 }

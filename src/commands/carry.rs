@@ -22,7 +22,7 @@ use crate::gate::{Verdict, name_in_coverage};
 use crate::io::signals::Signals;
 use crate::names::in_message;
 use crate::profile::Profile;
-use crate::source::{CarryRange, CarryRequest, CarrySubject, RepositoryCommit, Revision, SourceReader};
+use crate::source::{CarryRange, CarryRequest, Revision, SourceReader, SourcedState};
 
 /// The options of carrying.
 #[derive(Args, Debug)]
@@ -85,7 +85,7 @@ impl CarryArgs {
 /// that could not be read from their files.
 pub(crate) fn carried(
     reader: &SourceReader<'_>,
-    subject: CarrySubject<'_>,
+    subject: SourcedState<'_>,
     rows: &[Row],
     request: CarryRequest,
 ) -> Result<Carried> {
@@ -96,7 +96,7 @@ pub(crate) fn carried(
 
 fn carried_and_lacking(
     reader: &SourceReader<'_>,
-    subject: CarrySubject<'_>,
+    subject: SourcedState<'_>,
     rows: &[Row],
     request: CarryRequest,
 ) -> Result<(Carried, Vec<String>)> {
@@ -167,11 +167,11 @@ pub(crate) fn carried_in_history(
             lacking.insert(row.key.commit.clone());
             continue;
         };
-        let at = RepositoryCommit { commit, repository: at.repository.clone(), network: at.network.clone() };
+        let at = at.beside(commit);
         let tree = reader.tree(&at)?;
         let profile = told(stored_profile(row, &context.workdir)?);
         let keys = [row.key.clone()];
-        let subject = CarrySubject { at: &at, tree: &tree, profile: &profile, keys: &keys };
+        let subject = SourcedState { at: &at, tree: &tree, profile: &profile, keys: &keys };
         let (carried, without) = carried_and_lacking(&reader, subject, all, request)?;
         lacking.extend(without);
         found.insert(row.id, carried.coverage(&profile, row.created_at));

@@ -12,7 +12,7 @@ use crate::fleet::row::Row;
 use crate::gate::{Verdict, name_in_coverage};
 use crate::profile::Profile;
 use crate::report::{CountedUnmeasured, UnmeasuredProfile};
-use crate::source::{SourceReader, UnmeasuredSubject};
+use crate::source::{SourceReader, SourcedState};
 use crate::together::Together;
 
 /// The option.
@@ -40,13 +40,13 @@ impl UnmeasuredArgs {
 /// Adds to a profile, and to that of other runs together with it, the files that no stored profile has.
 pub(crate) fn add_unmeasured(
     reader: &SourceReader<'_>,
-    subject: UnmeasuredSubject<'_>,
+    subject: SourcedState<'_>,
     rows: &[Row],
     together: Option<&mut Together>,
 ) -> Result<(Profile, AddedFiles)> {
     let profile = subject.profile;
     let read = |row: &Row| stored_profile(row, reader.settings.workdir).map(told);
-    let found = reader.unmeasured(subject, rows, read)?;
+    let found = reader.unmeasured(subject, false, rows, read)?;
     let added = UnmeasuredProfile::new(found.files).profile.build;
     let measured = together.as_ref().map_or(profile, |together| together.profile());
     let names = added.files().map(|file| file.name).filter(|name| measured.build.find(name).is_none());

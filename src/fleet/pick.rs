@@ -127,7 +127,12 @@ pub(crate) fn namesakes(query: &ServiceQuery<'_>, taken: &Key, entries: &[KeyEnt
 
 /// Tells whether two keys have the same app, environment and region.
 pub(crate) fn is_same_app(a: &Key, b: &Key) -> bool {
-    (&a.env, &a.region, &a.app) == (&b.env, &b.region, &b.app)
+    a.app == b.app && is_same_place(a, b)
+}
+
+/// Tells whether two keys have the same environment and region.
+pub(crate) fn is_same_place(a: &Key, b: &Key) -> bool {
+    (&a.env, &a.region) == (&b.env, &b.region)
 }
 
 /// Tells whether one of two hashes is the beginning of the other.

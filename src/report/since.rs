@@ -36,11 +36,8 @@ pub(crate) struct SinceFacts {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct SinceJson {
-    id: Option<i64>,
-    rows: Vec<i64>,
-    stored_at: String,
-    mark: Option<String>,
-    replicas: ReplicasJson,
+    #[serde(flatten)]
+    from: MomentJson,
     until: MomentJson,
     newly_covered: bool,
     fallen_blocks: usize,
@@ -139,11 +136,7 @@ impl SinceFacts {
     pub(crate) fn to_json(&self) -> SinceJson {
         let Self { from, until, is_set, fallen } = self;
         SinceJson {
-            id: from.id(),
-            rows: from.rows.clone(),
-            stored_at: iso(from.stored_at),
-            mark: from.mark.clone(),
-            replicas: from.replicas.into(),
+            from: from.to_json(),
             until: until.to_json(),
             newly_covered: *is_set,
             fallen_blocks: *fallen,

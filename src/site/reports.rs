@@ -21,7 +21,7 @@ use crate::report::forms::{FormInput, PAGE};
 use crate::report::site::{self, LinkedReport, ReportOrigin, ReportSource, ReportWork, SourceShown};
 use crate::report::{FileNeeds, FileReport, FileSource, NoSource, Packer, Report};
 use crate::source::{
-    CarryRequest, CarrySubject, NotFetched, RepositoryCommit, SourceReader, SourceTree, Subject,
+    CarryRequest, NotFetched, RepositoryCommit, SourceReader, SourceTree, SourcedState, Subject,
 };
 
 /// Number of reports after which the manifest is stored. After a killed run later ones are made again.
@@ -281,7 +281,7 @@ impl ReportMaker<'_> {
         let app = reader.settings.config.apps.get(&row.key.app);
         let Some(age) = app.and_then(|app| app.carry) else { return Ok(None) };
         let request = CarryRequest::of_pages(row.created_at, age);
-        let subject_of = CarrySubject { at, tree, profile, keys: std::slice::from_ref(&row.key) };
+        let subject_of = SourcedState { at, tree, profile, keys: std::slice::from_ref(&row.key) };
         let told = |StoredProfile { profile, warning }| {
             if let Some(warning) = warning {
                 self.tell(Notice::Warning(warning));

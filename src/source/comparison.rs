@@ -89,8 +89,7 @@ fn same_files<'r>(
 /// else commits, with their branches if these differ, else the mark of each or its time, else the numbers of the rows.
 fn sides(head: &ReportHead, row: &Row, rows: &[i64]) -> [String; 2] {
     let key = &row.key;
-    let places = [(&head.env, &head.region), (&key.env, &key.region)];
-    let places = places.map(|(env, region)| format!("{env} {region}").trim().to_owned());
+    let places = [phrases::place(&head.env, &head.region), phrases::place(&key.env, &key.region)];
     let commits = [(&head.branch, &head.commit), (&row.branch, &key.commit)];
     let with_branches = head.branch != row.branch && !key.commit.is_empty();
     let commits = commits.map(|(branch, commit)| {
@@ -136,7 +135,7 @@ fn filtered<'p>(
     let mut report = Report::new(head, profile, sources);
     report.retain(filter);
     if filter.ignore_marked {
-        check_texts(report.files.iter().map(|file| (file.best_path(), file.no_source.as_ref())), "marks")?;
+        check_texts(&report, "marks")?;
     }
     Ok(report)
 }

@@ -132,9 +132,9 @@ impl SourceReader<'_> {
                 lacks("the clone lacks it".to_owned());
                 continue;
             };
-            let (repository, network) = (here.0.repository.clone(), here.0.network.clone());
-            let at = RepositoryCommit { repository, network, commit: object };
-            if let Err(error) = self.date_commit(here, &at, texts, dates, (&rows, of_place)) {
+            if let Err(error) =
+                self.date_commit(here, &here.0.beside(object), texts, dates, (&rows, of_place))
+            {
                 lacks(format!("{error:#}"));
             }
         }

@@ -11,7 +11,7 @@ use crate::fleet::app_group::{AppGroup, members_at, pick_group};
 use crate::fleet::ids::RowId;
 use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::missing_app::{MissingApp, missing_apps};
-use crate::fleet::pick::{ServiceQuery, is_same_commit, pick};
+use crate::fleet::pick::{ServiceQuery, is_same_commit, is_same_place, pick};
 use crate::fleet::records::Key;
 use crate::fleet::row::Row;
 use crate::io::git::RemoteUrl;
@@ -348,7 +348,7 @@ impl<'a> GroupState<'a> {
 
 /// Tells whether a key is of an app of a group, and of the environment and region of `place`.
 fn is_here(key: &Key, group: &AppGroup, place: &Key) -> bool {
-    (&key.env, &key.region) == (&place.env, &place.region) && group.has(&key.app)
+    is_same_place(key, place) && group.has(&key.app)
 }
 
 /// Tells whether the profile of a row is kept.

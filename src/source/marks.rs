@@ -10,7 +10,7 @@ use crate::names::in_message;
 use crate::phrases::count;
 use crate::profile::Profile;
 use crate::report::marked::{ListedMark, MarkJson, MarkedFile, listed};
-use crate::report::{FileNeeds, FileSource, NoSource};
+use crate::report::{FileNeeds, FileSource, NoSource, Report};
 
 /// The marks in the source of a profile, and what they take out.
 pub(crate) struct MarkedProfile {
@@ -27,9 +27,13 @@ struct FileOfMarks {
     no_source: Option<NoSource>,
 }
 
-/// Fails if the clone lacks the text of a file, so that its `unknown` are: its marks, its functions. Files come with the
-/// reasons why they have no text.
-pub(crate) fn check_texts<'f>(
+/// Fails if the clone lacks the text of a file of a report, so that something is `unknown`: its marks, its functions.
+pub(crate) fn check_texts(report: &Report<'_>, unknown: &str) -> Result<()> {
+    check_texts_of(report.files.iter().map(|file| (file.best_path(), file.no_source.as_ref())), unknown)
+}
+
+/// Does the same for files that come with the reasons why they have no text.
+fn check_texts_of<'f>(
     files: impl Iterator<Item = (&'f str, Option<&'f NoSource>)>,
     unknown: &str,
 ) -> Result<()> {
@@ -38,8 +42,8 @@ pub(crate) fn check_texts<'f>(
         files.filter(|(_, why)| why.is_some_and(is_lacking)).map(|(file, _)| file).collect();
     let Some(first) = lacking.first() else { return Ok(()) };
     bail!(
-        "the clone lacks the text of {}, such as \"{}\", so its {unknown} are unknown; git fetch in the clone gets what \
-         the remote has, and without --offline it is fetched",
+        "the clone lacks the text of {}, such as \"{}\", so the {unknown} there are unknown; git fetch in the clone gets \
+         what the remote has, and without --offline it is fetched",
         count(lacking.len(), "files"),
         in_message(first)
     )
@@ -61,7 +65,7 @@ impl SourceReader<'_> {
         };
         let names = profile.build.files().map(|file| file.name);
         let files: Vec<FileOfMarks> = names.zip(sources).map(file).collect();
-        check_texts(files.iter().map(|file| (&*file.path, file.no_source.as_ref())), "marks")?;
+        check_texts_of(files.iter().map(|file| (&*file.path, file.no_source.as_ref())), "marks")?;
         Ok(MarkedProfile { files })
     }
 }

@@ -27,7 +27,7 @@ mod unmeasured;
 mod with;
 
 pub(crate) use base::BaseChoice;
-pub(crate) use carry::{CarryRange, CarryRequest, CarrySubject};
+pub(crate) use carry::{CarryRange, CarryRequest};
 pub(crate) use changes::ChangesFrom;
 pub(crate) use clone::{NotFetched, NotTrusted};
 pub(crate) use commit_before::{CommitBefore, nearest_stored, row_of_commit_before};
@@ -43,8 +43,7 @@ pub(crate) use row_choice::{
 pub(crate) use since::SinceChoice;
 pub(crate) use stored_commits::StoredCommits;
 pub(crate) use subject::{Subject, previous_row, trend};
-pub(crate) use tree::SourceTree;
-pub(crate) use unmeasured::UnmeasuredSubject;
+pub(crate) use tree::{SourceTree, SourcedState};
 pub(crate) use with::{ProfileRefused, WithProfile};
 
 use crate::access::Caller;

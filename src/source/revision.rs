@@ -23,6 +23,13 @@ pub(crate) struct RepositoryCommit {
     pub(crate) commit: ObjectId,
 }
 
+impl RepositoryCommit {
+    /// Returns another commit of the same clone.
+    pub(crate) fn beside(&self, commit: ObjectId) -> Self {
+        Self { repository: self.repository.clone(), network: self.network.clone(), commit }
+    }
+}
+
 impl SourceReader<'_> {
     /// Finds a revision; clones and fetches if necessary.
     pub(crate) fn at(&self, revision: &Revision, reading: &ReadersLock) -> Result<RepositoryCommit> {

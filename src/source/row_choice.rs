@@ -11,6 +11,7 @@ use crate::fleet::pick_error::PickError;
 use crate::fleet::records::Key;
 use crate::fleet::row::Row;
 use crate::names::{CommitChoice, in_message};
+use crate::phrases::place;
 
 /// The name of a stored row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,17 +47,19 @@ pub(super) fn no_profile(row: &Row) -> anyhow::Error {
     anyhow!("row {} has no profile any more (goc-watchdog history {})", row.id.0, in_message(&row.key.app))
 }
 
-/// Returns a service in words: `shop in staging th at aaaa1111`; without its commit where that is not told.
-pub(super) fn in_words(Key { env, region, app, commit }: &Key, is_commit_told: bool) -> String {
-    let place = format!("{env} {region}");
-    let mut words = in_message(app).into_owned();
-    for (before, part) in [(" in ", place.trim()), (" at ", if is_commit_told { commit } else { "" })] {
-        if !part.is_empty() {
-            words.push_str(before);
-            words.push_str(&in_message(part));
-        }
-    }
-    words
+/// Returns an app with its environment and region in words: `shop in staging th`.
+fn app_in_words(Key { env, region, app, .. }: &Key) -> String {
+    with_part(in_message(app).into_owned(), " in ", &place(env, region))
+}
+
+/// Returns a service in words: `shop in staging th at aaaa1111`.
+pub(super) fn service_in_words(key: &Key) -> String {
+    with_part(app_in_words(key), " at ", &key.commit)
+}
+
+/// Adds a part to words, unless it is empty.
+fn with_part(words: String, before: &str, part: &str) -> String {
+    if part.is_empty() { words } else { format!("{words}{before}{}", in_message(part)) }
 }
 
 /// Returns the requested row of a service, and the commits among which that of its latest row was chosen. `rows` are the
@@ -187,8 +190,8 @@ fn row_by_id<'r>(
     if !is_same_app(&row.key, &app) {
         bail!(
             "row {id} is of {}, and not of {} (goc-watchdog history {name})",
-            in_words(&row.key, false),
-            in_words(&app, false)
+            app_in_words(&row.key),
+            app_in_words(&app)
         );
     }
     Ok(row)
@@ -216,11 +219,11 @@ fn row_by_mark<'r>(
             rows.iter().find(|row| has_name(row) && row.key.app == app.app && !is_same_app(&row.key, &app));
         bail!(
             "no row of {} has the mark \"{mark}\"{} (goc-watchdog history {name})",
-            in_words(&app, false),
+            app_in_words(&app),
             elsewhere.map_or_else(String::new, |row| format!(
                 ", but row {} of {} has it",
                 row.id.0,
-                in_words(&row.key, false)
+                app_in_words(&row.key)
             ))
         )
     };

@@ -6,7 +6,7 @@ use anyhow::{Result, anyhow, bail};
 use chrono::{DateTime, TimeDelta, Utc};
 use humantime::format_duration;
 
-use super::row_choice::{RowName, in_words, no_profile, row_with_mark};
+use super::row_choice::{RowName, no_profile, row_with_mark, service_in_words};
 use crate::exit::EarlyEnd;
 use crate::fleet::row::Row;
 use crate::names::in_message;
@@ -72,7 +72,7 @@ fn named<'r>(name: &RowName, row: &Row, rows: &'r [Row]) -> Result<&'r Row> {
         })?,
     };
     if found.key != row.key {
-        let of = |row: &Row| in_words(&row.key, true);
+        let of = |row: &Row| service_in_words(&row.key);
         bail!(EarlyEnd::Refused(format!(
             "row {} is of {}, and row {} of {}, so their counts cannot be compared; goc-watchdog history {app} shows the \
              rows of each",
@@ -98,7 +98,7 @@ fn none_so_old(what: &str, row: &Row, rows: &[Row]) -> anyhow::Error {
     let oldest = rows.iter().find(|other| other.key == row.key && other.deleted_at.is_none()).unwrap_or(row);
     anyhow!(
         "no row with a profile of {} {what}; the oldest one is row {}, stored {}",
-        in_words(&row.key, true),
+        service_in_words(&row.key),
         oldest.id.0,
         minute(oldest.created_at)
     )

@@ -8,8 +8,10 @@ use anyhow::{Result, bail};
 
 use super::{RepositoryCommit, SourceReader};
 use crate::code::gosrc::{Links, LostLink, Modules, concerns_modules, is_module_file};
+use crate::fleet::records::Key;
 use crate::io::git::{GitError, ObjectId, OtherTree, Tree};
 use crate::phrases::count;
+use crate::profile::Profile;
 
 /// The files of a commit with its links and modules.
 pub(crate) struct SourceTree {
@@ -22,13 +24,23 @@ pub(crate) struct SourceTree {
     told: Arc<Mutex<HashSet<String>>>,
 }
 
+/// A stored state with its source.
+#[derive(Clone, Copy)]
+pub(crate) struct SourcedState<'a> {
+    pub(crate) at: &'a RepositoryCommit,
+    pub(crate) tree: &'a SourceTree,
+    pub(crate) profile: &'a Profile,
+    /// The keys of its rows.
+    pub(crate) keys: &'a [Key],
+}
+
 /// A Go file of a tree, by the name that Go sees.
 pub(super) enum LinkedFile<'t> {
     /// The file is at this path, or the link leads there.
     Text { path: Cow<'t, str>, blob: &'t ObjectId },
     /// The link leads to no file, for this reason, so that Go fails at it.
     Lost(&'static str),
-    /// It is unknown where the link leads, for this reason.
+    /// The place where the link leads is unknown, for this reason.
     Unknown(&'static str),
 }
 

@@ -27,7 +27,7 @@ pub(crate) struct CoveredText<'t> {
     /// Name of the package.
     pub(crate) package: &'t str,
     pub(crate) scanned: ScannedFile,
-    /// One for each file in which line comments put functions, or the whole text.
+    /// The parts of the text by the files in which line comments put its functions; without such comments the whole text.
     pub(crate) parts: Vec<CoveredPart>,
 }
 

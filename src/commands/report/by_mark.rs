@@ -19,7 +19,7 @@ use crate::names::in_message;
 use crate::profile::{Profile, grown};
 use crate::report::diff::DiffReport;
 use crate::report::{ByMark, ExecutedFunctions, FileNeeds, Report, ReportHead, TestRun};
-use crate::source::{FoundSource, RepositoryCommit, SourceReader, check_texts};
+use crate::source::{FoundSource, SourceReader, check_texts};
 
 /// Number of other commits whose runs are told, the newest ones.
 const MOST_COMMITS: usize = 20;
@@ -42,7 +42,7 @@ fn write(listed: &ListedService<'_>) -> Result<()> {
     let mut own = Report::new(head.clone(), profile, sources);
     let changes = found.changes.as_ref().map(|changes| DiffReport::new(&own, changes, filter));
     own.retain(filter);
-    check_functions(&own)?;
+    check_texts(&own, "functions")?;
     let mut by_mark = ByMark::new(&own, changes.as_ref());
     let runs = Runs { context, reader, head: &head };
     if changes.is_some() {
@@ -60,11 +60,6 @@ fn write(listed: &ListedService<'_>) -> Result<()> {
         by_mark.add(run, &ExecutedFunctions::find(&own, &between, false));
     }
     listed.write(|out| by_mark.write_text(out), |out| by_mark.write_json(out))
-}
-
-/// Fails if the clone lacks the text of a file, because its functions are in no list then.
-fn check_functions(report: &Report<'_>) -> Result<()> {
-    check_texts(report.files.iter().map(|file| (file.best_path(), file.no_source.as_ref())), "functions")
 }
 
 /// Returns the marked rows of other commits of the app in its environment and region, by commit, the newest commit last.
@@ -115,13 +110,12 @@ impl Runs<'_> {
         let object = found.at.repository.commit(commit).map_err(|_| {
             anyhow!("the clone lacks {}; git fetch gets what the remote still has", in_message(commit))
         })?;
-        let (repository, network) = (found.at.repository.clone(), found.at.network.clone());
-        let at = RepositoryCommit { repository, network, commit: object };
+        let at = found.at.beside(object);
         let tree = self.reader.tree(&at)?;
         let sources =
             self.reader.sources(profile, (&at, &tree), &HashMap::new(), |_| true, FileNeeds::default())?;
         let report = Report::new(self.head.clone(), profile, sources);
-        check_functions(&report)?;
+        check_texts(&report, "functions")?;
         Ok(report)
     }
 

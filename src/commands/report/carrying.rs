@@ -15,7 +15,7 @@ use crate::names::in_message;
 use crate::profile::Profile;
 use crate::report::diff::DiffReport;
 use crate::report::{FileReport, Report, ReportHead};
-use crate::source::{CarryRequest, CarrySubject, FoundSource, UnmeasuredSubject};
+use crate::source::{CarryRequest, FoundSource, SourcedState};
 use crate::together::Together;
 
 /// The report for a page, if the page alone has what is carried from other commits.
@@ -53,7 +53,7 @@ impl ReportRun<'_> {
         profile: &Profile,
         (keys, rows): (&[Key], &[Row]),
     ) -> Result<Carried> {
-        carry::carried(&self.reader, CarrySubject { at, tree, profile, keys }, rows, request)
+        carry::carried(&self.reader, SourcedState { at, tree, profile, keys }, rows, request)
     }
 
     /// Finds what the configuration has carried to pages; `None` if it has nothing carried, or an option decides about it. A
@@ -140,7 +140,7 @@ impl ReportRun<'_> {
         let found = found.filter(|_| self.args.counting.count_unmeasured);
         let Some(FoundSource { at, tree, .. }) = found else { return Ok((profile, None)) };
         let keys = reported.keys();
-        let subject = UnmeasuredSubject { at, tree, profile: &profile, keys: &keys, needs_generated: false };
+        let subject = SourcedState { at, tree, profile: &profile, keys: &keys };
         let (profile, added) = add_unmeasured(&self.reader, subject, rows, together)?;
         Ok((profile, Some(added)))
     }

@@ -396,10 +396,7 @@ impl ReportRun<'_> {
         }
         report.retain(&self.filter);
         if self.filter.ignore_marked {
-            check_texts(
-                report.files.iter().map(|file| (file.best_path(), file.no_source.as_ref())),
-                "marks",
-            )?;
+            check_texts(report, "marks")?;
         }
         if report.files.is_empty() && !self.filter.takes_all_files() {
             commands::warn("--include and --exclude leave no file of the profile");

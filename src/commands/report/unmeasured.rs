@@ -11,7 +11,7 @@ use crate::exit::ExitCode;
 use crate::io::signals::Signals;
 use crate::io::workdir::ReadersLock;
 use crate::report::{Report, UnmeasuredProfile, UnmeasuredReport};
-use crate::source::{FoundSource, UnmeasuredSubject};
+use crate::source::{FoundSource, SourcedState};
 
 /// Reports what no stored profile has.
 pub(super) fn report(
@@ -27,15 +27,9 @@ pub(super) fn report(
 fn write(listed: &ListedService<'_>) -> Result<()> {
     let ListedService { context, subject, rows, reader, filter, found, profile, .. } = listed;
     let FoundSource { at, tree, .. } = found;
-    let of = UnmeasuredSubject {
-        at,
-        tree,
-        profile,
-        keys: std::slice::from_ref(&subject.row.key),
-        needs_generated: filter.exclude_generated,
-    };
+    let of = SourcedState { at, tree, profile, keys: std::slice::from_ref(&subject.row.key) };
     let read = |row: &_| stored_profile(row, &context.workdir).map(told);
-    let mut found = reader.unmeasured(of, rows, read)?;
+    let mut found = reader.unmeasured(of, filter.exclude_generated, rows, read)?;
     let head = subject.head(filter.words(), context.now());
     let files = UnmeasuredProfile::new(std::mem::take(&mut found.files));
     let left_out = UnmeasuredProfile::new(std::mem::take(&mut found.left_out));

@@ -15,12 +15,12 @@ use crate::commands::{self, warn};
 use crate::config::parse_duration;
 use crate::exit::EarlyEnd;
 use crate::fleet::key_entry::KeyEntry;
-use crate::fleet::pick::is_same_app;
+use crate::fleet::pick::{is_same_app, is_same_place};
 use crate::fleet::records::Key;
 use crate::fleet::row::Row;
 use crate::io::store::Store;
 use crate::names::in_message;
-use crate::phrases::count;
+use crate::phrases::{count, place};
 use crate::profile::Profile;
 use crate::report::{Observed, Report, Unused, UnusedRequest};
 use crate::source::{DatedFunction, DatedRows, DigestedTexts, FoundSource, UnknownCommit, dropped_undated};
@@ -87,9 +87,9 @@ impl ReportRun<'_> {
         let Some(found) = found.filter(|_| self.args.unused.is_given()) else { return Ok(None) };
         // Of a group, its environment and region.
         let own = &reported.subject.row.key;
-        let is_here = |key: &Key| (&key.env, &key.region) == (&own.env, &own.region);
         let is_wanted = |key: &Key| {
-            reported.apps().any(|app| app == key.app) && (self.args.names_all_environments() || is_here(key))
+            reported.apps().any(|app| app == key.app)
+                && (self.args.names_all_environments() || is_same_place(key, own))
         };
         let wanted: Vec<&Row> = rows.iter().filter(|row| is_wanted(&row.key)).collect();
         let mut texts = DigestedTexts::default();
@@ -115,15 +115,12 @@ impl ReportRun<'_> {
         let read = places.iter().flat_map(|(_, dates)| dates.commits.values().map(|until| until.at));
         let until = read.chain(wanted.iter().map(|row| row.created_at)).max().unwrap_or(self.context.now());
         let known = places.iter().flat_map(|(_, dates)| dates.commits.keys());
-        let mut shown: Vec<String> =
-            places.iter().map(|(key, _)| format!("{} {}", key.env, key.region).trim().to_owned()).collect();
         // The apps of a group have places in common.
-        shown.sort_unstable();
-        shown.dedup();
+        let shown: BTreeSet<String> = places.iter().map(|(key, _)| place(&key.env, &key.region)).collect();
         let observed = Observed {
             since: first.min().unwrap_or(until),
             until,
-            places: shown,
+            places: shown.into_iter().collect(),
             commits: known.collect::<BTreeSet<_>>().len(),
             unknown: unknown.into_iter().map(|UnknownCommit { commit, why }| (commit, why)).collect(),
         };

@@ -22,9 +22,7 @@ use crate::io::signals::Signals;
 use crate::io::workdir::ReadersLock;
 use crate::profile::Profile;
 use crate::report::GroupJson;
-use crate::source::{
-    CarrySubject, MarkedProfile, RepositoryCommit, Revision, SourceReader, SourceTree, UnmeasuredSubject,
-};
+use crate::source::{MarkedProfile, RepositoryCommit, Revision, SourceReader, SourceTree, SourcedState};
 use crate::together::Together;
 
 impl Total<'_> {
@@ -70,7 +68,7 @@ impl Total<'_> {
         };
         let added = match here.filter(|_| args.counting.count_unmeasured) {
             Some((at, tree)) => {
-                let subject = UnmeasuredSubject { at, tree, profile, keys: &keys, needs_generated: false };
+                let subject = SourcedState { at, tree, profile, keys: &keys };
                 Some(add_unmeasured(&reader, subject, rows, together.as_mut())?)
             }
             None => None,
@@ -82,7 +80,7 @@ impl Total<'_> {
         let marked = marked.map(|here| reader.marks(profile, here)).transpose()?;
         let carried = match (request, here) {
             (Some(request), Some((at, tree))) => {
-                let subject = CarrySubject { at, tree, profile, keys: &keys };
+                let subject = SourcedState { at, tree, profile, keys: &keys };
                 Some(carry::carried(&reader, subject, rows, request)?)
             }
             _ => None,

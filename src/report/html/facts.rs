@@ -1,7 +1,7 @@
 //! The facts about the data of a page: one line above its figures, and the row in its footer.
 
 use crate::names::printable;
-use crate::phrases::{replicas, short_commit};
+use crate::phrases::{place, replicas, short_commit};
 use crate::report::{PreviousRow, Report, ReportHead};
 use crate::time::{iso, minute};
 
@@ -39,7 +39,7 @@ impl Facts {
             branch: shown(&head.branch),
             commit: shown(&short_commit(head.best_commit())),
             whole_commit: shown(head.best_commit()),
-            place: shown(format!("{} {}", head.env, head.region).trim()),
+            place: shown(&place(&head.env, &head.region)),
             // Data that a process left has no listed replicas.
             replicas: head
                 .replicas

@@ -22,7 +22,7 @@ pub(super) struct Labels {
     of_groups: Vec<GroupLabel>,
 }
 
-/// What a label names.
+/// The thing that a label names.
 #[derive(Clone, Copy)]
 enum Names<'k> {
     Group { key: &'k str },

@@ -16,26 +16,15 @@ pub(crate) use rows::{CarryRange, CarryRequest};
 use self::files::{CarriedFile, ChangedFile, ComparedTexts, Twin};
 use self::moved::moved_functions;
 use self::rows::rows_to_carry;
-use super::{RepositoryCommit, SourceReader, SourceTree};
+use super::{RepositoryCommit, SourceReader, SourceTree, SourcedState};
 use crate::carry::{Carried, Origin, carriable};
 use crate::code::gosrc::DeclaredFunctions;
-use crate::fleet::records::Key;
 use crate::fleet::row::Row;
 use crate::io::git::{GitError, ObjectId};
 use crate::names::in_message;
 use crate::parallel;
 use crate::phrases::count;
 use crate::profile::{Build, BuildFile, Profile};
-
-/// A stored state to which something is carried.
-#[derive(Clone, Copy)]
-pub(crate) struct CarrySubject<'a> {
-    pub(crate) at: &'a RepositoryCommit,
-    pub(crate) tree: &'a SourceTree,
-    pub(crate) profile: &'a Profile,
-    /// The keys of its rows.
-    pub(crate) keys: &'a [Key],
-}
 
 /// A state of another commit from which something is carried.
 pub(super) struct OtherState {
@@ -75,12 +64,12 @@ impl SourceReader<'_> {
     /// signal ends the search early.
     pub(crate) fn carried(
         &self,
-        subject: CarrySubject<'_>,
+        subject: SourcedState<'_>,
         rows: &[Row],
         request: CarryRequest,
         read: impl Fn(&Row) -> Result<Profile> + Sync,
     ) -> Result<(Carried, Vec<String>)> {
-        let CarrySubject { profile, keys, .. } = subject;
+        let SourcedState { profile, keys, .. } = subject;
         let mut carried = Carried::nothing(profile);
         let mut lacking = Vec::new();
         let rows = rows_to_carry(rows, keys, request);
@@ -122,7 +111,7 @@ impl SourceReader<'_> {
     /// Reads the state of a row; `None` if the clone lacks its commit.
     fn other_state(
         &self,
-        CarrySubject { at, tree, .. }: CarrySubject<'_>,
+        SourcedState { at, tree, .. }: SourcedState<'_>,
         row: &Row,
         read: impl Fn(&Row) -> Result<Profile>,
     ) -> Result<Option<OtherState>> {
@@ -130,9 +119,7 @@ impl SourceReader<'_> {
             Err(GitError::NoCommit { .. }) => return Ok(None),
             commit => commit?,
         };
-        let at_other =
-            RepositoryCommit { repository: at.repository.clone(), network: at.network.clone(), commit };
-        self.state_at((at, tree), at_other, read(row)?, &Build::empty()).map(Some)
+        self.state_at((at, tree), at.beside(commit), read(row)?, &Build::empty()).map(Some)
     }
 
     /// Returns the state of another commit with this profile. `others` are files that were built in the same folder.
@@ -163,7 +150,7 @@ impl SourceReader<'_> {
     ) -> Result<Vec<usize>> {
         let open = Profile { counts: vec![0; profile.counts.len()], ..profile.clone() };
         let carried = Carried::nothing(&open);
-        let subject = CarrySubject { at, tree, profile: &open, keys: &[] };
+        let subject = SourcedState { at, tree, profile: &open, keys: &[] };
         let files = self.carried_files(subject, &carried)?;
         let same = self.same_functions(subject, &files, other, &carried, &mut ComparedTexts::default())?;
         let blocks = same.into_iter().flat_map(|(here, there)| here.zip(there));
@@ -174,7 +161,7 @@ impl SourceReader<'_> {
     /// Reads the functions of those files in which something is left to carry.
     fn carried_files<'p>(
         &self,
-        CarrySubject { at, tree, profile, .. }: CarrySubject<'p>,
+        SourcedState { at, tree, profile, .. }: SourcedState<'p>,
         carried: &Carried,
     ) -> Result<Vec<CarriedFile<'p>>> {
         let files: Vec<BuildFile<'_>> = profile.build.files().collect();
@@ -215,7 +202,7 @@ impl SourceReader<'_> {
     /// Returns the blocks of the functions that are the same at another commit, where something is left to carry.
     fn same_functions(
         &self,
-        subject: CarrySubject<'_>,
+        subject: SourcedState<'_>,
         files: &[CarriedFile<'_>],
         other: &OtherState,
         carried: &Carried,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use anyhow::Result;
 
-use super::{AbsentFunction, CarriedFile, CarrySubject, OtherState, SameBlocks};
+use super::{AbsentFunction, CarriedFile, OtherState, SameBlocks, SourcedState};
 use crate::carry::{FunctionKey, carriable};
 use crate::code::gosrc::{DeclaredFunctions, parent};
 use crate::io::git::{BlobContent, ObjectId};
@@ -14,7 +14,7 @@ use crate::source::{RepositoryCommit, SourceReader, SourceTree};
 /// folder at both commits.
 pub(super) fn moved_functions(
     reader: &SourceReader<'_>,
-    subject: CarrySubject<'_>,
+    subject: SourcedState<'_>,
     files: &[CarriedFile<'_>],
     absent: &[AbsentFunction],
     other: &OtherState,

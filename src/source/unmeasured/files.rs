@@ -2,15 +2,15 @@
 
 use anyhow::Result;
 
+use super::base_name;
 use super::measured::{MeasuredCode, MeasuredModules};
-use super::{UnmeasuredSubject, base_name};
 use crate::code::gosrc::{
     CoverBlock, CoveredPart, CoveredText, FileConstraint, FuncExtent, SyntaxError, parent,
 };
 use crate::io::git::{BlobContent, ObjectId};
 use crate::profile::Block;
-use crate::source::SourceReader;
 use crate::source::tree::LinkedFile;
+use crate::source::{SourceReader, SourcedState};
 
 /// A Go file of which no stored profile has the name.
 pub(super) struct CodeFile {
@@ -34,7 +34,7 @@ pub(super) enum Content {
     },
     /// Go fails at the file, for this reason.
     Refused(String),
-    /// It is unknown what the file has, for this reason.
+    /// The file cannot be read, for this reason.
     Unreadable(&'static str),
 }
 
@@ -58,7 +58,7 @@ impl SourceReader<'_> {
     /// Reads the files of the modules that no profile has. Returns them by name.
     pub(super) fn code_files(
         &self,
-        UnmeasuredSubject { at, tree, .. }: UnmeasuredSubject<'_>,
+        SourcedState { at, tree, .. }: SourcedState<'_>,
         modules: &MeasuredModules<'_>,
         code: &MeasuredCode,
     ) -> Result<Vec<CodeFile>> {

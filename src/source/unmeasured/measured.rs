@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use anyhow::{Result, bail};
 
 use super::super::texts::places_of;
-use super::UnmeasuredSubject;
 use super::files::{CodeFile, Content};
 use crate::code::gosrc::{ModuleFolders, import_path_of_module, is_of_builds, name_in_profiles, parent};
 use crate::exit::EarlyEnd;
@@ -15,7 +14,7 @@ use crate::fleet::records::Key;
 use crate::fleet::row::Row;
 use crate::parallel;
 use crate::profile::Profile;
-use crate::source::{SourceReader, SourceTree};
+use crate::source::{SourceReader, SourceTree, SourcedState};
 
 /// The files that stored profiles of a commit have.
 #[derive(Debug, Default)]
@@ -110,7 +109,7 @@ impl SourceReader<'_> {
     /// Returns the files of the profile and of all kept profiles of its commit.
     pub(super) fn measured_code(
         &self,
-        UnmeasuredSubject { at, tree, profile, keys, .. }: UnmeasuredSubject<'_>,
+        SourcedState { at, tree, profile, keys, .. }: SourcedState<'_>,
         rows: &[Row],
         read: impl Fn(&Row) -> Result<Profile> + Sync,
     ) -> Result<MeasuredCode> {

@@ -11,9 +11,8 @@ use anyhow::{Result, bail};
 use self::files::{CodeFile, Content, FilePart};
 use self::measured::{MeasuredCode, MeasuredModules};
 use self::refused::{Refusal, refused_packages};
-use super::{RepositoryCommit, SourceReader, SourceTree};
+use super::{SourceReader, SourcedState};
 use crate::code::gosrc::{BuildTags, ConstrainedFile, FileConstraint, ScannedFile, parent, scan};
-use crate::fleet::records::Key;
 use crate::fleet::row::Row;
 use crate::io::git::ObjectId;
 use crate::names::in_message;
@@ -24,28 +23,18 @@ use crate::report::{FileNeeds, FileSource, MeasuredFile, RefusedPackage, Unmeasu
 /// Most packages or files that do not count of which each is named.
 const MOST_NAMED: usize = 3;
 
-/// A stored state of which the unmeasured code is to be found.
-#[derive(Clone, Copy)]
-pub(crate) struct UnmeasuredSubject<'a> {
-    pub(crate) at: &'a RepositoryCommit,
-    pub(crate) tree: &'a SourceTree,
-    pub(crate) profile: &'a Profile,
-    /// The keys of its rows.
-    pub(crate) keys: &'a [Key],
-    /// The generated ones among measured files must be known.
-    pub(crate) needs_generated: bool,
-}
-
 impl SourceReader<'_> {
     /// Finds the code of the modules of a state that no stored profile of its commit has. `rows` are all rows, the newest
     /// last; `read` reads a profile. A row that cannot be read is named, and does not count. Fails if the clone lacks a text.
+    /// With `needs_generated`, the generated ones among measured files are known.
     pub(crate) fn unmeasured(
         &self,
-        subject: UnmeasuredSubject<'_>,
+        state: SourcedState<'_>,
+        needs_generated: bool,
         rows: &[Row],
         read: impl Fn(&Row) -> Result<Profile> + Sync,
     ) -> Result<Unmeasured> {
-        let UnmeasuredSubject { at, tree, profile, .. } = subject;
+        let SourcedState { at, tree, profile, .. } = state;
         let own: Vec<BuildFile<'_>> = profile.build.files().collect();
         let (own_paths, _) = self.resolved(&own, tree);
         let names = own.iter().zip(&own_paths).filter_map(|(file, path)| Some((file.name, path.as_deref()?)));
@@ -56,10 +45,10 @@ impl SourceReader<'_> {
                 at.commit.to_string()
             );
         }
-        let mut code = self.measured_code(subject, rows, read)?;
-        let found = self.code_files(subject, &modules, &code)?;
+        let mut code = self.measured_code(state, rows, read)?;
+        let found = self.code_files(state, &modules, &code)?;
         code.add_moved(&found);
-        let (tags, measured) = self.measured_files(subject, &modules, &code, &found)?;
+        let (tags, measured) = self.measured_files((state, needs_generated), &modules, &code, &found)?;
         let refused = refused_packages(&found, &tags);
         self.tell_refused(&refused);
         self.tell_unreadable(&found, &tags);
@@ -97,7 +86,7 @@ impl SourceReader<'_> {
     /// their packages have besides.
     fn measured_files(
         &self,
-        UnmeasuredSubject { at, tree, needs_generated, .. }: UnmeasuredSubject<'_>,
+        (SourcedState { at, tree, .. }, needs_generated): (SourcedState<'_>, bool),
         modules: &MeasuredModules<'_>,
         code: &MeasuredCode,
         found: &[CodeFile],
