@@ -2,8 +2,9 @@
 
 use anyhow::Result;
 
+use super::finished::FinishedReport;
 use super::reported::Reported;
-use super::run::{FinishedReport, ReportRun};
+use super::run::ReportRun;
 use crate::carry::Carried;
 use crate::commands::count_unmeasured::{AddedFiles, add_unmeasured};
 use crate::commands::counted::Counted;

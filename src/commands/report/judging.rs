@@ -2,8 +2,9 @@
 
 use anyhow::Result;
 
+use super::finished::FinishedReport;
 use super::reported::Reported;
-use super::run::{FinishedReport, ReportRun};
+use super::run::ReportRun;
 use crate::commands;
 use crate::commands::before::state_before;
 use crate::commands::counted::Counted;

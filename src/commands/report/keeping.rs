@@ -2,7 +2,8 @@
 
 use anyhow::Result;
 
-use super::run::{FinishedReport, ReportRun};
+use super::finished::FinishedReport;
+use super::run::ReportRun;
 use crate::commands;
 use crate::coverage::ChangedLines;
 use crate::fleet::ids::RowId;

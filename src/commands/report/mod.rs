@@ -2,8 +2,10 @@
 
 mod by_mark;
 mod carrying;
+mod finished;
 mod judging;
 mod keeping;
+mod lacking_source;
 mod list_of_functions;
 pub(crate) mod notices;
 mod outputs;

@@ -4,8 +4,8 @@ use std::thread;
 
 use anyhow::{Result, bail};
 
-use super::carrying::PageReport;
-use super::judging::Judgement;
+use super::finished::FinishedReport;
+use super::lacking_source::tell_lack;
 use super::notices::{print, source_settings};
 use super::outputs::{Outputs, StdoutTerminal};
 use super::reported::Reported;
@@ -17,8 +17,7 @@ use crate::commands::before::{NamedState, StoredState};
 use crate::commands::gate::{Judged, tell_verdicts};
 use crate::commands::group::group_state;
 use crate::commands::notices::told;
-use crate::commands::{self, Context, Level, marks, since};
-use crate::coverage::Coverage;
+use crate::commands::{self, Context, marks, since};
 use crate::exit::ExitCode;
 use crate::filter::Filter;
 use crate::fleet::app_group::AppGroup;
@@ -29,24 +28,18 @@ use crate::gate::{Gate, Verdict};
 use crate::io::signals::Signals;
 use crate::io::store::Store;
 use crate::io::workdir::{ReadersLock, report_path};
-use crate::names::in_message;
 use crate::parallel;
-use crate::phrases::count;
 use crate::profile::Profile;
 use crate::report::diff::{Changes, Comparison, DiffReport};
-use crate::report::forms::{Form, FormInput, FormNeed, PAGE};
+use crate::report::forms::PAGE;
 use crate::report::{
-    FileNeeds, FileReport, FileSource, NoSource, ONLY_CHANGED, Packer, Report, ReportHead, SinceFacts,
-    Unused, WITH_UNMEASURED,
+    FileNeeds, FileReport, FileSource, ONLY_CHANGED, Packer, Report, ReportHead, SinceFacts, WITH_UNMEASURED,
 };
 use crate::source::{
-    Compared, FoundSource, LookupOutcome, OtherState, SourceDemand, SourceLack, SourceLookup, SourceReader,
+    Compared, FoundSource, LookupOutcome, OtherState, SourceDemand, SourceLookup, SourceReader,
     SourceSettings, Subject, check_texts, compared, group_in_newest_place, in_newest_place,
 };
 use crate::together::{BlockLabels, Together};
-
-/// Number of files without source that are listed without `--verbose`.
-const NAMED_FILES: usize = 5;
 
 /// Reports a service.
 pub(super) fn report(
@@ -223,59 +216,6 @@ pub(super) struct ReportRun<'a> {
     pub(super) names_people: bool,
 }
 
-/// A report with its changes and the facts about its source.
-pub(super) struct FinishedReport<'a> {
-    pub(super) report: Report<'a>,
-    /// The report for other tools, if it has no more than what was executed at its commit, and the other one has.
-    fresh: Option<Report<'a>>,
-    /// The report for a page, if the page alone has what is carried from other commits.
-    pub(super) page: Option<PageReport<'a>>,
-    /// The covered and all statements of all files that the filter leaves, changed or not.
-    pub(super) whole: Coverage,
-    pub(super) changes: Option<Changes>,
-    pub(super) diff: Option<DiffReport>,
-    has_source: bool,
-    /// All modules of the commit could be read, so that every file of the commit was found.
-    pub(super) is_resolved: bool,
-}
-
-impl FinishedReport<'_> {
-    pub(super) fn document(&self, form: &Form) -> FormInput<'_, '_> {
-        let (report, diff) = match &self.page {
-            Some(page) if form.is_for_browsers => (&page.report, &page.diff),
-            _ => {
-                let fresh = self.fresh.as_ref().filter(|_| form.is_for_coverage_tools);
-                (fresh.unwrap_or(&self.report), &self.diff)
-            }
-        };
-        FormInput { report, changes: diff.as_ref().zip(self.changes.as_ref()) }
-    }
-
-    /// Puts the verdicts about the report where the forms find them.
-    fn set_judgement(&mut self, judged: &Judgement) {
-        for head in self.heads() {
-            head.verdicts.clone_from(&judged.verdicts);
-            head.before.clone_from(&judged.before);
-        }
-    }
-
-    /// Puts the functions that nobody executed where the forms find them.
-    fn set_unused(&mut self, unused: Option<Unused>) {
-        if let Some(page) = &mut self.page {
-            page.report.unused.clone_from(&unused);
-        }
-        self.report.unused = unused;
-    }
-
-    pub(super) fn can_write(&self, form: &Form, outputs: &Outputs) -> bool {
-        self.can_render(form) && (self.diff.is_some() || !outputs.needs_changes(form))
-    }
-
-    pub(super) fn can_render(&self, form: &Form) -> bool {
-        self.has_source || !form.needs(FormNeed::Functions)
-    }
-}
-
 impl ReportRun<'_> {
     /// Reads the profile, unless it is that of a group, and finds its source at the same time. A lack of source is
     /// printed; the returned exit code is that for the lack.
@@ -414,57 +354,5 @@ impl ReportRun<'_> {
         let (row, rows) = (state.row(), state.rows());
         let other = OtherState { row: &row, rows: &rows, profile: &profile, changes };
         compared(report, &other, &self.filter, &self.reader, self.reading)
-    }
-
-    /// Names the files without source.
-    pub(super) fn tell_files_without_source(&self, report: &Report<'_>) {
-        let missing: Vec<_> = report
-            .files
-            .iter()
-            .filter_map(|file| file.no_source.as_ref().map(|why| (file, why)))
-            .filter(|(_, why)| **why != NoSource::NotRead)
-            .collect();
-        if missing.is_empty() || self.context.is_quiet {
-            return;
-        }
-        let statements: u64 = missing.iter().map(|(file, _)| file.coverage.total).sum();
-        let mut lines = vec![format!(
-            "no source for {} ({statements} of {} statements); they count and have no functions:",
-            count(missing.len(), "files"),
-            report.coverage().total
-        )];
-        let shown = if self.context.is_verbose { missing.len() } else { NAMED_FILES };
-        let named = missing.iter().take(shown);
-        lines.extend(named.map(|(file, why)| format!("  {}: {why}", in_message(file.name))));
-        if missing.len() > shown {
-            lines.push(format!("  and {} more (--verbose)", missing.len() - shown));
-        }
-        if missing.iter().any(|(file, _)| !file.is_in_commit()) {
-            let advice = self.outputs.forms().filter_map(|form| form.advice_on_missing_files);
-            lines.extend(advice.map(|advice| format!("  {advice}")));
-        }
-        commands::warn(lines.join("\n"));
-    }
-}
-
-/// Prints a lack of source, and returns the exit code for it.
-fn tell_lack(error: &anyhow::Error, lack: SourceLack) -> ExitCode {
-    match lack {
-        SourceLack::LeftOut => {
-            commands::fail(format_args!("{error:#}"));
-            ExitCode::Partly
-        }
-        SourceLack::Fail => {
-            commands::fail(format_args!("{error:#}"));
-            ExitCode::Failed
-        }
-        SourceLack::SayLess => {
-            commands::warn(format_args!("{error:#}"));
-            commands::say(
-                Level::Warning,
-                "this report has no functions, and its lines are those that blocks span",
-            );
-            ExitCode::Partly
-        }
     }
 }
