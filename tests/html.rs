@@ -188,11 +188,17 @@ fn keys_and_buttons_walk_through_the_missed_lines() {
     browser.wait_until("document.body.dataset.shown");
     assert_eq!(browser.text("#path"), "example.com/app/cart/cart.go");
     assert_eq!(browser.text("#file-percent"), "78.6%");
-    assert_eq!(browser.text("#place"), "3 uncovered ranges");
+    assert_eq!(browser.text("#place"), "3 uncovered places");
     browser.press("n");
-    assert_eq!((browser.current_line(), browser.text("#place")), ("16".into(), "1 of 3: line 16".into()));
+    assert_eq!(
+        (browser.current_line(), browser.text("#place")),
+        ("16".into(), "Place 1 of 3: line 16".into())
+    );
     browser.press("nn");
-    assert_eq!((browser.current_line(), browser.text("#place")), ("26".into(), "3 of 3: line 26".into()));
+    assert_eq!(
+        (browser.current_line(), browser.text("#place")),
+        ("26".into(), "Place 3 of 3: line 26".into())
+    );
     assert_eq!(browser.eval("document.activeElement.id"), "L26");
     assert!(browser.eval("location.hash").as_str().unwrap().ends_with("cart.go&line=26"));
     browser.press("n");
@@ -215,6 +221,8 @@ fn keys_and_buttons_walk_through_the_missed_lines() {
     assert_eq!(browser.eval("document.activeElement.textContent"), "up.go", "where one was");
     browser.press("?");
     assert_eq!(browser.text("#keys h2"), "Keys");
+    let keys = browser.text("#keys");
+    assert!(keys.contains("there, no filter by name\n"), "there is no owner or author: {keys}");
     browser.take_screenshot("keys");
     browser.press_named(ESCAPE.0, ESCAPE.1);
     assert_eq!(browser.eval("document.getElementById('keys').open"), false);

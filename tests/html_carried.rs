@@ -119,12 +119,12 @@ fn a_page_shows_what_other_commits_executed_in_a_colour_of_its_own() {
         assert_eq!(browser.accessibility_violations().unwrap_or_default(), [] as [&str; 0]);
         browser.press("4");
         assert_eq!(color(&mut browser, "#L5 .on"), missed, "as uncovered");
-        assert_eq!(browser.text("#place"), "1 uncovered range", "nothing is to be done in carried lines");
+        assert_eq!(browser.text("#place"), "1 uncovered place", "nothing is to be done in carried lines");
         browser.press("4");
 
         browser.open(&page, "#tab=functions");
         browser.wait_until("document.body.dataset.functions === '4'");
-        assert_eq!(browser.text("#shown-functions"), "4 functions, 2 never entered");
+        assert_eq!(browser.text("#shown-functions"), "4 of 4 functions, 2 never entered");
         let entered =
             "[...document.querySelectorAll('#all-functions tbody tr')].map((row) => [row.cells[0], row.cells[2]]
             .map((cell) => cell.textContent).join(' ')).sort()";

@@ -285,10 +285,10 @@ fn keys_and_buttons_walk_through_missed_changed_lines_in_all_files() {
         (browser.text("#path"), browser.current_line(), browser.text("#missed-place"))
     };
     let cart = |line: &str, place: &str| ("example.com/app/cart/cart.go".into(), line.into(), place.into());
-    let main = ("example.com/app/main.go".into(), "5".into(), "3 of 3 in all files".into());
-    assert_eq!(at(&mut browser), cart("6", "1 of 3 in all files"));
+    let main = ("example.com/app/main.go".into(), "5".into(), "place 3 of 3".into());
+    assert_eq!(at(&mut browser), cart("6", "place 1 of 3"));
     browser.press("m");
-    assert_eq!(at(&mut browser), cart("35", "2 of 3 in all files"));
+    assert_eq!(at(&mut browser), cart("35", "place 2 of 3"));
     assert_eq!(browser.eval("location.hash"), format!("{CART}&line=35"));
     browser.press("m");
     browser.wait_until("document.body.dataset.shown?.endsWith('main.go')");
@@ -298,12 +298,12 @@ fn keys_and_buttons_walk_through_missed_changed_lines_in_all_files() {
     assert_eq!((at(&mut browser), browser.text("#place")), (main, "That was the last one".into()));
     browser.click("#previous-missed");
     browser.wait_until("document.body.dataset.shown?.endsWith('cart.go')");
-    assert_eq!(at(&mut browser), cart("35", "2 of 3 in all files"));
+    assert_eq!(at(&mut browser), cart("35", "place 2 of 3"));
     // The walk begins at the current line.
     browser.open_file(&page, &format!("{CART}&line=20"));
-    assert_eq!(browser.text("#missed-place"), "3 in all files");
+    assert_eq!(browser.text("#missed-place"), "3 places");
     browser.press("M");
-    assert_eq!(at(&mut browser), cart("6", "1 of 3 in all files"));
+    assert_eq!(at(&mut browser), cart("6", "place 1 of 3"));
     browser.open_file(&page, "#file=example.com/app/stock/stock.go");
     assert_eq!(browser.text("#file-changed"), "not changed");
     browser.press("M");
@@ -312,7 +312,7 @@ fn keys_and_buttons_walk_through_missed_changed_lines_in_all_files() {
     browser.wait_until("!document.getElementById('overview').hidden");
     browser.press("m");
     browser.wait_until("document.body.dataset.shown?.endsWith('cart.go')");
-    assert_eq!(at(&mut browser), cart("6", "1 of 3 in all files"), "from the table it begins anew");
+    assert_eq!(at(&mut browser), cart("6", "place 1 of 3"), "from the table it begins anew");
     browser.press("?");
     assert!(browser.text("#keys").contains("uncovered changed lines, of all files"));
     assert!(!browser.text("#keys").contains("lost coverage"), "nothing is compared");
@@ -329,7 +329,7 @@ fn changed_lines_are_marked_and_can_be_shown_alone_with_their_context() {
     assert_eq!(browser.eval(marks), json!([3, 4, 5, 6, 7, 8, 11, 32, 33, 34, 35, 36, 37]));
     assert_eq!(browser.texts("#L6 .plus, #L9 .plus, #L6 .category"), ["+", ""]);
     assert_eq!(browser.text("#file-changed"), "3 of 6 changed lines");
-    assert_eq!(browser.text("#place"), "3 uncovered ranges");
+    assert_eq!(browser.text("#place"), "3 uncovered places");
 
     browser.press("d");
     assert_eq!(browser.eval("location.hash"), format!("{CART}&changed=1"));
@@ -337,11 +337,11 @@ fn changed_lines_are_marked_and_can_be_shown_alone_with_their_context() {
     let around = "1 2 3 4 5 6 7 8 9 10 11 12 13 14 29 30 31 32 33 34 35 36 37";
     assert_eq!(lines(&mut browser), around);
     assert_eq!(browser.texts(".folded"), ["14 lines, Cart.Checkout"]);
-    assert_eq!(browser.text("#place"), "2 uncovered changed ranges");
+    assert_eq!(browser.text("#place"), "2 uncovered changed places");
     browser.press("nn");
     assert_eq!(
         (browser.current_line(), browser.text("#place")),
-        ("35".into(), "2 of 2: lines 35 to 36".into())
+        ("35".into(), "Place 2 of 2: lines 35 to 36".into())
     );
     assert_eq!(browser.eval("location.hash"), format!("{CART}&line=35&changed=1"));
     browser.click(".folded button");
@@ -454,16 +454,10 @@ fn each_line_has_its_category_where_it_is_compared_with_another_state() {
         "LBC: unchanged code that was covered and is not now"
     );
     browser.press("l");
-    assert_eq!(
-        (browser.current_line(), browser.text("#lost-place")),
-        ("22".into(), "1 of 2 in all files".into())
-    );
+    assert_eq!((browser.current_line(), browser.text("#lost-place")), ("22".into(), "place 1 of 2".into()));
     browser.press("l");
     browser.wait_until("document.body.dataset.shown?.endsWith('stock.go')");
-    assert_eq!(
-        (browser.current_line(), browser.text("#lost-place")),
-        ("5".into(), "2 of 2 in all files".into())
-    );
+    assert_eq!((browser.current_line(), browser.text("#lost-place")), ("5".into(), "place 2 of 2".into()));
     browser.assert_quiet();
     for (name, width, scheme) in [("light", 1280, "light"), ("dark", 1280, "dark"), ("narrow", 390, "light")]
     {
@@ -634,7 +628,7 @@ fn places_are_narrowed_to_an_author() {
     );
     browser.press("m");
     browser.wait_until("document.body.dataset.shown === 'example.com/app/main.go'");
-    assert_eq!(browser.text("#missed-place"), "1 of 1 in all files");
+    assert_eq!(browser.text("#missed-place"), "place 1 of 1");
     browser.assert_quiet();
 }
 
@@ -725,14 +719,8 @@ fn no_name_branch_or_line_that_changed_runs_or_breaks_the_page() {
     browser.take_screenshot("changes-hostile");
     browser.press("m");
     browser.wait_until("document.body.dataset.shown");
-    assert_eq!(
-        (browser.current_line(), browser.text("#missed-place")),
-        ("4".into(), "1 of 2 in all files".into())
-    );
+    assert_eq!((browser.current_line(), browser.text("#missed-place")), ("4".into(), "place 1 of 2".into()));
     browser.press("dm");
-    assert_eq!(
-        (browser.current_line(), browser.text("#missed-place")),
-        ("10".into(), "2 of 2 in all files".into())
-    );
+    assert_eq!((browser.current_line(), browser.text("#missed-place")), ("10".into(), "place 2 of 2".into()));
     browser.assert_quiet();
 }

@@ -314,7 +314,7 @@ fn a_function_with_executed_code_was_entered() {
             "33.3%",
         ];
         assert_eq!(rows, wanted, "{screen}");
-        assert_eq!(browser.text("#shown-functions"), "2 functions, 1 never entered", "{screen}");
+        assert_eq!(browser.text("#shown-functions"), "2 of 2 functions, 1 never entered", "{screen}");
         let legend = browser.text("#earlier");
         assert!(legend.starts_with("earlier: entered before the counters began"), "{screen}: {legend}");
         assert_eq!(browser.eval(&off_the_screen("#earlier")), json!([]), "{screen}");

@@ -130,7 +130,7 @@ fn a_line_beyond_the_end_is_told() {
             assert_eq!(browser.eval(&off_the_screen("#place")), json!([]), "{screen}");
         }
         browser.open_file(&page, &format!("{CART_FILE}&line=38"));
-        assert_eq!(browser.text("#place"), "3 uncovered ranges", "{screen}: that line is there");
+        assert_eq!(browser.text("#place"), "3 uncovered places", "{screen}: that line is there");
     });
 }
 
@@ -315,12 +315,12 @@ fn with_changes_and_a_host_the_bars_of_a_file_stay_low_and_their_targets_large()
         let walks = browser.texts(".walk .told > span");
         assert_eq!(walks, ["Uncovered changes", "Lost coverage"], "{screen}");
         let units = browser.texts(".walk output");
-        assert_eq!(units, ["3 in all files", "2 in all files"], "{screen}");
+        assert_eq!(units, ["3 places", "2 places"], "{screen}");
         let small = "[...document.querySelectorAll('#view :is(a[href], button, summary)')]
             .filter((e) => e.checkVisibility() && !e.closest('.line') && !e.ariaHidden)
             .filter((e) => e.getBoundingClientRect().height < 24).map((e) => e.outerHTML)";
         assert_eq!(browser.eval(small), json!([]), "{screen}");
-        let told = "#view .buttons button, .walk, .told > span, .told > output";
+        let told = "#view .buttons button, .walk, .told > span, .told output";
         assert_eq!(browser.eval(&off_the_screen(told)), json!([]), "{screen}");
     });
     // On the smallest phones, too, the head of the page is a name and one line of buttons, and two lines are at the lower edge.
@@ -331,5 +331,10 @@ fn with_changes_and_a_host_the_bars_of_a_file_stay_low_and_their_targets_large()
         let [_, top, _, bottom] = place(&mut browser, bar);
         assert!(bottom - top <= most, "{bar}: {} pixels high", bottom - top);
     }
-    assert_eq!(browser.eval(&off_the_screen(".top button, .told > output, .actions button")), json!([]));
+    assert_eq!(browser.eval(&off_the_screen(".top button, .told output, .actions button")), json!([]));
+    // Places that are many need more room.
+    browser.eval(
+        "for (const place of document.querySelectorAll('.told output')) place.value = 'place 641 of 999'",
+    );
+    assert_eq!(browser.eval(&off_the_screen(".told output, .actions button")), json!([]));
 }

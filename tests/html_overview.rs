@@ -403,7 +403,7 @@ fn functions_of_all_files_are_listed_by_what_they_lack() {
     assert_eq!(listed(&mut browser, 7), all);
     let cells = ["cart/cart.go:34", "never", "2", "0.0%"];
     assert_eq!(browser.texts("#all-functions tbody tr:nth-child(2) td"), cells);
-    assert_eq!(browser.text("#shown-functions"), "7 functions, 1 never entered");
+    assert_eq!(browser.text("#shown-functions"), "7 of 7 functions, 1 never entered");
     assert_eq!(
         browser.texts("#files, #tab-functions[aria-current]"),
         ["Functions 7"],

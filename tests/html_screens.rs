@@ -274,7 +274,7 @@ fn one_thing_is_no_number_of_things() {
     browser.wait_until("document.querySelector('#search-state').value === '1 line in 1 file'");
     browser.open(&page, "#tab=functions");
     browser.wait_until("document.body.dataset.functions === '1'");
-    assert_eq!(browser.text("#shown-functions"), "1 function, 1 never entered");
+    assert_eq!(browser.text("#shown-functions"), "1 of 1 function, 1 never entered");
     browser.open(&page, "");
     assert_eq!(browser.text("#shown"), "1 of 1 file, 1 uncovered statement");
     assert_eq!(

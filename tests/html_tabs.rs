@@ -125,7 +125,7 @@ fn a_reload_keeps_what_a_file_is_shown_with_and_the_way_back() {
     browser.reload();
     browser.wait_until("document.body.dataset.shown");
     assert_eq!((hash(&mut browser), browser.eval(counts)), before);
-    assert_eq!(browser.text("#missed-place"), "1 in all files", "of the author");
+    assert_eq!(browser.text("#missed-place"), "1 place", "of the author");
     browser.press("]");
     browser.wait_until("document.body.dataset.shown?.endsWith('cart.go')");
     browser.press("]");
@@ -193,10 +193,7 @@ fn the_filter_by_author_says_what_it_shows_beside_the_whole_and_starts_the_walk_
     browser.wait_until("document.querySelector('.current')?.id === 'L6'");
     browser.press("m");
     browser.wait_until("document.querySelector('.current')?.id === 'L35'");
-    assert_eq!(
-        browser.text(".walk .told").replace('\n', " "),
-        "Uncovered changes by Ann & Lee 2 of 2 in all files"
-    );
+    assert_eq!(browser.text(".walk .told").replace('\n', " "), "Uncovered changes by Ann & Lee place 2 of 2");
     // The walk was at the second place; that of the other author begins at the first, from a file without places.
     browser.press_named("Escape", 27);
     wait_for_table(&mut browser);
@@ -205,7 +202,7 @@ fn the_filter_by_author_says_what_it_shows_beside_the_whole_and_starts_the_walk_
     browser.wait_until("document.body.dataset.shown?.endsWith('stock.go')");
     browser.press("m");
     browser.wait_until("document.body.dataset.shown?.endsWith('main.go')");
-    assert_eq!(browser.text("#missed-place"), "1 of 1 in all files");
+    assert_eq!(browser.text("#missed-place"), "place 1 of 1");
     browser.press_named("Escape", 27);
     wait_for_table(&mut browser);
     assert_eq!(browser.texts(PLACES), ["5"]);

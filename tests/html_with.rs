@@ -129,7 +129,10 @@ fn the_figures_of_runs_are_those_that_were_printed_and_those_that_each_choice_sh
             assert_eq!(total, percent, "{screen}, {name}");
             if !value.is_empty() {
                 let shown = browser.text("#shown");
-                assert!(shown.ends_with(&format!(", {covered} of 7 covered by {name}")), "{screen}: {shown}");
+                assert!(
+                    shown.ends_with(&format!(", {covered} of 7 statements covered by {name}")),
+                    "{screen}: {shown}"
+                );
             }
             let hash = if value.is_empty() { String::new() } else { format!("#by={value}") };
             assert_eq!(browser.eval("location.hash"), json!(hash), "{screen}");
@@ -177,7 +180,7 @@ fn functions_are_those_of_the_chosen_run() {
     let (_service, page, _) = tested_service();
     let rows = "[...document.querySelectorAll('#all-functions tbody tr')].map((row) => [0, 2, 3, 4]
         .map((at) => row.cells[at].textContent).join(' '))";
-    for (fragment, wanted) in [
+    for (fragment, wanted, shown) in [
         (
             "#tab=functions&sort=name",
             &[
@@ -187,6 +190,7 @@ fn functions_are_those_of_the_chosen_run() {
                 "Served 1 0 100.0%",
                 "Tested 1 0 100.0%",
             ][..],
+            "5 of 5 functions, 1 never entered",
         ),
         (
             "#tab=functions&sort=name&by=1",
@@ -197,14 +201,31 @@ fn functions_are_those_of_the_chosen_run() {
                 "Served never 2 0.0%",
                 "Tested yes 1 50.0%",
             ],
+            "5 of 5 functions, 2 never entered by unit",
         ),
-        ("#tab=functions&sort=name&never=1&by=1", &["None never 1 0.0%", "Served never 2 0.0%"]),
-        ("#tab=functions&by=only-2", &["Tested yes 1 50.0%"]),
+        (
+            "#tab=functions&sort=name&never=1&by=1",
+            &["None never 1 0.0%", "Served never 2 0.0%"],
+            "2 of 5 functions, 2 never entered by unit",
+        ),
+        (
+            "#tab=functions&by=only-2",
+            &["Tested yes 1 50.0%"],
+            "1 of 5 functions with statements covered by e2e only",
+        ),
+        (
+            "#tab=functions&never=1&by=only-2",
+            &["Tested yes 1 50.0%"],
+            "1 of 5 functions with statements covered by e2e only",
+        ),
     ] {
         browser.open(&page, fragment);
         browser.wait_until(&format!("document.body.dataset.functions === '{}'", wanted.len()));
         assert_eq!(browser.eval(rows), json!(wanted), "{fragment}");
         assert_eq!(browser.eval("location.hash"), fragment);
+        assert_eq!(browser.text("#shown-functions"), shown, "{fragment}");
+        let is_never_seen = browser.eval("document.getElementById('never').checkVisibility()");
+        assert_eq!(is_never_seen, !fragment.contains("only"), "{fragment}: the box has no effect there");
     }
     browser.press("f");
     browser.press("tested");

@@ -147,7 +147,7 @@ fn a_report_is_compared_with_the_commit_before_on_its_branch() {
     assert!(!page.contains("<code></code>"), "each place quotes its lines");
     browser.press("l");
     browser.wait_until("document.body.dataset.shown === 'example.com/shop/a.go'");
-    assert_eq!(browser.text("#lost-place"), "1 of 1 in all files");
+    assert_eq!(browser.text("#lost-place"), "place 1 of 1");
     browser.assert_quiet();
 }
 

@@ -238,6 +238,17 @@ impl ReportPage<'_> {
         self.changes.is_some_and(|changes| !changes.is_empty())
     }
 
+    /// Returns the filters that the page has besides the one by name, in words that follow it.
+    fn other_filters(&self) -> &'static str {
+        let has_authors = self.changes.is_some_and(|changes| !changes.authors.is_empty());
+        match (self.owners.is_some(), has_authors) {
+            (true, true) => ", owner or author",
+            (true, false) => " or owner",
+            (false, true) => " or author",
+            (false, false) => "",
+        }
+    }
+
     /// Returns the address of the base of the changes at the host, if both are known.
     fn base_address(&self) -> Option<String> {
         self.links?.of(self.changes?.base_commit()?)

@@ -1,15 +1,15 @@
 // The table of the functions of all files, which is made when it is first shown.
 page.allFunctions = (() => {
   const { element, WORDS, made, breakable, replaceAddress, moveFocus, stickBelow, markOrder, onColumnClick } = page.elements;
-  const { filled, grouped, counted } = page.words;
+  const { filled, grouped, partOf } = page.words;
   const { toFragment } = page.address;
   const { functionParts } = page.names;
   const { searchWords, ordered, sortAfterClick } = page.rows;
   const { percent, grade } = page.files;
   const { inflated } = page.streams;
-  const { functionsFrom, FIGURES, listFrom, listFragment, isNever, isListed, placeOf } = page.catalog;
+  const { functionsFrom, FIGURES, listFrom, listFragment, isNever, isCounted, isListed, placeOf } = page.catalog;
   const { FILES, FOLDERS, CARRIED, CHOICES, view, loaded } = page.state;
-  const { onChange, isOnly } = page.choice;
+  const { onChange, isOnly, choiceName } = page.choice;
 
   /** Number of rows that are put into the table at once. Thousands of functions have rows only on request. */
   const SOME = 200;
@@ -80,6 +80,14 @@ page.allFunctions = (() => {
     element('more-functions').textContent = filled(WORDS.moreOf, { n: grouped(Math.min(left, 5 * SOME)), all: grouped(left) });
   };
 
+  /** Tells how many functions are shown, and how many of them the chosen runs never entered. */
+  const tellShown = (all) => {
+    const functions = partOf(WORDS, 'function', found.length, all.filter(isCounted).length);
+    const never = grouped(found.filter(isNever).length);
+    const words = view.choice < 0 ? WORDS.shownFunctions : isOnly() ? WORDS.shownFunctionsOnly : WORDS.shownFunctionsBy;
+    element('shown-functions').value = filled(words, { functions, never, by: view.choice < 0 ? '' : choiceName() });
+  };
+
   const draw = async () => {
     let all;
     try {
@@ -89,14 +97,15 @@ page.allFunctions = (() => {
       return;
     }
     const words = searchWords(list.filter);
-    const listed = all.filter((of) => isListed(of, list, words) && (!isOnly() || of.covered > 0));
+    // What one run alone executed has no functions that it never entered.
+    const never = list.never && !isOnly();
+    element('never-label').hidden = isOnly();
+    const listed = all.filter((of) => isListed(of, { never }, words) && (!isOnly() || of.covered > 0));
     found = ordered(listed, FIGURES[list.sort], list.down);
     table.tBodies[0].replaceChildren();
     drawn = 0;
     drawMore(SOME);
-    const never = found.filter(isNever).length;
-    element('shown-functions').value = filled(WORDS.shownFunctions, {
-      functions: counted(WORDS.counts.function, found.length), never: grouped(never) });
+    tellShown(all);
     element('earlier').hidden = !found.some(isEarlier);
     element('catalog-list').classList.toggle('narrowed', listed.length < all.length);
     markOrder(table, list);

@@ -54,8 +54,11 @@ page.catalog = (() => {
   /** Tells whether nothing of a function was executed. One that began before the counters has counts of later blocks alone. */
   const isNever = ({ count, covered }) => count === 0 && covered === 0;
 
-  /** Tells whether the list shows a function. Functions without statements cannot be entered. */
-  const isListed = (of, { never }, words) => of.total > 0 && (!never || isNever(of)) && hasWords(of.lower, words);
+  /** Tells whether a function counts. Functions without statements cannot be entered. */
+  const isCounted = ({ total }) => total > 0;
+
+  /** Tells whether the list shows a function. */
+  const isListed = (of, { never }, words) => isCounted(of) && (!never || isNever(of)) && hasWords(of.lower, words);
 
   /** Returns the place of a function in words: its file without the path that all files share, and its line. */
   const placeOf = ({ file, line }, root) => {
@@ -64,5 +67,5 @@ page.catalog = (() => {
     return [...folders, ...base, `:${line}`];
   };
 
-  return { isCarried, functionsFrom, FIGURES, listFrom, listFragment, isNever, isListed, placeOf };
+  return { isCarried, functionsFrom, FIGURES, listFrom, listFragment, isNever, isCounted, isListed, placeOf };
 })();

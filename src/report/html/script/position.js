@@ -1,7 +1,7 @@
 // The current line of the open file, and steps to the next range, place or file.
 page.position = (() => {
   const { element, WORDS, replaceAddress } = page.elements;
-  const { filled, grouped } = page.words;
+  const { filled, grouped, counted } = page.words;
   const { ofLines } = page.sentences;
   const { rangeAfter, fileAfter, placeWith, placeAfter } = page.walks;
   const { FILES, PLACES, view, walkFragment, lineFragment } = page.state;
@@ -27,8 +27,8 @@ page.position = (() => {
     for (const [kind, places] of Object.entries(PLACES)) {
       if (places.length === 0) continue;
       const at = placeWith(places, view.open.file.at, view.open.current);
-      element(`${kind}-place`).value = filled(at < 0 ? WORDS.toWalk : WORDS.walked, {
-        at: grouped(at + 1), all: grouped(places.length) });
+      element(`${kind}-place`).value = at < 0 ? counted(WORDS.toWalk, places.length)
+        : filled(WORDS.walked, { at: grouped(at + 1), all: grouped(places.length) });
     }
   };
 

@@ -1,7 +1,7 @@
 // The table of folders and files: folds, order, filter, and the row that has the focus.
 page.table = (() => {
   const { element, WORDS, made, breakable, replaceAddress, moveFocus, stickBelow, markOrder, onColumnClick } = page.elements;
-  const { filled, grouped, counted, partOf } = page.words;
+  const { filled, counted, partOf } = page.words;
   const { toFragment } = page.address;
   const { searchWords, ordered, sortAfterClick } = page.rows;
   const { printable, pathParts } = page.names;
@@ -177,7 +177,7 @@ page.table = (() => {
     const [covered, total] = ['covered', 'total'].map((name) => left.reduce((sum, file) => sum + file[name], 0));
     const words = {
       files: partOf(WORDS, 'file', shownOf(FILES).length, FILES.length),
-      uncovered: counted(WORDS.counts.uncoveredStatement, total - covered), covered: grouped(covered), total: grouped(total) };
+      uncovered: counted(WORDS.counts.uncoveredStatement, total - covered), statements: partOf(WORDS, 'statement', covered, total) };
     element('shown').value = view.choice < 0 ? filled(WORDS.shown, words) : filled(WORDS.shownBy, { ...words, by: choiceName() });
   };
 
