@@ -323,6 +323,21 @@ fn with_changes_and_a_host_the_bars_of_a_file_stay_low_and_their_targets_large()
         let told = "#view .buttons button, .walk, .told > span, .told output";
         assert_eq!(browser.eval(&off_the_screen(told)), json!([]), "{screen}");
     });
+    for width in [901, 1000, 1100, 1300, 1399] {
+        browser.resize(width, 700);
+        browser.open_file(&page, CART_FILE);
+        browser.take_screenshot(&format!("file-changed-{width}"));
+        let [_, top, _, bottom] = place(&mut browser, ".bar-of-file");
+        assert!(bottom - top <= 56.0, "{width}: {} pixels high", bottom - top);
+        let figures = browser.texts(".figures .both, .where .of-file");
+        assert!(figures.len() == 1 && figures[0].ends_with(" changed lines"), "{width}: {figures:?}");
+        let path = browser.texts(".path h2, .where");
+        assert!(path[0] == "cart.go" && path[1].contains("cart/cart.go"), "{width}: {path:?}");
+        let is_cut = "(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth)(document.querySelector('.path h2'))";
+        assert_eq!(browser.eval(is_cut), false, "{width}");
+        let all = "#view .buttons button, .told > span, .told output, .path a";
+        assert_eq!(browser.eval(&off_the_screen(all)), json!([]), "{width}");
+    }
     // On the smallest phones, too, the head of the page is a name and one line of buttons, and two lines are at the lower edge.
     browser.resize(320, 640);
     browser.open_file(&page, CART_FILE);
