@@ -18,7 +18,7 @@ fn press(browser: &mut Browser, (key, number): (&str, u32)) {
 }
 
 /// Presses Enter as a keyboard does, so that a link that has the focus is followed.
-fn enter(browser: &mut Browser) {
+pub(crate) fn enter(browser: &mut Browser) {
     browser.call(
         "Input.dispatchKeyEvent",
         &json!({"type": "keyDown", "key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13, "text": "\r"}),

@@ -77,6 +77,7 @@ mod setup_check;
 mod simulation;
 mod since;
 mod site;
+mod site_chart;
 mod site_commits;
 mod site_long;
 mod site_view;

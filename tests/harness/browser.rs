@@ -229,9 +229,13 @@ impl Browser {
             }})()",
             json!(selector)
         ));
+        self.click_at((place["x"].as_f64().unwrap(), place["y"].as_f64().unwrap()));
+    }
+
+    /// Clicks at a place in the window.
+    pub(crate) fn click_at(&mut self, (x, y): (f64, f64)) {
         for kind in ["mousePressed", "mouseReleased"] {
-            let event =
-                json!({"type": kind, "x": place["x"], "y": place["y"], "button": "left", "clickCount": 1});
+            let event = json!({"type": kind, "x": x, "y": y, "button": "left", "clickCount": 1});
             self.call("Input.dispatchMouseEvent", &event);
         }
     }

@@ -18,7 +18,7 @@ use super::moment::{ShownCommit, base_of, counted, shown_lines};
 use crate::names::printable;
 use crate::report::html::{grouped, json_in_markup};
 
-/// Number of commits of a branch in the page of its app. `history.json` has the others.
+/// Number of earlier commits of a branch that the page of its app shows at first. `history.json` has all commits.
 const COMMITS: usize = 10;
 
 #[derive(Template)]
@@ -53,7 +53,10 @@ pub(super) struct BranchView<'s> {
     pub(super) since_previous: Option<Change>,
     /// No other commit of the branch was stored.
     pub(super) is_first: bool,
+    /// The newest of its earlier commits.
     pub(super) earlier: Vec<EarlierCommit<'s>>,
+    /// The commits before them that have a report, which are folded.
+    pub(super) folded: Vec<EarlierCommit<'s>>,
     pub(super) left_out: usize,
 }
 
@@ -139,6 +142,13 @@ fn histories(app: &App, views: &[EnvRegionView<'_>], reports: &HashMap<String, S
     lines.into_iter().map(|(_, history)| history).collect()
 }
 
+impl EnvRegionView<'_> {
+    /// Returns the number of columns of its table.
+    pub(super) fn columns(&self) -> usize {
+        8 + usize::from(self.has_changes)
+    }
+}
+
 impl<'s> BranchView<'s> {
     fn new(
         app: &'s App,
@@ -182,8 +192,8 @@ impl<'s> BranchView<'s> {
             earlier.since_previous = earlier.total.zip(before).map(|(now, before)| now.since(before));
             earlier.is_first = index + 1 == totals.len() && earlier.total.is_some();
         }
-        let left_out = earlier.len().saturating_sub(COMMITS);
-        earlier.truncate(COMMITS);
+        let (folded, left_out): (Vec<_>, Vec<_>) =
+            earlier.split_off(earlier.len().min(COMMITS)).into_iter().partition(|past| past.report.is_some());
         let before = totals.first().copied().flatten();
         let trunk = place.trunk().filter(|trunk| !std::ptr::eq(*trunk, branch));
         let trunk = trunk.and_then(|trunk| trunk.stored()?.total.as_ref());
@@ -196,7 +206,8 @@ impl<'s> BranchView<'s> {
             since_previous: since(before),
             is_first: totals.is_empty() && newest.total.is_some(),
             earlier,
-            left_out,
+            folded,
+            left_out: left_out.len(),
         }
     }
 
@@ -208,7 +219,8 @@ impl<'s> BranchView<'s> {
     /// Returns the addresses of its rows by their commits.
     fn rows(&self) -> HashMap<String, String> {
         let newest = [self.newest.commit()];
-        let commits = self.earlier.iter().map(|earlier| &earlier.commit).chain(&newest);
+        let earlier = self.earlier.iter().chain(&self.folded);
+        let commits = earlier.map(|earlier| &earlier.commit).chain(&newest);
         commits.map(|commit| (commit.0.to_owned(), format!("#{}", self.row(commit)))).collect()
     }
 }

@@ -14,7 +14,7 @@ use crate::coverage::percent_text;
 use crate::names::printable;
 use crate::phrases::short_commit;
 use crate::report::trend::{Period, Scale, Trace, TrendPoint, begins};
-use crate::time::{iso, minute};
+use crate::time::minute;
 
 /// Width and height of the drawing.
 const SIZE: (f64, f64) = (1000.0, 200.0);
@@ -88,8 +88,6 @@ pub(super) struct ChartDot {
 /// The figures of a chart for the script.
 #[derive(Debug, Serialize)]
 pub(super) struct ChartValues {
-    begin: String,
-    end: String,
     lines: Vec<LineValues>,
 }
 
@@ -99,6 +97,9 @@ struct LineValues {
     name: String,
     /// Places from 0 to 1000.
     x: Vec<f64>,
+    /// Places from 0 at the top to 200.
+    y: Vec<f64>,
+    time: Vec<String>,
     percent: Vec<String>,
     commit: Vec<String>,
 }
@@ -126,9 +127,7 @@ impl HistoryChart {
             height: SIZE.1,
             labels,
             values: ChartValues {
-                begin: iso(begin),
-                end: iso(end),
-                lines: drawn.iter().map(|line| LineValues::new(line, period)).collect(),
+                lines: drawn.iter().map(|line| LineValues::new(line, period, scale)).collect(),
             },
             lines,
             left_out: with_points().count().saturating_sub(LINES),
@@ -209,12 +208,14 @@ impl ChartLine {
 }
 
 impl LineValues {
-    fn new(line: &History, period: Period) -> Self {
+    fn new(line: &History, period: Period, scale: Scale) -> Self {
         let thinned = line.thinned(period);
-        let tenths = |at| (SIZE.0 * period.share(at) * 10.0).round() / 10.0;
+        let tenths = |place: f64| (place * 10.0).round() / 10.0;
         Self {
             name: printable(&line.name).into_owned(),
-            x: thinned.iter().map(|point| tenths(point.stored_at)).collect(),
+            x: thinned.iter().map(|point| tenths(SIZE.0 * period.share(point.stored_at))).collect(),
+            y: thinned.iter().map(|point| tenths(SIZE.1 * scale.depth(point.percent))).collect(),
+            time: thinned.iter().map(|point| minute(point.stored_at)).collect(),
             percent: thinned.iter().map(|point| shown(point.percent)).collect(),
             commit: thinned
                 .iter()

@@ -1,55 +1,94 @@
-// The line in the chart of an app that follows the pointer, with the values of all lines at that time.
+// The line in the chart of an app at the total nearest to the pointer, with the values of all lines at that time. The
+// whole chart is a link to the report of that total.
 page.chart = (() => {
   const { element, parsed, WORDS } = page.elements;
   const { filled } = page.words;
-  const { WIDTH, valuesAt, nextPlace, timeAt } = page.places;
+  const { END, totalsOf, nearestTotal, neighbour, valuesAt } = page.places;
+  const STEPS = { ArrowLeft: -1, ArrowRight: 1 };
 
   const begin = () => {
+    const link = element('chart-link');
+    if (link === null) return;
     const drawing = element('drawing');
-    if (drawing === null) return;
-    const values = parsed('chart-values');
-    const cross = element('cross');
-    const shown = [...document.querySelectorAll('#chart .key output')];
-    let x = WIDTH;
+    const { height } = drawing.viewBox.baseVal;
+    const { lines } = parsed('chart-values');
+    const totals = totalsOf(lines);
+    const keys = [...document.querySelectorAll('#chart .key li')];
+    let chosen;
+    let isNew = false;
 
+    const dotOf = ({ line, at }) => drawing.querySelectorAll(`.line-${line} .dot`)[at];
+
+    /** Tells the values at the chosen total, or the newest ones. */
     const tell = () => {
-      for (const [at, value] of valuesAt(values.lines, x).entries()) {
-        const [percent, commit] = shown[at].children;
+      for (const [at, value] of valuesAt(lines, chosen).entries()) {
+        const [percent, commit] = keys[at].querySelector('output').children;
         percent.textContent = value?.percent ?? '–';
         commit.textContent = value?.commit ?? '';
+        keys[at].classList.toggle('chosen', at === chosen?.line);
       }
     };
 
-    const show = (to) => {
-      x = Math.min(Math.max(to, 0), WIDTH);
-      cross.setAttribute('d', `M${x} 0V${drawing.viewBox.baseVal.height}`);
-      element('chart-time').textContent = filled(WORDS.at, { time: timeAt(values, x) });
+    const draw = (cross, dot) => {
+      element('cross').setAttribute('d', cross);
+      for (const path of element('chosen').children) path.setAttribute('d', dot);
+    };
+
+    /** Lets the chart lead where the dot of the chosen total leads. */
+    const lead = () => {
+      const dot = dotOf(chosen);
+      const address = dot.closest('a')?.getAttribute('href');
+      if (address) link.href = address;
+      else link.removeAttribute('href');
+      link.ariaLabel = dot.textContent;
+      const words = address && !address.startsWith('#') ? WORDS.at : WORDS.without;
+      element('chart-time').textContent = filled(words, { time: lines[chosen.line].time[chosen.at] });
+    };
+
+    const choose = (total) => {
+      chosen = total;
+      element('chosen').setAttribute('class', `line-${total.line}`);
+      draw(`M${total.x} 0V${height}`, `M${total.x} ${total.y}h.01`);
+      lead();
       tell();
     };
 
     const hide = () => {
-      x = WIDTH;
-      cross.setAttribute('d', '');
+      chosen = undefined;
+      draw('', '');
       element('chart-time').textContent = '';
       tell();
     };
 
-    const follow = (event) => {
-      const { left, width } = drawing.getBoundingClientRect();
-      show((event.clientX - left) / width * WIDTH);
+    const chooseNearest = ({ clientX, clientY }) => {
+      const { left, top, width, height: shown } = drawing.getBoundingClientRect();
+      const scale = { x: width / END, y: shown / height };
+      choose(nearestTotal(totals, { x: (clientX - left) / scale.x, y: (clientY - top) / scale.y }, scale));
     };
 
-    const STEPS = { ArrowLeft: -1, ArrowRight: 1 };
-    drawing.setAttribute('tabindex', '0');
-    drawing.addEventListener('pointermove', follow);
-    drawing.addEventListener('pointerdown', follow);
-    drawing.addEventListener('pointerleave', hide);
-    drawing.addEventListener('blur', hide);
-    drawing.addEventListener('keydown', (event) => {
+    const chooseLast = () => choose(totals.at(-1));
+
+    link.addEventListener('pointermove', chooseNearest);
+    // A finger cannot point before it touches, so its first touch of a total tells of it, and the second opens it.
+    link.addEventListener('pointerdown', (event) => {
+      const before = chosen;
+      chooseNearest(event);
+      isNew = event.pointerType === 'touch' && chosen !== before;
+    });
+    link.addEventListener('click', (event) => {
+      if (isNew) event.preventDefault();
+      isNew = false;
+    });
+    link.addEventListener('pointerleave', ({ pointerType }) => pointerType !== 'touch' && hide());
+    link.addEventListener('blur', hide);
+    link.addEventListener('focus', () => chosen ?? chooseLast());
+    link.addEventListener('keydown', (event) => {
       if (!Object.hasOwn(STEPS, event.key)) return;
       event.preventDefault();
-      show(nextPlace(values.lines, x, STEPS[event.key]));
+      if (chosen) choose(neighbour(totals, chosen, STEPS[event.key]));
+      else chooseLast();
     });
+    link.ariaLabel = dotOf(totals.at(-1)).textContent;
     tell();
   };
 

@@ -1,27 +1,36 @@
-// The values of a chart at a place from 0 to 1000, without the DOM.
+// The totals of a chart at their places, from 0 to 1000 over time, without the DOM.
 page.places = (() => {
-  const WIDTH = 1000;
+  /** Place of the end of the chart. */
+  const END = 1000;
+  /** Largest distance in pixels of dots that look like one. */
+  const SAME = 2;
+  /** Height in pixels of the area around such dots that chooses one of them. */
+  const AREA = 12;
 
-  /** Returns the number of the last place that is not after `x`; -1 before the first. */
-  const lastUpTo = (places, x) => places.findLastIndex((place) => place <= x);
+  /** Returns the totals of all lines in the order of time, and those of one time in the order of their lines. */
+  // Each has the number of its line, and its own number in the line.
+  const totalsOf = (lines) => lines
+    .flatMap(({ x, y }, line) => x.map((place, at) => ({ line, at, x: place, y: y[at] })))
+    .sort((a, b) => a.x - b.x || a.line - b.line || a.at - b.at);
 
-  /** Returns the value of each line at a place. A line that begins later has none. */
-  const valuesAt = (lines, x) => lines.map((line) => {
-    const at = lastUpTo(line.x, x);
+  /** Returns the total that is drawn nearest to a place. `scale` has the pixels of a unit in both directions. */
+  // Of totals with one place, the upper part of their dot chooses the first, and the lower part the last.
+  const nearestTotal = (totals, place, scale) => {
+    const distance = (a, b) => Math.hypot((a.x - b.x) * scale.x, (a.y - b.y) * scale.y);
+    const nearest = totals.reduce((best, total) => (distance(total, place) < distance(best, place) ? total : best));
+    const same = totals.filter((total) => distance(total, nearest) < SAME);
+    const area = Math.floor((place.y - nearest.y) * scale.y / AREA + same.length / 2);
+    return same[Math.min(Math.max(area, 0), same.length - 1)];
+  };
+
+  /** Returns the total before or after one; at an end the same. */
+  const neighbour = (totals, total, by) => totals[totals.indexOf(total) + by] ?? total;
+
+  /** Returns the value of each line at the place of a total, or at the end. A line that begins later has none. */
+  const valuesAt = (lines, total = { x: END }) => lines.map((line, number) => {
+    const at = number === total.line ? total.at : line.x.findLastIndex((place) => place <= total.x);
     return at < 0 ? null : { percent: line.percent[at], commit: line.commit[at] };
   });
 
-  /** Returns the place of the next or the previous total of any line, or the end of the chart. */
-  const nextPlace = (lines, x, by) => {
-    const places = lines.flatMap((line) => line.x).filter((place) => (by > 0 ? place > x : place < x));
-    return by > 0 ? Math.min(...places, WIDTH) : Math.max(...places, 0);
-  };
-
-  /** Returns the time of a place, such as `2026-11-01 10:00`, in UTC. */
-  const timeAt = ({ begin, end }, x) => {
-    const [from, to] = [begin, end].map((time) => Date.parse(time));
-    return new Date(from + (to - from) * x / WIDTH).toISOString().slice(0, 16).replace('T', ' ');
-  };
-
-  return { WIDTH, valuesAt, nextPlace, timeAt };
+  return { END, totalsOf, nearestTotal, neighbour, valuesAt };
 })();
