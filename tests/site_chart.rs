@@ -25,9 +25,12 @@ fn many_commits() -> Arc<World> {
         for at in 0..COMMITS {
             let name = |place: &str| format!("{place}_cart_main_{at:02}45820727");
             let is_last = at == COMMITS - 1;
-            let agents = [("staging_th", 3), ("prod_sg", if is_last { 9 } else { 3 })]
-                .map(|(place, more)| world.start_counted(&name(place), &profile(at % 5 + more - 2)));
-            world.pull(0);
+            let agents =
+                [("prod_sg", if is_last { 9 } else { 3 }), ("staging_th", 3)].map(|(place, more)| {
+                    let agent = world.start_counted(&name(place), &profile(at % 5 + more - 2));
+                    world.pull(0);
+                    agent
+                });
             world.let_days_pass(if at % 4 == 0 { 2 } else { 0 });
             for agent in agents {
                 world.center.remove(&agent.url());
@@ -182,8 +185,7 @@ fn a_click_anywhere_in_the_chart_opens_the_report_of_the_nearest_total() {
         assert_eq!(browser.texts(".key .chosen bdi"), ["prod sg main"], "{view}");
         let time = browser.text("#chart-time");
         assert!(time.starts_with("at 2026-") && time.ends_with(" UTC"), "{view}: {time}");
-        browser.click_at(place);
-        browser.wait_until("document.querySelector('#overview .number') !== null");
+        browser.loading(|browser| browser.click_at(place));
         assert_eq!(browser.text(".total .number"), "100.0%", "{view}");
     });
 }
@@ -208,16 +210,16 @@ fn the_arrow_keys_and_enter_open_each_report_of_the_chart() {
     }
     assert_eq!(reached.iter().map(String::as_str).collect::<BTreeSet<_>>(), wanted);
     assert_eq!(browser.text("#chart-time").split_once(", ").unwrap().1, "no report", "of the first commit");
-    // Two totals of the first commit, and four of staging of the next day, stand before the fourth commit of prod.
-    for _ in 0..8 {
+    let chosen =
+        |browser: &mut Browser| [".key .chosen bdi", ".key .chosen code"].map(|part| browser.text(part));
+    while chosen(&mut browser) != ["prod sg main", "0445820727"] {
+        let before = browser.eval("document.activeElement.ariaLabel");
         browser.press_named("ArrowRight", 39);
+        assert_ne!(browser.eval("document.activeElement.ariaLabel"), before, "the end of the chart");
     }
-    let commit = browser.text(".key .chosen code");
-    assert_eq!((&*browser.text(".key .chosen bdi"), &*commit), ("prod sg main", "0345820727"));
     browser.assert_quiet();
-    enter(&mut browser);
-    browser.wait_until("document.querySelector('#overview .number') !== null");
-    assert!(browser.text(".about").contains(&commit));
+    browser.loading(enter);
+    assert!(browser.text(".about").contains("0445820727"));
 }
 
 #[test]
@@ -241,8 +243,8 @@ fn the_first_touch_of_a_total_tells_of_it_and_the_second_opens_its_report() {
         ));
         assert_eq!(browser.eval("document.title"), "cart");
     }
-    tap(&mut browser, &dots[47]);
-    browser.wait_until("document.title.startsWith('100.0% ')");
+    browser.loading(|browser| tap(browser, &dots[47]));
+    assert_eq!(browser.text(".total .number"), "100.0%");
 }
 
 #[test]
@@ -256,5 +258,42 @@ fn axe_finds_no_violation_in_a_chart_with_a_chosen_total_and_open_rows() {
         browser.press_named("ArrowLeft", 37);
         let faults = browser.accessibility_violations().unwrap_or_default();
         assert_eq!(faults, [] as [&str; 0], "{view}");
+    });
+}
+
+#[test]
+fn the_axis_of_a_chart_has_its_middle_and_the_time_of_day_where_the_chart_is_of_hours() {
+    let Some(mut browser) = Browser::start() else { return };
+    let world = World::new();
+    let agent = world.start_counted("staging_th_cart_main_845820727e", &profile(4));
+    world.pull(0);
+    agent.hit(&[5], 1);
+    world.pull(0);
+    write_site(&world).assert_code(0);
+    let many = many_commits();
+    let (of_hours, of_days) = (app_page(&world), app_page(&many));
+    let labels = ".x span";
+    on_each_screen(&mut browser, 900, |browser, view| {
+        for (page, length) in [(&of_hours, "2026-11-30 14:20".len()), (&of_days, "2026-11-30".len())] {
+            browser.open(page, "");
+            let texts = browser.texts(labels);
+            let number = if view.width <= 640 && length > 10 { 2 } else { 3 };
+            assert_eq!((texts.len(), texts[0].len()), (number, length), "{view}: {texts:?}");
+            let gaps = browser.eval(&format!(
+                "(labels => labels.slice(1).map((label, at) => label.left - labels[at].right))
+                    ([...document.querySelectorAll('{labels}')].filter((label) => label.checkVisibility())
+                        .map((label) => label.getBoundingClientRect()))"
+            ));
+            let is_apart = |gap: &Value| gap.as_f64().unwrap() >= 12.0;
+            assert!(gaps.as_array().unwrap().iter().all(is_apart), "{view}: {gaps}");
+            if number == 3 {
+                let [label, chart] = browser.numbers(
+                    "['.x span:nth-child(2)', '#drawing'].map((what) =>
+                        (({ left, right }) => (left + right) / 2)(document.querySelector(what).getBoundingClientRect()))",
+                );
+                assert!((label - chart).abs() <= 1, "{view}: {label} of {chart}");
+            }
+            browser.take_screenshot(&format!("chart-axis-{length}-{view}"));
+        }
     });
 }

@@ -248,7 +248,9 @@ fn all_filters_are_within_reach_wherever_one_reads() {
                 json!([]),
                 "{view}: without room, the button would not be there"
             );
+            assert!(browser.text("#more-filters").starts_with("More"), "{view}");
             browser.click("#more-filters");
+            assert!(browser.text("#more-filters").starts_with("Less"), "{view}");
             browser.take_screenshot(&format!("view-filters-{view}"));
         }
         assert_eq!(browser.eval(astray), json!([]), "{view}");
@@ -775,6 +777,9 @@ fn a_service_without_data_is_left_out_of_the_map_and_leads_to_no_report() {
                   <title>cart staging th main 845820727e: 40.0%, 4 of 10 statements covered</title>";
     assert_eq!(areas, [wanted]);
     assert!(map.contains("<p class=\"note\">1 service without statements is left out.</p>"), "{map}");
+    let (_, row) = page.split_once("<tr class=\"row\" data-service=\"staging_th_stock_").unwrap();
+    let (row, _) = row.split_once("</tr>").unwrap();
+    assert!(row.contains("<td class=\"wide figure\"><span class=\"quiet\">–</span></td>"), "{row}");
 }
 
 #[test]

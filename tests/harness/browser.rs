@@ -150,7 +150,8 @@ impl Browser {
         self.loading(|browser| browser.click(selector));
     }
 
-    fn loading(&mut self, act: impl FnOnce(&mut Self)) {
+    /// Does what opens another page, and waits until that is loaded.
+    pub(crate) fn loading(&mut self, act: impl FnOnce(&mut Self)) {
         let before = self.loads();
         act(self);
         while self.loads() == before {

@@ -6,7 +6,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
 use super::labels::{CommitBegin, CommitLabels};
@@ -26,6 +26,8 @@ const LINES: usize = 6;
 const MARKS: usize = 12;
 /// Largest difference of two places that look like one.
 const NEAR: f64 = 4.0;
+/// The time that a chart spans at most if its axis has the time of day.
+const HOURS: TimeDelta = TimeDelta::days(3);
 /// Height of the mark of a commit without a label.
 const TICK: f64 = 8.0;
 
@@ -53,8 +55,10 @@ pub(super) struct HistoryChart {
     /// Position and label of each tick, from the top.
     pub(super) ticks: [(f64, String); 3],
     pub(super) labels: CommitLabels,
-    pub(super) from: String,
-    pub(super) to: String,
+    /// Labels of the axis of time: its begin, its middle and its end.
+    pub(super) times: [String; 3],
+    /// The labels have the time of day, since the chart is of a few days.
+    pub(super) has_hours: bool,
     /// The figures for the script.
     pub(super) values: ChartValues,
 }
@@ -122,6 +126,9 @@ impl HistoryChart {
         let lines: Vec<ChartLine> = drawn.iter().enumerate().map(line).collect();
         let Scale { low, high } = scale;
         let tick = |percent: f64| (SIZE.1 * scale.depth(percent), format!("{percent:.0}%"));
+        let has_hours = end - begin < HOURS;
+        let format = if has_hours { "%Y-%m-%d %H:%M" } else { "%Y-%m-%d" };
+        let middle = begin + (end - begin) / 2;
         Some(Self {
             width: SIZE.0,
             height: SIZE.1,
@@ -132,8 +139,8 @@ impl HistoryChart {
             lines,
             left_out: with_points().count().saturating_sub(LINES),
             ticks: [tick(high), tick(f64::midpoint(low, high)), tick(low)],
-            from: begin.format("%Y-%m-%d").to_string(),
-            to: end.format("%Y-%m-%d").to_string(),
+            times: [begin, middle, end].map(|time| time.format(format).to_string()),
+            has_hours,
         })
     }
 }
@@ -315,6 +322,17 @@ mod tests {
         let lines: usize = line.marks.iter().map(|(_, path)| marks(path)).sum();
         assert_eq!((lines, marks(&line.ticks)), (chart.labels.all.len(), 12));
         assert_eq!(lines, 2, "two rows of labels behind the edge of the chart");
+    }
+
+    #[test]
+    fn the_axis_of_a_few_days_has_the_time_of_day() {
+        let times = |hours| {
+            let line = history("m", vec![at(0, 50.0, "a"), at(hours, 60.0, "a")]);
+            HistoryChart::new(&[line]).unwrap().times
+        };
+        assert_eq!(times(3), ["2026-11-01 00:00", "2026-11-01 01:30", "2026-11-01 03:00"]);
+        assert_eq!(times(71)[2], "2026-11-03 23:00");
+        assert_eq!(times(72), ["2026-11-01", "2026-11-02", "2026-11-04"]);
     }
 
     #[test]

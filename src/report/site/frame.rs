@@ -171,6 +171,11 @@ impl<'s> ServiceRow<'s> {
         self.service.last_pull.map(Moment)
     }
 
+    /// Returns its covered and all statements; `None` without data, or if another program stored them.
+    pub(super) fn coverage(&self) -> Option<Coverage> {
+        self.service.total.as_ref()?.coverage
+    }
+
     /// Returns the sources of targets that list the service, in one line.
     pub(super) fn targets(&self) -> String {
         printable(&self.service.targets.join(" ")).into_owned()
