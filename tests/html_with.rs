@@ -107,7 +107,7 @@ fn the_figures_of_runs_are_those_that_were_printed_and_those_that_each_choice_sh
     let Some(mut browser) = Browser::start() else { return };
     let (_service, page, said) = tested_service();
     let printed = "42.9 the service alone, 42.9 unit alone (14.3 only it), 28.6 e2e alone (14.3 only it), \
-                   1 of 7 statements are not in the service";
+                   1 of 7 statements is not in the service";
     assert!(said.contains(printed), "{said}");
     let options =
         "[...document.querySelector('#tools [data-by]').options].map(({ value, text }) => [value, text])";

@@ -93,11 +93,16 @@ impl TogetherCoverage {
             let (label, of) = (printable(label), of.unwrap_or_default());
             words.push(format!("{} {label}{of} alone ({} only it)", shown(*covered), shown(*only)));
         }
-        let more = match self.added {
-            0 => String::new(),
-            added => format!(", {added} of {} statements are not in the service", self.all.total),
-        };
-        words.join(", ") + &more
+        words.extend(self.added_words(|number| number.to_string()));
+        words.join(", ")
+    }
+
+    /// Returns how many statements the service lacks: `1 of 7 statements is not in the service`; `None` if it has all.
+    pub(crate) fn added_words(&self, written: impl Fn(u64) -> String) -> Option<String> {
+        let plural = if self.all.total == 1 { "" } else { "s" };
+        let verb = if self.added == 1 { "is" } else { "are" };
+        let (added, all) = (written(self.added), written(self.all.total));
+        (self.added > 0).then(|| format!("{added} of {all} statement{plural} {verb} not in the service"))
     }
 
     /// Returns the labels in words: `unit and e2e`.
@@ -144,5 +149,12 @@ mod tests {
         );
         assert_eq!(coverage.labels(), "unit and e\\n2e");
         assert_eq!(coverage.all, Coverage { covered: 900, total: 1000 });
+        let words = |added, total| {
+            let all = Coverage { covered: 0, total };
+            TogetherCoverage { all, added, ..coverage.clone() }.added_words(|number| number.to_string())
+        };
+        assert_eq!(words(1, 7).unwrap(), "1 of 7 statements is not in the service");
+        assert_eq!(words(1, 1).unwrap(), "1 of 1 statement is not in the service");
+        assert_eq!(words(0, 7), None);
     }
 }

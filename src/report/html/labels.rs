@@ -4,7 +4,7 @@ use std::io;
 
 use serde::Serialize;
 
-use super::{CoverageView, json_in_markup, part_of};
+use super::{CoverageView, grouped, json_in_markup};
 use crate::coverage::Coverage;
 use crate::names::printable;
 use crate::phrases::short_commit;
@@ -51,13 +51,7 @@ impl PageLabels {
         let document =
             shares.map(|files| Document { runs: runs.iter().map(|run| &*run.name).collect(), files });
         let json = document.map(|document| json_in_markup(&document)).transpose()?;
-        let added = match together.added {
-            0 => String::new(),
-            added => {
-                let verb = if added == 1 { "is" } else { "are" };
-                format!("{} {verb} not in the service", part_of(added, together.all.total, "statement"))
-            }
-        };
+        let added = together.added_words(grouped).unwrap_or_default();
         Ok(Some(Self { labels: together.labels(), added, runs, json }))
     }
 }
