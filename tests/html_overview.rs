@@ -274,7 +274,7 @@ fn a_filter_opens_what_it_hits_though_all_was_folded() {
     let Some(mut browser) = Browser::start() else { return };
     let service = large_service();
     let page = service.page(&[]);
-    let found = ["example.com/app", "cmd", "part4/deep", "file017.go"];
+    let found = ["example.com/app", "cmd/part4/deep", "file017.go"];
     on_each_screen(&mut browser, 700, |browser, screen| {
         browser.open(&page, "#folds=-");
         browser.press("/");
@@ -283,6 +283,21 @@ fn a_filter_opens_what_it_hits_though_all_was_folded() {
         assert_eq!(browser.texts(ROWS), found, "{screen}");
         assert_eq!(browser.eval(&off_the_screen("#filter, #files .file a")), json!([]), "{screen}");
         assert_eq!(browser.eval("location.hash"), "#filter=file017");
+        // The joined folders are indented as the one that has no row.
+        let left =
+            "[...document.querySelectorAll('#files :is(bdi, .file a)')].filter((e) => e.checkVisibility())
+            .map((e) => e.getBoundingClientRect().left)";
+        let left: Vec<f64> = serde_json::from_value(browser.eval(left)).unwrap();
+        let steps: Vec<f64> = left.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert!(steps[0] > 0.0 && (steps[0] - steps[1]).abs() < 1.0, "{screen}: {left:?}");
+        assert_eq!(browser.eval(OVERFLOW), 0, "{screen}");
+        browser.press_named("Enter", 13);
+        browser.eval("document.activeElement.blur()");
+        browser.press("j");
+        browser.press("j");
+        let fold = browser.eval("document.activeElement.ariaLabel");
+        assert_eq!(fold, "Files of example.com/app/cmd/part4/deep", "{screen}");
+        browser.eval("document.getElementById('filter').focus()");
         browser.press_named("Escape", 27);
         let closed = ["example.com/app", "api", "cmd", "pkg", "plugin"];
         assert_eq!(browser.texts(ROWS), closed, "as it was before");

@@ -93,10 +93,38 @@ test('a folder has the figures of the files that are shown', () => {
   assert.deepStrictEqual(figures(), [[5, 5, 18], [3, 4, 9], [2, 1, 6], [1, 3, 3], [1, 0, 8]]);
 });
 
+test('a folder with nothing to show but one folder is joined with it, however its fold is', () => {
+  const { files, folders } = sample();
+  const rows = () => folders.filter(({ isSeen }) => isSeen).map(({ label, level }) => `${level} ${label}`);
+  seen(folders, '', true);
+  assert.deepStrictEqual(rows(), ['0 m', '1 a', '2 b,c', '2 d', '1 e/f']);
+  for (const each of files) each.isShown = each.base === 'z.go';
+  for (const folds of ['', '-', '*,a']) {
+    seen(folders, folds, true);
+    assert.deepStrictEqual(rows(), ['0 m', '1 a/d'], folds);
+  }
+  for (const each of files) each.isShown = true;
+  seen(folders, '', false);
+  assert.deepStrictEqual(rows(), ['0 m', '1 a', '2 b,c', '2 d', '1 e/f'], 'as before');
+});
+
+test('three folders of which each has one are joined into one row', () => {
+  const index = [[0, 'm', [file('main.go', 1, 1)]], [1, 'm/a', [file('a.go', 1, 1)]], [2, 'm/a/b', [file('b.go', 1, 1)]],
+    [3, 'm/a/b/c', [file('c.go', 1, 1)]], [4, 'm/a/b/c/d', [file('d.go', 1, 1)]]];
+  const files = filesFrom(index);
+  const folders = foldersFrom(index, files);
+  for (const each of files) each.isShown = each.base === 'd.go';
+  assert.strictEqual(seen(folders, '', true), 'm+ d+');
+  assert.deepStrictEqual([folders[4].label, folders[4].level], ['a/b/c/d', 1]);
+  files[2].isShown = true;
+  assert.strictEqual(seen(folders, '', true), 'm+ b+ d+');
+  assert.deepStrictEqual(folders.slice(2).map(({ label, level }) => [label, level]), [['a/b', 1], ['c', 2], ['c/d', 2]]);
+});
+
 test('folds that hide every file that is shown are told from those that hide some', () => {
   const { files, folders } = sample();
   for (const each of files) each.isShown = each.base === 'z.go' || each.base === 'q.go';
-  const rows = [['-', true], ['-,a', true], ['-,a,a/d', false], ['', false], ['-,e/f', false], [',.', true], ['a,e/f', true]];
+  const rows = [['-', true], ['-,a', true], ['-,a,a/d', false], ['', false], ['-,e/f', false], [',.', true], ['a,e/f', false]];
   for (const [folds, wanted] of rows) {
     seen(folders, folds, true);
     assert.strictEqual(hidesAll(folders), wanted, folds);

@@ -126,12 +126,23 @@ page.table = (() => {
     body.style.setProperty('--rows', shownOf(rows).length + heads);
   };
 
+  /** Writes the name of a folder with those of the folders around it that have no row of their own, unless it stands there. */
+  const drawName = (folder) => {
+    const { body, label, level, named = folder.name } = folder;
+    if (!body.classList.contains(`l${level}`)) body.className = `l${level}`;
+    if (named === label) return;
+    folder.named = label;
+    const { folders: around, base } = pathParts(printable(label));
+    body.rows[0].querySelector('bdi').replaceChildren(...breakable([...around, ...base]));
+  };
+
   const drawTree = () => {
     unfold(FOLDERS, list.folds, isNarrow(list));
     for (const folder of FOLDERS) {
       const { body, fold, files: rows, isSeen, isOpen } = folder;
       body.hidden = !isSeen;
       if (!isSeen) continue;
+      drawName(folder);
       drawFolder(folder);
       body.classList.toggle('closed', !isOpen);
       fold.setAttribute('aria-expanded', String(isOpen));

@@ -82,14 +82,27 @@ page.tree = (() => {
     return foldsText(folds);
   };
 
+  /** Number of levels to which the style indents; html/tree.rs has the same. */
+  const DEEPEST = 12;
+
+  /** Tells whether a folder has nothing to show but one folder, whose row then stands for both. */
+  // Rust joins the folders that have nothing else at all. A filter leaves more of them.
+  const isJoined = ({ parent, files, folders }) => (
+    parent !== undefined && !files.some((file) => file.isShown) && folders.filter(({ shown }) => shown > 0).length === 1);
+
   /** Tells which folders are open and which are seen, of folders with the number of their files that are shown. */
   // Folders are open if few files are shown, or if a filter asks for them.
   const unfold = (folders, folds, isFiltered) => {
     const isShort = isFiltered || (folders[0]?.shown ?? 0) <= OPEN_FILES;
     const parsed = foldsFrom(folds);
     for (const folder of folders) {
+      const { parent } = folder;
       folder.isOpen = isOpen(parsed, folder, isShort);
-      folder.isSeen = folder.shown > 0 && (folder.parent === undefined || (folder.parent.isSeen && folder.parent.isOpen));
+      folder.isReached = folder.shown > 0 && (parent === undefined || (parent.isReached && (parent.isJoined || parent.isOpen)));
+      folder.isJoined = isJoined(folder);
+      folder.isSeen = folder.isReached && !folder.isJoined;
+      folder.label = parent?.isJoined ? `${parent.label}/${folder.name}` : folder.name;
+      folder.level = parent === undefined ? 0 : Math.min(parent.level + (parent.isJoined ? 0 : 1), DEEPEST);
     }
   };
 
