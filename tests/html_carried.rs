@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::harness::World;
 use crate::harness::browser::Browser;
+use crate::harness::screens::on_each_screen;
 use crate::harness::source::Source;
 use crate::sim::Agent;
 use crate::site::{site_folder, write_site};
@@ -134,6 +135,47 @@ fn a_page_shows_what_other_commits_executed_in_a_colour_of_its_own() {
         );
         browser.assert_quiet();
     }
+}
+
+#[test]
+fn what_a_run_of_another_commit_executed_is_carried_from_that_commit() {
+    let Some(mut browser) = Browser::start() else { return };
+    let shop = Shop::new();
+    let unit = shop.world.home().join("unit");
+    let blocks = ["3.12,6.2 2 1", "8.12,10.2 1 1", "12.13,14.2 1 1"];
+    let lines = blocks.map(|block| format!("example.com/shop/shop.go:{block}\n"));
+    fs::write(&unit, format!("mode: set\n{}", lines.concat())).unwrap();
+    let page = shop.page(&["--carry", "--with", &format!("{}=unit@{}", unit.display(), shop.first)]);
+    let short = &shop.first[..10];
+    on_each_screen(&mut browser, 900, |browser, screen| {
+        browser.open(&page, "");
+        assert_eq!(browser.text(".total:not(#changed-total) .number"), "80.0%", "{screen}");
+        let widths = "[...document.querySelectorAll('.total .bar rect')].map((e) => e.getAttribute('width'))";
+        assert_eq!(browser.eval(widths), json!(["80.0", "20.0"]), "{screen}: `Sum` alone was executed here");
+        let of_folder = "document.querySelector('#files .package td').className";
+        assert_eq!(browser.eval(of_folder), "t8 u0 o2 v0", "{screen}");
+        let words = browser.texts(".total > p");
+        assert!(words.iter().any(|word| word == "nothing more carried from other commits"), "{words:?}");
+        browser.open_file(&page, FILE);
+        let lines = "[...document.querySelectorAll('.line.carried')].map((e) => e.id)";
+        assert_eq!(browser.eval(lines), json!(["L5", "L6", "L14"]), "{screen}");
+        let title = "document.querySelector('#L14 .on').title";
+        let wanted = format!("1 statement executed at {short} (unit), not at this commit");
+        assert_eq!(browser.eval(title), wanted, "{screen}");
+        let colors = "['#L14 .on', '#L10 .on', '#L18 .off']
+            .map((line) => getComputedStyle(document.querySelector(line)).backgroundColor)";
+        let colors: [String; 3] = serde_json::from_value(browser.eval(colors)).unwrap();
+        assert!(colors[0] != colors[1] && colors[0] != colors[2], "{screen}: {colors:?}");
+        browser.take_screenshot(&format!("carried-with-{screen}"));
+        browser.assert_quiet();
+    });
+    browser.open(&page, "#tab=functions&sort=name");
+    browser.wait_until("document.body.dataset.functions === '4'");
+    let entered = browser.texts("#all-functions tbody td:nth-child(3)");
+    assert_eq!(entered, ["at other commits", "never", "at other commits", "3"]);
+    // The choice of the run shows what it executed as covered.
+    browser.open_file(&page, &format!("{FILE}&by=1"));
+    assert_eq!(browser.texts(".line.hit .number-of-line"), ["5", "6", "10", "14"]);
 }
 
 #[test]

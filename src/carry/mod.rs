@@ -21,11 +21,15 @@ pub(crate) use functions::{FunctionBlocks, FunctionKey, are_moved, carriable, ha
 /// The coverage of a profile with what is carried from other commits.
 #[derive(Clone, Debug)]
 pub(crate) struct Carried {
-    /// The number in `origins` of the row from which each block is carried, from 1; 0 for a block that is not carried.
-    blocks: Vec<u32>,
+    blocks: BlockOrigins,
     /// The rows from which something is carried, the newest first.
     origins: Vec<Origin>,
 }
+
+/// From where each block of a profile is carried: the number of the row, counted from 1 in the order of
+/// [`CarriedCoverage::origins`]; 0 for a block that is not carried.
+#[derive(Clone, Debug)]
+pub(crate) struct BlockOrigins(Vec<u32>);
 
 /// A row from which blocks are carried.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,12 +43,12 @@ pub(crate) struct Origin {
 impl Carried {
     /// Begins with nothing carried.
     pub(crate) fn nothing(profile: &Profile) -> Self {
-        Self { blocks: vec![0; profile.counts.len()], origins: Vec::new() }
+        Self { blocks: BlockOrigins(vec![0; profile.counts.len()]), origins: Vec::new() }
     }
 
     /// Tells whether a block was executed neither here nor at the commits until now.
     pub(crate) fn is_open(&self, block: usize, profile: &Profile) -> bool {
-        profile.counts[block] == 0 && self.blocks[block] == 0
+        profile.counts[block] == 0 && self.blocks.0[block] == 0
     }
 
     /// Carries blocks from a row, each with whether it was executed there. Blocks that were executed here, or are carried
@@ -59,7 +63,7 @@ impl Carried {
         let mut is_new = false;
         for (block, was_executed) in executed {
             if was_executed && self.is_open(block, profile) {
-                self.blocks[block] = number;
+                self.blocks.0[block] = number;
                 is_new = true;
             }
         }
@@ -68,15 +72,23 @@ impl Carried {
         }
     }
 
-    /// Returns for each block of a range the number of the row from which it is carried, counted from 1 in the order of
-    /// [`CarriedCoverage::origins`]; 0 for a block that is not carried.
-    pub(crate) fn origins_of(&self, (first, end): (usize, usize)) -> &[u32] {
-        &self.blocks[first..end]
+    /// Returns the origins of all blocks.
+    pub(crate) fn origins(&self) -> &BlockOrigins {
+        &self.blocks
+    }
+
+    /// Returns the origins of all blocks, with runs of other commits whose numbers follow those of the rows. `runs` has the
+    /// number of the run from which each block is carried, from 1, or 0; it is empty without such runs.
+    pub(crate) fn origins_with(&self, runs: &[u32]) -> BlockOrigins {
+        let rows = u32::try_from(self.origins.len()).unwrap_or(u32::MAX);
+        let runs = runs.iter().copied().chain(std::iter::repeat(0));
+        let numbers = self.blocks.0.iter().zip(runs);
+        BlockOrigins(numbers.map(|(&row, run)| if run > 0 { rows + run } else { row }).collect())
     }
 
     /// Returns the profile with a count of 1 in each carried block.
     pub(crate) fn union(&self, profile: &Profile) -> Profile {
-        let counts = profile.counts.iter().zip(&self.blocks);
+        let counts = profile.counts.iter().zip(&self.blocks.0);
         let counts = counts.map(|(&count, &carried)| if count == 0 && carried > 0 { 1 } else { count });
         Profile { counts: counts.collect(), ..profile.clone() }
     }
@@ -104,10 +116,36 @@ impl Carried {
                 let statements = u64::from(block.statements.saturating_sub(out));
                 let covered = if profile.counts[at] > 0 { statements } else { 0 };
                 fresh += Coverage { covered, total: statements };
-                from[self.blocks[at] as usize] += statements;
+                from[self.blocks.0[at] as usize] += statements;
             }
         }
         let from = self.origins.iter().cloned().zip(from.into_iter().skip(1));
         CarriedCoverage::new(fresh, from.collect(), now)
+    }
+}
+
+impl BlockOrigins {
+    /// Returns the origins of the blocks in a range.
+    pub(crate) fn of(&self, (first, end): (usize, usize)) -> &[u32] {
+        &self.0[first..end]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fleet::fixtures::at;
+    use crate::profile::{Limits, parse};
+
+    #[test]
+    fn runs_of_other_commits_are_origins_behind_the_rows() {
+        let text = "mode: set\na.go:1.1,2.2 1 0\na.go:3.1,4.2 1 0\na.go:5.1,6.2 1 1\n";
+        let profile = parse(text.as_bytes(), Limits::default()).unwrap();
+        let mut carried = Carried::nothing(&profile);
+        let origin = Origin { row: 5, commit: "aaaa".to_owned(), stored_at: at(5) };
+        carried.add(origin, [(0, true), (1, false), (2, true)].into_iter(), &profile);
+        assert_eq!(carried.origins().of((0, 3)), [1, 0, 0]);
+        assert_eq!(carried.origins_with(&[]).of((0, 3)), [1, 0, 0]);
+        assert_eq!(carried.origins_with(&[0, 0, 2]).of((0, 3)), [1, 0, 3]);
     }
 }

@@ -14,12 +14,16 @@ pub(crate) fn counted_words(
         (None, Some(carried)) => Some(carried.words()),
         (Some(together), None) => Some(together.words()),
         (Some(together), Some(carried)) => {
-            let of_rows = match together.is_partly_carried() && carried.is_empty() {
-                true => "nothing more carried from other commits".to_owned(),
-                false => carried.words_of_carried(),
-            };
-            Some(format!("{}, {of_rows}", together.words()))
+            Some(format!("{}, {}", together.words(), words_of_rows(together, carried, "")))
         }
+    }
+}
+
+/// Returns what is carried from rows, beside other runs, with a unit behind the points.
+pub(crate) fn words_of_rows(together: &TogetherCoverage, carried: &CarriedCoverage, unit: &str) -> String {
+    match together.is_partly_carried() && carried.is_empty() {
+        true => "nothing more carried from other commits".to_owned(),
+        false => carried.carried_words(unit),
     }
 }
 

@@ -33,7 +33,7 @@ impl FunctionReport {
 /// difference of two running sums gives the result. Comparing every block with every function would take hours for a
 /// hostile profile.
 ///
-/// `carried` has the origin of each carried block, as [`crate::carry::Carried::origins_of`] does, or nothing.
+/// `carried` has the origin of each carried block, as [`crate::carry::BlockOrigins::of`] does, or nothing.
 pub(super) fn covered_functions(
     blocks: &[Block],
     counts: &[u64],

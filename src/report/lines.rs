@@ -120,7 +120,7 @@ pub(super) fn from_blocks(blocks: &[Block], counts: &[u64], code: Option<&CodeLi
 }
 
 /// Sets the number of carried blocks of the lines of a file's blocks. `carried` has the origin of each block, as
-/// [`crate::carry::Carried::origins_of`] tells it.
+/// [`crate::carry::BlockOrigins::of`] tells it.
 pub(super) fn set_carried(
     lines: &mut [LineReport],
     blocks: &[Block],

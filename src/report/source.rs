@@ -7,7 +7,7 @@ use super::html::{self, Packer};
 use super::labels::{FileLabels, LabelShares};
 use super::lines::{self, LineReport};
 use super::marked::MarkedFile;
-use crate::carry::Carried;
+use crate::carry::BlockOrigins;
 use crate::code::gosrc::{CodeLines, LostLink, Marks, ScannedFile, SyntaxError};
 use crate::coverage::Coverage;
 use crate::filter::FilteredFile;
@@ -78,7 +78,7 @@ pub(crate) struct FileNeeds<'p> {
     /// A form quotes lines of the text.
     pub quotes: bool,
     /// What is carried to the profile from other commits, if that is shown apart.
-    pub carried: Option<&'p Carried>,
+    pub carried: Option<&'p BlockOrigins>,
     /// The runs that executed each block of the profile, if a page shows that.
     pub labels: Option<&'p BlockLabels>,
     /// Marks in the text take statements out. They exclude labels.
@@ -141,7 +141,7 @@ impl FileSource {
         counts: &[u64],
         needs: FileNeeds<'_>,
     ) -> Self {
-        let carried = needs.carried.map(|carried| carried.origins_of(file.range));
+        let carried = needs.carried.map(|carried| carried.of(file.range));
         let labels = needs.labels.map(|labels| FileLabels::new(labels, file, None, &[]));
         let counted = CountedFile { blocks: file.blocks, counts, carried, labels: labels.as_ref() };
         let lines = if needs.lines { counted.lines(None) } else { Vec::new() };
@@ -166,7 +166,7 @@ impl FileSource {
         let code = code.map(|scanned| CodeLines::new(text, scanned));
         let marks = scanned.as_ref().ok().filter(|_| needs.marks).and_then(|_| Marks::of(text));
         let marked = marks.map(|marks| MarkedFile::new(&marks, (file.blocks, counts), is_moved));
-        let carried = needs.carried.map(|carried| carried.origins_of(file.range));
+        let carried = needs.carried.map(|carried| carried.of(file.range));
         let left_carried = marked.as_ref().zip(carried).map(|(marked, carried)| marked.left_of(carried));
         let counted = match &marked {
             None => CountedFile { blocks: file.blocks, counts, carried, labels: None },

@@ -232,7 +232,8 @@ impl ReportMaker<'_> {
         let profile = union.as_ref().unwrap_or(&own_profile);
         // The places of a comparison quote their lines.
         let quotes = before.is_some();
-        let needs = FileNeeds { packer: Some(&packer), quotes, carried: carried.as_ref(), ..lines };
+        let origins = carried.as_ref().map(Carried::origins);
+        let needs = FileNeeds { packer: Some(&packer), quotes, carried: origins, ..lines };
         let sources = read_sources(found.as_ref(), profile, reader, needs)?;
         subject.links = reader.host_links(found.as_ref().map(|(at, _)| at));
         let named = found.as_ref().filter(|_| reader.names_people());

@@ -99,13 +99,32 @@ impl Together {
         }
         let mut profile = self.profile.clone();
         for (block, count) in profile.counts.iter_mut().enumerate() {
-            let is_executed_here = self.alone[block] == Some(true)
-                || self.with.iter().any(|with| with.commit.is_none() && with.executed[block]);
-            if !is_executed_here {
+            if !self.is_executed_here(block) {
                 *count = 0;
             }
         }
         Some(profile)
+    }
+
+    /// Returns for each block that only runs of other commits executed the number of the first of them, counted from 1 among
+    /// these runs; 0 for any other block. Nothing without such runs.
+    pub(crate) fn carried_runs(&self) -> Vec<u32> {
+        let runs: Vec<&WithBlocks> = self.with.iter().filter(|with| with.commit.is_some()).collect();
+        if runs.is_empty() {
+            return Vec::new();
+        }
+        let number = |block: usize| {
+            let mut numbered = runs.iter().zip(1..);
+            numbered.find(|(run, _)| run.executed[block]).map_or(0, |(_, number)| number)
+        };
+        let blocks = 0..self.alone.len();
+        blocks.map(|block| if self.is_executed_here(block) { 0 } else { number(block) }).collect()
+    }
+
+    /// Tells whether the service or another run of its commit executed a block.
+    fn is_executed_here(&self, block: usize) -> bool {
+        self.alone[block] == Some(true)
+            || self.with.iter().any(|with| with.commit.is_none() && with.executed[block])
     }
 
     /// Brings the labels into an order.
@@ -208,6 +227,7 @@ mod tests {
         together.carry("old".to_owned(), "aaaa".to_owned(), [0, 2].into_iter());
         together.sort_by_key(|label| usize::from(label != "old"));
         assert_eq!(together.profile().counts, [1, 1, 1, 1, 1, 0], "modes are mixed");
+        assert_eq!(together.carried_runs(), [0, 0, 1, 0, 0, 0], "the service executed the first block, too");
         let coverage = together.coverage();
         let figures: Vec<_> = coverage.with.iter().map(|label| (label.covered, label.only)).collect();
         assert_eq!(figures, [(1 + 4, 4), (1 + 2 + 16, 2 + 16)]);

@@ -146,16 +146,16 @@ impl ReportRun<'_> {
         Ok((profile, Some(added)))
     }
 
-    /// Returns the report for other tools, without what is carried; `None` if no form needs it.
+    /// Returns the report for other tools, without what is carried; `None` if no form needs it. `profile` is that of the
+    /// commit; `None` if nothing is carried.
     pub(super) fn fresh_report<'r>(
         &self,
         head: &ReportHead,
         found: Option<&FoundSource>,
-        profile: &'r Profile,
+        profile: Option<&'r Profile>,
     ) -> Result<Option<Report<'r>>> {
-        if self.args.carry_in_forms || !self.outputs.have_form_for_tools() {
-            return Ok(None);
-        }
+        let is_needed = !self.args.carry_in_forms && self.outputs.have_form_for_tools();
+        let Some(profile) = profile.filter(|_| is_needed) else { return Ok(None) };
         let sources = self.sources(found, profile, (None, None), None)?;
         let mut report = Report::new(head.clone(), profile, sources);
         report.retain(&self.filter);

@@ -10,7 +10,7 @@ use super::notices::{print, source_settings};
 use super::outputs::{Outputs, StdoutTerminal};
 use super::reported::Reported;
 use super::{ReportArgs, usage};
-use crate::carry::Carried;
+use crate::carry::BlockOrigins;
 use crate::collect::fleet::stored_fleet;
 use crate::collect::mending::stored_profile;
 use crate::commands::before::{NamedState, StoredState};
@@ -93,9 +93,11 @@ pub(super) fn report(
     let packer = Packer::new(&run.filter);
     let labels = together.as_ref().filter(|_| run.outputs.have_page()).and_then(Together::block_labels);
     let of_page = run.carried_to_page(found.as_ref(), of_commit, &reported, &rows)?;
+    let runs = together.as_ref().map(Together::carried_runs).unwrap_or_default();
+    let origins = carried.as_ref().map(|carried| carried.origins_with(&runs));
     // Texts are packed once, with the report that the page is written from.
     let packer_of_all = of_page.is_none().then_some(&packer);
-    let sources = run.sources(found.as_ref(), profile, (carried.as_ref(), labels.as_ref()), packer_of_all)?;
+    let sources = run.sources(found.as_ref(), profile, (origins.as_ref(), labels.as_ref()), packer_of_all)?;
     reported.subject.source_commit = run.source_commit(found.as_ref(), &reported.subject);
     if run.outputs.have_page() {
         let of_clone = || run.reader.host_links(found.as_ref().map(|found| &found.at));
@@ -104,10 +106,8 @@ pub(super) fn report(
     }
     let head = run.head(&reported);
     let without_carried = together.as_ref().and_then(Together::without_carried);
-    let fresh = match &carried {
-        Some(_) => run.fresh_report(&head, found.as_ref(), without_carried.as_ref().unwrap_or(of_commit))?,
-        None => None,
-    };
+    let own_profile = carried.as_ref().map(|_| without_carried.as_ref().unwrap_or(of_commit));
+    let fresh = run.fresh_report(&head, found.as_ref(), own_profile)?;
     let new_report = |head: &ReportHead, profile, sources| {
         let mut report = Report::new(head.clone(), profile, sources);
         if run.filter.ignore_marked {
@@ -118,8 +118,8 @@ pub(super) fn report(
     let page_profile = of_page.as_ref().map(|carried| carried.union(of_commit));
     let page = match (&of_page, &page_profile) {
         (Some(carried), Some(profile)) => {
-            let sources =
-                run.sources(found.as_ref(), profile, (Some(carried), labels.as_ref()), Some(&packer))?;
+            let shown = (Some(carried.origins()), labels.as_ref());
+            let sources = run.sources(found.as_ref(), profile, shown, Some(&packer))?;
             Some(new_report(&head, profile, sources)?)
         }
         _ => None,
@@ -259,7 +259,7 @@ impl ReportRun<'_> {
         &self,
         found: Option<&FoundSource>,
         profile: &Profile,
-        (carried, labels): (Option<&'p Carried>, Option<&'p BlockLabels>),
+        (carried, labels): (Option<&'p BlockOrigins>, Option<&'p BlockLabels>),
         packer: Option<&'p Packer<'p>>,
     ) -> Result<Vec<FileSource>> {
         // Marks are listed and judged in all files.

@@ -9,6 +9,7 @@ use crate::carry::Origin;
 use crate::coverage::Coverage;
 use crate::names::printable;
 use crate::phrases::short_commit;
+use crate::report::counted::words_of_rows;
 use crate::report::{FileReport, ReportHead};
 use crate::time::minute;
 
@@ -26,7 +27,8 @@ pub(super) struct PageCarried {
 
 #[derive(Serialize)]
 struct Document {
-    /// Short commit and time of each row, in the order of the numbers in the streams.
+    /// Short commit and time of each row, then short commit and label of each run of another commit, in the order of the
+    /// numbers in the streams.
     origins: Vec<(String, String)>,
     /// Statements of each file of the page that were executed at this commit.
     own: Vec<u64>,
@@ -46,9 +48,17 @@ impl PageCarried {
     pub(super) fn new(head: &ReportHead, files: &[&FileReport<'_>]) -> io::Result<Option<Self>> {
         let Some(carried) = &head.carried else { return Ok(None) };
         let short = |origin: &Origin| printable(&short_commit(&origin.commit)).into_owned();
-        let named = carried.origins().iter().map(|(origin, _)| (short(origin), minute(origin.stored_at)));
-        let own = files.iter().map(|file| file.own.unwrap_or(file.coverage).covered);
-        let json = json_in_markup(&Document { origins: named.collect(), own: own.collect() })?;
+        let rows = carried.origins().iter().map(|(origin, _)| (short(origin), minute(origin.stored_at)));
+        let runs = head.together.iter().flat_map(|together| &together.with).filter_map(|run| {
+            let commit = short_commit(run.commit.as_deref()?);
+            Some((printable(&commit).into_owned(), printable(&run.label).into_owned()))
+        });
+        let own = files.iter().map(|file| file.own.unwrap_or(file.coverage));
+        let document = Document {
+            origins: rows.chain(runs).collect(),
+            own: own.clone().map(|coverage| coverage.covered).collect(),
+        };
+        let json = json_in_markup(&document)?;
         let with_statements = carried.origins().iter().filter(|(_, statements)| *statements > 0);
         let origins = with_statements.map(|(origin, statements)| CarriedOrigin {
             commit: short(origin),
@@ -56,10 +66,10 @@ impl PageCarried {
             stored: minute(origin.stored_at),
             statements: *statements,
         });
-        let own = CoverageView(carried.fresh);
+        let own = CoverageView(own.sum());
         // The parts of other runs stand elsewhere.
-        let words = match head.together {
-            Some(_) => carried.carried_words(" points"),
+        let words = match &head.together {
+            Some(together) => words_of_rows(together, carried, " points"),
             None => carried.words_with_units(),
         };
         Ok(Some(Self { own, words, origins: origins.collect(), json }))

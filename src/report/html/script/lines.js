@@ -35,7 +35,7 @@ page.lines = (() => {
     const part = made('span', isOn ? 'on' : 'off');
     if (isBegin) part.classList.add('from');
     part.title = ofBlock(WORDS, block, CARRIED);
-    const runs = RUNS === null ? [] : namesIn(block.by, RUNS.runs);
+    const runs = RUNS === null || block.origin > 0 ? [] : namesIn(block.by, RUNS.runs);
     if (runs.length > 0) part.title = filled(WORDS.executedBy, { block: part.title, runs: runs.join(', ') });
     if (block.origin > 0 && view.choice < 0) part.classList.add('carried');
     return part;

@@ -11,7 +11,7 @@ page.state = (() => {
   const FOLDERS = foldersFrom(index, FILES);
   /** Changes since a base; `null` in a page that was written without one. */
   const CHANGES = element('changes') === null ? null : parsed('changes');
-  /** Short commit and time of the rows from which blocks are carried; `null` in a page that shows nothing of the kind. */
+  /** Short commit, and time or label, of the rows and runs from which blocks are carried; `null` in a page that shows none. */
   const { origins: CARRIED, own } = element('carried') === null ? { origins: null, own: [] } : parsed('carried');
   /** Ignored statements and lines of files, and places of stale marks; `null` where marks in the source mean nothing. */
   const MARKED = element('marked') === null ? null : parsed('marked');
