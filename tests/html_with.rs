@@ -365,7 +365,8 @@ fn what_does_not_follow_the_choice_says_so_where_it_stands() {
     let service = changed_service();
     let unit = service.world.home().join("unit");
     fs::write(&unit, "mode: set\nexample.com/app/cart/cart.go:34.24,37.2 2 1\n").unwrap();
-    let page = service.page(&["--with", unit.to_str().unwrap(), "--base", "master"]);
+    let with = format!("{}=unit and integration", unit.display());
+    let page = service.page(&["--with", &with, "--base", "master", "--blame"]);
     let note = "#changed-lines .of-all-runs";
     on_each_screen(&mut browser, 700, |browser, screen| {
         browser.open(&page, "#tab=changed");
@@ -376,7 +377,23 @@ fn what_does_not_follow_the_choice_says_so_where_it_stands() {
         assert_eq!(browser.texts(note), [wanted], "{screen}");
         assert_eq!(browser.eval(&off_the_screen(note)), json!([]), "{screen}");
         assert_eq!(browser.eval(OVERFLOW), 0, "{screen}");
+        assert_eq!(
+            browser.texts(".tabs [aria-current]").len(),
+            1,
+            "{screen}: places of authors are no choice"
+        );
+        browser.assert_quiet();
     });
+    // Beside the changed lines the table of the runs is narrow.
+    for width in [1000, 1100, 1300] {
+        browser.resize(width, 700);
+        browser.open(&page, "");
+        let [top, bottom] = browser.numbers(
+            "(({ top, bottom }) => [top, bottom])(document.querySelector('.runs thead tr').getBoundingClientRect())",
+        );
+        assert!(bottom - top < 30, "{width}: the heads of columns are one line, not {} pixels", bottom - top);
+        assert_eq!(browser.eval(OVERFLOW), 0, "{width}");
+    }
 }
 
 #[test]

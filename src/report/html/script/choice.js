@@ -4,7 +4,8 @@ page.choice = (() => {
   const { choiceFrom, valueFor } = page.choices;
   const { FILES, RUNS, view } = page.state;
 
-  const boxes = [...document.querySelectorAll('[data-by]')];
+  // Uncovered places have their authors in the same attribute.
+  const boxes = [...document.querySelectorAll('select[data-by]')];
   /** Functions that are called after each change. */
   const listeners = [];
   const onChange = (then) => listeners.push(then);
