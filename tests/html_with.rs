@@ -385,13 +385,16 @@ fn what_does_not_follow_the_choice_says_so_where_it_stands() {
         browser.assert_quiet();
     });
     // Beside the changed lines the table of the runs is narrow.
-    for width in [1000, 1100, 1300] {
+    for width in [360, 660, 1000, 1100, 1300] {
         browser.resize(width, 700);
         browser.open(&page, "");
         let [top, bottom] = browser.numbers(
             "(({ top, bottom }) => [top, bottom])(document.querySelector('.runs thead tr').getBoundingClientRect())",
         );
         assert!(bottom - top < 30, "{width}: the heads of columns are one line, not {} pixels", bottom - top);
+        let [name] =
+            browser.numbers("[document.querySelector('.runs tbody th').getBoundingClientRect().width]");
+        assert!(name >= 80, "{width}: names have {name} pixels");
         assert_eq!(browser.eval(OVERFLOW), 0, "{width}");
     }
 }
