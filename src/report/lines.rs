@@ -77,8 +77,11 @@ pub(super) fn from_blocks(blocks: &[Block], counts: &[u64], code: Option<&CodeLi
         Some(code) => BLOCKS_OF_A_LINE * code.count() as u64,
         None => LINES_OF_A_BLOCK * blocks.len() as u64,
     };
-    let is_believed = counted().map(|(block, _)| span(block)).sum::<u64>() <= FREE_LINES + believed;
-    let mut found: Vec<LineReport> = Vec::new();
+    let spanned: u64 = counted().map(|(block, _)| span(block)).sum();
+    let is_believed = spanned <= FREE_LINES + believed;
+    // A list that grows would be copied several times.
+    let most = if is_believed { spanned.min(last_line.into()) } else { 2 * blocks.len() as u64 };
+    let mut found: Vec<LineReport> = Vec::with_capacity(usize::try_from(most).unwrap_or_default());
     let mut is_sorted = true;
     for (block, &hits) in counted() {
         let last = block.end.0.min(last_line);
@@ -102,7 +105,7 @@ pub(super) fn from_blocks(blocks: &[Block], counts: &[u64], code: Option<&CodeLi
         }
     }
     if !is_sorted {
-        found.sort_by_key(|line| line.line);
+        found.sort_unstable_by_key(|line| line.line);
         found.dedup_by(|later, earlier| {
             let is_same = later.line == earlier.line;
             if is_same {
@@ -143,7 +146,7 @@ pub(super) fn without(lines: &[LineReport], others: &[LineReport]) -> Vec<u32> {
 /// Returns the lines of a file that is compiled twice; each line has the better state of the two.
 pub(super) fn joined(one: &[LineReport], other: &[LineReport]) -> Vec<LineReport> {
     let mut all: Vec<LineReport> = one.iter().chain(other).copied().collect();
-    all.sort_by_key(|line| line.line);
+    all.sort_unstable_by_key(|line| line.line);
     all.dedup_by(|later, earlier| {
         let is_same = later.line == earlier.line;
         if is_same {

@@ -5,6 +5,7 @@
 //! `script/catalog.js` reads the list.
 
 use super::packs::{packed, table};
+use crate::coverage::Coverage;
 use crate::report::{FileReport, FunctionReport};
 
 /// The functions of a page.
@@ -26,28 +27,21 @@ impl Catalog {
         if number == 0 {
             return None;
         }
-        let mut bytes = Vec::new();
-        table(&mut bytes, &files.iter().map(|file| [file.functions.len() as u64]).collect::<Vec<_>>());
-        let mut rows = Vec::new();
-        for file in files {
+        let (mut bytes, mut cells) = (Vec::new(), Vec::new());
+        table(&mut bytes, files.iter().map(|file| [file.functions.len() as u64]), &mut cells);
+        let rows = files.iter().flat_map(|file| {
             let mut line = 0;
-            for function in &file.functions {
+            file.functions.iter().map(move |function| {
                 let (extent, coverage) = (&function.extent, function.coverage);
                 // `//line` comments can put a function before the one above it.
                 let lines = extent.start.0.wrapping_sub(line);
                 let lengths = [extent.receiver.len() as u64, extent.name.len() as u64];
-                rows.push([
-                    lengths[0],
-                    lengths[1],
-                    lines.into(),
-                    coverage.covered,
-                    coverage.total,
-                    function.own_hits(),
-                ]);
                 line = extent.start.0;
-            }
-        }
-        table(&mut bytes, &rows);
+                let Coverage { covered, total } = coverage;
+                [lengths[0], lengths[1], lines.into(), covered, total, function.own_hits()]
+            })
+        });
+        table(&mut bytes, rows, &mut cells);
         for function in functions() {
             bytes.extend_from_slice(function.extent.receiver.as_bytes());
             bytes.extend_from_slice(function.extent.name.as_bytes());
@@ -58,7 +52,7 @@ impl Catalog {
         for choice in 0..choices {
             let shares = files.iter().filter_map(|file| file.labels.as_ref());
             let functions = shares.flat_map(|labels| &labels.functions[choice]);
-            table(&mut bytes, &functions.map(|covered| [*covered]).collect::<Vec<_>>());
+            table(&mut bytes, functions.map(|covered| [*covered]), &mut cells);
         }
         // Of a function that began before its counters, only later blocks have counts.
         let is_entered = |function: &&FunctionReport| function.hits > 0 || function.coverage.covered > 0;

@@ -61,6 +61,9 @@ struct OpenPack {
     lengths: Vec<(usize, Option<usize>)>,
     figures: Vec<u8>,
     texts: Vec<u8>,
+    /// Buffers that keep nothing between two uses.
+    cells: Vec<u64>,
+    characters: String,
     encoder: Option<DeflateEncoder<Vec<u8>>>,
 }
 
@@ -117,8 +120,9 @@ impl Pack {
     fn put(&self, figures: &FileFigures<'_>, text: Option<&[u8]>) -> (usize, usize) {
         let mut stream = lock(&self.0);
         let PackStream::Open(files) = &mut *stream else { unreachable!("a stream that is full is put away") };
+        let files = &mut **files;
         let before = files.figures.len();
-        figures.write(&mut files.figures);
+        figures.write(&mut files.figures, &mut files.cells);
         files.lengths.push((files.figures.len() - before, text.map(<[u8]>::len)));
         files.texts.extend_from_slice(text.unwrap_or_default());
         (files.lengths.len() - 1, files.figures.len() + files.texts.len())
@@ -134,24 +138,27 @@ impl Pack {
     }
 
     /// Packs the files of an open stream, and returns their buffers for the next one. New buffers for each stream would
-    /// fragment the memory, and the program would take half as much again.
+    /// fragment the memory, and the program would take half as much again. Allocators that give free memory back to the
+    /// kernel at once, such as the one of musl, would spend much time with it.
     fn close(&self) -> Box<OpenPack> {
         let mut stream = lock(&self.0);
         let PackStream::Open(files) = &mut *stream else { return Box::default() };
         let mut files = std::mem::take(files);
         *stream = PackStream::Packed(files.packed().into());
-        let OpenPack { lengths, figures, texts, encoder: _ } = &mut *files;
+        let OpenPack { lengths, figures, texts, cells: _, characters, encoder: _ } = &mut *files;
         lengths.clear();
         figures.clear();
         texts.clear();
+        characters.clear();
         // One file may have been very large.
         texts.shrink_to(2 * STREAM_BYTES);
+        characters.shrink_to(2 * STREAM_BYTES);
         files
     }
 }
 
 impl OpenPack {
-    fn packed(&mut self) -> String {
+    fn packed(&mut self) -> &str {
         const INTO_MEMORY: &str = "memory takes what is written";
         let mut head = Vec::new();
         number(&mut head, self.lengths.len() as u64);
@@ -167,21 +174,22 @@ impl OpenPack {
         encoder.flush().expect(INTO_MEMORY);
         encoder.write_all(&self.texts).expect(INTO_MEMORY);
         let mut deflated = encoder.reset(Vec::new()).expect(INTO_MEMORY);
-        let packed = in_characters(&deflated);
+        write_characters(&mut self.characters, &deflated);
         deflated.clear();
         *encoder.get_mut() = deflated;
-        packed
+        &self.characters
     }
 }
 
 impl FileFigures<'_> {
-    fn write(&self, out: &mut Vec<u8>) {
-        table(out, &blocks(self.blocks, self.counts));
+    /// Writes the figures; `cells` is a buffer for tables.
+    fn write(&self, out: &mut Vec<u8>, cells: &mut Vec<u64>) {
+        table(out, blocks(self.blocks, self.counts), cells);
         if let Some(carried) = self.carried {
             let counted = self.blocks.iter().zip(carried).filter(|(block, _)| block.statements > 0);
-            table(out, &counted.map(|(_, &origin)| [origin.into()]).collect::<Vec<_>>());
+            table(out, counted.map(|(_, &origin)| [origin.into()]), cells);
         }
-        table(out, &runs(self.lines));
+        table(out, runs(self.lines), cells);
         let mut line = 0;
         let rows = self.functions.iter().map(|function| {
             let (extent, coverage) = (&function.extent, function.coverage);
@@ -199,17 +207,17 @@ impl FileFigures<'_> {
             line = end;
             row
         });
-        table(out, &rows.collect::<Vec<_>>());
+        table(out, rows, cells);
         for function in self.functions {
             out.extend_from_slice(function.extent.receiver.as_bytes());
             out.extend_from_slice(function.extent.name.as_bytes());
         }
         if let Some(FileLabels { choices, lines, shares }) = self.labels {
             let counted = self.blocks.iter().zip(*choices).filter(|(block, _)| block.statements > 0);
-            table(out, &counted.map(|(_, &choices)| [choices.into()]).collect::<Vec<_>>());
-            table(out, &label_runs(lines));
+            table(out, counted.map(|(_, &choices)| [choices.into()]), cells);
+            table(out, label_runs(lines), cells);
             for functions in &shares.functions {
-                table(out, &functions.iter().map(|covered| [*covered]).collect::<Vec<_>>());
+                table(out, functions.iter().map(|covered| [*covered]), cells);
             }
         }
     }
@@ -224,8 +232,15 @@ fn number(out: &mut Vec<u8>, mut number: u64) {
     out.push(number.to_le_bytes()[0]);
 }
 
-/// Writes the number of rows of a table and then its columns.
-pub(super) fn table<const WIDTH: usize>(out: &mut Vec<u8>, rows: &[[u64; WIDTH]]) {
+/// Writes the number of rows of a table and then its columns. `cells` is a buffer, which can be used for many tables.
+pub(super) fn table<const WIDTH: usize>(
+    out: &mut Vec<u8>,
+    rows: impl Iterator<Item = [u64; WIDTH]>,
+    cells: &mut Vec<u64>,
+) {
+    cells.clear();
+    cells.extend(rows.flatten());
+    let (rows, _) = cells.as_chunks::<WIDTH>();
     number(out, rows.len() as u64);
     for column in 0..WIDTH {
         for row in rows {
@@ -236,52 +251,49 @@ pub(super) fn table<const WIDTH: usize>(out: &mut Vec<u8>, rows: &[[u64; WIDTH]]
 
 /// Returns a row for each block with statements: lines since the start of the block before, column, lines to its end,
 /// column of the end, statements, count.
-fn blocks(blocks: &[Block], counts: &[u64]) -> Vec<[u64; 6]> {
+fn blocks(blocks: &[Block], counts: &[u64]) -> impl Iterator<Item = [u64; 6]> {
     let mut line = 0;
     let counted = blocks.iter().zip(counts).filter(|(block, _)| block.statements > 0);
-    let rows = counted.map(|(block, &count)| {
+    counted.map(move |(block, &count)| {
         let Block { start, end, statements } = block;
         let from = start.0 - line;
         line = start.0;
         // A block may claim to end above its start.
         let lines = end.0.wrapping_sub(start.0);
         [from.into(), start.1.into(), lines.into(), end.1.into(), (*statements).into(), count]
-    });
-    rows.collect()
+    })
 }
 
 /// Returns a row for each run of lines that the same runs cover: lines since the run before, length, choices that cover all of
 /// it, and those that cover some of it.
-fn label_runs(lines: &[LineLabels]) -> Vec<[u64; 4]> {
+fn label_runs(lines: &[LineLabels]) -> impl Iterator<Item = [u64; 4]> {
     let alike = |a: &LineLabels, b: &LineLabels| a.line + 1 == b.line && (a.all, a.some) == (b.all, b.some);
     let mut end = 0;
-    let runs = lines.chunk_by(alike).map(|run| {
+    lines.chunk_by(alike).map(move |run| {
         let LineLabels { line, all, some } = run[0];
         let row = [u64::from(line - end), run.len() as u64, all.into(), some.into()];
         end = run[run.len() - 1].line;
         row
-    });
-    runs.collect()
+    })
 }
 
 /// Returns a row for each run of equal lines: lines since the run before, length, state, count.
-fn runs(lines: &[LineReport]) -> Vec<[u64; 4]> {
+fn runs(lines: &[LineReport]) -> impl Iterator<Item = [u64; 4]> {
     let state = |line: &LineReport| match line.state() {
         LineState::Hit if line.is_carried() => 4,
         LineState::Hit => 1,
         LineState::Partly => 2,
         LineState::Missed => 3,
     };
-    let alike = |a: &LineReport, b: &LineReport| {
+    let alike = move |a: &LineReport, b: &LineReport| {
         a.line + 1 == b.line && state(a) == state(b) && a.own_hits() == b.own_hits()
     };
     let mut end = 0;
-    let runs = lines.chunk_by(alike).map(|run| {
+    lines.chunk_by(alike).map(move |run| {
         let row = [u64::from(run[0].line - end), run.len() as u64, state(&run[0]), run[0].own_hits()];
         end = run[run.len() - 1].line;
         row
-    });
-    runs.collect()
+    })
 }
 
 /// The characters for digits: the visible ones of ASCII without `<`, which could end a script.
@@ -309,8 +321,15 @@ pub(super) fn packed(bytes: &[u8]) -> String {
 /// Returns bytes as text that every server and editor leaves unchanged. Two digits to the base 93 hold 13 bits, which
 /// takes 8 % less room than base64. Up to 6 bits at the end are one digit.
 fn in_characters(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    write_characters(&mut text, bytes);
+    text
+}
+
+/// Writes bytes as [`in_characters`] returns them.
+fn write_characters(text: &mut String, bytes: &[u8]) {
     let base = DIGITS.len();
-    let mut text = String::with_capacity(bytes.len() * 16 / 13 + 2);
+    text.reserve(bytes.len() * 16 / 13 + 2);
     let mut push = |digit: usize| text.push(DIGITS[digit].into());
     let (mut held, mut bits) = (0, 0);
     for &byte in bytes {
@@ -330,7 +349,6 @@ fn in_characters(bytes: &[u8]) -> String {
     if bits > 0 {
         push(held % base);
     }
-    text
 }
 
 #[cfg(test)]
@@ -415,7 +433,7 @@ mod tests {
     #[test]
     fn a_block_may_claim_to_end_above_its_start() {
         let block = Block { start: (5, 2), end: (3, 1), statements: 1 };
-        assert_eq!(blocks(&[block], &[7]), [[5, 2, (1 << 32) - 2, 1, 1, 7]]);
+        assert_eq!(blocks(&[block], &[7]).collect::<Vec<_>>(), [[5, 2, (1 << 32) - 2, 1, 1, 7]]);
     }
 
     #[test]
