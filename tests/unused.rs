@@ -146,6 +146,13 @@ fn another_environment_counts_only_where_all_are_named() {
         assert_eq!(services.names("30d", all), named(&[("aa", true), ("short", false)]));
         assert_eq!(services.json("30d", all)["observed"]["places"], json!(["staging sg", "staging th"]));
     }
+    // The older commit has data in one region alone, which is not that of the newest data.
+    let first =
+        services.world.query::<String>("SELECT git_commit FROM goc_o_staging_service_cover WHERE id = 1");
+    for named in [&["--commit", &first][..], &["--id", "1"]] {
+        let options = [&["report", "app", "-q", "--unused", "30d", "--env", "all"], named].concat();
+        services.world.run(&options).assert_code(0);
+    }
 }
 
 #[test]

@@ -86,9 +86,9 @@ pub(super) fn row_of<'r>(
 }
 
 /// Returns the query for the service in the environment and region whose data is the newest, if it fits services of one app in
-/// several.
+/// several. If a row or commit is requested, data of that comes first.
 pub(crate) fn in_newest_place<'a>(
-    query: ServiceQuery<'a>,
+    RowRequest { service: query, id, commit }: RowRequest<'a>,
     (entries, rows): (&'a [KeyEntry], &[Row]),
 ) -> ServiceQuery<'a> {
     if pick(&query, entries).is_ok() {
@@ -105,7 +105,14 @@ pub(crate) fn in_newest_place<'a>(
     if fitting.iter().any(|(entry, _)| entry.key.app != first.key.app) {
         return query;
     }
-    let newest = |entry: &KeyEntry| rows.iter().rfind(|row| row.key == entry.key).map(|row| row.id);
+    let is_requested = |row: &Row| {
+        id.is_none_or(|name| name.is_of(row))
+            && commit.is_none_or(|commit| is_same_commit(commit, &row.key.commit))
+    };
+    let newest = |entry: &KeyEntry| {
+        let requested = rows.iter().rfind(|row| is_same_app(&row.key, &entry.key) && is_requested(row));
+        (requested.map(|row| row.id), rows.iter().rfind(|row| row.key == entry.key).map(|row| row.id))
+    };
     fitting.into_iter().max_by_key(|(entry, _)| newest(entry)).map_or(query, |(_, query)| query)
 }
 
@@ -397,7 +404,9 @@ mod tests {
         let rows = [(1, &entries[0]), (2, &entries[1])]
             .map(|(number, entry)| Row { key: entry.key.clone(), ..row(number, "shop", "aaaa1111") });
         let region = |rows: &[Row], query: ServiceQuery<'_>| {
-            in_newest_place(query, (&entries, rows)).region.map(str::to_owned)
+            in_newest_place(RowRequest { service: query, ..RowRequest::default() }, (&entries, rows))
+                .region
+                .map(str::to_owned)
         };
         let shop = ServiceQuery::from_text("shop");
         assert_eq!(region(&rows, shop).as_deref(), Some("sg"));

@@ -178,7 +178,7 @@ fn reported<'a>(
         None => {
             let mut request = args.row(service);
             if args.names_all_environments() {
-                request.service = in_newest_place(request.service, stored);
+                request.service = in_newest_place(request, stored);
             }
             (Reported::from_service(request, context, stored)?, None)
         }
