@@ -332,6 +332,55 @@ fn text_of(functions: &[(&str, &str)]) -> String {
 }
 
 #[test]
+fn a_run_of_a_build_begins_at_its_own_last_mark_and_mode_set_is_told() {
+    let text = |name: &str| format!("package main\n\nfunc {name}() {{\n\tprintln()\n}}\n");
+    let [main, aa, bb] = ["main", "aa", "bb"].map(text);
+    let files = [
+        ("main.go", main.as_bytes()),
+        ("a.go", aa.as_bytes()),
+        ("b.go", bb.as_bytes()),
+        ("go.mod", b"module m\n"),
+    ];
+    let source = Source::from_files(&files);
+    let world = World::new();
+    let program = |file: &str, name: &str| {
+        let end = "func () {".len() + name.len() + 1;
+        Program::from_profile(&format!("m/main.go:3.13,5.2 1\nm/{file}:3.{end},5.2 1\n"))
+    };
+    let (one, other) = (program("a.go", "aa"), program("b.go", "bb"));
+    let agent = world.start(&source.service_name(), &one);
+    agent.set_mode("count");
+    source.clone_for("app", &world, &["--bare"]);
+    world.marked("app", "m1");
+    agent.hit(&[0], 1);
+    world.marked("app", "m2");
+    agent.run(&other);
+    agent.hit(&[0], 1);
+    world.marked("app", "m3");
+    agent.run(&one);
+    agent.hit(&[1], 1);
+    world.marked("app", "m4");
+    let output = world.run(&["report", "app", "--by-mark"]).assert_code(0);
+    let functions: Vec<&str> = output.stdout.lines().filter(|line| line.contains(".go:")).collect();
+    // The file of the other build is not in the latest profile.
+    assert_eq!(functions, ["a.go:3:\taa\t[4]", "main.go:3:\tmain\t[2] [3]"], "{}", output.stdout);
+    assert!(output.stdout.contains("[3] until m3: 1 function"), "{}", output.stdout);
+    assert!(output.stdout.contains("[4] m2 to m4: 1 function"), "{}", output.stdout);
+    let output = output
+        .assert_stderr_contains("\"m3\"")
+        .assert_stderr_contains("the run to it has all that this build counted")
+        .assert_stderr_contains("the run to it begins at row");
+    assert!(!output.stderr.contains("mode set"), "{}", output.stderr);
+
+    agent.set_mode("set");
+    world.marked("app", "m5");
+    world
+        .run(&["report", "app", "--by-mark"])
+        .assert_code(0)
+        .assert_stderr_contains("mode set knows only the first execution");
+}
+
+#[test]
 fn functions_have_the_test_runs_that_executed_them_and_changed_ones_say_which_to_repeat() {
     let text = text_of(&[("main", "aa()"), ("aa", "bb()"), ("bb", "println()")]);
     let mut source =

@@ -51,7 +51,7 @@ pub(crate) use host_links::HostLinks;
 pub(crate) use html::Packer;
 pub(crate) use lines::{LineReport, LineState, MissedRange, missed_line_ranges};
 pub(crate) use model::{FileReport, PackageReport, Report};
-pub(crate) use since::{SinceFacts, StoredMoment};
+pub(crate) use since::{SET_KNOWS_THE_FIRST, SinceFacts, StoredMoment};
 pub(crate) use source::{FileNeeds, FileSource, NoSource};
 pub(crate) use text::{FileOrder, TextLayout};
 pub(crate) use trend::TrendPoint;

@@ -8,6 +8,10 @@ use crate::names::in_message;
 use crate::phrases::{count, rows};
 use crate::time::{iso, minute};
 
+/// The warning about counts of mode `set`.
+pub(crate) const SET_KNOWS_THE_FIRST: &str =
+    "mode set knows only the first execution of a block, so what was executed before, too, is not counted";
+
 /// A stored state at an end of the time in between.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct StoredMoment {
@@ -56,7 +60,7 @@ pub(super) struct MomentJson {
 
 impl StoredMoment {
     /// Returns the moment in words: `row 2 "before" (2026-11-25 14:20 UTC)`.
-    fn words(&self) -> String {
+    pub(crate) fn words(&self) -> String {
         let mark = self.mark.as_deref().map(|mark| format!(" \"{}\"", in_message(mark))).unwrap_or_default();
         format!("{}{mark} ({})", rows(&self.rows), minute(self.stored_at))
     }
@@ -115,9 +119,7 @@ impl SinceFacts {
 
     /// Returns warnings about what the difference cannot know.
     pub(crate) fn warnings(&self) -> Vec<String> {
-        let set = self.is_set.then(|| {
-            "mode set knows only the first execution of a block, so what was executed before, too, is not counted".to_owned()
-        });
+        let set = self.is_set.then(|| SET_KNOWS_THE_FIRST.to_owned());
         let fallen = (self.fallen > 0).then(|| {
             format!(
                 "the counts of {} fell between the rows, so it is unknown what was executed there; they count as not \

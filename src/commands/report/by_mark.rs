@@ -16,9 +16,11 @@ use crate::fleet::row::Row;
 use crate::io::signals::Signals;
 use crate::io::workdir::ReadersLock;
 use crate::names::in_message;
-use crate::profile::{Profile, grown};
+use crate::profile::{Mode, Profile, grown};
 use crate::report::diff::DiffReport;
-use crate::report::{ByMark, ExecutedFunctions, FileNeeds, Report, ReportHead, TestRun};
+use crate::report::{
+    ByMark, ExecutedFunctions, FileNeeds, Report, ReportHead, SET_KNOWS_THE_FIRST, StoredMoment, TestRun,
+};
 use crate::source::{FoundSource, SourceReader, check_texts};
 
 /// Number of other commits whose runs are told, the newest ones.
@@ -43,6 +45,9 @@ fn write(listed: &ListedService<'_>) -> Result<()> {
     let changes = found.changes.as_ref().map(|changes| DiffReport::new(&own, changes, filter));
     own.retain(filter);
     check_texts(&own, "functions")?;
+    if profile.mode == Mode::Set {
+        warn(SET_KNOWS_THE_FIRST);
+    }
     let mut by_mark = ByMark::new(&own, changes.as_ref());
     let runs = Runs { context, reader, head: &head };
     if changes.is_some() {
@@ -75,6 +80,14 @@ fn marked_elsewhere<'r>(row: &Row, rows: &'r [Row]) -> Vec<Vec<&'r Row>> {
     let mut commits: Vec<Vec<&Row>> = by_commit.into_values().collect();
     commits.sort_by_key(|rows| rows.last().map(|row| row.id));
     commits.split_off(commits.len().saturating_sub(MOST_COMMITS))
+}
+
+/// Warns that a row is of another build of its commit than the row before it.
+fn warn_of_other_build(row: &StoredMoment, therefore: &str) {
+    warn(format_args!(
+        "{} is of another build of the commit than the mark before it; {therefore}",
+        row.words()
+    ));
 }
 
 /// The access to the runs between marks.
@@ -120,10 +133,12 @@ impl Runs<'_> {
     }
 
     /// Returns the runs that end with these rows of one service, which are in order, with what they executed. The first
-    /// one begins with the service.
+    /// one begins with the service. If another build of the commit ran meanwhile, a run begins at the last mark of its own
+    /// build, or with that build.
     fn between(&self, rows: &[&Row]) -> Result<Vec<(TestRun, Profile)>> {
         let mut runs = Vec::new();
-        let mut before: Option<(&Row, Profile)> = None;
+        // The last row of each build, the newest one last.
+        let mut before: Vec<(&Row, Profile)> = Vec::new();
         for &row in rows {
             let profile = told(stored_profile(row, &self.context.workdir)?);
             if let Some(lack) = moment(row).lack_of_replicas() {
@@ -131,17 +146,28 @@ impl Runs<'_> {
                     "{lack}; what the others executed before it is told of a later run, or of none"
                 ));
             }
-            let commit = row.key.commit.clone();
-            // Another build of the commit began anew.
-            let since =
-                before.as_ref().and_then(|(from, earlier)| Some((from, grown(earlier, &profile).ok()?)));
-            runs.push(match since {
-                Some((from, grown)) => {
-                    (TestRun { from: Some(moment(from)), until: moment(row), commit }, grown.profile)
+            let (commit, until) = (row.key.commit.clone(), moment(row));
+            let since = before.iter().enumerate().rev();
+            let since = since.map(|(at, (_, earlier))| grown(earlier, &profile).map(|grown| (at, grown)));
+            match since.flatten().next() {
+                Some((at, grown)) => {
+                    let (from, _) = before.remove(at);
+                    if at < before.len() {
+                        warn_of_other_build(
+                            &until,
+                            &format!("the run to it begins at {}", moment(from).words()),
+                        );
+                    }
+                    runs.push((TestRun { from: Some(moment(from)), until, commit }, grown.profile));
                 }
-                None => (TestRun { from: None, until: moment(row), commit }, profile.clone()),
-            });
-            before = Some((row, profile));
+                None => {
+                    if !before.is_empty() {
+                        warn_of_other_build(&until, "the run to it has all that this build counted");
+                    }
+                    runs.push((TestRun { from: None, until, commit }, profile.clone()));
+                }
+            }
+            before.push((row, profile));
         }
         Ok(runs)
     }
