@@ -309,6 +309,74 @@ fn the_source_is_of_the_folder_in_which_the_service_is_built() {
 }
 
 #[test]
+fn a_package_that_the_service_lacks_counts_whole_and_has_the_blocks_that_go_makes() {
+    let Some(mut shop) = running_shop() else { return };
+    let old = shop.unit_tests("old.out", &[]);
+    retain_files(&old, "/price/");
+    assert_eq!(shop.json(&["--with", &old])["total"], json!(31 + 96));
+
+    // At the next commit the package has one more function, of which an old profile knows nothing.
+    let price = fs::read_to_string(shop.folder().join("price/price.go")).unwrap();
+    write(&shop.folder(), "price/price.go", &format!("{price}\n{}", function("Duty", 128)));
+    shop.source.commit_all();
+    shop.run_service();
+    shop.clone_now();
+    let together = shop.json(&["--with", &old]);
+    assert_eq!((&together["covered"], &together["total"]), (&json!(6 + 32), &json!(31 + 96 + 128)));
+
+    // Then a function gets a branch at the same lines, and then a statement more.
+    for (text, why) in [
+        (
+            price.replacen("\tprintln()\n", "\tif true { println() }\n", 1),
+            "Go makes other blocks of that file",
+        ),
+        (price.replacen("\tprintln()\n", "\tprintln(); println()\n", 1), "the file has 33 statements there"),
+    ] {
+        write(&shop.folder(), "price/price.go", &text);
+        shop.source.commit_all();
+        shop.run_service();
+        shop.clone_now();
+        let unit = shop.unit_tests("unit.out", &[]);
+        shop.total(&["--with", &unit]).assert_code(0);
+        let refused = |options: &[&str]| {
+            let message = shop.total(options).assert_code(2).stderr;
+            assert!(message.contains("price.go:3.14,36.2 of old.out does not fit:"), "{message}");
+            assert!(message.contains("so \""), "{message}");
+            assert!(message.contains("old.out\" is not of commit"), "{message}");
+            message
+        };
+        let message = refused(&["--with", &old]);
+        assert!(message.contains(why), "{message}");
+        // Two profiles contradict each other, and the wrong one is named.
+        refused(&["--with", &old, "--with", &unit]);
+        refused(&["--with", &unit, "--with", &old]);
+    }
+}
+
+#[test]
+fn a_profile_of_another_commit_counts_in_unmeasured_packages() {
+    let Some(mut shop) = running_shop() else { return };
+    let before = shop.source.commit.clone();
+    let unit = shop.unit_tests("unit.out", &[]);
+    write(&shop.folder(), "main.go", &MAIN.replace("\tcart.Add()\n\tif", "\tif"));
+    shop.source.commit_all();
+    shop.run_service();
+    shop.clone_now();
+    let with = format!("{unit}=unit@{before}");
+    let carried = shop.total(&["--carry", "--with", &with]).assert_code(0);
+    carried
+        .assert_stderr_contains("executed in 1 file is not carried, such as example.com/shop/price/price.go");
+    let carried = shop.total(&["--carry", "--with", &with, "--count-unmeasured"]).assert_code(0);
+    assert!(!carried.stderr.contains("is not carried"), "{}", carried.stderr);
+    let json = shop.json(&["--carry", "--with", &with, "--count-unmeasured"]);
+    assert_eq!((&json["covered"], &json["total"]), (&json!(1 + 4 + 8 + 32), &json!(30 + 96)));
+    // Without another package nothing is left.
+    retain_files(&unit, "/price/");
+    let nothing = shop.total(&["--carry", "--with", &with]).assert_code(0);
+    assert!(!nothing.stderr.contains("nothing is carried"), "{}", nothing.stderr);
+}
+
+#[test]
 fn the_source_is_needed_for_files_that_the_service_lacks() {
     let Some(shop) = running_shop() else { return };
     let unit = shop.unit_tests("unit.out", &[]);

@@ -48,6 +48,8 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use crate::code::gosrc::CoverBlock;
+
 use crate::coverage::Coverage;
 
 /// The largest count of a sum, because Go reads a count as an `int`.
@@ -102,6 +104,12 @@ pub struct Block {
     pub end: (u32, u32),
     /// Number of statements; 0 and zero width both occur.
     pub statements: u32,
+}
+
+impl From<CoverBlock> for Block {
+    fn from(CoverBlock { start, end, statements }: CoverBlock) -> Self {
+        Self { start, end, statements }
+    }
 }
 
 /// SHA-256 of a block structure, file names included.

@@ -44,7 +44,7 @@ pub(crate) use since::SinceChoice;
 pub(crate) use stored_commits::StoredCommits;
 pub(crate) use subject::{Subject, previous_row, trend};
 pub(crate) use tree::{SourceTree, SourcedState};
-pub(crate) use with::{ProfileRefused, WithProfile};
+pub(crate) use with::{ProfileRefused, TogetherHere, WithProfile};
 
 use crate::access::Caller;
 use crate::config::Config;

@@ -1,15 +1,17 @@
 //! The check that the blocks of a profile are those of a source text.
 //!
 //! A profile names no commit. Its blocks are compared with those of the service where both have a file. Of another file
-//! only the text is known: each end of a block has to lie at a token of it, a block inside of one function, and the first
-//! block of a function at its opening brace. Another version of a text moves lines, so this finds it.
+//! only the text is known. Each end of a block has to lie at a token of it, a block inside of one function, and the first
+//! block of a function at its opening brace; this tells best what is wrong with a text whose lines moved. Then each block
+//! has to be one that Go's cover tool makes of the text, which has been the same from Go 1.20 to 1.26.
 
 use std::fmt;
 
 use memchr::memchr_iter;
 
-use crate::code::gosrc::{FuncExtent, ScannedFile};
+use crate::code::gosrc::{CoveredText, FuncExtent, ScannedFile, scan};
 use crate::names::{in_message, printable};
+use crate::phrases::count;
 use crate::profile::Block;
 
 /// A block of a profile that does not fit.
@@ -41,6 +43,10 @@ pub(crate) enum Unfit {
     LeavesFunction { name: String },
     /// It is the first one of a function and does not begin at the brace of its body.
     NoBody { name: String },
+    /// Go makes other blocks of the text.
+    NotOfText,
+    /// The block has another number of statements in the text.
+    Statements { in_text: u32 },
 }
 
 impl fmt::Display for Misfit {
@@ -73,13 +79,55 @@ impl fmt::Display for Unfit {
             Self::NoBody { name } => {
                 write!(f, "it is the first block of {}, whose body begins elsewhere", printable(name))
             }
+            Self::NotOfText => write!(f, "Go makes other blocks of that file"),
+            Self::Statements { in_text } => {
+                write!(f, "the file has {} there", count(*in_text as usize, "statements"))
+            }
         }
     }
 }
 
-/// Returns the first block that is not one of a text, with the reason. The blocks are in order. Nothing is known of a text
+/// Returns all blocks of a text, if some with statements are not among those of a profile, which are in order; `None` if the
+/// profile has all. Fails with the first block of the profile that is not one of the text, and the reason. Nothing is known
+/// of a text that does not parse, or whose `//line` comments move positions.
+pub(crate) fn all_blocks(text: &[u8], blocks: &[Block]) -> Result<Option<Vec<Block>>, (Block, Unfit)> {
+    let (scanned, parts) = match CoveredText::of(text) {
+        Ok(CoveredText { scanned, parts, package: _ }) => (scanned, parts),
+        Err(_) => match scan(text) {
+            Ok(scanned) => (scanned, Vec::new()),
+            Err(_) => return Ok(None),
+        },
+    };
+    if let Some(unfit) = unfit_block(text, &scanned, blocks) {
+        return Err(unfit);
+    }
+    let [part] = &parts[..] else { return Ok(None) };
+    if scanned.has_moved_lines {
+        return Ok(None);
+    }
+    let counted = part.blocks.iter().filter(|block| block.statements > 0);
+    let in_text: Vec<Block> = counted.copied().map(Block::from).collect();
+    let is_other = |block: &&Block| block.statements > 0 && in_text.binary_search(block).is_err();
+    if let Some(block) = blocks.iter().find(is_other) {
+        let is_there = |other: &&Block| (other.start, other.end) == (block.start, block.end);
+        let why = match in_text.iter().find(is_there) {
+            Some(other) => Unfit::Statements { in_text: other.statements },
+            None => Unfit::NotOfText,
+        };
+        return Err((*block, why));
+    }
+    if in_text.iter().all(|block| blocks.binary_search(block).is_ok()) {
+        return Ok(None);
+    }
+    let mut all = [&in_text[..], blocks].concat();
+    all.sort_unstable();
+    all.dedup();
+    Ok(Some(all))
+}
+
+/// Returns the first block that cannot be one of a text, with the reason. The blocks are in order. Nothing is known of a text
 /// whose `//line` comments move positions.
-pub(crate) fn unfit_block(text: &[u8], scanned: &ScannedFile, blocks: &[Block]) -> Option<(Block, Unfit)> {
+fn unfit_block(text: &[u8], scanned: &ScannedFile, blocks: &[Block]) -> Option<(Block, Unfit)> {
     if scanned.has_moved_lines {
         return None;
     }
@@ -243,6 +291,42 @@ mod tests {
         ] {
             assert_eq!(unfit(&[block]), Some(expected), "{block:?}");
         }
+    }
+
+    /// The blocks with statements, each with the number of these.
+    const COUNTED: &[(Ends, u32)] = &[
+        (((3, 20), (5, 2)), 1),
+        (((7, 22), (8, 11)), 1),
+        (((8, 11), (10, 3)), 1),
+        (((11, 2), (11, 9)), 1),
+        (((12, 14), (13, 13)), 1),
+        (((16, 1), (17, 6)), 1),
+        (((17, 6), (18, 12)), 1),
+    ];
+
+    fn with_statements((ends, statements): (Ends, u32)) -> Block {
+        Block { start: ends.0, end: ends.1, statements }
+    }
+
+    #[test]
+    fn blocks_that_a_profile_lacks_are_added() {
+        let all: Vec<Block> = COUNTED.iter().copied().map(with_statements).collect();
+        assert_eq!(all_blocks(TEXT.as_bytes(), &all), Ok(None));
+        // An empty body has a block, too, which changes no figure.
+        let empty = with_statements((((22, 15), (22, 16)), 0));
+        let part = [all[1], all[2], empty];
+        let expected = [&all[..], &[empty]].concat();
+        assert_eq!(all_blocks(TEXT.as_bytes(), &part), Ok(Some(expected)));
+    }
+
+    #[test]
+    fn blocks_that_go_does_not_make_do_not_fit() {
+        let unfit = |block: (Ends, u32)| all_blocks(TEXT.as_bytes(), &[with_statements(block)]).unwrap_err();
+        // The whole body of a function, which an older text had without the `if`.
+        let whole = (((7, 22), (20, 2)), 3);
+        assert_eq!(unfit(whole), (with_statements(whole), Unfit::NotOfText));
+        let first = (((7, 22), (8, 11)), 3);
+        assert_eq!(unfit(first), (with_statements(first), Unfit::Statements { in_text: 1 }));
     }
 
     #[test]

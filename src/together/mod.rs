@@ -12,7 +12,7 @@ use crate::profile::{BlockConflict, Build, Profile, executed_of, unite};
 
 pub(crate) use argument::{ArgumentError, WithArgument, repeated_label};
 pub(crate) use coverage::{LabelCoverage, TogetherCoverage, WithJson};
-pub(crate) use fit::{Misfit, Unfit, unfit_block};
+pub(crate) use fit::{Misfit, Unfit, all_blocks};
 pub(crate) use labels::{BlockLabels, MOST_RUNS};
 
 /// The profile of a service together with others.

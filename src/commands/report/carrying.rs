@@ -16,7 +16,7 @@ use crate::names::in_message;
 use crate::profile::Profile;
 use crate::report::diff::DiffReport;
 use crate::report::{FileReport, Report, ReportHead};
-use crate::source::{CarryRequest, FoundSource, SourcedState};
+use crate::source::{CarryRequest, FoundSource, SourcedState, TogetherHere};
 use crate::together::Together;
 
 /// The report for a page, if the page alone has what is carried from other commits.
@@ -110,12 +110,12 @@ impl ReportRun<'_> {
         page
     }
 
-    /// Counts the profile of the report together with those of other runs; `None` unless that is asked for.
-    pub(super) fn together(
+    /// Counts the profile of the report together with those of other runs of its commit; `None` unless that is asked for.
+    pub(super) fn together_here(
         &self,
         found: Option<&FoundSource>,
         profile: &Profile,
-    ) -> Result<Option<Together>> {
+    ) -> Result<Option<TogetherHere>> {
         if !self.args.with.is_given() {
             return Ok(None);
         }
@@ -124,8 +124,15 @@ impl ReportRun<'_> {
         let Some(FoundSource { at, tree, .. }) = found else { return Ok(None) };
         let commit = at.commit.to_string();
         let here = (commit.as_str(), Some((at, tree)));
-        let together = self.reader.together(profile, with, here, self.args.carry.is_given(), self.reading);
+        let together =
+            self.reader.together_here(profile, with, here, self.args.carry.is_given(), self.reading);
         together.map(Some).map_err(with::refusal)
+    }
+
+    /// Carries the profiles of other runs from their commits.
+    pub(super) fn together(&self, found: Option<&FoundSource>, here: TogetherHere) -> Result<Together> {
+        let source = found.map(|found| (&found.at, &found.tree));
+        self.reader.carry_others(here, source).map_err(with::refusal)
     }
 
     /// Adds to a profile, and to that of other runs together with it, the files that no stored profile has, if these count.

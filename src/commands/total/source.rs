@@ -54,11 +54,11 @@ impl Total<'_> {
             || with.iter().any(|with| with.needs_source(profile));
         let found = if needs_source { Some(self.source(&reader, reading)?) } else { None };
         let here = found.as_ref().map(|(at, tree)| (at, tree));
-        let mut together = match with.is_empty() {
+        let mut together_here = match with.is_empty() {
             true => None,
             false => {
                 let commit = (self.row.key.commit.as_str(), here);
-                let together = reader.together(profile, with, commit, request.is_some(), reading);
+                let together = reader.together_here(profile, with, commit, request.is_some(), reading);
                 Some(together.map_err(with::refusal)?)
             }
         };
@@ -69,10 +69,14 @@ impl Total<'_> {
         let added = match here.filter(|_| args.counting.count_unmeasured) {
             Some((at, tree)) => {
                 let subject = SourcedState { at, tree, profile, keys: &keys };
-                Some(add_unmeasured(&reader, subject, rows, together.as_mut())?)
+                let together = together_here.as_mut().map(|together_here| &mut together_here.together);
+                Some(add_unmeasured(&reader, subject, rows, together)?)
             }
             None => None,
         };
+        let together = together_here
+            .map(|together_here| reader.carry_others(together_here, here).map_err(with::refusal))
+            .transpose()?;
         let (widened, added) = added.unzip();
         let of_service = widened.as_ref().unwrap_or(profile);
         let profile = together.as_ref().map_or(of_service, Together::profile);

@@ -4,9 +4,7 @@ use anyhow::Result;
 
 use super::base_name;
 use super::measured::{MeasuredCode, MeasuredModules};
-use crate::code::gosrc::{
-    CoverBlock, CoveredPart, CoveredText, FileConstraint, FuncExtent, SyntaxError, parent,
-};
+use crate::code::gosrc::{CoveredPart, CoveredText, FileConstraint, FuncExtent, SyntaxError, parent};
 use crate::io::git::{BlobContent, ObjectId};
 use crate::profile::Block;
 use crate::source::tree::LinkedFile;
@@ -118,11 +116,10 @@ fn content_of(path: &str, name: &str, text: &[u8]) -> Content {
             "" => file.to_owned(),
             folder => format!("{folder}/{file}"),
         };
-        let block = |CoverBlock { start, end, statements }: CoverBlock| Block { start, end, statements };
         FilePart {
             name: moved.as_ref().map_or_else(|| name.to_owned(), |file| beside(name, file)),
             path: moved.as_ref().map_or_else(|| path.to_owned(), |file| beside(path, file)),
-            blocks: blocks.into_iter().map(block).collect(),
+            blocks: blocks.into_iter().map(Block::from).collect(),
             functions,
             is_generated: is_generated && moved.is_none(),
             has_moved_lines: found.scanned.has_moved_lines,

@@ -3,19 +3,20 @@
 
 mod read;
 
+use std::sync::Arc;
+
 use anyhow::{Result, bail};
 
 use self::read::read_profile;
 use super::{RepositoryCommit, Revision, SourceReader, SourceTree};
 use crate::agent_files::AgentFiles;
-use crate::code::gosrc::scan;
 use crate::io::git::ObjectId;
 use crate::io::workdir::ReadersLock;
 use crate::names::in_message;
 use crate::parallel;
 use crate::phrases::count;
-use crate::profile::{Build, BuildFile, Limits, PartOfBuild, Profile};
-use crate::together::{LabelledProfile, Misfit, Together, WithArgument, unfit_block};
+use crate::profile::{Block, Build, BuildFile, Limits, PartOfBuild, Profile, unite};
+use crate::together::{LabelledProfile, Misfit, Together, Unfit, WithArgument, all_blocks};
 
 /// A profile of another run.
 pub(crate) struct WithProfile {
@@ -54,9 +55,19 @@ impl WithProfile {
         read.into_iter().collect()
     }
 
+    fn labelled(&self) -> LabelledProfile<'_> {
+        LabelledProfile { label: &self.argument.label, profile: &self.profile }
+    }
+
     /// Tells whether the source is needed: for files that the service has not, or to find a revision.
     pub(crate) fn needs_source(&self, service: &Profile) -> bool {
         self.argument.revision.is_some() || self.files_unknown_to(service).next().is_some()
+    }
+
+    /// Returns the files of which something was executed.
+    fn executed_files(&self) -> impl Iterator<Item = BuildFile<'_>> {
+        let counts = |file: &BuildFile<'_>| &self.profile.counts[file.range.0..file.range.1];
+        self.profile.build.files().filter(move |file| counts(file).iter().any(|&count| count > 0))
     }
 
     fn files_unknown_to<'p>(&'p self, service: &'p Profile) -> impl Iterator<Item = BuildFile<'p>> {
@@ -85,21 +96,29 @@ impl WithProfile {
     }
 }
 
+/// The profile of a service together with those of its commit; those of other commits are not carried yet.
+pub(crate) struct TogetherHere {
+    pub(crate) together: Together,
+    elsewhere: Vec<(WithProfile, RepositoryCommit)>,
+    /// The labels of all in the order in which they were given.
+    order: Vec<String>,
+}
+
 /// The commit of a stored state, with its files.
 pub(crate) type CommitSource<'a> = (&'a RepositoryCommit, &'a SourceTree);
 
 impl SourceReader<'_> {
-    /// Counts the profile of a service together with others. `here` is the commit of the service, which may be missing if
-    /// no profile needs the source; `commit` names it in messages. A profile of another commit is carried from there if
-    /// `carries` is true, and refused else.
-    pub(crate) fn together(
+    /// Counts the profile of a service together with others of its commit. `here` is the commit of the service, which may
+    /// be missing if no profile needs the source; `commit` names it in messages. A profile of another commit is kept for
+    /// [`carry_others`](Self::carry_others) if `carries` is true, and refused else.
+    pub(crate) fn together_here(
         &self,
         service: &Profile,
         with: Vec<WithProfile>,
         (commit, here): (&str, Option<CommitSource<'_>>),
         carries: bool,
         reading: &ReadersLock,
-    ) -> Result<Together> {
+    ) -> Result<TogetherHere> {
         for with in with.iter().filter(|with| with.profile.build.file_count() == 0) {
             self.warn(format!("\"{}\" has no blocks, so it adds nothing", with.shown_path()));
         }
@@ -118,19 +137,51 @@ impl SourceReader<'_> {
                 None => of_here.push(with),
             }
         }
-        let labelled = of_here
-            .iter()
-            .map(|WithProfile { argument, profile }| LabelledProfile { label: &argument.label, profile });
-        let labelled: Vec<_> = labelled.collect();
-        let mut together = Together::new(service, &labelled).map_err(|misfit| {
+        let together = self.fitted_together(service, of_here, (commit, here))?;
+        Ok(TogetherHere { together, elsewhere, order })
+    }
+
+    /// Unites profiles that are said to be of the same commit, and compares with the source what only others have.
+    fn fitted_together(
+        &self,
+        service: &Profile,
+        mut of_here: Vec<WithProfile>,
+        (commit, here): (&str, Option<CommitSource<'_>>),
+    ) -> Result<Together> {
+        let united = |of_here: &[WithProfile]| {
+            let labelled: Vec<_> = of_here.iter().map(WithProfile::labelled).collect();
+            Together::new(service, &labelled)
+        };
+        let refused = |misfit: Misfit, of_here: &[WithProfile]| {
             let of = |with: &&WithProfile| with.argument.label == misfit.label;
             let with = of_here.iter().find(of).expect("a misfit has the label of its profile");
             with.refused(&misfit, commit)
-        })?;
-        for with in of_here.iter().filter(|with| with.files_unknown_to(service).next().is_some()) {
-            let Some(here) = here else { continue };
-            self.check_fit(with, (&service.build, &together.profile().build), here, commit)?;
+        };
+        let mut together = united(&of_here);
+        let Some(here) = here else { return together.map_err(|misfit| refused(misfit, &of_here).into()) };
+        let mut others = Arc::clone(&service.build);
+        match &together {
+            Ok(together) => others = Arc::clone(&together.profile().build),
+            // Of two that contradict each other, the source tells which one is wrong.
+            Err(Misfit { why: Unfit::NotOfOther { .. }, .. }) => {}
+            Err(misfit) => bail!(refused(misfit.clone(), &of_here)),
         }
+        let mut is_final = together.is_ok();
+        for with in &mut of_here {
+            is_final &= !self.fit(with, (&service.build, &others), here, commit)?;
+        }
+        if !is_final {
+            together = united(&of_here);
+        }
+        together.map_err(|misfit| refused(misfit, &of_here).into())
+    }
+
+    /// Carries the profiles of other commits to the commit of the service, in blocks that those of this commit have.
+    pub(crate) fn carry_others(
+        &self,
+        TogetherHere { mut together, elsewhere, order }: TogetherHere,
+        here: Option<CommitSource<'_>>,
+    ) -> Result<Together> {
         for (with, other) in elsewhere {
             let Some(here) = here else { continue };
             self.carry_from(&mut together, with, here, other)?;
@@ -155,16 +206,29 @@ impl SourceReader<'_> {
     fn carry_from(
         &self,
         together: &mut Together,
-        with: WithProfile,
+        mut with: WithProfile,
         here: CommitSource<'_>,
         other: RepositoryCommit,
     ) -> Result<()> {
         let commit = other.commit.to_string();
         let own = &together.profile().build;
-        let other = self.state_at(here, other, with.profile.clone(), own)?;
-        self.check_fit(&with, (&Build::empty(), own), (&other.at, &other.tree), &commit)?;
+        let mut other = self.state_at(here, other, with.profile.clone(), own)?;
+        self.fit(&mut with, (&Build::empty(), own), (&other.at, &other.tree), &commit)?;
+        other.profile.clone_from(&with.profile);
         let blocks = self.executed_at(here, together.profile(), &other)?;
-        if blocks.is_empty() {
+        let without_blocks = with.executed_files().filter(|file| own.find(file.name).is_none());
+        let without_blocks: Vec<&str> = without_blocks.map(|file| file.name).collect();
+        if let [first, ..] = without_blocks[..] {
+            self.warn(format!(
+                "what \"{}\" of commit {commit:.10} executed in {} is not carried, such as {}: neither the service nor another \
+                 run has {} here (--count-unmeasured counts files that nobody has)",
+                with.shown_path(),
+                count(without_blocks.len(), "files"),
+                in_message(first),
+                if without_blocks.len() == 1 { "it" } else { "them" },
+            ));
+        }
+        if blocks.is_empty() && without_blocks.len() < with.executed_files().count() {
             let path = with.shown_path();
             self.warn(format!("nothing is carried from \"{path}\" of commit {commit:.10}: no function that it executed is the \
                                same here"));
@@ -173,20 +237,24 @@ impl SourceReader<'_> {
         Ok(())
     }
 
-    /// Compares the blocks of the files that are not `known` with their source at a commit, and warns of files that the
-    /// commit lacks. `others` are files that were built in the same folder.
-    fn check_fit(
+    /// Compares the blocks of the files that are not `known` with their source at a commit, adds those with statements that
+    /// the profile lacks, and warns of files that the commit lacks. `others` are files that were built in the same folder.
+    /// Tells whether blocks were added.
+    fn fit(
         &self,
-        with: &WithProfile,
+        with: &mut WithProfile,
         (known, others): (&Build, &Build),
         (at, tree): CommitSource<'_>,
         commit: &str,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let files: Vec<BuildFile<'_>> = with.profile.build.files().collect();
         let is_unknown = |file: &BuildFile<'_>| known.find(file.name).is_none();
         let (paths, _) = self.resolved_among(&files, others, tree);
         let placed = files.iter().zip(&paths).filter(|(file, _)| is_unknown(file));
         let (mut found, mut lacking) = (Vec::new(), Vec::new());
+        if files.iter().all(|file| !is_unknown(file)) {
+            return Ok(false);
+        }
         for (file, path) in placed {
             match path.as_deref().and_then(|path| tree.files.blob(path)) {
                 Some(blob) => found.push((file, blob.clone())),
@@ -205,15 +273,18 @@ impl SourceReader<'_> {
         }
         let blobs: Vec<ObjectId> = found.iter().map(|(_, blob)| blob.clone()).collect();
         self.fetched_all(at, &blobs)?;
-        let unfit = at.repository.blobs(&blobs, |index, content| {
-            let text = content.text()?;
-            unfit_block(text, &scan(text).ok()?, found[index].0.blocks)
+        let compared = at.repository.blobs(&blobs, |index, content| {
+            content.text().map_or(Ok(None), |text| all_blocks(text, found[index].0.blocks))
         })?;
-        let first = found.iter().zip(unfit).find_map(|((file, _), unfit)| Some((file, unfit?)));
-        if let Some((file, (block, why))) = first {
-            let misfit =
-                Misfit { label: with.argument.label.clone(), file: file.name.to_owned(), block, why };
-            bail!(with.refused(&misfit, commit));
+        let mut whole: Vec<(&str, Vec<Block>)> = Vec::new();
+        for ((file, _), compared) in found.iter().zip(compared) {
+            match compared {
+                Ok(blocks) => whole.extend(blocks.map(|blocks| (file.name, blocks))),
+                Err((block, why)) => {
+                    let (label, file) = (with.argument.label.clone(), file.name.to_owned());
+                    bail!(with.refused(&Misfit { label, file, block, why }, commit));
+                }
+            }
         }
         if let [first, ..] = lacking[..] {
             self.warn(format!(
@@ -223,6 +294,14 @@ impl SourceReader<'_> {
                 in_message(first)
             ));
         }
-        Ok(())
+        if whole.is_empty() {
+            return Ok(false);
+        }
+        let whole = whole.iter().map(|(name, blocks)| (*name, &blocks[..]));
+        let whole = Profile::not_executed(with.profile.mode, whole);
+        let nothing = Profile::not_executed(with.profile.mode, std::iter::empty());
+        let united = unite(&nothing, &[&with.profile, &whole]);
+        with.profile = united.expect("a text has all blocks of a profile that fits it");
+        Ok(true)
     }
 }
