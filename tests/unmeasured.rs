@@ -199,6 +199,9 @@ fn filters_choose_among_measured_and_unmeasured_files() {
     assert_eq!(found["filters"], json!(["exclude cmd/**", "exclude cart"]));
     let found = shop.unmeasured(&["--include", "nowhere"]);
     assert_eq!((packages(&found), &found["left_out"]), (json!([]), &json!([])));
+    shop.report(&["--unmeasured", "--include", "nowhere"])
+        .assert_code(0)
+        .assert_stderr_contains("--include and --exclude leave no package of the service's modules");
 }
 
 #[test]

@@ -200,6 +200,11 @@ impl<'r> UnmeasuredReport<'r> {
         &self.report.head
     }
 
+    /// Tells whether the filter leaves a package, measured or not.
+    pub(crate) fn has_packages(&self) -> bool {
+        self.measured_packages > 0 || !self.report.files.is_empty()
+    }
+
     /// Returns the figures of all in words.
     fn summary(&self, packages: &[PackageReport<'_, '_>]) -> String {
         let all = count(self.measured_packages + packages.len(), "packages");

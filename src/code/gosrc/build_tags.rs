@@ -347,9 +347,9 @@ fn modern(tag: &str) -> &str {
     if tag == "boringcrypto" { "goexperiment.boringcrypto" } else { tag }
 }
 
-/// Returns the minor version of a tag such as `go1.21`.
+/// Returns the minor version of a tag such as `go1.21`. The first one is `go1.1`.
 fn release(tag: &str) -> Option<u32> {
-    tag.strip_prefix("go1.")?.parse().ok()
+    tag.strip_prefix("go1.")?.parse().ok().filter(|minor| *minor > 0)
 }
 
 /// Returns the family and the level of a tag that includes the tags of lower levels, such as `amd64.v3` or `go1.21`.
@@ -467,6 +467,7 @@ mod tests {
             ("amd64.v2", true),
             ("amd64.v4", false),
             ("arm64.v8.0", false),
+            ("go1.0", false),
             ("go1.26", true),
             ("go1.29", false),
             ("go1.30", false),

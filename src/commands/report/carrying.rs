@@ -110,12 +110,25 @@ impl ReportRun<'_> {
         page
     }
 
-    /// Counts the profile of the report together with those of other runs of its commit; `None` unless that is asked for.
-    pub(super) fn together_here(
+    /// Adds to the profile of the report the files that no stored profile has, and counts it together with those of other
+    /// runs, each if that is asked for. `rows` are all rows.
+    pub(super) fn with_others(
         &self,
         found: Option<&FoundSource>,
-        profile: &Profile,
-    ) -> Result<Option<TogetherHere>> {
+        profile: Profile,
+        reported: &Reported<'_>,
+        rows: &[Row],
+    ) -> Result<(Profile, Option<AddedFiles>, Option<Together>)> {
+        let mut here = self.together_here(found, &profile)?;
+        let together = here.as_mut().map(|here| &mut here.together);
+        let (profile, added) = self.with_unmeasured(found, (profile, together), reported, rows)?;
+        let source = found.map(|found| (&found.at, &found.tree));
+        let together = here.map(|here| self.reader.carry_others(here, source)).transpose();
+        Ok((profile, added, together.map_err(with::refusal)?))
+    }
+
+    /// Counts the profile of the report together with those of other runs of its commit; `None` unless that is asked for.
+    fn together_here(&self, found: Option<&FoundSource>, profile: &Profile) -> Result<Option<TogetherHere>> {
         if !self.args.with.is_given() {
             return Ok(None);
         }
@@ -129,15 +142,9 @@ impl ReportRun<'_> {
         together.map(Some).map_err(with::refusal)
     }
 
-    /// Carries the profiles of other runs from their commits.
-    pub(super) fn together(&self, found: Option<&FoundSource>, here: TogetherHere) -> Result<Together> {
-        let source = found.map(|found| (&found.at, &found.tree));
-        self.reader.carry_others(here, source).map_err(with::refusal)
-    }
-
     /// Adds to a profile, and to that of other runs together with it, the files that no stored profile has, if these count.
     /// `rows` are all rows.
-    pub(super) fn with_unmeasured(
+    fn with_unmeasured(
         &self,
         found: Option<&FoundSource>,
         (profile, together): (Profile, Option<&mut Together>),

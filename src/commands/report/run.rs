@@ -83,11 +83,8 @@ pub(super) fn report(
     if let Some(since) = &reported.since {
         since::tell(&reported.subject.name(), since, (&fleet.entries[..], &reported.rows()[..]), context);
     }
-    let mut here = run.together_here(found.as_ref(), &stored_profile)?;
-    let together = here.as_mut().map(|here| &mut here.together);
-    let (stored_profile, added) =
-        run.with_unmeasured(found.as_ref(), (stored_profile, together), &reported, &rows)?;
-    let together = here.map(|here| run.together(found.as_ref(), here)).transpose()?;
+    let (stored_profile, added, together) =
+        run.with_others(found.as_ref(), stored_profile, &reported, &rows)?;
     let of_commit = together.as_ref().map_or(&stored_profile, Together::profile);
     let carried = run.carried(found.as_ref(), of_commit, &reported, &rows)?;
     let union = carried.as_ref().map(|carried| carried.union(of_commit));

@@ -5,8 +5,8 @@ use anyhow::Result;
 use super::ReportArgs;
 use super::list_of_functions::{self, ListedService};
 use crate::collect::mending::stored_profile;
-use crate::commands::Context;
 use crate::commands::notices::told;
+use crate::commands::{Context, warn};
 use crate::exit::ExitCode;
 use crate::io::signals::Signals;
 use crate::io::workdir::ReadersLock;
@@ -40,5 +40,8 @@ fn write(listed: &ListedService<'_>) -> Result<()> {
             report
         });
     let report = UnmeasuredReport::new(&found, (&files_report, &files.commands), &left_out, filter);
+    if !report.has_packages() && !filter.takes_all_files() {
+        warn("--include and --exclude leave no package of the service's modules");
+    }
     listed.write(|out| report.write_text(out), |out| report.write_json(out))
 }
