@@ -48,7 +48,7 @@ pub(crate) use functions::FunctionReport;
 pub(crate) use group::{ConflictingFile, GroupApp, GroupFacts, GroupJson, LackingApp};
 pub(crate) use head::{ONLY_CHANGED, PreviousRow, ReportHead, WITH_UNMEASURED};
 pub(crate) use host_links::HostLinks;
-pub(crate) use html::Packer;
+pub(crate) use html::{Packer, PullFacts};
 pub(crate) use lines::{LineReport, LineState, MissedRange, missed_line_ranges};
 pub(crate) use model::{FileReport, PackageReport, Report};
 pub(crate) use since::{SET_KNOWS_THE_FIRST, SinceFacts, StoredMoment};

@@ -18,7 +18,9 @@ use crate::names::in_message;
 use crate::notice::Notice;
 use crate::profile::Profile;
 use crate::report::forms::{FormInput, PAGE};
-use crate::report::site::{self, LinkedReport, ReportOrigin, ReportSource, ReportWork, SourceShown};
+use crate::report::site::{
+    self, LinkedReport, ReportOrigin, ReportSource, ReportWork, SiteFile, SourceShown,
+};
 use crate::report::{FileNeeds, FileReport, FileSource, NoSource, Packer, Report};
 use crate::source::{
     CarryRequest, NotFetched, RepositoryCommit, SourceReader, SourceTree, SourcedState, Subject,
@@ -42,6 +44,32 @@ struct ReportCandidate<'p> {
     entry: &'p KeyEntry,
     work: ReportWork,
     origin: ReportOrigin,
+    /// The existing report, unless it has to be made anew.
+    kept: Option<SiteFile>,
+}
+
+impl ReportCandidate<'_> {
+    /// Returns what the existing report was made from.
+    fn known(&self) -> Option<&ReportOrigin> {
+        self.kept.as_ref()?.from.as_ref()
+    }
+
+    /// Tells whether the manifest must not describe the existing report any more. That of a report that lacks source is
+    /// replaced if there is more, which is not known yet.
+    fn may_be_written(&self) -> bool {
+        match self.work {
+            ReportWork::Page | ReportWork::Pull => true,
+            ReportWork::Source => self.known().is_some_and(|known| known.pull != self.origin.pull),
+            ReportWork::Nothing => false,
+        }
+    }
+
+    /// Lets the manifest describe the existing report again, which was not written.
+    fn take_back(&self, writer: &mut SiteWriter<'_>) {
+        if let Some(written) = &self.kept {
+            writer.take_back(&self.page.path, written);
+        }
+    }
 }
 
 struct MadeReport {
@@ -64,7 +92,7 @@ impl ReportMaker<'_> {
         writer: &mut SiteWriter<'_>,
     ) -> Result<HashMap<String, SourceShown>> {
         let candidates = self.candidates(pages, writer);
-        let due = candidates.iter().filter(|candidate| candidate.work == ReportWork::Page);
+        let due = candidates.iter().filter(|candidate| candidate.may_be_written());
         writer.announce(due.map(|candidate| candidate.page.path.as_str()))?;
 
         let progress = Progress::start(candidates.len(), self.request.shows_progress);
@@ -74,22 +102,20 @@ impl ReportMaker<'_> {
         let mut unreachable = HashSet::new();
         for (number, candidate) in candidates.iter().enumerate() {
             if self.is_interrupted() {
+                candidates[number..].iter().for_each(|candidate| candidate.take_back(writer));
                 break;
             }
-            let ReportCandidate { page, entry, work, origin } = candidate;
-            let brought = match work {
-                ReportWork::Nothing => Ok(0),
-                ReportWork::Page | ReportWork::Source => {
-                    self.bring_up_to_date(candidate, &mut unreachable, writer)
-                }
-            };
-            match brought {
+            let ReportCandidate { page, entry, origin, .. } = candidate;
+            match self.bring_up_to_date(candidate, &mut unreachable, writer) {
                 Ok(0) => writer.tally.unchanged += 1,
                 Ok(length) => {
                     bytes += length;
                     not_in_manifest += 1;
                 }
-                Err(error) => failures.push(format!("{}: {error:#}", in_message(&page.service))),
+                Err(error) => {
+                    candidate.take_back(writer);
+                    failures.push(format!("{}: {error:#}", in_message(&page.service)));
+                }
             }
             // After a failure an earlier report may still exist, which is of other data.
             if let Some(source) = writer.source(&page.path, origin) {
@@ -133,7 +159,8 @@ impl ReportMaker<'_> {
             let app = &entry.key.app;
             let version = versions.entry(app).or_insert_with(|| self.version(&of_pages, app));
             let origin = self.stored.origin(page, entry, version)?;
-            Some(ReportCandidate { page, entry, work: writer.work(&page.path, &origin), origin })
+            let (kept, work) = writer.kept(&page.path, &origin).unzip();
+            Some(ReportCandidate { page, entry, work: work.unwrap_or(ReportWork::Page), origin, kept })
         });
         candidates.collect()
     }
@@ -159,14 +186,40 @@ impl ReportMaker<'_> {
         SourceReader { settings: self.request.source, app, is_offline }
     }
 
-    /// Writes a report if it changes; returns its size in bytes.
+    /// Brings a report up to date; returns its size in bytes if it was written, or else 0.
     fn bring_up_to_date(
         &self,
-        ReportCandidate { page, entry, work, origin }: &ReportCandidate<'_>,
+        candidate: &ReportCandidate<'_>,
         unreachable: &mut HashSet<String>,
         writer: &mut SiteWriter<'_>,
     ) -> Result<u64> {
-        let known = writer.source(&page.path, origin);
+        let known = candidate.known().map(|known| &known.source);
+        let length = match candidate.work {
+            ReportWork::Nothing => return Ok(0),
+            ReportWork::Pull => None,
+            ReportWork::Page | ReportWork::Source => {
+                self.write_if_more(candidate, known, unreachable, writer)?
+            }
+        };
+        let renewed = match (length, &candidate.kept) {
+            (None, Some(written)) => writer.renew_pull(&candidate.page.path, written, &candidate.origin)?,
+            _ => length,
+        };
+        let written = match renewed {
+            None => self.write_if_more(candidate, None, unreachable, writer)?,
+            renewed => renewed,
+        };
+        Ok(written.unwrap_or(0))
+    }
+
+    /// Writes a report that does not exist, or that has more source than is `known`; returns its size in bytes.
+    fn write_if_more(
+        &self,
+        ReportCandidate { page, entry, origin, .. }: &ReportCandidate<'_>,
+        known: Option<&ReportSource>,
+        unreachable: &mut HashSet<String>,
+        writer: &mut SiteWriter<'_>,
+    ) -> Result<Option<u64>> {
         let (app, now) = (&entry.key.app, self.request.now);
         let (fetch, host) = {
             let reader = self.reader(app, true);
@@ -175,12 +228,12 @@ impl ReportMaker<'_> {
         let may_ask = [&fetch, &host].into_iter().all(|asked| writer.manifest.may_ask(asked, now));
         // The source of an earlier commit was fetched while the commit was current, or cannot be had.
         let is_earlier = !page.is_current;
-        if is_earlier && *work == ReportWork::Source && !may_ask {
-            return Ok(0);
+        if is_earlier && known.is_some() && !may_ask {
+            return Ok(None);
         }
         let is_offline = self.request.is_offline || unreachable.contains(app) || !may_ask || is_earlier;
         let MadeReport { text, source, not_fetched } =
-            self.make(page, entry, &self.reader(app, is_offline), known.as_ref())?;
+            self.make(page, entry, &self.reader(app, is_offline), known)?;
         if let Some(not_fetched) = not_fetched {
             unreachable.insert(app.clone());
             if not_fetched.is_timed_out && !host.is_empty() {
@@ -192,9 +245,9 @@ impl ReportMaker<'_> {
         if was_sought && source.could_be_more() {
             writer.asked(fetch, now);
         }
-        let Some(text) = text else { return Ok(0) };
+        let Some(text) = text else { return Ok(None) };
         writer.put(&page.path, &text, Some(ReportOrigin { source, ..origin.clone() }))?;
-        Ok(text.len() as u64)
+        Ok(Some(text.len() as u64))
     }
 
     /// Makes a report. `known` is the extent of the source in the existing report, if only more source is wanted.

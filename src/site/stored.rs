@@ -18,6 +18,7 @@ use crate::fleet::services::Fleet;
 use crate::io::store::Store;
 use crate::names::Naming;
 use crate::phrases::count;
+use crate::report::PullFacts;
 use crate::report::site::{
     self, Concern, HistoryRow, LinkedReport, Manifest, ReportOrigin, ReportSource, Service, Total,
 };
@@ -238,6 +239,10 @@ impl SiteData {
             service: page.service.clone(),
             version: version.to_owned(),
             confirmed_at: entry.schedule.schedule.last_pull,
+            pull: Some(PullFacts {
+                since: entry.schedule.schedule.last_pull.unwrap_or(row.created_at),
+                replicas: entry.replicas_now(row),
+            }),
             source: ReportSource::none(),
         })
     }

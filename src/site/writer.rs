@@ -41,9 +41,17 @@ impl<'a> SiteWriter<'a> {
         self.manifest.written(path).filter(|written| self.files.size(path) == Some(written.bytes))
     }
 
-    /// Returns the work that a report needs.
-    pub(super) fn work(&self, path: &str, wanted: &ReportOrigin) -> ReportWork {
-        self.intact(path).map_or(ReportWork::Page, |written| written.work(wanted))
+    /// Returns the record of a report that is not written anew as a whole, with the work that it needs.
+    pub(super) fn kept(&self, path: &str, wanted: &ReportOrigin) -> Option<(SiteFile, ReportWork)> {
+        let written = self.intact(path)?;
+        let work = written.work(wanted);
+        (work != ReportWork::Page).then(|| (written.clone(), work))
+    }
+
+    /// Takes back the announcement of a file that was not written.
+    pub(super) fn take_back(&mut self, path: &str, written: &SiteFile) {
+        self.manifest.record(path, written.clone());
+        self.is_stored = false;
     }
 
     /// Tells whether the file exists with this text.
@@ -114,6 +122,27 @@ impl<'a> SiteWriter<'a> {
         self.is_stored = false;
         self.tally.written += 1;
         Ok(())
+    }
+
+    /// Lets a report tell of the last pull. Returns its size, which is 0 if it tells of that already; `None` if the file is
+    /// not as it was written.
+    pub(super) fn renew_pull(
+        &mut self,
+        path: &str,
+        written: &SiteFile,
+        wanted: &ReportOrigin,
+    ) -> Result<Option<u64>, WorkdirError> {
+        let Some(from) = &written.from else { return Ok(None) };
+        let (Some(told), Some(last)) = (&from.pull, &wanted.pull) else { return Ok(None) };
+        if told == last {
+            return Ok(Some(0));
+        }
+        let page = self.files.read(path)?;
+        let renewed = if written.is_of(&page) { told.replaced_in(&page, last) } else { None };
+        let Some(text) = renewed else { return Ok(None) };
+        let from = ReportOrigin { pull: wanted.pull, ..from.clone() };
+        self.put(path, &text, Some(from))?;
+        Ok(Some(text.len() as u64))
     }
 
     /// Removes files that the site does not have any more.

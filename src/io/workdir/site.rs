@@ -93,6 +93,13 @@ impl SiteFolder {
         }
     }
 
+    /// Reads a file of the site.
+    pub(crate) fn read(&self, path: &str) -> Result<Vec<u8>, WorkdirError> {
+        let path = self.root.join(path);
+        #[expect(clippy::disallowed_methods, reason = "this adapter reads the folder of a site")]
+        fs::read(&path).map_err(io_error("cannot read", &path))
+    }
+
     /// Replaces the manifest, after all files written before were synced to the disk.
     pub(crate) fn store_manifest(&mut self, text: &str) -> Result<(), WorkdirError> {
         self.sync()?;

@@ -1,5 +1,8 @@
 //! The facts about the data of a page: one line above its figures, and the row in its footer.
 
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
 use crate::names::printable;
 use crate::phrases::{place, replicas, short_commit};
 use crate::report::{PreviousRow, Report, ReportHead};
@@ -13,12 +16,7 @@ pub(super) struct Facts {
     pub(super) whole_commit: String,
     /// Environment and region.
     pub(super) place: String,
-    /// The replicas that answered, and whether some did not.
-    pub(super) replicas: Option<(String, bool)>,
-    /// Time of the data, in RFC 3339.
-    pub(super) since: String,
-    /// Time of the data for people.
-    pub(super) minute: String,
+    pub(super) pull: PullFacts,
     /// The stored rows: `row 7`, or `rows cart 3, pay 5`.
     pub(super) rows: String,
     pub(super) stored: String,
@@ -40,16 +38,42 @@ impl Facts {
             commit: shown(&short_commit(head.best_commit())),
             whole_commit: shown(head.best_commit()),
             place: shown(&place(&head.env, &head.region)),
-            // Data that a process left has no listed replicas.
-            replicas: head
-                .replicas
-                .filter(|(_, listed)| *listed > 0)
-                .map(|(answered, listed)| (replicas(answered, listed), answered < listed)),
-            since: iso(at),
-            minute: minute(at),
+            pull: PullFacts { since: at, replicas: head.replicas },
             rows: shown(&rows),
             stored: minute(head.stored_at),
         }
+    }
+}
+
+/// The facts about the last pull, which change when nothing else of a page does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PullFacts {
+    /// Time of the data: of the last pull, or of the row if there was none.
+    pub since: DateTime<Utc>,
+    /// Number of replicas that answered, and of those listed.
+    pub replicas: Option<(u32, u32)>,
+}
+
+impl PullFacts {
+    /// Returns the markup of these facts, in which nothing comes from outside.
+    pub(super) fn markup(&self) -> String {
+        // Data that a process left has no listed replicas.
+        let listed = self.replicas.filter(|(_, listed)| *listed > 0);
+        let replicas = listed.map(|(answered, listed)| {
+            let class = if answered < listed { " class=\"warning\"" } else { "" };
+            format!("<li{class}>{}</li>\n", replicas(answered, listed))
+        });
+        let (iso, minute) = (iso(self.since), minute(self.since));
+        format!(
+            "{}<li><time id=\"age\" datetime=\"{iso}\" title=\"{minute}\">{minute}</time></li>",
+            replicas.unwrap_or_default()
+        )
+    }
+
+    /// Puts newer facts in the place of these into a page; `None` if the page does not have these.
+    pub(crate) fn replaced_in(&self, page: &[u8], newer: &Self) -> Option<Vec<u8>> {
+        let (before, after) = std::str::from_utf8(page).ok()?.split_once(&self.markup())?;
+        Some([before, &newer.markup(), after].concat().into_bytes())
     }
 }
 
@@ -91,13 +115,29 @@ mod tests {
     }
 
     #[test]
+    fn the_facts_of_a_pull_replace_those_of_an_earlier_one() {
+        let at = |minutes: i64| DateTime::from_timestamp(60 * minutes, 0).unwrap();
+        let two = PullFacts { since: at(0), replicas: Some((2, 2)) };
+        assert_eq!(
+            two.markup(),
+            "<li>2 of 2 replicas</li>\n<li><time id=\"age\" datetime=\"1970-01-01T00:00:00.000Z\" \
+             title=\"1970-01-01 00:00 UTC\">1970-01-01 00:00 UTC</time></li>"
+        );
+        let one = PullFacts { since: at(1), replicas: Some((1, 2)) };
+        assert!(one.markup().starts_with("<li class=\"warning\">1 of 2 replicas</li>\n<li><time"));
+        let none = PullFacts { since: at(2), replicas: Some((0, 0)) };
+        assert!(none.markup().starts_with("<li><time"));
+        let page = |facts: &PullFacts| format!("<ul>{}</ul>", facts.markup()).into_bytes();
+        assert_eq!(two.replaced_in(&page(&two), &one), Some(page(&one)));
+        assert_eq!(two.replaced_in(&page(&one), &none), None);
+        assert_eq!(two.replaced_in(b"\xff", &none), None);
+    }
+
+    #[test]
     fn rows_of_a_group_have_the_names_of_their_apps() {
         with_report(PROFILE, &SOURCES, |mut report| {
             let facts = Facts::new(&report.head);
-            assert_eq!(
-                [&*facts.commit, &facts.place, &facts.minute, &facts.rows],
-                ["845820727e", "staging th", "2026-11-24 14:50 UTC", "row 7"]
-            );
+            assert_eq!([&*facts.commit, &facts.place, &facts.rows], ["845820727e", "staging th", "row 7"]);
             report.head.group = Some(group_of(&report, &["cart", "pay"]));
             let rows = Facts::new(&report.head).rows;
             assert!(rows.starts_with("rows cart ") && rows.contains(", pay "), "{rows}");

@@ -22,6 +22,7 @@ mod tree;
 mod trend;
 mod unused;
 
+pub(crate) use facts::PullFacts;
 pub(crate) use packs::Packer;
 pub(super) use packs::{FileFigures, PackSlot};
 

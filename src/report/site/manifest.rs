@@ -9,11 +9,12 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::address::is_possible;
+use crate::report::PullFacts;
 
 /// The version of the format. It rises when files in an older manifest could be misunderstood.
 const FORMAT: u32 = 1;
 
-/// The longest time by which the stored data of a running service may be newer than its page says.
+/// The longest time from the pull with which the chart of a report ends to the last one.
 const LONGEST_UNCONFIRMED: TimeDelta = TimeDelta::days(1);
 
 /// The files of a site by their paths from its root, with `/` between their parts.
@@ -53,8 +54,12 @@ pub(crate) struct ReportOrigin {
     /// The version of the page ([`super::page_version`]).
     #[serde(rename = "edition")]
     pub version: String,
-    /// The time from which the page counts the age of its data.
+    /// Time of the last pull when the page was made.
     pub confirmed_at: Option<DateTime<Utc>>,
+    /// The last pull of which the page tells, which is put into a page without making the rest anew; `None` for a page of
+    /// an earlier release.
+    #[serde(default)]
+    pub pull: Option<PullFacts>,
     /// The source in the report.
     pub source: ReportSource,
 }
@@ -112,8 +117,10 @@ impl ReportSource {
 pub(crate) enum ReportWork {
     /// The report stays as it is.
     Nothing,
-    /// More source may be found; the data is up to date.
+    /// More source may be found; the data is up to date, except perhaps for the last pull.
     Source,
+    /// The last pull of which the report tells is not the last one.
+    Pull,
     /// The report has to be written.
     Page,
 }
@@ -244,14 +251,16 @@ impl SiteFile {
         let compared = |origin: &ReportOrigin| (origin.previous, origin.commit_before);
         let is_like =
             origin.is_of(wanted) && compared(origin) == compared(wanted) && origin.version == wanted.version;
-        // Each pull confirms the data of a row. Writing the page after each pull would change it each time.
+        // Each pull confirms the data of a row. Only what it says of the pull is renewed each time, because to make a large
+        // report takes a second, or, with the authors of lines, ten.
         let is_told = match (origin.confirmed_at, wanted.confirmed_at) {
             (Some(told), Some(known)) => (TimeDelta::zero()..LONGEST_UNCONFIRMED).contains(&(known - told)),
             (told, known) => told.is_some() == known.is_some(),
         };
         match () {
-            () if !is_like || !is_told => ReportWork::Page,
+            () if !is_like || !is_told || origin.pull.is_none() => ReportWork::Page,
             () if origin.source.could_be_more() => ReportWork::Source,
+            () if origin.pull != wanted.pull => ReportWork::Pull,
             () => ReportWork::Nothing,
         }
     }
@@ -272,12 +281,18 @@ mod tests {
             service: "s".to_owned(),
             version: "e".to_owned(),
             confirmed_at: Some(Utc.with_ymd_and_hms(2026, 11, 24, 14, 20, 0).unwrap()),
+            pull: Some(pull(0, 2)),
             source: ReportSource {
                 commit: Some("845820727e".to_owned()),
                 lacking: 0,
                 shown: SourceShown::Partly,
             },
         }
+    }
+
+    fn pull(hours: i64, answered: u32) -> PullFacts {
+        let first = Utc.with_ymd_and_hms(2026, 11, 24, 14, 20, 0).unwrap();
+        PullFacts { since: first + TimeDelta::hours(hours), replicas: Some((answered, 2)) }
     }
 
     fn written(from: ReportOrigin) -> SiteFile {
@@ -349,6 +364,19 @@ mod tests {
             [-1, 0, 1, 23, 24].map(later),
             [ReportWork::Page, nothing, nothing, nothing, ReportWork::Page]
         );
+    }
+
+    #[test]
+    fn a_page_tells_of_each_pull() {
+        let kept = written(origin());
+        for (pull, work) in [
+            (pull(0, 2), ReportWork::Nothing),
+            (pull(1, 2), ReportWork::Pull),
+            (pull(0, 1), ReportWork::Pull),
+        ] {
+            assert_eq!(kept.work(&ReportOrigin { pull: Some(pull), ..origin() }), work, "{pull:?}");
+        }
+        assert_eq!(written(ReportOrigin { pull: None, ..origin() }).work(&origin()), ReportWork::Page);
     }
 
     #[test]
