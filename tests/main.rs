@@ -80,6 +80,7 @@ mod site;
 mod site_chart;
 mod site_commits;
 mod site_long;
+mod site_phone;
 mod site_pulls;
 mod site_view;
 mod spellings;

@@ -538,7 +538,12 @@ fn a_report_is_written_again_when_its_links_to_the_host_change() {
     let service = service_without_clone();
     service.source.clone_into(&service.world, &["--bare"]);
     write_site(&service.world).assert_code(0);
-    let has_link = || read_page(&service.world, REPORT).contains("https://code.example/r/commit/");
+    let has_link = || {
+        let links = [REPORT, "index.html", "app/index.html"]
+            .map(|page| read_page(&service.world, page).contains("https://code.example/r/commit/"));
+        assert!(links == [links[0]; 3], "{links:?}: all pages or none");
+        links[0]
+    };
     assert!(!has_link());
     service.world.configure("[apps.app]\nweb = 'https://code.example/r/blob/{commit}/{path}#L{line}'\n");
     write_site(&service.world).assert_code(0);

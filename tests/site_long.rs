@@ -170,7 +170,7 @@ fn the_header_begins_and_ends_where_the_page_does() {
             browser.open(&site_folder(&long.world).join(page), "");
             let [left, right, of_header, of_buttons] = browser.numbers(
                 "(({ left, right }) => [left, right])(document.querySelector('footer').getBoundingClientRect())
-                    .concat(document.querySelector('.top h1').getBoundingClientRect().left,
+                    .concat(document.querySelector('.top h1').firstElementChild.getBoundingClientRect().left,
                         document.querySelector('.top').lastElementChild.getBoundingClientRect().right)",
             );
             assert_eq!(of_header, left, "{page} at {view}");

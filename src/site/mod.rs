@@ -10,7 +10,7 @@ mod reports;
 mod stored;
 mod writer;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::path::Path;
 
@@ -22,8 +22,9 @@ use crate::io::workdir::site::{SiteFolder, is_entangled};
 use crate::io::workdir::{ReadersLock, WorkdirError};
 use crate::names::in_message;
 use crate::notice::Notice;
+use crate::report::HostLinks;
 use crate::report::site::{Manifest, Site};
-use crate::source::SourceSettings;
+use crate::source::{SourceReader, SourceSettings};
 
 use reports::ReportMaker;
 use stored::{RunTimes, SiteData};
@@ -81,7 +82,9 @@ pub(crate) fn write(request: &SiteRequest<'_>) -> Result<SiteOutcome> {
         );
     }
     let times = RunTimes { now: request.now, overdue_before: config.pull.steps.overdue_before(request.now) };
-    let site = Site::new(stored.services(times), stored.history(), request.now);
+    let services = stored.services(times);
+    let links = host_links(request, services.iter().map(|service| service.app.as_str()).collect());
+    let site = Site::new(services, stored.history(), request.now).with_host_links(&links);
     let damages = store.damages();
     for damage in &damages {
         notify(Notice::Failure(damage.to_string()));
@@ -90,7 +93,8 @@ pub(crate) fn write(request: &SiteRequest<'_>) -> Result<SiteOutcome> {
     drop(store);
 
     let mut writer = SiteWriter::new(&mut files, manifest, notify);
-    let brought = bring_up_to_date(&site, &ReportMaker { stored: &stored, request }, &mut writer);
+    let brought =
+        bring_up_to_date(&site, &ReportMaker { stored: &stored, request, links: &links }, &mut writer);
     // The manifest has to name the existing files even if the run failed.
     writer.forget_unwritten();
     writer.store_manifest()?;
@@ -99,6 +103,16 @@ pub(crate) fn write(request: &SiteRequest<'_>) -> Result<SiteOutcome> {
         Some(_) => SiteOutcome::Interrupted,
         None => SiteOutcome::Written { tally: writer.tally, is_damaged: !damages.is_empty() },
     })
+}
+
+/// Returns the links of apps to the hosts of their repositories, where they are known. Each app is asked once, because git
+/// tells the remote of its clone.
+fn host_links(request: &SiteRequest<'_>, apps: BTreeSet<&str>) -> HashMap<String, HostLinks> {
+    let links = |app: &str| {
+        let reader = SourceReader { settings: request.source, app, is_offline: true };
+        Some((app.to_owned(), reader.host_links_of_clone()?))
+    };
+    apps.into_iter().filter_map(links).collect()
 }
 
 fn manifest(files: &SiteFolder) -> Result<Manifest> {

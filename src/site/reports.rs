@@ -21,7 +21,7 @@ use crate::report::forms::{FormInput, PAGE};
 use crate::report::site::{
     self, LinkedReport, ReportOrigin, ReportSource, ReportWork, SiteFile, SourceShown,
 };
-use crate::report::{FileNeeds, FileReport, FileSource, NoSource, Packer, Report};
+use crate::report::{FileNeeds, FileReport, FileSource, HostLinks, NoSource, Packer, Report};
 use crate::source::{
     CarryRequest, NotFetched, RepositoryCommit, SourceReader, SourceTree, SourcedState, Subject,
 };
@@ -36,6 +36,8 @@ type FoundSource = (RepositoryCommit, SourceTree);
 pub(super) struct ReportMaker<'a> {
     pub(super) stored: &'a SiteData,
     pub(super) request: &'a SiteRequest<'a>,
+    /// The links of pages to the hosts of the repositories of apps.
+    pub(super) links: &'a HashMap<String, HostLinks>,
 }
 
 /// A report that may have to be written.
@@ -151,7 +153,6 @@ impl ReportMaker<'_> {
         let blocked = writer.blocked(pages.iter().map(|page| page.path.as_str()));
         let entries = self.stored.entries();
         let of_pages = site::page_version();
-        // Each app is asked once, because git tells the remote of its clone.
         let mut versions: HashMap<&str, String> = HashMap::new();
         let free = pages.iter().filter(|page| !blocked.contains(&page.path));
         let candidates = free.filter_map(|page| {
@@ -169,7 +170,7 @@ impl ReportMaker<'_> {
     /// host, whether they name people, or what is carried to them.
     fn version(&self, of_pages: &str, app: &str) -> String {
         let reader = self.reader(app, true);
-        let links = reader.host_links_of_clone().map(|links| links.line(""));
+        let links = self.links.get(app).map(|links| links.line(""));
         let people = if reader.names_people() { " with people" } else { "" };
         let app = self.request.source.config.apps.get(app);
         let carry = app.and_then(|app| app.carry).map(|age| format!(" carry {}s", age.as_secs()));

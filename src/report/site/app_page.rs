@@ -26,6 +26,8 @@ const COMMITS: usize = 10;
 pub(super) struct AppPage<'s> {
     pub(super) frame: PageFrame,
     pub(super) name: String,
+    /// The total of its environments, or the lowest and the highest of several.
+    pub(super) totals: Option<String>,
     pub(super) attention: Attention<'s>,
     pub(super) matrix: Option<Matrix<'s>>,
     pub(super) chart: Option<HistoryChart>,
@@ -106,12 +108,21 @@ impl<'s> AppPage<'s> {
             attention: Attention::new(app.places.iter().flat_map(rows)),
             frame: PageFrame::new(coverage_of(&app.places)),
             name: printable(&app.name).into_owned(),
+            totals: totals(&app.places),
             matrix: Matrix::new(app, reports),
             values: values.unwrap_or_default(),
             chart,
             places,
         })
     }
+}
+
+/// Returns the newest total of an app, or the lowest and the highest one of its environments; `None` without data.
+fn totals(places: &[EnvRegion]) -> Option<String> {
+    let mut all: Vec<&Total> = places.iter().filter_map(|place| place.latest()?.1.total.as_ref()).collect();
+    all.sort_by(|a, b| a.percent().total_cmp(&b.percent()));
+    let (low, high) = (all.first()?.shown(), all.last()?.shown());
+    Some(if low == high { low } else { format!("{} – {high}", low.trim_end_matches('%')) })
 }
 
 /// Returns the lines of the chart: the branch that represents each environment and region, then the others, the newest
@@ -157,6 +168,7 @@ impl<'s> BranchView<'s> {
         reports: &'s HashMap<String, SourceShown>,
     ) -> Self {
         let newest = branch.newest();
+        let shown = |hash: &'s str| ShownCommit { hash, links: app.links.as_ref() };
         // The last total of each commit, including deleted ones.
         let mut last: BTreeMap<&str, &HistoryRow> = BTreeMap::new();
         for past in place.history.iter().filter(|past| branch.has(past)) {
@@ -166,7 +178,7 @@ impl<'s> BranchView<'s> {
         for service in &branch.services[1..] {
             let past = last.remove(service.commit.as_str());
             earlier.push(EarlierCommit {
-                commit: ShownCommit(&service.commit),
+                commit: shown(&service.commit),
                 total: service.total.as_ref().or(past.map(|past| &past.total)),
                 since_previous: None,
                 is_first: false,
@@ -177,7 +189,7 @@ impl<'s> BranchView<'s> {
         }
         last.remove(newest.commit.as_str());
         earlier.extend(last.into_values().map(|past| EarlierCommit {
-            commit: ShownCommit(&past.commit),
+            commit: shown(&past.commit),
             total: Some(&past.total),
             since_previous: None,
             is_first: false,
@@ -213,7 +225,7 @@ impl<'s> BranchView<'s> {
 
     /// Returns the fragment of the row of a commit.
     pub(super) fn row<'c>(&self, commit: impl Borrow<ShownCommit<'c>>) -> String {
-        format!("{}/{}", self.anchor, segment(commit.borrow().0))
+        format!("{}/{}", self.anchor, segment(commit.borrow().hash))
     }
 
     /// Returns the addresses of its rows by their commits.
@@ -221,6 +233,6 @@ impl<'s> BranchView<'s> {
         let newest = [self.newest.commit()];
         let earlier = self.earlier.iter().chain(&self.folded);
         let commits = earlier.map(|earlier| &earlier.commit).chain(&newest);
-        commits.map(|commit| (commit.0.to_owned(), format!("#{}", self.row(commit)))).collect()
+        commits.map(|commit| (commit.hash.to_owned(), format!("#{}", self.row(commit)))).collect()
     }
 }

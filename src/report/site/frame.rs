@@ -10,6 +10,7 @@ use super::moment::{Moment, ShownCommit};
 use super::spark::Sparkline;
 use crate::coverage::Coverage;
 use crate::names::printable;
+use crate::report::HostLinks;
 use crate::report::html::{hash, icon, script};
 
 /// The kind of agent that is not mentioned where it is the only one.
@@ -96,6 +97,8 @@ pub(super) struct ServiceRow<'s> {
     pub(super) anchor: String,
     pub(super) branch: String,
     pub(super) service: &'s Service,
+    /// The links to the host of its repository.
+    pub(super) links: Option<&'s HostLinks>,
     pub(super) spark: Option<Sparkline>,
     pub(super) week: Option<Change>,
     pub(super) report: Option<ReportLink<'s>>,
@@ -135,6 +138,7 @@ impl<'s> ServiceRow<'s> {
             anchor: place.anchor(),
             branch: printable(&branch.name).into_owned(),
             service,
+            links: app.links.as_ref(),
             spark: if branch.is_stored(service) {
                 Sparkline::new(&place.points(branch), service.last_pull)
             } else {
@@ -147,7 +151,7 @@ impl<'s> ServiceRow<'s> {
     }
 
     pub(super) fn commit(&self) -> ShownCommit<'_> {
-        ShownCommit(&self.service.commit)
+        ShownCommit { hash: &self.service.commit, links: self.links }
     }
 
     /// Returns the words that distinguish the service from all others.

@@ -37,7 +37,7 @@ use askama::Template;
 use chrono::{DateTime, Utc};
 
 use super::forms::{Form, Renderer};
-use super::{badge, html};
+use super::{HostLinks, badge, html};
 use crate::names::printable;
 use crate::time::minute;
 
@@ -100,9 +100,18 @@ impl Site {
                 branches.sort_by_key(|branch| branch.newest().rank());
                 EnvRegion { env, region, folder, branches, history }
             });
-            App { places: places.collect(), name, folder }
+            App { places: places.collect(), name, folder, links: None }
         };
         Self { apps: apps.into_iter().map(app).collect() }
+    }
+
+    /// Lets commits lead to the host of the repository of their app. `links` has the apps whose host is known.
+    #[must_use]
+    pub(crate) fn with_host_links(mut self, links: &HashMap<String, HostLinks>) -> Self {
+        for app in &mut self.apps {
+            app.links = links.get(&app.name).cloned();
+        }
+        self
     }
 
     /// Returns the reports to which the site links: of each branch those of its newest commit with data, of all running

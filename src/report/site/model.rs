@@ -12,8 +12,8 @@ use super::moment::Moment;
 use crate::coverage::{ChangedLines, Coverage};
 use crate::names::printable;
 use crate::phrases::replicas;
-use crate::report::TrendPoint;
 use crate::report::html::grade;
+use crate::report::{HostLinks, TrendPoint};
 
 /// Branches with which all others are compared; the first that exists is taken.
 const TRUNKS: [&str; 4] = ["main", "master", "trunk", "develop"];
@@ -188,6 +188,8 @@ pub(super) struct App {
     pub(super) name: String,
     pub(super) folder: String,
     pub(super) places: Vec<EnvRegion>,
+    /// The links to the host of its repository, if it is known.
+    pub(super) links: Option<HostLinks>,
 }
 
 /// An app in an environment and region.

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use crate::coverage::ChangedLines;
 use crate::names::printable;
 use crate::phrases::short_commit;
+use crate::report::HostLinks;
 use crate::report::html::grouped;
 use crate::time::{iso, minute};
 
@@ -24,16 +25,25 @@ impl Moment {
 }
 
 /// A commit in one form for people: its first digits.
-pub(super) struct ShownCommit<'s>(pub(super) &'s str);
+pub(super) struct ShownCommit<'s> {
+    pub(super) hash: &'s str,
+    /// The links to the host of its repository.
+    pub(super) links: Option<&'s HostLinks>,
+}
 
 impl ShownCommit<'_> {
     pub(super) fn short(&self) -> String {
-        printable(&short_commit(self.0)).into_owned()
+        printable(&short_commit(self.hash)).into_owned()
     }
 
     /// Returns the whole hash for a tooltip; `None` if the short form has all of it.
     pub(super) fn whole(&self) -> Option<String> {
-        (short_commit(self.0) != self.0).then(|| printable(self.0).into_owned())
+        (short_commit(self.hash) != self.hash).then(|| printable(self.hash).into_owned())
+    }
+
+    /// Returns its address at the host of its repository.
+    pub(super) fn address(&self) -> Option<String> {
+        self.links.filter(|_| !self.hash.is_empty())?.commit(self.hash)
     }
 }
 

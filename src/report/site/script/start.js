@@ -5,7 +5,7 @@
 
   const walk = (by) => {
     const links = [...document.querySelectorAll(':is(.table, .matrix) tbody tr')]
-      .filter((row) => row.checkVisibility()).map((row) => row.querySelector('a')).filter((link) => link !== null);
+      .filter((row) => row.checkVisibility()).map((row) => row.querySelector('a:not([target])')).filter((link) => link !== null);
     const at = links.findIndex((link) => link.closest('tr') === document.activeElement?.closest('tr'));
     links[step(at, by, links.length)]?.focus();
   };
