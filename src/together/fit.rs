@@ -107,14 +107,14 @@ pub(crate) fn all_blocks(text: &[u8], blocks: &[Block]) -> Result<Option<Vec<Blo
     }
     let counted = part.blocks.iter().filter(|block| block.statements > 0);
     let in_text: Vec<Block> = counted.copied().map(Block::from).collect();
-    let is_other = |block: &&Block| block.statements > 0 && in_text.binary_search(block).is_err();
-    if let Some(block) = blocks.iter().find(is_other) {
-        let is_there = |other: &&Block| (other.start, other.end) == (block.start, block.end);
-        let why = match in_text.iter().find(is_there) {
-            Some(other) => Unfit::Statements { in_text: other.statements },
-            None => Unfit::NotOfText,
-        };
-        return Err((*block, why));
+    let place = |block: &Block| (block.start, block.end);
+    let unfit = |block: &Block| match in_text.binary_search_by_key(&place(block), place) {
+        Ok(at) if in_text[at].statements == block.statements => None,
+        Ok(at) => Some((*block, Unfit::Statements { in_text: in_text[at].statements })),
+        Err(_) => (block.statements > 0).then_some((*block, Unfit::NotOfText)),
+    };
+    if let Some(unfit) = blocks.iter().find_map(unfit) {
+        return Err(unfit);
     }
     if in_text.iter().all(|block| blocks.binary_search(block).is_ok()) {
         return Ok(None);
@@ -327,6 +327,7 @@ mod tests {
         assert_eq!(unfit(whole), (with_statements(whole), Unfit::NotOfText));
         let first = (((7, 22), (8, 11)), 3);
         assert_eq!(unfit(first), (with_statements(first), Unfit::Statements { in_text: 1 }));
+        assert_eq!(unfit((first.0, 0)).1, Unfit::Statements { in_text: 1 });
     }
 
     #[test]

@@ -249,12 +249,12 @@ impl SourceReader<'_> {
     ) -> Result<bool> {
         let files: Vec<BuildFile<'_>> = with.profile.build.files().collect();
         let is_unknown = |file: &BuildFile<'_>| known.find(file.name).is_none();
+        if !files.iter().any(is_unknown) {
+            return Ok(false);
+        }
         let (paths, _) = self.resolved_among(&files, others, tree);
         let placed = files.iter().zip(&paths).filter(|(file, _)| is_unknown(file));
         let (mut found, mut lacking) = (Vec::new(), Vec::new());
-        if files.iter().all(|file| !is_unknown(file)) {
-            return Ok(false);
-        }
         for (file, path) in placed {
             match path.as_deref().and_then(|path| tree.files.blob(path)) {
                 Some(blob) => found.push((file, blob.clone())),
