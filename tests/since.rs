@@ -369,7 +369,8 @@ fn a_run_of_a_build_begins_at_its_own_last_mark_and_mode_set_is_told() {
     let output = output
         .assert_stderr_contains("\"m3\"")
         .assert_stderr_contains("the run to it has all that this build counted")
-        .assert_stderr_contains("the run to it begins at row");
+        .assert_stderr_contains("the run to it begins at row")
+        .assert_stderr_contains("such as \"m/b.go\", is told of no function");
     assert!(!output.stderr.contains("mode set"), "{}", output.stderr);
 
     agent.set_mode("set");

@@ -62,6 +62,15 @@ fn write(listed: &ListedService<'_>) -> Result<()> {
         of_service.push(&subject.row);
     }
     for (run, between) in runs.between(&of_service)? {
+        if let Err(differ) = grown(&between, profile) {
+            warn(format_args!(
+                "{} is of another build than row {}: what was executed before it in files in which they differ, such as \"{}\", \
+                 is told of no function",
+                run.until.words(),
+                subject.row.id.0,
+                in_message(&differ.file)
+            ));
+        }
         by_mark.add(run, &ExecutedFunctions::find(&own, &between, false));
     }
     listed.write(|out| by_mark.write_text(out), |out| by_mark.write_json(out))
