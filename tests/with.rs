@@ -354,6 +354,25 @@ fn a_package_that_the_service_lacks_counts_whole_and_has_the_blocks_that_go_make
 }
 
 #[test]
+fn a_package_whose_code_is_of_a_template_outside_of_the_commit_counts() {
+    let Some(mut shop) = running_shop() else { return };
+    let page = format!("//line page.tmpl:1\npackage page\n\n{}", function("Page", 128));
+    write(&shop.folder(), "page/page.go", &page);
+    write(
+        &shop.folder(),
+        "page/page_test.go",
+        "package page\n\nimport \"testing\"\n\nfunc Test(t *testing.T) { Page() }\n",
+    );
+    shop.source.commit_all();
+    shop.run_service();
+    shop.clone_now();
+    let unit = shop.unit_tests("unit.out", &["-vet=off"]);
+    retain_files(&unit, "page.tmpl");
+    let together = shop.json(&["--with", &unit]);
+    assert_eq!((&together["covered"], &together["total"]), (&json!(6 + 128), &json!(31 + 128)));
+}
+
+#[test]
 fn a_profile_of_another_commit_counts_in_unmeasured_packages() {
     let Some(mut shop) = running_shop() else { return };
     let before = shop.source.commit.clone();

@@ -108,10 +108,15 @@ pub(crate) fn all_blocks(text: &[u8], blocks: &[Block]) -> Result<Option<Vec<Blo
     let counted = part.blocks.iter().filter(|block| block.statements > 0);
     let in_text: Vec<Block> = counted.copied().map(Block::from).collect();
     let place = |block: &Block| (block.start, block.end);
+    // goc makes blocks of functions without a name, too; Go does not.
+    let is_of_blank = |block: &Block| {
+        let mut blank = scanned.functions.iter().filter(|function| &*function.name == "_");
+        blank.any(|function| function.start <= block.start && block.end <= function.end)
+    };
     let unfit = |block: &Block| match in_text.binary_search_by_key(&place(block), place) {
         Ok(at) if in_text[at].statements == block.statements => None,
         Ok(at) => Some((*block, Unfit::Statements { in_text: in_text[at].statements })),
-        Err(_) => (block.statements > 0).then_some((*block, Unfit::NotOfText)),
+        Err(_) => (block.statements > 0 && !is_of_blank(block)).then_some((*block, Unfit::NotOfText)),
     };
     if let Some(unfit) = blocks.iter().find_map(unfit) {
         return Err(unfit);
@@ -328,6 +333,14 @@ mod tests {
         let first = (((7, 22), (8, 11)), 3);
         assert_eq!(unfit(first), (with_statements(first), Unfit::Statements { in_text: 1 }));
         assert_eq!(unfit((first.0, 0)).1, Unfit::Statements { in_text: 1 });
+    }
+
+    #[test]
+    fn blocks_of_functions_without_a_name_fit() {
+        let text = "package p\n\nfunc _() {\n\tprintln()\n}\n\nfunc a() {\n\tprintln()\n}\n";
+        let blocks = [(((3, 10), (5, 2)), 1), (((7, 10), (9, 2)), 1)].map(with_statements);
+        assert_eq!(all_blocks(text.as_bytes(), &blocks), Ok(None));
+        assert_eq!(all_blocks(text.as_bytes(), &blocks[1..]), Ok(None), "Go makes none of it");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use anyhow::{Result, bail};
 use self::read::read_profile;
 use super::{RepositoryCommit, Revision, SourceReader, SourceTree};
 use crate::agent_files::AgentFiles;
+use crate::code::gosrc::parent;
 use crate::io::git::ObjectId;
 use crate::io::workdir::ReadersLock;
 use crate::names::in_message;
@@ -94,6 +95,16 @@ impl WithProfile {
     fn shown_path(&self) -> String {
         in_message(&self.argument.path.display().to_string()).into_owned()
     }
+}
+
+/// Tells whether a file that a commit lacks may be named by a `//line` comment of a Go file, such as a grammar or template: it
+/// is of another kind, and its package is in the commit.
+fn is_line_target(name: &str, tree: &SourceTree) -> bool {
+    let is_beside = |path: &str| match parent(path) {
+        "" => true,
+        folder => parent(name).strip_suffix(folder).is_some_and(|rest| rest.ends_with('/')),
+    };
+    name.strip_suffix(".go").is_none() && tree.go_files().any(|(path, _)| is_beside(path))
 }
 
 /// The profile of a service together with those of its commit; those of other commits are not carried yet.
@@ -263,6 +274,7 @@ impl SourceReader<'_> {
         }
         if let [first, ..] = lacking[..]
             && lacking.len() == files.len()
+            && !lacking.iter().any(|name| is_line_target(name, tree))
         {
             let first = in_message(first);
             bail!(ProfileRefused(format!(
