@@ -186,7 +186,7 @@ fn keys_and_buttons_walk_through_the_missed_lines() {
     assert_eq!(browser.eval("document.activeElement.textContent"), "cart.go");
     browser.click("#files a[href$='cart.go']");
     browser.wait_until("document.body.dataset.shown");
-    assert_eq!(browser.text("#path"), "example.com/app/cart/cart.go");
+    assert_eq!(browser.path(), "example.com/app/cart/cart.go");
     assert_eq!(browser.text("#file-percent"), "78.6%");
     assert_eq!(browser.text("#place"), "3 uncovered places");
     browser.press("n");
@@ -327,7 +327,7 @@ fn nothing_from_outside_runs_or_breaks_the_page() {
     browser.take_screenshot("hostile-table");
     browser.click("#files tbody:last-of-type .file a");
     browser.wait_until("document.body.dataset.shown");
-    assert_eq!(browser.text("#path"), format!("example.com/app/</{hostile}"));
+    assert_eq!(browser.path(), format!("example.com/app/</{hostile}"));
     browser.assert_quiet();
 
     browser.open_file(&page, "#file=example.com/app/a.go");
@@ -499,7 +499,7 @@ fn on_paper_a_page_is_light_and_whole_whatever_the_screen_shows() {
     browser.call("Emulation.setEmulatedMedia", &serde_json::json!({"media": "print"}));
     assert_eq!(browser.eval("getComputedStyle(document.body).backgroundColor"), "rgb(255, 255, 255)");
     assert_eq!(browser.texts("button, .bar-of-file .path a"), [] as [&str; 0], "nothing to click");
-    assert_eq!(browser.text("#path"), "example.com/app/cart/cart.go");
+    assert_eq!(browser.path(), "example.com/app/cart/cart.go");
     assert_eq!(browser.eval("document.querySelectorAll('.line').length"), 38);
     assert_eq!(browser.eval("document.documentElement.scrollWidth <= innerWidth"), true);
     browser.take_screenshot("file-on-paper");

@@ -281,9 +281,7 @@ fn keys_and_buttons_walk_through_missed_changed_lines_in_all_files() {
     browser.open(&page, "#tab=changed");
     browser.click("#first-missed");
     browser.wait_until("document.body.dataset.shown");
-    let at = |browser: &mut Browser| {
-        (browser.text("#path"), browser.current_line(), browser.text("#missed-place"))
-    };
+    let at = |browser: &mut Browser| (browser.path(), browser.current_line(), browser.text("#missed-place"));
     let cart = |line: &str, place: &str| ("example.com/app/cart/cart.go".into(), line.into(), place.into());
     let main = ("example.com/app/main.go".into(), "5".into(), "place 3 of 3".into());
     assert_eq!(at(&mut browser), cart("6", "place 1 of 3"));

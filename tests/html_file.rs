@@ -338,6 +338,15 @@ fn with_changes_and_a_host_the_bars_of_a_file_stay_low_and_their_targets_large()
         let all = "#view .buttons button, .told > span, .told output, .path a";
         assert_eq!(browser.eval(&off_the_screen(all)), json!([]), "{width}");
     }
+    let plain = service.page(&[]);
+    for width in [901, 1000, 1200, 1399] {
+        browser.resize(width, 700);
+        browser.open_file(&plain, CART_FILE);
+        let [_, top, _, bottom] = place(&mut browser, ".bar-of-file");
+        assert!(bottom - top <= 56.0, "{width} without changes: {} pixels high", bottom - top);
+        let path = browser.texts(".path h2, .where");
+        assert!(path[0] == "cart.go" && path[1].contains("cart/cart.go"), "{width}: {path:?}");
+    }
     // On the smallest phones, too, the head of the page is a name and one line of buttons, and two lines are at the lower edge.
     browser.resize(320, 640);
     browser.open_file(&page, CART_FILE);

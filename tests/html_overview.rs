@@ -440,7 +440,7 @@ fn functions_of_all_files_are_listed_by_what_they_lack() {
     browser.click("#all-functions tbody a");
     browser.wait_until("document.body.dataset.shown");
     assert_eq!(
-        (browser.text("#path"), browser.current_line()),
+        (browser.path(), browser.current_line()),
         ("example.com/app/stock/stock.go".into(), "3".into())
     );
     browser.press_named("Escape", 27);
@@ -448,6 +448,10 @@ fn functions_of_all_files_are_listed_by_what_they_lack() {
     assert_eq!(listed(&mut browser, 1), ["Take"], "back where it was");
     browser.press_named("Escape", 27);
     assert_eq!(listed(&mut browser, 7).len(), 7);
+    // Escape takes the filter away, and then leaves its field, so that keys step through the rows.
+    browser.eval("document.getElementById('function-filter').focus()");
+    browser.press_named("Escape", 27);
+    assert_eq!(browser.eval("document.activeElement === document.body"), true);
     browser.assert_quiet();
     on_each_screen(&mut browser, 900, |browser, screen| {
         browser.take_screenshot(&format!("overview-functions-{screen}"));

@@ -183,6 +183,11 @@ impl Browser {
         text.as_str().unwrap_or_else(|| panic!("{selector}: {text}")).trim().to_owned()
     }
 
+    /// Returns the path of the open file, the folders of which stand elsewhere on screens that are not wide.
+    pub(crate) fn path(&mut self) -> String {
+        self.eval("document.getElementById('path').textContent").as_str().unwrap().trim().to_owned()
+    }
+
     /// Returns the visible texts of all elements that a selector matches, on the screen or below it.
     #[track_caller]
     pub(crate) fn texts(&mut self, selector: &str) -> Vec<String> {

@@ -22,6 +22,13 @@
     if (view.open !== null) tellAddress();
   };
 
+  /** Takes the filter away, or the focus from its field if that is empty, so that keys step through the rows again. */
+  const clearFilter = () => {
+    const { activeElement } = document;
+    if (activeElement.matches('input[type=search]') && activeElement.value === '') activeElement.blur();
+    else tabs.clearFilter();
+  };
+
   const KEYS = {
     n: () => walkRanges(1),
     p: () => walkRanges(-1),
@@ -45,7 +52,7 @@
       }
       tabs.search();
     },
-    Escape: () => (isInTable() ? tabs.clearFilter() : goBack()),
+    Escape: () => (isInTable() ? clearFilter() : goBack()),
   };
   const KEYS_OF_CHANGES = { m: () => walkPlaces('missed', 1), M: () => walkPlaces('missed', -1) };
   const KEYS_OF_LOSSES = { l: () => walkPlaces('lost', 1), L: () => walkPlaces('lost', -1) };
