@@ -107,6 +107,9 @@ fn a_page_shows_what_other_commits_executed_in_a_colour_of_its_own() {
             ["1", "0", "2", "2"],
             "covered, partly, uncovered and carried lines"
         );
+        let bars = "[...document.querySelectorAll('#function-list .bar')]
+            .map((bar) => [...bar.children].map((part) => `${part.getAttribute('class')} ${part.getAttribute('width')}`))";
+        assert_eq!(browser.eval(bars), json!([["carried 100.0", " 0.0"], [" 100.0"], [" 0.0"], [" 0.0"]]));
         let title = browser.eval("document.querySelector('#L5 .on').title");
         let title = title.as_str().unwrap();
         assert!(title.starts_with(&format!("2 statements executed at {short} (")), "{title}");

@@ -5,17 +5,20 @@ page.figures = (() => {
   const { percent, grade, shares } = page.files;
   const { CARRIED } = page.state;
 
-  /** Returns a bar of a share. */
-  const bar = (covered, total) => {
-    const SVG = 'http://www.w3.org/2000/svg';
-    const node = document.createElementNS(SVG, 'svg');
-    const part = document.createElementNS(SVG, 'rect');
-    const attributes = [['class', `bar ${grade(covered, total)}`], ['viewBox', '0 0 100 8'],
-      ['preserveAspectRatio', 'none'], ['aria-hidden', 'true']];
-    for (const [name, value] of attributes) node.setAttribute(name, value);
-    part.setAttribute('width', (100 * covered / Math.max(total, 1)).toFixed(1));
-    part.setAttribute('height', '8');
-    node.append(part);
+  const drawing = (kind, attributes) => {
+    const node = document.createElementNS('http://www.w3.org/2000/svg', kind);
+    for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+    return node;
+  };
+
+  /** Returns a bar of a share. It has a second part if only `own` of what is covered was executed at this commit. */
+  const bar = (covered, total, own = covered) => {
+    const node = drawing('svg', {
+      class: `bar ${grade(covered, total)}`, viewBox: '0 0 100 8', preserveAspectRatio: 'none', 'aria-hidden': 'true' });
+    const part = (statements, name) => (
+      drawing('rect', { class: name, width: (100 * statements / Math.max(total, 1)).toFixed(1), height: '8' }));
+    if (own < covered) node.append(part(covered, 'carried'));
+    node.append(part(own, ''));
     return node;
   };
 

@@ -14,7 +14,15 @@ page.functions = (() => {
   /** Number of functions that are put into the list at once, which is more than there is room for. */
   const SOME = 50;
 
-  const itemOf = ([receiver, name, line, , covered, total, count]) => {
+  /** Returns the covered statements of a function that were executed at this commit. Functions on one line share theirs. */
+  const ownOf = ([, , first, last, covered]) => {
+    if (CARRIED === null || view.choice >= 0) return covered;
+    const carried = view.open.blocks.filter(({ origin, line }) => origin > 0 && first <= line && line <= last);
+    return carried.reduce((left, { statements }) => Math.max(left - statements, 0), covered);
+  };
+
+  const itemOf = (figures) => {
+    const [receiver, name, line, , covered, total, count] = figures;
     const link = document.createElement('a');
     link.href = lineFragment(line);
     const isElsewhere = isCarried({ count, covered }, CARRIED !== null);
@@ -29,7 +37,7 @@ page.functions = (() => {
     link.setAttribute('aria-label', `${what.textContent} ${share}`);
     link.append(
       what, ' ',
-      made('span', `percent ${grade(covered, total)}`, share), bar(covered, total));
+      made('span', `percent ${grade(covered, total)}`, share), bar(covered, total, ownOf(figures)));
     const item = document.createElement('li');
     item.append(link);
     return item;
