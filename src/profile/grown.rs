@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Mode, Profile};
+use super::{Build, BuildFile, Mode, Profile};
 
 /// The counts that grew between two states.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,18 +20,26 @@ pub(crate) struct BuildsDiffer {
     pub(crate) file: String,
 }
 
+/// Returns the first file of a build that another one lacks, or has with other blocks.
+pub(crate) fn differing_file<'b>(build: &'b Build, other: &Build) -> Option<&'b str> {
+    let is_same = |file: &BuildFile<'_>| other.find(file.name).is_some_and(|same| same.blocks == file.blocks);
+    build.files().find(|file| !is_same(file)).map(|file| file.name)
+}
+
 /// Returns the counts that grew from one state of a program to a later one.
 ///
 /// A file that only the later state has counts from 0: another program of the service was started. In mode `set` a count
 /// grows with the first execution alone.
 pub(crate) fn grown(before: &Profile, now: &Profile) -> Result<GrownCounts, BuildsDiffer> {
+    if let Some(file) = differing_file(&before.build, &now.build) {
+        return Err(BuildsDiffer { file: file.to_owned() });
+    }
     let is_set = before.mode == Mode::Set || now.mode == Mode::Set;
     let cap = |count: u64| if is_set { count.min(1) } else { count };
     let mut counts: Vec<u64> = now.counts.iter().copied().map(cap).collect();
     let mut fallen = 0;
     for file in before.build.files() {
-        let same = now.build.find(file.name).filter(|same| same.blocks == file.blocks);
-        let same = same.ok_or_else(|| BuildsDiffer { file: file.name.to_owned() })?;
+        let same = now.build.find(file.name).expect("no file differs");
         let earlier = &before.counts[file.range.0..file.range.1];
         for (count, earlier) in counts[same.range.0..same.range.1].iter_mut().zip(earlier) {
             fallen += usize::from(*count < cap(*earlier));

@@ -30,7 +30,7 @@ pub(crate) use codec::{
     CodecError, decode_build, decode_counts, each_stored_count, encode_build, encode_counts, encode_hits,
 };
 pub(crate) use combine::{CombinedPrograms, combine, shares_of};
-pub(crate) use grown::grown;
+pub(crate) use grown::{differing_file, grown};
 pub(crate) use hit_counts::{Hit, HitCounts};
 pub use limits::{Limits, ParseError, ReadError};
 pub use merge::{BuildConflict, ProfileSum};
@@ -49,7 +49,6 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use crate::code::gosrc::CoverBlock;
-
 use crate::coverage::Coverage;
 
 /// The largest count of a sum, because Go reads a count as an `int`.

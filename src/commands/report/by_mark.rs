@@ -16,11 +16,9 @@ use crate::fleet::row::Row;
 use crate::io::signals::Signals;
 use crate::io::workdir::ReadersLock;
 use crate::names::in_message;
-use crate::profile::{Mode, Profile, grown};
+use crate::profile::{Mode, Profile, differing_file, grown};
 use crate::report::diff::DiffReport;
-use crate::report::{
-    ByMark, ExecutedFunctions, FileNeeds, Report, ReportHead, SET_KNOWS_THE_FIRST, StoredMoment, TestRun,
-};
+use crate::report::{ByMark, ExecutedFunctions, FileNeeds, Report, ReportHead, SET_KNOWS_THE_FIRST, TestRun};
 use crate::source::{FoundSource, SourceReader, check_texts};
 
 /// Number of other commits whose runs are told, the newest ones.
@@ -62,13 +60,13 @@ fn write(listed: &ListedService<'_>) -> Result<()> {
         of_service.push(&subject.row);
     }
     for (run, between) in runs.between(&of_service)? {
-        if let Err(differ) = grown(&between, profile) {
+        if let Some(file) = differing_file(&between.build, &profile.build) {
             warn(format_args!(
                 "{} is of another build than row {}: what was executed before it in files in which they differ, such as \"{}\", \
                  is told of no function",
                 run.until.words(),
                 subject.row.id.0,
-                in_message(&differ.file)
+                in_message(file)
             ));
         }
         by_mark.add(run, &ExecutedFunctions::find(&own, &between, false));
@@ -89,14 +87,6 @@ fn marked_elsewhere<'r>(row: &Row, rows: &'r [Row]) -> Vec<Vec<&'r Row>> {
     let mut commits: Vec<Vec<&Row>> = by_commit.into_values().collect();
     commits.sort_by_key(|rows| rows.last().map(|row| row.id));
     commits.split_off(commits.len().saturating_sub(MOST_COMMITS))
-}
-
-/// Warns that a row is of another build of its commit than the row before it.
-fn warn_of_other_build(row: &StoredMoment, therefore: &str) {
-    warn(format_args!(
-        "{} is of another build of the commit than the mark before it; {therefore}",
-        row.words()
-    ));
 }
 
 /// The access to the runs between marks.
@@ -158,24 +148,24 @@ impl Runs<'_> {
             let (commit, until) = (row.key.commit.clone(), moment(row));
             let since = before.iter().enumerate().rev();
             let since = since.map(|(at, (_, earlier))| grown(earlier, &profile).map(|grown| (at, grown)));
-            match since.flatten().next() {
+            let (from, executed, of_other_build) = match since.flatten().next() {
                 Some((at, grown)) => {
-                    let (from, _) = before.remove(at);
-                    if at < before.len() {
-                        warn_of_other_build(
-                            &until,
-                            &format!("the run to it begins at {}", moment(from).words()),
-                        );
-                    }
-                    runs.push((TestRun { from: Some(moment(from)), until, commit }, grown.profile));
+                    let from = moment(before.remove(at).0);
+                    let begin = format!("the run to it begins at {}", from.words());
+                    (Some(from), grown.profile, (at < before.len()).then_some(begin))
                 }
                 None => {
-                    if !before.is_empty() {
-                        warn_of_other_build(&until, "the run to it has all that this build counted");
-                    }
-                    runs.push((TestRun { from: None, until, commit }, profile.clone()));
+                    let all = "the run to it has all that this build counted".to_owned();
+                    (None, profile.clone(), (!before.is_empty()).then_some(all))
                 }
+            };
+            if let Some(therefore) = of_other_build {
+                warn(format_args!(
+                    "{} is of another build of the commit than the mark before it; {therefore}",
+                    until.words()
+                ));
             }
+            runs.push((TestRun { from, until, commit }, executed));
             before.push((row, profile));
         }
         Ok(runs)
